@@ -1,0 +1,236 @@
+/* command: the replicated commands, their outcomes, and the frames that carry
+ * them. Encoding and bounds only; what a command does stands in raft/fsm_*.c.
+ *
+ *   service -> command_encode -> repl_submit -> frame -> libraft -> fsm_apply
+ *           <- outcome_*_decode <----------------------- outcome
+ *
+ * Invariants:
+ *   C1  a command carries every random value and keyed hash that it needs, and
+ *       no time: time is the frame's (DESIGN §3, time and chance);
+ *   C2  encoding is canonical: equal commands have equal bytes;
+ *   C3  type numbers and field numbers (raft/command.proto) are never reused;
+ *   C4  decoding bounds everything before it allocates; what it gives lives in
+ *       the caller's arena or borrows from the input.
+ * Thread: any (pure). */
+#ifndef RAFT_COMMAND_H
+#define RAFT_COMMAND_H
+
+#include "store/base/arena.h"
+#include "store/base/buf.h"
+#include "store/base/codec.h"
+#include "store/base/err.h"
+#include "store/store_account.h"
+#include "store/store_client.h"
+#include "store/store_grant.h"
+#include "store/store_key.h"
+#include "store/store_session.h"
+
+enum command_type {
+    CMD_BOOT_REGISTER = 1, /* a node's start: opens its sequence numbers */
+    CMD_CLUSTER_INIT = 2,  /* first leader: cluster id and epoch 1 */
+    CMD_FSM_VERSION = 3,
+    CMD_KEY_ADD = 4,
+    CMD_ACCOUNT_PUT = 5,
+    CMD_CLIENT_PUT = 6,
+    CMD_LOGIN = 7,
+    CMD_SESSION_END = 8,
+    CMD_GRANT_ISSUE = 9,
+    CMD_GRANT_REDEEM = 10,
+    CMD_TOKEN_REFRESH = 11,
+    CMD_TICK = 12, /* nothing but the frame's time: proves freshness, sweeps */
+};
+
+struct cmd_boot_register {
+    uint64_t node;
+    uint64_t boot; /* must be above the registered one */
+};
+struct cmd_cluster_init {
+    struct id128 cluster_id;
+};
+struct cmd_fsm_version {
+    uint64_t version;
+};
+/* Refused with OUT_EXISTS while an active key of the same algorithm exists. */
+struct cmd_key_add {
+    struct signing_key key; /* created_ms is set by the state machine */
+};
+struct cmd_account_put {
+    struct account account; /* created_ms likewise */
+    bool replace;           /* false: OUT_EXISTS when sub or login_index is taken */
+};
+struct cmd_client_put {
+    struct client client;
+    bool replace;
+};
+/* One attempt to sign in, after the password was compared. */
+struct cmd_login {
+    struct key_hash login_index;
+    bool known;       /* an account was found */
+    bool password_ok;
+    struct id128 sub; /* when known */
+    uint64_t generation;
+    struct key_hash session; /* the session to make */
+    struct id128 sid;
+    bool has_replaced; /* the browser's earlier session: it ends */
+    struct key_hash replaced;
+    uint32_t idle_ms, lifetime_ms;
+};
+struct cmd_session_end {
+    struct key_hash session;
+};
+struct cmd_grant_issue {
+    struct key_hash code;
+    struct key_hash session;
+    struct span client_id;
+    struct span redirect_uri;
+    uint64_t scopes;
+    uint64_t consent_scopes; /* newly consented; 0: nothing to record */
+    struct span nonce;
+    enum challenge_method challenge_method;
+    uint8_t challenge[32];
+    uint32_t code_ttl_ms;
+    uint32_t grant_ttl_ms; /* longest life of anything it may give */
+    uint32_t idle_ms;      /* the session's idle limit starts anew */
+    uint64_t auth_after_ms; /* the session's auth_time must not be earlier; 0: any */
+};
+struct cmd_grant_redeem {
+    struct key_hash code;
+    struct span client_id;
+    bool has_redirect_uri;
+    struct span redirect_uri;
+    bool has_verifier;
+    uint8_t verifier_hash[32]; /* SHA-256 of code_verifier */
+    struct key_hash access;
+    uint32_t access_ttl_ms;
+    uint64_t refresh_scope_mask; /* a refresh token is given if scopes meet it */
+    struct key_hash refresh;
+    uint32_t refresh_ttl_ms;
+};
+struct cmd_token_refresh {
+    struct key_hash refresh; /* the one presented */
+    struct span client_id;
+    uint64_t scopes; /* asked for; 0: as before */
+    struct key_hash next_refresh; /* both derived from the presented one, so */
+    struct key_hash next_access;  /* that an honest retry names the same */
+    uint32_t access_ttl_ms, refresh_ttl_ms;
+    uint32_t grace_ms; /* within it a repeated call gets the same successor */
+};
+
+struct command {
+    enum command_type type;
+    union {
+        struct cmd_boot_register boot_register;
+        struct cmd_cluster_init cluster_init;
+        struct cmd_fsm_version fsm_version;
+        struct cmd_key_add key_add;
+        struct cmd_account_put account_put;
+        struct cmd_client_put client_put;
+        struct cmd_login login;
+        struct cmd_session_end session_end;
+        struct cmd_grant_issue grant_issue;
+        struct cmd_grant_redeem grant_redeem;
+        struct cmd_token_refresh token_refresh;
+    };
+};
+
+/* Append the payload's bytes to `out` (the type travels in the envelope).
+ * ERR_TOO_BIG beyond LIMIT_COMMAND; ERR_NOMEM. */
+enum err command_encode(const struct command *command, struct buf *out);
+/* ERR_VERSION: unknown type. ERR_INVALID: not a canonical, bounded payload. */
+enum err command_decode(enum command_type type, struct span payload,
+                        struct arena *arena, struct command *ret_command);
+
+/* What the state machine decided. Numbers are stored; never reuse one. */
+enum outcome_code {
+    OUT_OK = 0,
+    OUT_EXISTS = 1,
+    OUT_NOT_FOUND = 2,
+    OUT_EXPIRED = 3,
+    OUT_UNKNOWN_BOOT = 4,   /* envelope of a boot that is not the registered one */
+    OUT_OLD_SEQUENCE = 5,   /* below the boot's low mark: its outcome is gone */
+    OUT_BAD_CREDENTIALS = 6,
+    OUT_LOCKED = 7,
+    OUT_ACCOUNT_STATE = 8,  /* suspended, deleted, or of another generation */
+    OUT_SESSION_ENDED = 9,
+    OUT_CLIENT_STATE = 10,  /* unknown or retired by now */
+    OUT_CLIENT_MISMATCH = 11,
+    OUT_REDIRECT_MISMATCH = 12,
+    OUT_PKCE_MISMATCH = 13,
+    OUT_REPLAYED = 14,      /* used before: the family is revoked */
+    OUT_REVOKED = 15,
+    OUT_SCOPE = 16,         /* more than was granted */
+    OUT_NOT_SUPPORTED = 17, /* beyond the replicated fsm_version */
+    OUT_REAUTH = 18,        /* the session's sign-in is older than asked for */
+};
+const char *outcome_str(enum outcome_code code);
+
+struct outcome {
+    enum outcome_code code;
+    uint64_t index;     /* raft index of the frame that applied it */
+    uint64_t clock_ms;  /* replicated time at which it was applied */
+    struct span detail; /* the type's own result; often empty */
+};
+
+/* OUT_OK of CMD_LOGIN. */
+struct outcome_login {
+    uint64_t auth_time_ms;
+    uint64_t expires_ms;
+};
+/* OUT_OK of CMD_GRANT_REDEEM and CMD_TOKEN_REFRESH: what the tokens say. */
+struct outcome_tokens {
+    struct id128 sub;
+    struct id128 sid;
+    struct key_hash grant;
+    uint64_t scopes;
+    uint64_t auth_time_ms;
+    uint64_t access_expires_ms;
+    bool has_refresh;
+    struct span nonce;
+};
+/* OUT_UNKNOWN_BOOT: the boot that is registered, to be exceeded. */
+struct outcome_boot {
+    uint64_t registered;
+};
+
+enum err outcome_encode(const struct outcome *outcome, struct buf *out);
+enum err outcome_decode(struct span in, struct outcome *ret_outcome);
+enum err outcome_login_encode(const struct outcome_login *login, struct buf *out);
+enum err outcome_login_decode(struct span in, struct outcome_login *ret_login);
+enum err outcome_tokens_encode(const struct outcome_tokens *tokens, struct buf *out);
+enum err outcome_tokens_decode(struct span in, struct outcome_tokens *ret_tokens);
+enum err outcome_boot_encode(const struct outcome_boot *boot, struct buf *out);
+enum err outcome_boot_decode(struct span in, struct outcome_boot *ret_boot);
+
+/* One command on its way: who sent it, and which of theirs it is. */
+struct envelope {
+    uint64_t node, boot, seq;
+    uint64_t low; /* lowest sequence of (node, boot) that is still outstanding */
+    enum command_type type;
+    struct span payload;
+};
+
+/* A frame is one raft entry: header, then `count` envelopes, zero-padded to a
+ * multiple of 8 (RAFT.md §2.2). Little-endian:
+ *   u32 length without padding | u8 version = 1 | u8 0 | u16 count | u64 term |
+ *   u64 now_ms | u64 checksum of what follows, then per envelope
+ *   u64 node | u64 boot | u64 seq | u64 low | u16 type | u16 0 | u32 len | payload
+ * The forward message between peers carries the same envelopes. */
+struct frame_header {
+    uint64_t term;   /* of the leader that built it */
+    uint64_t now_ms; /* its stamp; the state machine never lets time fall */
+    uint16_t count;
+};
+
+void envelope_encode(const struct envelope *envelope, struct buf *out);
+/* ERR_INVALID: short, over LIMIT_COMMAND, or reserved bytes set. Borrows. */
+enum err envelope_decode(struct reader *in, struct envelope *ret_envelope);
+
+/* Wrap `count` already encoded envelopes. */
+enum err frame_encode(uint64_t term, uint64_t now_ms, uint16_t count,
+                      struct span envelopes, struct buf *out);
+/* Checks header, checksum, count and padding; leaves *ret_envelopes at the
+ * first envelope. ERR_INVALID, ERR_VERSION. */
+enum err frame_decode(struct span in, struct frame_header *ret_header,
+                      struct reader *ret_envelopes);
+
+#endif

@@ -1,0 +1,56 @@
+/* config: the node's configuration file.
+ *
+ * `key = value` lines, `#` comments, UTF-8. Unknown, doubled, missing or
+ * malformed keys are errors that name file, line, key and what is expected.
+ * Secrets are files that the configuration names; their mode must be 0600 or
+ * stricter and their owner the process's user or root. */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include "raft/repl.h"
+#include "store/base/err.h"
+#include "store/store_client.h"
+
+#define CONFIG_HOSTS_MAX 16
+
+struct config_listener {
+    char address[64]; /* "IPv4:port"; empty: not configured */
+};
+
+struct config {
+    uint64_t node_id;                 /* node_id = 1 */
+    struct id128 cluster_id;          /* cluster_id = 32 hex digits */
+    char data_dir[1024];              /* data_dir = /var/lib/tasuki */
+    struct repl_peer_config peers[LIMIT_NODES]; /* peer = 1 127.0.0.1:7101 tokyo */
+    size_t peers_count;
+    char region[32];                  /* of this node: from its peer line */
+    char issuer[256];                 /* issuer = https://host[:port]/oauth/ */
+    char hosts[CONFIG_HOSTS_MAX][256]; /* host = ... (repeatable): others get 421 */
+    size_t hosts_count;
+    enum client_environment environment; /* environment = demo|verification|production */
+    struct config_listener http;      /* http_listen: HTTPS, direct */
+    struct config_listener balancer;  /* balancer_listen: HTTPS, client certificate of
+                                         the balancer required; X-Forwarded-* believed */
+    struct config_listener operator_; /* operator_listen: HTTPS, operator certificate */
+    char http_cert[1024], http_key[1024]; /* shown to browsers and the balancer */
+    char peer_cert[1024], peer_key[1024];
+    char ca[1024];                    /* cluster CA: peers, balancer, operators */
+    char cluster_key[1024];           /* keyring */
+    uint32_t http_threads;            /* default 2 */
+    uint32_t hash_threads;            /* default 2 */
+    uint64_t map_bytes;               /* store_map_bytes, default 64 GiB, sparse */
+    uint32_t election_timeout_ms, heartbeat_ms, staleness_bound_ms;
+    uint32_t clock_skew_max_ms, stall_limit_ms;
+    uint32_t session_idle_s, session_lifetime_s; /* 1800, 43200 */
+    uint32_t login_limit_per_minute;  /* per client address, default 60; 0: off */
+};
+
+/* ERR_CONFIG with one sentence in `why`. */
+enum err config_load(const char *path, struct config *ret_config, char why[512]);
+/* The parser alone (fuzzed): `name` is what errors call the file. */
+enum err config_parse(const char *name, struct span text, struct config *ret_config,
+                      char why[512]);
+/* Mode and owner of every secret file, existence of the others. */
+enum err config_check_files(const struct config *config, char why[512]);
+
+#endif

@@ -1,0 +1,46 @@
+/* jwt: signing and verifying compact JWS tokens with the cluster's keys (cjose).
+ *
+ * Source: RFC 7515, RFC 7519, RFC 8725. A key set is built from the store's rows
+ * when their version changes, is immutable, and is shared between threads by
+ * reference count.
+ *
+ * Verification is strict: exactly one signature, `alg` equal to the key's own
+ * (never none, never HS*), key chosen by `kid` from our set alone, no `jku`,
+ * `jwk`, `x5u`, `x5c`, `crit`, `b64`, no duplicate members, at most LIMIT_JWT. */
+#ifndef CRYPTO_JWT_H
+#define CRYPTO_JWT_H
+
+#include "server/crypto/keyring.h"
+#include "store/base/arena.h"
+#include "store/base/buf.h"
+#include "store/base/err.h"
+#include "store/store_key.h"
+
+struct jwt_keys;
+
+/* Make a fresh key pair: kid (RFC 7638 thumbprint), public JWK, sealed PKCS#8.
+ * Result lives in `arena`. Takes up to a second for RS256: hash pool only. */
+enum err jwt_key_generate(enum key_alg alg, struct sealer *sealer,
+                          struct arena *arena, struct signing_key *ret_key);
+
+/* Unseal all keys of the store. Reference count starts at 1. */
+enum err jwt_keys_load(struct store_read *read, struct sealer *sealer,
+                       struct jwt_keys **ret_keys);
+struct jwt_keys *jwt_keys_ref(struct jwt_keys *keys);
+void jwt_keys_unref(struct jwt_keys *keys); /* NULL-safe */
+
+/* The JWK Set document (RFC 7517), all active and retired keys. Borrowed. */
+struct span jwt_keys_jwks(const struct jwt_keys *keys);
+
+/* Sign `claims` (JSON text) with the active key of `alg`; appends the token.
+ * `typ` is the header's ("JWT", "logout+jwt"). ERR_NOT_FOUND: no such key. */
+enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, const char *typ,
+                  struct span claims, struct buf *out);
+
+/* Check form, header and signature; *ret_claims is the payload's JSON text in
+ * `arena`. Claims are the caller's to check. ERR_INVALID: malformed;
+ * ERR_FORGED: unknown kid, other algorithm, bad signature. */
+enum err jwt_verify(const struct jwt_keys *keys, struct span token,
+                    struct arena *arena, struct span *ret_claims);
+
+#endif

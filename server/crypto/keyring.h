@@ -1,0 +1,69 @@
+/* keyring: all keys derived from the cluster key, and what is made with them.
+ *
+ * The cluster key (32 random bytes, the same on every node) is read from a file
+ * of mode 0600 or stricter. Per-purpose keys come from it by HKDF-SHA256, so that
+ * no key serves two purposes. The keyring is immutable after keyring_open and
+ * shared by all threads; each thread makes its own `struct sealer` (cipher and
+ * MAC contexts are reused, not rebuilt, per call).
+ *
+ * Never logs, never returns key bytes. */
+#ifndef CRYPTO_KEYRING_H
+#define CRYPTO_KEYRING_H
+
+#include "store/base/buf.h"
+#include "store/base/err.h"
+#include "store/base/port.h"
+#include "store/base/secret.h"
+#include "store/base/span.h"
+
+struct keyring;
+struct sealer;
+
+/* Purposes are part of the derivation: never rename one that was released. */
+enum seal_purpose {
+    SEAL_SESSION_COOKIE,
+    SEAL_BROWSER_COOKIE, /* the browser's binding before sign-in */
+    SEAL_ACCESS_TOKEN,
+    SEAL_LOGIN_STATE,    /* authorization request inside the login form */
+    SEAL_PROFILE,        /* personal data of an account */
+    SEAL_SIGNING_KEY,
+    SEAL_PURPOSES
+};
+enum hash_purpose {
+    HASH_ACCOUNT_ID, /* blind index */
+    HASH_SESSION,
+    HASH_CODE,
+    HASH_ACCESS,
+    HASH_REFRESH,
+    HASH_CLIENT_SECRET,
+    HASH_NEXT_REFRESH, /* successor of a refresh token (svc_token) */
+    HASH_NEXT_ACCESS,
+    HASH_CSRF,
+    HASH_PURPOSES
+};
+
+/* ERR_CONFIG with a sentence in `why`: missing, wrong mode or owner, not 32
+ * bytes as 64 hex digits. */
+enum err keyring_open(const char *path, struct keyring **ret_keyring, char why[256]);
+enum err keyring_from_bytes(const uint8_t key[32], struct keyring **ret_keyring);
+void keyring_free(struct keyring *keyring);
+
+enum err sealer_new(const struct keyring *keyring, const struct port_random *random,
+                    struct sealer **ret_sealer);
+void sealer_free(struct sealer *sealer);
+
+/* HMAC-SHA256 under the purpose's key. */
+void sealer_hash(struct sealer *sealer, enum hash_purpose purpose, struct span in,
+                 uint8_t out[32]);
+
+/* AES-256-GCM: 12 random nonce bytes, ciphertext, 16 tag bytes are appended to
+ * `out`. `aad` is bound, not stored. */
+#define SEAL_OVERHEAD 28
+enum err sealer_seal(struct sealer *sealer, enum seal_purpose purpose,
+                     struct span aad, struct span plain, struct buf *out);
+/* Appends the plain text. ERR_FORGED: not sealed by this cluster for this purpose
+ * and aad (and `out` is unchanged). */
+enum err sealer_open(struct sealer *sealer, enum seal_purpose purpose,
+                     struct span aad, struct span sealed, struct buf *out);
+
+#endif

@@ -1,0 +1,23 @@
+/* scope: the scopes that can be granted, as bits. Source: OpenID Connect Core
+ * §5.4, DOMAIN §2.1. Bits are stored and replicated: never reuse one. */
+#ifndef OIDC_SCOPE_H
+#define OIDC_SCOPE_H
+
+#include "store/base/buf.h"
+#include "store/base/span.h"
+
+enum scope {
+    SCOPE_OPENID = 1 << 0,
+    SCOPE_PROFILE = 1 << 1,
+    SCOPE_USER = 1 << 2,
+    SCOPE_EMAIL = 1 << 3,
+    SCOPE_OFFLINE_ACCESS = 1 << 4,
+};
+
+/* Parse a space-separated list (RFC 6749 §3.3). Unknown scopes are left out, as
+ * OpenID Connect Core §3.1.2.1 asks. False: not of the RFC's syntax. */
+bool scope_parse(struct span text, uint64_t *ret_scopes);
+/* Canonical order, separated by spaces. */
+void scope_print(uint64_t scopes, struct buf *out);
+
+#endif

@@ -1,0 +1,189 @@
+/* svc: the use cases as the HTTP layer calls them.
+ *
+ * One `struct svc` per HTTP thread; it owns the thread's read handle, sealer and
+ * arena pool. Routes translate bytes to these structs and results to responses;
+ * services decide; nothing here knows a status code, a header or a page.
+ *
+ * Every operation is asynchronous: it takes a caller-owned request struct that
+ * stays alive until its `done`, which runs exactly once, on the svc's own loop,
+ * and possibly before the call returns (when no command or wait is needed).
+ * Spans in the input must live until `done`; spans in the result live in the
+ * operation's `op.arena` until svc_op_close.
+ *
+ * Cancelling: when the client goes away, the route keeps the struct until `done`
+ * and then drops the result. */
+#ifndef SERVER_SVC_H
+#define SERVER_SVC_H
+
+#include "server/oidc/oidc_error.h"
+#include "store/base/arena.h"
+#include "store/base/buf.h"
+#include "store/base/err.h"
+#include "store/base/limits.h"
+#include "store/base/port.h"
+#include "store/base/span.h"
+
+struct svc;
+struct svc_shared; /* server/svc_shared.h: what all threads use */
+
+enum err svc_new(struct svc_shared *shared, struct port_loop *loop,
+                 struct svc **ret_svc);
+void svc_free(struct svc *svc);
+
+/* Parameters of a form or a query string, in their order, decoded (%xx, +) and
+ * checked to be UTF-8 without NUL. http/http_form makes them; duplicates are kept
+ * here so that the rules can refuse them. */
+struct param {
+    struct span name;
+    struct span value;
+};
+struct params {
+    struct param items[LIMIT_FORM_FIELDS];
+    size_t count;
+};
+/* The value of `name`; empty span with data == NULL when absent. Sets
+ * *ret_duplicate (may be NULL) when it stands there more than once. */
+struct span params_get(const struct params *params, const char *name,
+                       bool *ret_duplicate);
+
+/* The part that all operations share. */
+struct svc_op {
+    struct arena arena;
+    enum err err;           /* other than OK: unavailable (503), see below */
+    struct svc_state *state; /* private */
+};
+/* ERR_BUSY, ERR_TIMEOUT, ERR_STALE, ERR_NO_LEADER, ERR_CLOSED, ERR_NO_SPACE:
+ * nothing is known to have happened, try again (503, Retry-After). Others: a
+ * fault of this server (500), logged already. */
+void svc_op_close(struct svc_op *op);
+
+/* ---- authorize: GET or POST /oauth/authorize (RFC 6749 §4.1, OIDC Core §3.1.2).
+ * Also used to go on after a sign-in or a consent, by `login_state`. */
+enum svc_authorize_kind {
+    AUTHORIZE_REDIRECT,  /* to `location` (code or error, with iss and state) */
+    AUTHORIZE_LOGIN,     /* show the login page */
+    AUTHORIZE_CONSENT,   /* show the consent page */
+    AUTHORIZE_REFUSED,   /* error page of our own: never a redirect */
+};
+struct svc_authorize {
+    struct svc_op op;
+    void (*done)(struct svc_authorize *authorize);
+    void *arg;
+    /* in */
+    const struct params *params;
+    struct span session_cookie; /* raw values; empty: none */
+    struct span browser_cookie;
+    /* out */
+    enum svc_authorize_kind kind;
+    struct span location;
+    enum oidc_error refusal;      /* AUTHORIZE_REFUSED, with `description` */
+    const char *description;      /* static English */
+    struct span login_state;      /* sealed; hidden form field */
+    struct span login_hint;       /* AUTHORIZE_LOGIN: to pre-fill; checked UTF-8 */
+    struct span set_browser_cookie; /* empty: leave as it is */
+    struct span client_name;
+    struct span redirect_host;    /* host[:port] of the redirect URI: CSP form-action */
+    struct span redirect_origin;  /* scheme://host[:port] */
+    uint64_t consent_scopes;      /* AUTHORIZE_CONSENT */
+};
+void svc_authorize(struct svc *svc, struct svc_authorize *authorize);
+
+/* ---- login: POST /oauth/login with fields account_id, password, login_state. */
+enum svc_login_kind {
+    LOGIN_CONTINUE, /* as `next` says: redirect, or consent page */
+    LOGIN_AGAIN,    /* show the login page again with `notice` */
+    LOGIN_REFUSED,  /* login_state missing, forged, expired, of another browser */
+};
+enum svc_login_notice {
+    NOTICE_NONE,
+    NOTICE_BAD_CREDENTIALS, /* unknown account and wrong password alike */
+    NOTICE_LOCKED,          /* too many attempts: wait */
+    NOTICE_ACCOUNT_STATE,   /* right password, but the account is suspended */
+    NOTICE_NOT_PERMITTED,   /* this kind of account may not use this service */
+    NOTICE_LIMITED,         /* too many attempts from this address */
+};
+struct svc_login {
+    struct svc_op op;
+    void (*done)(struct svc_login *login);
+    void *arg;
+    /* in */
+    struct span account_id, password, login_state;
+    struct span session_cookie, browser_cookie;
+    struct span client_address; /* textual IP, for the local limit */
+    /* out */
+    enum svc_login_kind kind;
+    enum svc_login_notice notice;
+    struct svc_authorize next;      /* LOGIN_CONTINUE and LOGIN_AGAIN: filled */
+    struct span set_session_cookie; /* LOGIN_CONTINUE */
+};
+void svc_login(struct svc *svc, struct svc_login *login);
+
+/* ---- consent: POST /oauth/consent with login_state and decision=allow|deny. */
+struct svc_consent {
+    struct svc_op op;
+    void (*done)(struct svc_consent *consent);
+    void *arg;
+    struct span login_state, session_cookie, browser_cookie;
+    bool allow;
+    struct svc_authorize next; /* REDIRECT, LOGIN (session ended) or REFUSED */
+};
+void svc_consent(struct svc *svc, struct svc_consent *consent);
+
+/* ---- token: POST /oauth/token (RFC 6749 §4.1.3, §6). */
+struct svc_token {
+    struct svc_op op;
+    void (*done)(struct svc_token *token);
+    void *arg;
+    /* in */
+    const struct params *params;     /* the body's; the query must be empty */
+    struct span authorization;       /* header's value; empty: none */
+    bool query_present;
+    /* out */
+    enum oidc_error error;
+    const char *description;         /* static English */
+    bool challenge_basic;            /* 401 with WWW-Authenticate: Basic */
+    struct span body;                /* JSON of the answer when error is OIDC_OK */
+};
+void svc_token(struct svc *svc, struct svc_token *token);
+
+/* ---- userinfo: GET or POST /oauth/userinfo (OIDC Core §5.3, RFC 6750). */
+struct svc_userinfo {
+    struct svc_op op;
+    void (*done)(struct svc_userinfo *userinfo);
+    void *arg;
+    /* in */
+    struct span authorization;
+    const struct params *params; /* POST form body, NULL for GET */
+    bool token_in_query;         /* refused (RFC 9700 §4.3.2) */
+    /* out */
+    enum oidc_error error;
+    const char *description;
+    struct span body; /* JSON */
+};
+void svc_userinfo(struct svc *svc, struct svc_userinfo *userinfo);
+
+/* ---- logout at the provider: GET shows who is signed in, POST ends it. */
+struct svc_logout {
+    struct svc_op op;
+    void (*done)(struct svc_logout *logout);
+    void *arg;
+    /* in */
+    bool confirm; /* POST with a valid `csrf` */
+    struct span session_cookie, csrf;
+    /* out */
+    bool signed_in;      /* there was a live session */
+    bool ended;          /* it has been ended, on every node */
+    bool csrf_refused;
+    struct span set_csrf; /* value for the form's hidden field */
+};
+void svc_logout(struct svc *svc, struct svc_logout *logout);
+
+/* ---- documents, ready to send; borrowed until the next call on this thread. */
+struct span svc_discovery(struct svc *svc); /* the same bytes on every node */
+/* Empty span: the cluster has no keys yet (503). */
+struct span svc_jwks(struct svc *svc);
+
+/* True when this node should get traffic; terse reason otherwise. */
+bool svc_ready(struct svc *svc, const char **ret_why);
+
+#endif

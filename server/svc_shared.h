@@ -1,0 +1,26 @@
+/* svc_shared: what the services of all HTTP threads use together. Built once by
+ * server/main.c, immutable afterwards but for what guards itself. */
+#ifndef SERVER_SVC_SHARED_H
+#define SERVER_SVC_SHARED_H
+
+#include "raft/repl.h"
+#include "server/config.h"
+#include "server/crypto/keyring.h"
+#include "server/hash_pool.h"
+#include "server/rate_limit.h"
+#include "store/base/port.h"
+#include "store/store.h"
+
+struct svc_shared {
+    const struct config *config;
+    struct store *store;
+    struct repl *repl;
+    struct keyring *keyring;
+    struct hash_pool *hash_pool;
+    struct rate_limit *login_limit; /* per client address, local to the node */
+    struct port_clock clock;
+    struct port_random random;
+    struct svc_counters *counters; /* server/svc_metrics.h: relaxed atomics */
+};
+
+#endif

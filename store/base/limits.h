@@ -1,0 +1,39 @@
+/* limits: every bound on what comes from outside, and every queue's length, in
+ * one place. Bytes unless the name says otherwise. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#define LIMIT_REQUEST_BODY (64 * 1024)
+#define LIMIT_FORM_FIELDS 64
+#define LIMIT_FORM_NAME 64
+#define LIMIT_FORM_VALUE 8192
+#define LIMIT_URL 8192
+#define LIMIT_HEADERS 64
+#define LIMIT_COOKIE 4096
+#define LIMIT_JWT 8192
+#define LIMIT_PASSWORD 512
+#define LIMIT_ACCOUNT_ID 254 /* RFC 5321 §4.5.3.1.3 */
+#define LIMIT_CLIENT_ID 64
+#define LIMIT_STATE 2048
+#define LIMIT_NONCE 512
+#define LIMIT_REDIRECT_URI 2048
+#define LIMIT_SCOPE 1024
+
+/* One replicated command, encoded; and one frame of them. */
+#define LIMIT_COMMAND (48 * 1024)
+#define LIMIT_OUTCOME (16 * 1024)
+#define LIMIT_FRAME (1024 * 1024)
+#define LIMIT_FRAME_COMMANDS 256
+/* Commands that wait on one node; beyond it ERR_BUSY. */
+#define LIMIT_SUBMIT_QUEUE 4096
+/* Requests that wait on one node for an index; beyond it ERR_BUSY. */
+#define LIMIT_INDEX_WAITERS 4096
+/* One message between peers. */
+#define LIMIT_PEER_MESSAGE (2 * 1024 * 1024)
+#define LIMIT_NODES 16
+/* Rows that one tick may sweep. */
+#define LIMIT_SWEEP_ROWS 256
+/* Password hashes that wait for a thread; beyond it ERR_BUSY. */
+#define LIMIT_HASH_QUEUE 256
+
+#endif

@@ -1,0 +1,93 @@
+/* store: the LMDB environment of one node, its transactions and its state rows.
+ *
+ * Two transaction types keep the rule "only the state machine writes":
+ *   struct store_read   any thread; a snapshot of the node's state;
+ *   struct store_write  the raft thread, begun by raft/fsm.c alone
+ *                       (store/store_write.h; the lint test checks who includes it).
+ *
+ * Invariants:
+ *   S1  applied_index, term, clock_ms, digest and all rows of a frame are
+ *       committed in one LMDB transaction;
+ *   S2  the environment is opened with MDB_NOMETASYNC, never NOSYNC: a power cut
+ *       may undo the last transactions, which the log replays, and corrupts nothing;
+ *   S3  spans got from a transaction end with it: copy before any callback;
+ *   S4  a full map ends the process (ERR_NO_SPACE is fatal to the node), it is
+ *       never an outcome;
+ *   S5  digest = sum modulo 2^128 over all rows of hash(table, key, value), kept
+ *       by every put and del: equal states have equal digests on every node. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/base/arena.h"
+#include "store/base/err.h"
+#include "store/base/span.h"
+
+struct store;
+struct store_read;
+struct store_write;
+
+struct store_config {
+    const char *dir;     /* exists, mode 0700; holds data.mdb and lock.mdb */
+    uint64_t map_bytes;  /* sparse; fixed at start */
+    unsigned readers_max;
+};
+
+/* Keyed 128-bit hash (HMAC-SHA256, cut) of a code, token, cookie or account ID.
+ * Made by server/crypto/keyring; the store sees nothing else of a secret. */
+struct key_hash {
+    uint8_t b[16];
+};
+
+/* Random, 128 bits: account subjects, session ids (`sid`), grant ids. */
+struct id128 {
+    uint8_t b[16];
+};
+
+struct store_digest {
+    uint64_t lo, hi;
+};
+
+/* The node-independent head of the state. Zeroed in an empty store. */
+struct store_meta {
+    uint64_t applied_index; /* raft index of the last applied frame */
+    uint64_t applied_term;
+    uint64_t clock_ms;      /* replicated time, since 1970; never falls */
+    uint64_t fsm_version;
+    uint64_t epoch;         /* raised by a restore or forced recovery */
+    struct id128 cluster_id; /* zero until CMD_CLUSTER_INIT */
+    struct store_digest digest;
+};
+
+/* Open or create. ERR_CORRUPT, ERR_VERSION, ERR_IO, ERR_NO_SPACE. */
+enum err store_open(const struct store_config *config, struct store **ret_store);
+/* All transactions must have ended. NULL-safe. */
+void store_close(struct store *store);
+/* Write everything to the device (mdb_env_sync, forced). Raft thread. */
+enum err store_sync(struct store *store);
+/* Bytes of the map in use, for metrics and the fullness warning. */
+uint64_t store_used_bytes(const struct store *store);
+
+/* A read handle; one per thread, reused. `begin` takes a fresh snapshot (S3:
+ * everything got before is invalid), `end` lets it go. A snapshot must not be
+ * held across an asynchronous step. */
+enum err store_read_new(struct store *store, struct store_read **ret_read);
+void store_read_free(struct store_read *read);
+enum err store_read_begin(struct store_read *read);
+void store_read_end(struct store_read *read);
+
+enum err store_read_meta(struct store_read *read, struct store_meta *ret_meta);
+
+/* Walk every table and recompute the digest from the rows (slow). */
+enum err store_digest_recompute(struct store_read *read,
+                                struct store_digest *ret_digest);
+
+/* Row counts per table for status and metrics: fills names (static) and counts,
+ * at most `max` of them; returns how many. */
+size_t store_table_counts(struct store_read *read, const char *names[],
+                          uint64_t counts[], size_t max);
+
+#endif

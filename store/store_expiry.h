@@ -1,0 +1,32 @@
+/* store_expiry: what is to be swept, in the order of its expiry.
+ *
+ * The table families add and drop their own entries; raft/fsm_sweep.c takes the
+ * oldest, at most LIMIT_SWEEP_ROWS a tick. An entry whose row has a later expiry
+ * by now is simply dropped. */
+#ifndef STORE_STORE_EXPIRY_H
+#define STORE_STORE_EXPIRY_H
+
+#include "store/store.h"
+
+/* Numbers are stored; never reuse one. */
+enum expiry_table {
+    EXPIRY_SESSION = 1,
+    EXPIRY_GRANT = 2,
+    EXPIRY_ACCESS = 3,
+    EXPIRY_REFRESH = 4,
+    EXPIRY_ATTEMPTS = 5,
+};
+
+struct expiry {
+    uint64_t at_ms;
+    enum expiry_table table;
+    struct key_hash key;
+};
+
+enum err store_expiry_add(struct store_write *write, const struct expiry *expiry);
+enum err store_expiry_del(struct store_write *write, const struct expiry *expiry);
+/* The earliest entry with at_ms <= now_ms. ERR_NOT_FOUND: none. */
+enum err store_expiry_first(struct store_read *read, uint64_t now_ms,
+                            struct expiry *ret_expiry);
+
+#endif

@@ -1,0 +1,35 @@
+/* store_session: single sign-on sessions, and consents.
+ *
+ * Written by raft/fsm_session.c; read by server/svc_*.c.
+ * Invariants:
+ *   N1  the key is a keyed hash of the cookie's secret; the secret is not stored;
+ *   N2  a session is live while clock_ms < expires_ms, clock_ms < idle_at_ms and
+ *       its generation equals its account's; an ended one has no row. */
+#ifndef STORE_STORE_SESSION_H
+#define STORE_STORE_SESSION_H
+
+#include "store/store.h"
+
+struct session {
+    struct key_hash key;
+    struct id128 sid; /* public: claim `sid` */
+    struct id128 sub;
+    uint64_t generation;
+    uint64_t auth_time_ms;
+    uint64_t idle_at_ms; /* moved forward when a grant is issued */
+    uint64_t expires_ms;
+};
+
+enum err store_session_get(struct store_read *read, struct key_hash key,
+                           struct session *ret_session);
+enum err store_session_put(struct store_write *write, const struct session *session);
+/* ERR_NOT_FOUND when there is none. Grants of the session are raft/fsm's work. */
+enum err store_session_del(struct store_write *write, struct key_hash key);
+
+/* Scopes that the account's holder has granted to the client; 0 when none. */
+enum err store_consent_get(struct store_read *read, struct id128 sub,
+                           struct span client_id, uint64_t *ret_scopes);
+enum err store_consent_put(struct store_write *write, struct id128 sub,
+                           struct span client_id, uint64_t scopes);
+
+#endif
