@@ -16,6 +16,7 @@
 #define SERVER_SVC_H
 
 #include "server/oidc/oidc_error.h"
+#include "server/oidc/params.h"
 #include "store/base/arena.h"
 #include "store/base/buf.h"
 #include "store/base/err.h"
@@ -29,22 +30,6 @@ struct svc_shared; /* server/svc_shared.h: what all threads use */
 enum err svc_new(struct svc_shared *shared, struct port_loop *loop,
                  struct svc **ret_svc);
 void svc_free(struct svc *svc);
-
-/* Parameters of a form or a query string, in their order, decoded (%xx, +) and
- * checked to be UTF-8 without NUL. http/http_form makes them; duplicates are kept
- * here so that the rules can refuse them. */
-struct param {
-    struct span name;
-    struct span value;
-};
-struct params {
-    struct param items[LIMIT_FORM_FIELDS];
-    size_t count;
-};
-/* The value of `name`; empty span with data == NULL when absent. Sets
- * *ret_duplicate (may be NULL) when it stands there more than once. */
-struct span params_get(const struct params *params, const char *name,
-                       bool *ret_duplicate);
 
 /* The part that all operations share. */
 struct svc_op {

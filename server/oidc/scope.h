@@ -14,8 +14,13 @@ enum scope {
     SCOPE_OFFLINE_ACCESS = 1 << 4,
 };
 
+#define SCOPE_ALL                                                                      \
+    ((uint64_t)(SCOPE_OPENID | SCOPE_PROFILE | SCOPE_USER | SCOPE_EMAIL |              \
+                SCOPE_OFFLINE_ACCESS))
+
 /* Parse a space-separated list (RFC 6749 §3.3). Unknown scopes are left out, as
- * OpenID Connect Core §3.1.2.1 asks. False: not of the RFC's syntax. */
+ * OpenID Connect Core §3.1.2.1 asks. False: empty,
+ * longer than LIMIT_SCOPE, or not of the RFC's syntax. */
 bool scope_parse(struct span text, uint64_t *ret_scopes);
 /* Canonical order, separated by spaces. */
 void scope_print(uint64_t scopes, struct buf *out);

@@ -1,0 +1,19 @@
+/* digest: SHA-256 and what the protocols make of it. Thread: any.
+ *
+ * An OpenSSL that cannot hash ends the process (CHECK): nothing else could be
+ * trusted after it. */
+#ifndef CRYPTO_DIGEST_H
+#define CRYPTO_DIGEST_H
+
+#include <stdint.h>
+
+#include "store/base/span.h"
+
+void digest_sha256(struct span in, uint8_t out[32]);
+
+/* Left half of SHA-256, base64url: claim at_hash for RS256 and ES256 (OpenID
+ * Connect Core §3.1.3.6). Terminated. */
+#define DIGEST_AT_HASH_SIZE 23
+void digest_at_hash(struct span access_token, char out[DIGEST_AT_HASH_SIZE]);
+
+#endif

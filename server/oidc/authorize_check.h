@@ -1,0 +1,85 @@
+/* authorize_check: the rules of an authorization request, in their order.
+ *
+ * Source: RFC 6749 §3.1, §4.1.1; OpenID Connect Core §3.1.2; RFC 7636; RFC 9700
+ * §2.1. Two phases, because the client row must be read in between:
+ *
+ *   authorize_target  which client, which redirect URI (raw)
+ *   [the service reads the client; unknown or retired: authorize_unknown_client]
+ *   authorize_check   redirect URI against the client, then everything else
+ *
+ * Invariant: `may_redirect` is false until client and redirect URI are proven
+ * (RFC 6749 §4.1.2.1): such a refusal is shown on our own page.
+ * An empty value counts as an absent one (RFC 6749 §3.1). Pure. */
+#ifndef OIDC_AUTHORIZE_CHECK_H
+#define OIDC_AUTHORIZE_CHECK_H
+
+#include "server/oidc/oidc_client.h"
+#include "server/oidc/oidc_error.h"
+#include "server/oidc/params.h"
+#include "store/base/span.h"
+
+/* Bounds of the parameters that have none in store/base/limits.h. */
+#define AUTHORIZE_HINT_MAX 254
+#define AUTHORIZE_LOCALES_MAX 256
+#define AUTHORIZE_ACR_MAX 256
+#define AUTHORIZE_MAX_AGE_MAX 2147483647u /* seconds */
+
+enum authorize_prompt { /* bits */
+                        PROMPT_NONE = 1 << 0,
+                        PROMPT_LOGIN = 1 << 1,
+                        PROMPT_CONSENT = 1 << 2,
+                        PROMPT_SELECT_ACCOUNT = 1 << 3,
+};
+enum authorize_display {
+    DISPLAY_PAGE, /* the default */
+    DISPLAY_POPUP,
+    DISPLAY_TOUCH,
+    DISPLAY_WAP,
+};
+
+/* A checked request. Spans borrow from the parameters (or, when decoded by
+ * login_state, from its input); an empty span means absent. */
+struct authorize_request {
+    struct span client_id;
+    struct span redirect_uri; /* exactly as sent */
+    struct span state;
+    struct span nonce;
+    uint64_t scopes;    /* asked for and permitted to the client */
+    bool scope_omitted; /* gbizid: the base set was taken */
+    bool has_challenge;
+    uint8_t challenge[32]; /* SHA-256 of the verifier; S256 alone is offered */
+    unsigned prompt;       /* enum authorize_prompt bits; 0: absent */
+    bool has_max_age;
+    uint32_t max_age_s;
+    enum authorize_display display;
+    struct span login_hint;
+    struct span ui_locales;
+    struct span acr_values;
+    struct span id_token_hint; /* a compact JWT by its looks; not verified here */
+};
+
+struct authorize_verdict {
+    enum oidc_error error; /* OIDC_OK: go on */
+    const char *description;
+    bool may_redirect; /* a refusal may go to `redirect_uri` with `state` */
+    struct span redirect_uri;
+    struct span state; /* empty: absent, or not fit to be sent back */
+};
+
+/* Phase 1. On OIDC_OK *ret_client_id and *ret_redirect_uri are set, both bounded
+ * but not proven. A refusal never may_redirect. */
+struct authorize_verdict authorize_target(const struct params *params,
+                                          struct span *ret_client_id,
+                                          struct span *ret_redirect_uri);
+
+/* The refusal for a client_id that is not registered, retired or of another
+ * environment. */
+struct authorize_verdict authorize_unknown_client(void);
+
+/* Phase 2. `client` is the one that phase 1 named. *ret_request is set on
+ * OIDC_OK alone. */
+struct authorize_verdict authorize_check(const struct params *params,
+                                         const struct oidc_client *client,
+                                         struct authorize_request *ret_request);
+
+#endif
