@@ -52,6 +52,9 @@ size_t base64url_encode(struct span in, char *out);
 enum err base64url_decode(struct span in, uint8_t *out, size_t out_max,
                           size_t *ret_len);
 
+/* Length of the well-formed UTF-8 sequence that `text` begins with; 0 when there
+ * is none, or when it is NUL. */
+size_t utf8_sequence(struct span text);
 /* Well-formed UTF-8 (no surrogate, no overlong form) without NUL. */
 bool utf8_valid(struct span text);
 
