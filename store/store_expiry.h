@@ -28,5 +28,12 @@ enum err store_expiry_del(struct store_write *write, const struct expiry *expiry
 /* The earliest entry with at_ms <= now_ms. ERR_NOT_FOUND: none. */
 enum err store_expiry_first(struct store_read *read, uint64_t now_ms,
                             struct expiry *ret_expiry);
+/* The earliest entry of one table, whenever it is. ERR_NOT_FOUND: none. */
+enum err store_expiry_first_of(struct store_read *read, enum expiry_table table,
+                               struct expiry *ret_expiry);
+/* A row's expiry is now `at_ms` (0: the row is gone); it was `was_ms` (0: it is
+ * new). For the table families. */
+enum err store_expiry_move(struct store_write *write, enum expiry_table table,
+                           struct key_hash key, uint64_t was_ms, uint64_t at_ms);
 
 #endif

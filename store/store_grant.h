@@ -60,9 +60,8 @@ enum err store_grant_get(struct store_read *read, struct arena *arena,
 enum err store_grant_put(struct store_write *write, const struct grant *grant);
 enum err store_grant_del(struct store_write *write, struct key_hash code);
 /* Call `each` for every grant issued in the session, until it returns other
- * than OK. The keys are collected first: `each` may put and del grants. */
-enum err store_grant_of_session(struct store_write *write, struct arena *arena,
-                                struct key_hash session,
+ * than OK. No cursor is open meanwhile: `each` may put and del grants. */
+enum err store_grant_of_session(struct store_write *write, struct key_hash session,
                                 enum err (*each)(void *arg, struct key_hash code),
                                 void *arg);
 

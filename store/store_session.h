@@ -23,6 +23,12 @@ struct session {
 enum err store_session_get(struct store_read *read, struct key_hash key,
                            struct session *ret_session);
 enum err store_session_put(struct store_write *write, const struct session *session);
+/* When it may be swept: the earlier of both ends (N2). */
+static inline uint64_t store_session_end_ms(const struct session *session)
+{
+    return session->idle_at_ms < session->expires_ms ? session->idle_at_ms
+                                                     : session->expires_ms;
+}
 /* ERR_NOT_FOUND when there is none. Grants of the session are raft/fsm's work. */
 enum err store_session_del(struct store_write *write, struct key_hash key);
 

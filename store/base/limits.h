@@ -19,6 +19,14 @@
 #define LIMIT_REDIRECT_URI 2048
 #define LIMIT_SCOPE 1024
 
+/* Parts of stored rows. */
+#define LIMIT_PASSWORD_HASH 256
+#define LIMIT_SEALED_PROFILE (16 * 1024)
+#define LIMIT_KID 64
+#define LIMIT_PUBLIC_JWK 4096
+#define LIMIT_SEALED_KEY (8 * 1024)
+#define LIMIT_CLIENT_NAME 512
+
 /* One replicated command, encoded; and one frame of them. */
 #define LIMIT_COMMAND (48 * 1024)
 #define LIMIT_OUTCOME (16 * 1024)

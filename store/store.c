@@ -1,0 +1,340 @@
+/* store: the environment, its transactions and the state's head.
+ *
+ * A write transaction goes: store_write_begin -> puts and dels of the table
+ * families -> store_write_commit (which writes the meta row) or _abort. */
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "store/base/check.h"
+#include "store/base/codec.h"
+#include "store/base/limits.h"
+#include "store/store_lmdb.h"
+#include "store/store_write.h"
+
+/* Of the tables' layout. Raised when an older binary could not read it. */
+#define STORE_FORMAT 1
+#define META_ROW_VERSION 1
+
+static const char *const table_names[TABLE_COUNT] = {
+    [TABLE_META] = "meta",
+    [TABLE_ACCOUNT] = "account",
+    [TABLE_LOGIN] = "login",
+    [TABLE_ATTEMPTS] = "attempts",
+    [TABLE_CLIENT] = "client",
+    [TABLE_SESSION] = "session",
+    [TABLE_CONSENT] = "consent",
+    [TABLE_GRANT] = "grant",
+    [TABLE_SESSION_GRANT] = "session_grant",
+    [TABLE_ACCESS] = "access",
+    [TABLE_REFRESH] = "refresh",
+    [TABLE_KEY] = "key",
+    [TABLE_BOOT] = "boot",
+    [TABLE_OUTCOME] = "outcome",
+    [TABLE_EXPIRY] = "expiry",
+};
+
+enum err store_lmdb_err(int rc) {
+    switch (rc) {
+    case MDB_SUCCESS:
+        return OK;
+    case MDB_NOTFOUND:
+        return ERR_NOT_FOUND;
+    case MDB_KEYEXIST:
+        return ERR_EXISTS;
+    case MDB_MAP_FULL:
+    case ENOSPC:
+    case EDQUOT:
+        return ERR_NO_SPACE;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_INCOMPATIBLE:
+    case MDB_BAD_DBI:
+        return ERR_CORRUPT;
+    case MDB_VERSION_MISMATCH:
+        return ERR_VERSION;
+    case MDB_TXN_FULL:
+        return ERR_TOO_BIG;
+    case MDB_READERS_FULL:
+        return ERR_BUSY;
+    case ENOMEM:
+        return ERR_NOMEM;
+    default:
+        return ERR_IO;
+    }
+}
+
+static enum err open_tables(struct store *store, MDB_txn *txn) {
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        int rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &store->dbi[i]);
+        if (rc != MDB_SUCCESS) {
+            return store_lmdb_err(rc);
+        }
+    }
+    return OK;
+}
+
+/* Write the format into an empty store, or check the one that stands there. */
+static enum err check_format(struct store *store, MDB_txn *txn) {
+    uint8_t bytes[4] = {STORE_FORMAT, 0, 0, 0};
+    MDB_val key = {6, (void *)(uintptr_t) "format"};
+    MDB_val value;
+    struct reader in;
+    uint32_t format;
+    int rc = mdb_get(txn, store->dbi[TABLE_META], &key, &value);
+
+    if (rc == MDB_NOTFOUND) {
+        value = (MDB_val){sizeof bytes, bytes};
+        return store_lmdb_err(mdb_put(txn, store->dbi[TABLE_META], &key, &value, 0));
+    }
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    in = reader_of(span_of(value.mv_data, value.mv_size));
+    format = read_u32(&in);
+    if (in.bad || reader_left(&in) != 0 || format == 0) {
+        return ERR_CORRUPT;
+    }
+    return format > STORE_FORMAT ? ERR_VERSION : OK;
+}
+
+static enum err open_env(struct store *store, const struct store_config *config) {
+    MDB_txn *txn = NULL;
+    enum err err;
+    int dead;
+    int rc = mdb_env_create(&store->env);
+
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_env_set_mapsize(store->env, config->map_bytes);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_env_set_maxreaders(store->env, config->readers_max);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_env_set_maxdbs(store->env, TABLE_COUNT);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_env_open(store->env, config->dir, MDB_NOTLS | MDB_NOMETASYNC, 0600);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_reader_check(store->env, &dead);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+    }
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    err = open_tables(store, txn);
+    if (err == OK) {
+        err = check_format(store, txn);
+    }
+    if (err != OK) {
+        mdb_txn_abort(txn);
+        return err;
+    }
+    return store_lmdb_err(mdb_txn_commit(txn));
+}
+
+enum err store_open(const struct store_config *config, struct store **ret_store) {
+    struct store *store = calloc(1, sizeof *store);
+    enum err err;
+
+    if (store == NULL) {
+        return ERR_NOMEM;
+    }
+    buf_init(&store->row, LIMIT_COMMAND);
+    buf_init(&store->hashed, LIMIT_COMMAND + 1024);
+    arena_init(&store->scratch, 4 * LIMIT_COMMAND);
+    store->write.read = (struct store_read){.store = store, .of_write = true};
+    err = open_env(store, config);
+    if (err != OK) {
+        store_close(store);
+        return err;
+    }
+    *ret_store = store;
+    return OK;
+}
+
+void store_close(struct store *store) {
+    if (store == NULL) {
+        return;
+    }
+    CHECK(!store->write.read.active);
+    if (store->env != NULL) {
+        mdb_env_close(store->env);
+    }
+    buf_free(&store->row);
+    buf_free(&store->hashed);
+    arena_close(&store->scratch);
+    free(store);
+}
+
+enum err store_sync(struct store *store) {
+    return store_lmdb_err(mdb_env_sync(store->env, 1));
+}
+
+uint64_t store_used_bytes(const struct store *store) {
+    MDB_envinfo info;
+    MDB_stat stat;
+
+    CHECK(mdb_env_info(store->env, &info) == MDB_SUCCESS);
+    CHECK(mdb_env_stat(store->env, &stat) == MDB_SUCCESS);
+    return ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+enum err store_read_new(struct store *store, struct store_read **ret_read) {
+    struct store_read *read = calloc(1, sizeof *read);
+
+    if (read == NULL) {
+        return ERR_NOMEM;
+    }
+    read->store = store;
+    *ret_read = read;
+    return OK;
+}
+
+void store_read_free(struct store_read *read) {
+    if (read == NULL) {
+        return;
+    }
+    CHECK(!read->of_write);
+    if (read->txn != NULL) {
+        mdb_txn_abort(read->txn);
+    }
+    free(read);
+}
+
+enum err store_read_begin(struct store_read *read) {
+    int rc;
+
+    CHECK(!read->of_write && !read->active);
+    if (read->txn == NULL) {
+        rc = mdb_txn_begin(read->store->env, NULL, MDB_RDONLY, &read->txn);
+    } else {
+        rc = mdb_txn_renew(read->txn);
+    }
+    read->active = rc == MDB_SUCCESS;
+    return store_lmdb_err(rc);
+}
+
+void store_read_end(struct store_read *read) {
+    CHECK(!read->of_write && read->active);
+    mdb_txn_reset(read->txn);
+    read->active = false;
+}
+
+static enum err meta_decode(struct span row, struct store_meta *ret_meta) {
+    struct reader in = reader_of(row);
+    struct store_meta meta;
+    struct span cluster_id;
+
+    if (read_u8(&in) != META_ROW_VERSION) {
+        return ERR_CORRUPT;
+    }
+    meta.applied_index = read_u64(&in);
+    meta.applied_term = read_u64(&in);
+    meta.clock_ms = read_u64(&in);
+    meta.fsm_version = read_u64(&in);
+    meta.epoch = read_u64(&in);
+    cluster_id = read_bytes(&in, sizeof meta.cluster_id.b);
+    meta.digest.lo = read_u64(&in);
+    meta.digest.hi = read_u64(&in);
+    if (in.bad || reader_left(&in) != 0) {
+        return ERR_CORRUPT;
+    }
+    memcpy(meta.cluster_id.b, cluster_id.data, cluster_id.len);
+    *ret_meta = meta;
+    return OK;
+}
+
+enum err store_read_meta(struct store_read *read, struct store_meta *ret_meta) {
+    struct span row;
+    enum err err = store_table_get(read, TABLE_META, span_str("meta"), &row);
+
+    if (err == ERR_NOT_FOUND) {
+        *ret_meta = (struct store_meta){0};
+        return OK;
+    }
+    return err == OK ? meta_decode(row, ret_meta) : err;
+}
+
+enum err store_write_begin(struct store *store, struct store_write **ret_write) {
+    struct store_write *write = &store->write;
+    struct store_meta meta;
+    enum err err;
+    int rc;
+
+    CHECK(!write->read.active);
+    rc = mdb_txn_begin(store->env, NULL, 0, &write->read.txn);
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    write->read.active = true;
+    err = store_read_meta(&write->read, &meta);
+    if (err != OK) {
+        store_write_abort(write);
+        return err;
+    }
+    write->digest = meta.digest;
+    *ret_write = write;
+    return OK;
+}
+
+static enum err meta_put(struct store_write *write, const struct store_meta *meta) {
+    struct buf *row = store_table_row(write);
+
+    put_u8(row, META_ROW_VERSION);
+    put_u64(row, meta->applied_index);
+    put_u64(row, meta->applied_term);
+    put_u64(row, meta->clock_ms);
+    put_u64(row, meta->fsm_version);
+    put_u64(row, meta->epoch);
+    buf_put(row, meta->cluster_id.b, sizeof meta->cluster_id.b);
+    put_u64(row, write->digest.lo);
+    put_u64(row, write->digest.hi);
+    return store_table_put_row(write, TABLE_META, span_str("meta"), row);
+}
+
+enum err store_write_commit(struct store_write *write, const struct store_meta *meta) {
+    enum err err;
+    int rc;
+
+    CHECK(write->read.active);
+    err = meta_put(write, meta);
+    if (err != OK) {
+        store_write_abort(write);
+        return err;
+    }
+    rc = mdb_txn_commit(write->read.txn);
+    write->read.txn = NULL;
+    write->read.active = false;
+    return store_lmdb_err(rc);
+}
+
+void store_write_abort(struct store_write *write) {
+    if (write == NULL || !write->read.active) {
+        return;
+    }
+    mdb_txn_abort(write->read.txn);
+    write->read.txn = NULL;
+    write->read.active = false;
+}
+
+struct store_read *store_write_reader(struct store_write *write) {
+    CHECK(write->read.active);
+    return &write->read;
+}
+
+size_t store_table_counts(struct store_read *read, const char *names[],
+                          uint64_t counts[], size_t max) {
+    size_t n = 0;
+
+    for (size_t i = TABLE_META + 1; i < TABLE_COUNT && n < max; i++, n++) {
+        names[n] = table_names[i];
+        counts[n] = store_table_rows(read, (enum store_table)i);
+    }
+    return n;
+}

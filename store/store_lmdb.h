@@ -1,0 +1,36 @@
+/* store_lmdb: what store.c and store_table.c share of LMDB. Included by no one
+ * else: table families work through store_table.h. */
+#ifndef STORE_STORE_LMDB_H
+#define STORE_STORE_LMDB_H
+
+#include <lmdb.h>
+
+#include "store/base/buf.h"
+#include "store/store.h"
+#include "store/store_table.h"
+
+struct store_read {
+    struct store *store;
+    MDB_txn *txn; /* NULL before the first begin */
+    bool active;
+    bool of_write; /* lives in a store_write, which alone ends it */
+};
+
+struct store_write {
+    struct store_read read;
+    struct store_digest digest; /* of the rows as this transaction leaves them */
+};
+
+struct store {
+    MDB_env *env;
+    MDB_dbi dbi[TABLE_COUNT];
+    struct store_write write; /* the one writer; active while a frame is applied */
+    struct buf row;           /* raft thread: encoding of the row being put */
+    struct arena scratch;     /* raft thread: the row that a put replaces */
+    struct buf hashed;        /* raft thread: what the digest hashes */
+};
+
+/* LMDB's and the system's codes as ours. */
+enum err store_lmdb_err(int rc);
+
+#endif

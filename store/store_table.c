@@ -1,0 +1,230 @@
+/* store_table: rows of bytes, cursors, and the digest over all rows. */
+#include "store/store_table.h"
+
+#include <sodium/crypto_shorthash_siphash24.h>
+
+#include "store/base/check.h"
+#include "store/base/codec.h"
+#include "store/store_lmdb.h"
+
+/* Known to all on purpose: the digest finds divergence, it authenticates nothing. */
+static const unsigned char digest_key[crypto_shorthash_siphashx24_KEYBYTES] =
+    "tasuki digest 1";
+
+static MDB_val val_of(struct span s) {
+    return (MDB_val){s.len, (void *)(uintptr_t)s.data};
+}
+
+static struct span span_of_val(MDB_val v) {
+    return span_of(v.mv_data, v.mv_size);
+}
+
+/* hash(table, key, value); the key's length keeps the two apart. */
+static enum err row_hash(struct buf *scratch, enum store_table table, struct span key,
+                         struct span value, struct store_digest *ret_hash) {
+    unsigned char out[crypto_shorthash_siphashx24_BYTES];
+    struct reader in = reader_of(span_of(out, sizeof out));
+
+    buf_reset(scratch);
+    put_u8(scratch, (uint8_t)table);
+    put_u16(scratch, (uint16_t)key.len);
+    buf_put(scratch, key.data, key.len);
+    buf_put(scratch, value.data, value.len);
+    if (buf_err(scratch) != OK) {
+        return buf_err(scratch);
+    }
+    crypto_shorthash_siphashx24(out, scratch->data, scratch->len, digest_key);
+    ret_hash->lo = read_u64(&in);
+    ret_hash->hi = read_u64(&in);
+    return OK;
+}
+
+static void digest_add(struct store_digest *sum, struct store_digest hash) {
+    sum->lo += hash.lo;
+    sum->hi += hash.hi + (sum->lo < hash.lo ? 1 : 0);
+}
+
+static void digest_sub(struct store_digest *sum, struct store_digest hash) {
+    uint64_t borrow = sum->lo < hash.lo ? 1 : 0;
+    sum->lo -= hash.lo;
+    sum->hi -= hash.hi + borrow;
+}
+
+enum err store_table_get(struct store_read *read, enum store_table table,
+                         struct span key, struct span *ret_value) {
+    MDB_val k = val_of(key);
+    MDB_val v;
+    int rc;
+
+    CHECK(read->active);
+    rc = mdb_get(read->txn, read->store->dbi[table], &k, &v);
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    *ret_value = span_of_val(v);
+    return OK;
+}
+
+/* Take the row that stands there now out of the digest. */
+static enum err digest_forget(struct store_write *write, enum store_table table,
+                              struct span key) {
+    struct store_digest hash;
+    struct span old;
+    enum err err = store_table_get(&write->read, table, key, &old);
+
+    if (err != OK) {
+        return err;
+    }
+    err = row_hash(&write->read.store->hashed, table, key, old, &hash);
+    if (err == OK) {
+        digest_sub(&write->digest, hash);
+    }
+    return err;
+}
+
+enum err store_table_put(struct store_write *write, enum store_table table,
+                         struct span key, struct span value) {
+    struct store *store = write->read.store;
+    struct store_digest hash;
+    MDB_val k = val_of(key);
+    MDB_val v = val_of(value);
+    enum err err;
+
+    CHECK(write->read.active);
+    if (table != TABLE_META) {
+        err = digest_forget(write, table, key);
+        if (err != OK && err != ERR_NOT_FOUND) {
+            return err;
+        }
+        err = row_hash(&store->hashed, table, key, value, &hash);
+        if (err != OK) {
+            return err;
+        }
+        digest_add(&write->digest, hash);
+    }
+    return store_lmdb_err(mdb_put(write->read.txn, store->dbi[table], &k, &v, 0));
+}
+
+enum err store_table_put_row(struct store_write *write, enum store_table table,
+                             struct span key, const struct buf *row) {
+    if (buf_err(row) != OK) {
+        return buf_err(row);
+    }
+    return store_table_put(write, table, key, buf_span(row));
+}
+
+enum err store_table_del(struct store_write *write, enum store_table table,
+                         struct span key) {
+    MDB_val k = val_of(key);
+    enum err err;
+
+    CHECK(write->read.active);
+    if (table != TABLE_META) {
+        err = digest_forget(write, table, key);
+        if (err != OK) {
+            return err;
+        }
+    }
+    return store_lmdb_err(
+        mdb_del(write->read.txn, write->read.store->dbi[table], &k, NULL));
+}
+
+uint64_t store_table_rows(struct store_read *read, enum store_table table) {
+    MDB_stat stat;
+
+    CHECK(read->active);
+    CHECK(mdb_stat(read->txn, read->store->dbi[table], &stat) == MDB_SUCCESS);
+    return stat.ms_entries;
+}
+
+enum err store_cursor_open(struct store_read *read, enum store_table table,
+                           struct span from, struct store_cursor *ret_cursor,
+                           struct span *ret_key, struct span *ret_value) {
+    MDB_cursor *cursor;
+    MDB_val k = val_of(from);
+    MDB_val v;
+    int rc;
+
+    CHECK(read->active);
+    rc = mdb_cursor_open(read->txn, read->store->dbi[table], &cursor);
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    rc = mdb_cursor_get(cursor, &k, &v, from.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
+    if (rc != MDB_SUCCESS) {
+        mdb_cursor_close(cursor);
+        return store_lmdb_err(rc);
+    }
+    *ret_key = span_of_val(k);
+    *ret_value = span_of_val(v);
+    ret_cursor->lmdb = cursor;
+    return OK;
+}
+
+enum err store_cursor_next(struct store_cursor *cursor, struct span *ret_key,
+                           struct span *ret_value) {
+    MDB_val k;
+    MDB_val v;
+    int rc = mdb_cursor_get(cursor->lmdb, &k, &v, MDB_NEXT);
+
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    *ret_key = span_of_val(k);
+    *ret_value = span_of_val(v);
+    return OK;
+}
+
+void store_cursor_close(struct store_cursor *cursor) {
+    mdb_cursor_close(cursor->lmdb);
+    cursor->lmdb = NULL;
+}
+
+struct buf *store_table_row(struct store_write *write) {
+    buf_reset(&write->read.store->row);
+    return &write->read.store->row;
+}
+
+struct arena *store_table_scratch(struct store_write *write) {
+    arena_reset(&write->read.store->scratch);
+    return &write->read.store->scratch;
+}
+
+static enum err digest_table(struct store_read *read, enum store_table table,
+                             struct buf *scratch, struct store_digest *sum) {
+    struct store_cursor cursor;
+    struct store_digest hash;
+    struct span key, value;
+    enum err err =
+        store_cursor_open(read, table, span_of(NULL, 0), &cursor, &key, &value);
+
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    while (err == OK) {
+        err = row_hash(scratch, table, key, value, &hash);
+        if (err == OK) {
+            digest_add(sum, hash);
+            err = store_cursor_next(&cursor, &key, &value);
+        }
+    }
+    store_cursor_close(&cursor);
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+enum err store_digest_recompute(struct store_read *read,
+                                struct store_digest *ret_digest) {
+    struct store_digest sum = {0, 0};
+    struct buf scratch; /* the store's own belongs to the raft thread */
+    enum err err = OK;
+
+    buf_init(&scratch, read->store->hashed.max);
+    for (size_t i = TABLE_META + 1; i < TABLE_COUNT && err == OK; i++) {
+        err = digest_table(read, (enum store_table)i, &scratch, &sum);
+    }
+    buf_free(&scratch);
+    if (err == OK) {
+        *ret_digest = sum;
+    }
+    return err;
+}

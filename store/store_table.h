@@ -1,0 +1,93 @@
+/* store_table: rows of bytes by table, below the families store_*.c.
+ *
+ * Internal to the store. Invariants:
+ *   T1  every put and del of a table other than TABLE_META moves the digest (S5);
+ *   T2  a span got inside a write transaction ends with the next put or del, so
+ *       families copy what they give (by value, or into the caller's arena).
+ * Keys are at most 511 bytes (LMDB). Thread: the transaction's. */
+#ifndef STORE_STORE_TABLE_H
+#define STORE_STORE_TABLE_H
+
+#include "store/base/buf.h"
+#include "store/base/codec.h"
+#include "store/store.h"
+#include "store/store_write.h"
+
+/* Numbers enter the digest; never reuse one. */
+enum store_table {
+    TABLE_META = 0,
+    TABLE_ACCOUNT = 1,       /* sub -> AccountRecord */
+    TABLE_LOGIN = 2,         /* login_index -> sub */
+    TABLE_ATTEMPTS = 3,      /* login_index -> counters */
+    TABLE_CLIENT = 4,        /* client_id -> ClientRecord */
+    TABLE_SESSION = 5,       /* key hash -> session */
+    TABLE_CONSENT = 6,       /* sub, client_id -> scopes */
+    TABLE_GRANT = 7,         /* code hash -> GrantRecord */
+    TABLE_SESSION_GRANT = 8, /* session, code hash -> nothing */
+    TABLE_ACCESS = 9,        /* token hash -> access token */
+    TABLE_REFRESH = 10,      /* token hash -> refresh token */
+    TABLE_KEY = 11,          /* kid -> KeyRecord */
+    TABLE_BOOT = 12,         /* node -> boot */
+    TABLE_OUTCOME = 13,      /* node, seq -> outcome */
+    TABLE_EXPIRY = 14,       /* table, time, key hash -> nothing */
+    TABLE_COUNT
+};
+
+/* Borrows (T2). ERR_NOT_FOUND. */
+enum err store_table_get(struct store_read *read, enum store_table table,
+                         struct span key, struct span *ret_value);
+/* Insert or replace. `value` must not borrow from the transaction. */
+enum err store_table_put(struct store_write *write, enum store_table table,
+                         struct span key, struct span value);
+/* The same with a row that was written into `row` (its sticky error is given). */
+enum err store_table_put_row(struct store_write *write, enum store_table table,
+                             struct span key, const struct buf *row);
+/* ERR_NOT_FOUND. `key` must not borrow from the transaction. */
+enum err store_table_del(struct store_write *write, enum store_table table,
+                         struct span key);
+uint64_t store_table_rows(struct store_read *read, enum store_table table);
+
+/* Walks upward. No put or del while one is open. */
+struct store_cursor {
+    struct MDB_cursor *lmdb;
+};
+/* At the first row with a key not below `from`. ERR_NOT_FOUND: none, and the
+ * cursor is closed already. */
+enum err store_cursor_open(struct store_read *read, enum store_table table,
+                           struct span from, struct store_cursor *ret_cursor,
+                           struct span *ret_key, struct span *ret_value);
+/* ERR_NOT_FOUND: at the end. */
+enum err store_cursor_next(struct store_cursor *cursor, struct span *ret_key,
+                           struct span *ret_value);
+void store_cursor_close(struct store_cursor *cursor);
+
+/* An emptied buffer for the row about to be put; it is reused by the next one. */
+struct buf *store_table_row(struct store_write *write);
+
+/* Emptied memory for decoding what a put replaces; reused by the next call. */
+struct arena *store_table_scratch(struct store_write *write);
+
+/* The next `len` bytes of a row into `out`. */
+static inline void store_row_read(struct reader *in, uint8_t *out, size_t len) {
+    struct span bytes = read_bytes(in, len);
+    if (bytes.len == len) {
+        memcpy(out, bytes.data, len);
+    }
+}
+
+/* Big-endian, so that keys sort by number. */
+static inline void store_key_u64(uint8_t *out, uint64_t v) {
+    for (int i = 0; i < 8; i++) {
+        out[i] = (uint8_t)(v >> (56 - 8 * i));
+    }
+}
+
+static inline uint64_t store_key_u64_of(const uint8_t *in) {
+    uint64_t v = 0;
+    for (int i = 0; i < 8; i++) {
+        v = v << 8 | in[i];
+    }
+    return v;
+}
+
+#endif
