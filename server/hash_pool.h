@@ -19,9 +19,11 @@ struct hash_job {
 };
 
 enum err hash_pool_new(unsigned threads, struct hash_pool **ret_pool);
-/* Jobs in the queue are finished first. */
+/* Jobs in the queue are finished first, and their `done` is posted: loops must
+ * still run. NULL-safe. */
 void hash_pool_free(struct hash_pool *pool);
-/* ERR_BUSY beyond LIMIT_HASH_QUEUE: `done` will not run. */
+/* The job stays the caller's, in place, until `done`. ERR_BUSY beyond
+ * LIMIT_HASH_QUEUE, ERR_CLOSED: `done` will not run. Thread: any. */
 enum err hash_pool_submit(struct hash_pool *pool, struct hash_job *job);
 
 #endif

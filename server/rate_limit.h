@@ -13,6 +13,9 @@
 
 struct rate_limit;
 
+/* `per_minute` tokens flow in up to `burst`; 0: no limit at all. `slots` keys are
+ * remembered; when they do not do, the key that was quiet for longest is forgotten.
+ * ERR_INVALID, ERR_NOMEM. */
 enum err rate_limit_new(unsigned per_minute, unsigned burst, unsigned slots,
                         struct port_clock clock, struct rate_limit **ret_limit);
 void rate_limit_free(struct rate_limit *limit);

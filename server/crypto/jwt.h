@@ -5,8 +5,9 @@
  * reference count.
  *
  * Verification is strict: exactly one signature, `alg` equal to the key's own
- * (never none, never HS*), key chosen by `kid` from our set alone, no `jku`,
- * `jwk`, `x5u`, `x5c`, `crit`, `b64`, no duplicate members, at most LIMIT_JWT. */
+ * (never none, never HS*), key chosen by `kid` from our set alone, `typ` JWT or
+ * absent, no other header member (so no `jku`, `jwk`, `x5u`, `x5c`, `crit`, `b64`),
+ * no duplicate members anywhere, at most LIMIT_JWT. */
 #ifndef CRYPTO_JWT_H
 #define CRYPTO_JWT_H
 
@@ -20,19 +21,26 @@ struct jwt_keys;
 
 /* Make a fresh key pair: kid (RFC 7638 thumbprint), public JWK, sealed PKCS#8.
  * Result lives in `arena`. Takes up to a second for RS256: hash pool only. */
-enum err jwt_key_generate(enum key_alg alg, struct sealer *sealer,
-                          struct arena *arena, struct signing_key *ret_key);
+enum err jwt_key_generate(enum key_alg alg, struct sealer *sealer, struct arena *arena,
+                          struct signing_key *ret_key);
 
-/* Unseal all keys of the store. Reference count starts at 1. */
+/* Unseal all keys of the store; `read` has begun. Reference count starts at 1.
+ * ERR_NOT_FOUND: the cluster has no keys yet. */
 enum err jwt_keys_load(struct store_read *read, struct sealer *sealer,
                        struct jwt_keys **ret_keys);
+/* The same from rows at hand. ERR_NOT_FOUND without any; ERR_TOO_BIG beyond
+ * JWT_KEYS_MAX; ERR_FORGED, ERR_CORRUPT: a row is not this cluster's. */
+#define JWT_KEYS_MAX 32
+enum err jwt_keys_from_rows(const struct signing_key *rows, size_t count,
+                            struct sealer *sealer, struct jwt_keys **ret_keys);
 struct jwt_keys *jwt_keys_ref(struct jwt_keys *keys);
 void jwt_keys_unref(struct jwt_keys *keys); /* NULL-safe */
 
 /* The JWK Set document (RFC 7517), all active and retired keys. Borrowed. */
 struct span jwt_keys_jwks(const struct jwt_keys *keys);
 
-/* Sign `claims` (JSON text) with the active key of `alg`; appends the token.
+/* Sign `claims` (JSON text) with the active key of `alg` (the newest, if there are
+ * several); appends the token. Thread: any, at once.
  * `typ` is the header's ("JWT", "logout+jwt"). ERR_NOT_FOUND: no such key. */
 enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, const char *typ,
                   struct span claims, struct buf *out);
@@ -40,7 +48,7 @@ enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, const char *typ
 /* Check form, header and signature; *ret_claims is the payload's JSON text in
  * `arena`. Claims are the caller's to check. ERR_INVALID: malformed;
  * ERR_FORGED: unknown kid, other algorithm, bad signature. */
-enum err jwt_verify(const struct jwt_keys *keys, struct span token,
-                    struct arena *arena, struct span *ret_claims);
+enum err jwt_verify(const struct jwt_keys *keys, struct span token, struct arena *arena,
+                    struct span *ret_claims);
 
 #endif

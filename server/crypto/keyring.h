@@ -24,8 +24,8 @@ enum seal_purpose {
     SEAL_SESSION_COOKIE,
     SEAL_BROWSER_COOKIE, /* the browser's binding before sign-in */
     SEAL_ACCESS_TOKEN,
-    SEAL_LOGIN_STATE,    /* authorization request inside the login form */
-    SEAL_PROFILE,        /* personal data of an account */
+    SEAL_LOGIN_STATE, /* authorization request inside the login form */
+    SEAL_PROFILE,     /* personal data of an account */
     SEAL_SIGNING_KEY,
     SEAL_PURPOSES
 };
@@ -59,11 +59,11 @@ void sealer_hash(struct sealer *sealer, enum hash_purpose purpose, struct span i
 /* AES-256-GCM: 12 random nonce bytes, ciphertext, 16 tag bytes are appended to
  * `out`. `aad` is bound, not stored. */
 #define SEAL_OVERHEAD 28
-enum err sealer_seal(struct sealer *sealer, enum seal_purpose purpose,
-                     struct span aad, struct span plain, struct buf *out);
+enum err sealer_seal(struct sealer *sealer, enum seal_purpose purpose, struct span aad,
+                     struct span plain, struct buf *out);
 /* Appends the plain text. ERR_FORGED: not sealed by this cluster for this purpose
  * and aad (and `out` is unchanged). */
-enum err sealer_open(struct sealer *sealer, enum seal_purpose purpose,
-                     struct span aad, struct span sealed, struct buf *out);
+enum err sealer_open(struct sealer *sealer, enum seal_purpose purpose, struct span aad,
+                     struct span sealed, struct buf *out);
 
 #endif

@@ -35,7 +35,7 @@
     X(USER_ADDRESS2, 19, "user_address2", 150, RULE_TEXT)                              \
     X(USER_ADDRESS3, 20, "user_address3", 150, RULE_TEXT)                              \
     X(USER_DEPARTMENT, 21, "user_department", 150, RULE_TEXT)                          \
-    X(USER_TEL, 22, "user_tel_no_contact", 15, RULE_TEL)                               \
+    X(USER_TEL, 22, "user_tel_no_contact", 16, RULE_TEL)                               \
     X(USER_BIRTHDAY, 23, "user_birthday_ymd", 8, RULE_DATE)                            \
     X(EMAIL, 24, "email", 254, RULE_EMAIL)
 
@@ -60,11 +60,26 @@ const char *profile_field_name(enum profile_field field);
 /* PROFILE_COUNT when there is none of this name. */
 enum profile_field profile_field_find(struct span name);
 
+/* What a value must look like. Lengths count characters, not bytes. */
+enum profile_rule {
+    RULE_TEXT, /* no controls, no invisible or direction characters */
+    RULE_ASCII,
+    RULE_KANA,             /* full-width katakana */
+    RULE_PREFECTURE,       /* JIS X 0401: 01 to 47 */
+    RULE_CORPORATE_NUMBER, /* 13 digits; the check digit is profile_check's */
+    RULE_DATE,
+    RULE_POST_CODE, /* 7 digits */
+    RULE_TEL,       /* 9 to 15 digits, with or without + (E.164) */
+    RULE_EMAIL,     /* an account ID in its canonical form */
+};
+
 /* One field by its rule; an empty value is good (absent). False: *ret_why is
  * static English of what is expected. */
 bool profile_field_check(enum profile_field field, struct span value,
                          const char **ret_why);
-/* All fields, and those that need one another. False: *ret_field and *ret_why. */
+/* All fields, and what they ask of one another: a corporation's number has the
+ * check digit of DOMAIN §6.1 (個人事業主管理番号 have none), and a number needs a
+ * corp_type. False: *ret_field and *ret_why. */
 bool profile_check(const struct profile *profile, enum profile_field *ret_field,
                    const char **ret_why);
 

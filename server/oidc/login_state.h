@@ -13,7 +13,8 @@
 #include "store/base/buf.h"
 #include "store/base/err.h"
 
-#define LOGIN_STATE_MAX 8192 /* bytes, encoded */
+/* Bytes, encoded. Sealed and as base64url text it fits LIMIT_FORM_VALUE. */
+#define LOGIN_STATE_MAX 6100
 
 struct login_state {
     uint8_t browser[32];    /* keyed hash of the browser cookie it is bound to */

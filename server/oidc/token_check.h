@@ -23,7 +23,7 @@ struct token_request {
     struct span code_verifier; /* of RFC 7636 §4.1's syntax */
     struct span refresh_token;
     bool has_scope;
-    uint64_t scopes; /* 0 with has_scope: only unknown ones were named */
+    uint64_t scopes; /* with has_scope: known ones, openid among them (DOMAIN §2.1) */
 };
 
 /* *ret_request is set on OIDC_OK alone. */

@@ -1,0 +1,32 @@
+#include "server/crypto/digest.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+
+#include "store/base/check.h"
+#include "store/base/codec.h"
+
+/* Fetched once: an implicit fetch on every call costs more than the hash. */
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void fetch_sha256(void) {
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    CHECK(sha256 != NULL);
+}
+
+void digest_sha256(struct span in, uint8_t out[32]) {
+    unsigned len = 0;
+
+    CHECK(pthread_once(&sha256_once, fetch_sha256) == 0);
+    CHECK(EVP_Digest(in.len > 0 ? (const void *)in.data : "", in.len, out, &len, sha256,
+                     NULL) == 1);
+    CHECK(len == 32);
+}
+
+void digest_at_hash(struct span access_token, char out[DIGEST_AT_HASH_SIZE]) {
+    uint8_t hash[32];
+
+    digest_sha256(access_token, hash);
+    base64url_encode(span_of(hash, 16), out);
+}

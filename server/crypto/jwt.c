@@ -1,0 +1,296 @@
+#include "server/crypto/jwt.h"
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "server/crypto/jwt_key.h"
+#include "store/base/check.h"
+#include "store/base/codec.h"
+#include "store/base/limits.h"
+
+#define KID_MAX 64
+#define JWKS_MAX (128 * 1024)
+#define SIGNATURE_MAX 1024
+#define P256_SIGNATURE 64
+
+struct jwt_key {
+    char kid[KID_MAX + 1];
+    enum key_alg alg;
+    enum key_state state;
+    uint64_t created_ms;
+    size_t signature_len;
+    cjose_jwk_t *jwk;
+};
+
+struct jwt_keys {
+    atomic_uint refs;
+    size_t count;
+    struct jwt_key keys[JWT_KEYS_MAX];
+    struct buf jwks;
+};
+
+static void keys_free(struct jwt_keys *keys) {
+    for (size_t i = 0; i < keys->count; i++)
+        cjose_jwk_release(keys->keys[i].jwk);
+    buf_free(&keys->jwks);
+    free(keys);
+}
+
+static enum err keys_add(struct jwt_keys *keys, const struct signing_key *row,
+                         struct sealer *sealer) {
+    struct jwt_key *key = &keys->keys[keys->count];
+    size_t kid_len = strlen(row->kid);
+    enum err err;
+
+    if (kid_len == 0 || kid_len > KID_MAX ||
+        (row->alg != KEY_RS256 && row->alg != KEY_ES256))
+        return ERR_CORRUPT;
+    err = jwt_key_load(row, sealer, &key->jwk);
+    if (err != OK)
+        return err;
+    memcpy(key->kid, row->kid, kid_len + 1);
+    key->alg = row->alg;
+    key->state = row->state;
+    key->created_ms = row->created_ms;
+    key->signature_len = row->alg == KEY_ES256
+                             ? P256_SIGNATURE
+                             : (cjose_jwk_get_keysize(key->jwk, NULL) + 7) / 8;
+    if (keys->count > 0)
+        buf_str(&keys->jwks, ",");
+    buf_put(&keys->jwks, row->public_jwk.data, row->public_jwk.len);
+    keys->count++;
+    return buf_err(&keys->jwks);
+}
+
+enum err jwt_keys_from_rows(const struct signing_key *rows, size_t count,
+                            struct sealer *sealer, struct jwt_keys **ret_keys) {
+    struct jwt_keys *keys;
+    enum err err = OK;
+
+    if (count == 0)
+        return ERR_NOT_FOUND;
+    if (count > JWT_KEYS_MAX)
+        return ERR_TOO_BIG;
+    keys = calloc(1, sizeof(*keys));
+    if (!keys)
+        return ERR_NOMEM;
+    atomic_init(&keys->refs, 1);
+    buf_init(&keys->jwks, JWKS_MAX);
+    buf_str(&keys->jwks, "{\"keys\":[");
+    for (size_t i = 0; i < count && err == OK; i++)
+        err = keys_add(keys, &rows[i], sealer);
+    buf_str(&keys->jwks, "]}");
+    if (err == OK)
+        err = buf_err(&keys->jwks);
+    if (err == OK)
+        *ret_keys = keys;
+    else
+        keys_free(keys);
+    return err;
+}
+
+struct rows {
+    struct signing_key items[JWT_KEYS_MAX];
+    size_t count;
+    bool too_many;
+};
+
+static bool collect(void *arg, const struct signing_key *key) {
+    struct rows *rows = arg;
+
+    if (rows->count == JWT_KEYS_MAX) {
+        rows->too_many = true;
+        return false;
+    }
+    rows->items[rows->count++] = *key;
+    return true;
+}
+
+enum err jwt_keys_load(struct store_read *read, struct sealer *sealer,
+                       struct jwt_keys **ret_keys) {
+    struct rows rows = {.count = 0};
+    struct arena arena;
+    enum err err;
+
+    arena_init(&arena, 1024 * 1024);
+    err = store_key_walk(read, &arena, collect, &rows);
+    if (err == OK && rows.too_many)
+        err = ERR_TOO_BIG;
+    if (err == OK)
+        err = jwt_keys_from_rows(rows.items, rows.count, sealer, ret_keys);
+    arena_close(&arena);
+    return err;
+}
+
+struct jwt_keys *jwt_keys_ref(struct jwt_keys *keys) {
+    atomic_fetch_add_explicit(&keys->refs, 1, memory_order_relaxed);
+    return keys;
+}
+
+void jwt_keys_unref(struct jwt_keys *keys) {
+    if (keys && atomic_fetch_sub_explicit(&keys->refs, 1, memory_order_acq_rel) == 1)
+        keys_free(keys);
+}
+
+struct span jwt_keys_jwks(const struct jwt_keys *keys) {
+    return buf_span(&keys->jwks);
+}
+
+static const struct jwt_key *signing_key_of(const struct jwt_keys *keys,
+                                            enum key_alg alg) {
+    const struct jwt_key *found = NULL;
+
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct jwt_key *key = &keys->keys[i];
+
+        if (key->alg == alg && key->state == KEY_ACTIVE &&
+            (!found || key->created_ms > found->created_ms))
+            found = key;
+    }
+    return found;
+}
+
+enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, const char *typ,
+                  struct span claims, struct buf *out) {
+    const struct jwt_key *key = signing_key_of(keys, alg);
+    cjose_header_t *header;
+    cjose_jws_t *jws = NULL;
+    const char *text = NULL;
+    enum err err = ERR_CRYPTO;
+
+    if (!key)
+        return ERR_NOT_FOUND;
+    header = cjose_header_new(NULL);
+    if (header &&
+        cjose_header_set(header, CJOSE_HDR_ALG, jwt_key_alg_name(alg), NULL) &&
+        cjose_header_set(header, CJOSE_HDR_KID, key->kid, NULL) &&
+        cjose_header_set(header, "typ", typ, NULL))
+        jws = cjose_jws_sign(key->jwk, header, claims.data, claims.len, NULL);
+    if (jws && cjose_jws_export(jws, &text, NULL) && text) {
+        buf_str(out, text);
+        err = buf_err(out);
+    }
+    cjose_jws_release(jws);
+    if (header)
+        cjose_header_release(header);
+    return err;
+}
+
+/* The three parts of a compact serialization (RFC 7515 §3.1). */
+struct parts {
+    struct span header, payload, signature;
+};
+
+static bool split(struct span token, struct parts *ret) {
+    const uint8_t *first = memchr(token.data, '.', token.len);
+    const uint8_t *end = token.data + token.len;
+    const uint8_t *second;
+
+    if (!first)
+        return false;
+    second = memchr(first + 1, '.', (size_t)(end - first - 1));
+    if (!second || memchr(second + 1, '.', (size_t)(end - second - 1)))
+        return false;
+    ret->header = span_of(token.data, (size_t)(first - token.data));
+    ret->payload = span_of(first + 1, (size_t)(second - first - 1));
+    ret->signature = span_of(second + 1, (size_t)(end - second - 1));
+    return ret->header.len > 0 && ret->payload.len > 0 && ret->signature.len > 0;
+}
+
+/* Decode strictly into `arena` and parse as one JSON object without duplicate
+ * members. NULL: not that. */
+static json_t *object_of(struct span part, struct arena *arena, struct span *ret_text) {
+    size_t max = part.len / 4 * 3 + 3;
+    uint8_t *bytes = arena_alloc(arena, max);
+    json_t *object;
+    size_t len;
+
+    if (!bytes || base64url_decode(part, bytes, max, &len) != OK)
+        return NULL;
+    object = json_loadb((const char *)bytes, len, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(object)) {
+        json_decref(object);
+        return NULL;
+    }
+    *ret_text = span_of(bytes, len);
+    return object;
+}
+
+static const struct jwt_key *key_by_kid(const struct jwt_keys *keys, const char *kid) {
+    for (size_t i = 0; i < keys->count; i++)
+        if (strcmp(keys->keys[i].kid, kid) == 0)
+            return &keys->keys[i];
+    return NULL;
+}
+
+/* RFC 8725 §3.1, §3.11: the header may choose nothing but one of our own keys. */
+static enum err header_check(const struct jwt_keys *keys, json_t *header,
+                             const struct jwt_key **ret_key) {
+    const char *alg = json_string_value(json_object_get(header, "alg"));
+    const char *kid = json_string_value(json_object_get(header, "kid"));
+    json_t *typ = json_object_get(header, "typ");
+    const struct jwt_key *key;
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(header, name, value) {
+        if (strcmp(name, "alg") != 0 && strcmp(name, "kid") != 0 &&
+            strcmp(name, "typ") != 0)
+            return ERR_INVALID;
+    }
+    if (!alg || !kid)
+        return ERR_INVALID;
+    if (typ && (!json_is_string(typ) || strcmp(json_string_value(typ), "JWT") != 0))
+        return ERR_INVALID;
+    key = key_by_kid(keys, kid);
+    if (!key || strcmp(alg, jwt_key_alg_name(key->alg)) != 0)
+        return ERR_FORGED;
+    *ret_key = key;
+    return OK;
+}
+
+static enum err signature_check(const struct jwt_key *key, struct span token,
+                                struct span signature) {
+    uint8_t bytes[SIGNATURE_MAX];
+    cjose_jws_t *jws;
+    bool good;
+    size_t len;
+
+    if (base64url_decode(signature, bytes, sizeof(bytes), &len) != OK)
+        return ERR_INVALID;
+    if (len != key->signature_len)
+        return ERR_FORGED;
+    jws = cjose_jws_import((const char *)token.data, token.len, NULL);
+    good = jws && cjose_jws_verify(jws, key->jwk, NULL);
+    cjose_jws_release(jws);
+    return good ? OK : ERR_FORGED;
+}
+
+enum err jwt_verify(const struct jwt_keys *keys, struct span token, struct arena *arena,
+                    struct span *ret_claims) {
+    const struct jwt_key *key = NULL;
+    struct span header_text, claims;
+    struct parts parts;
+    json_t *object;
+    enum err err;
+
+    if (token.len == 0 || token.len > LIMIT_JWT || !split(token, &parts))
+        return ERR_INVALID;
+    object = object_of(parts.header, arena, &header_text);
+    if (!object)
+        return ERR_INVALID;
+    err = header_check(keys, object, &key);
+    json_decref(object);
+    if (err != OK)
+        return err;
+    err = signature_check(key, token, parts.signature);
+    if (err != OK)
+        return err;
+    object = object_of(parts.payload, arena, &claims);
+    if (!object)
+        return ERR_INVALID;
+    json_decref(object);
+    *ret_claims = claims;
+    return OK;
+}

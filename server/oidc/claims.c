@@ -1,0 +1,62 @@
+#include "server/oidc/claims.h"
+
+static const struct {
+    const char *name;
+    uint64_t scope;
+} account_claims[] = {
+#define X(id, name, scope) [CLAIM_##id] = {name, scope},
+    CLAIM_LIST(X)
+#undef X
+};
+
+/* Claims that do not come from the table: protocol, and of their own type. */
+static const char *const other_claims[] = {
+    "sub",     "iss", "aud", "exp",          "iat",       "auth_time", "nonce",
+    "at_hash", "jti", "sid", "account_type", "corp_type", "parent_id", "user_email",
+};
+#define OTHER_CLAIMS (sizeof(other_claims) / sizeof(other_claims[0]))
+
+static void member(struct buf *out, const char *name, struct span value) {
+    if (value.len > 0)
+        buf_json_member(out, name, value);
+}
+
+void claims_id_token(const struct id_token_claims *claims, struct buf *out) {
+    buf_str(out, "{");
+    member(out, "iss", claims->issuer);
+    member(out, "sub", claims->sub);
+    member(out, "aud", claims->client_id);
+    buf_json_u64(out, "exp", claims->expires_s);
+    buf_json_u64(out, "iat", claims->issued_s);
+    buf_json_u64(out, "auth_time", claims->auth_time_s);
+    member(out, "nonce", claims->nonce);
+    member(out, "at_hash", claims->at_hash);
+    member(out, "sid", claims->sid);
+    member(out, "jti", claims->jti);
+    buf_str(out, "}");
+}
+
+void claims_userinfo(const struct account_claims *claims, uint64_t scopes,
+                     struct buf *out) {
+    buf_str(out, "{");
+    member(out, "sub", claims->sub);
+    if (scopes & SCOPE_PROFILE) {
+        buf_json_u64(out, "account_type", claims->account_type);
+        if (claims->corp_type != 0)
+            buf_json_u64(out, "corp_type", claims->corp_type);
+        member(out, "parent_id", claims->parent_id);
+    }
+    for (size_t i = 0; i < CLAIM_COUNT; i++)
+        if (scopes & account_claims[i].scope)
+            member(out, account_claims[i].name, claims->text[i]);
+    if (scopes & SCOPE_EMAIL)
+        member(out, "user_email", claims->text[CLAIM_EMAIL]);
+    buf_str(out, "}");
+}
+
+const char *claims_supported(size_t i) {
+    if (i < OTHER_CLAIMS)
+        return other_claims[i];
+    i -= OTHER_CLAIMS;
+    return i < CLAIM_COUNT ? account_claims[i].name : NULL;
+}

@@ -1,0 +1,79 @@
+#include "server/oidc/metadata.h"
+
+#include <stdio.h>
+
+#include "server/oidc/claims.h"
+#include "store/base/check.h"
+
+#define ISSUER_MAX 255
+
+static void member_url(struct buf *out, const char *name, struct span issuer,
+                       const char *path) {
+    char url[ISSUER_MAX + 64];
+    int len = snprintf(url, sizeof(url), "%.*s%s", (int)issuer.len,
+                       (const char *)issuer.data, path);
+
+    CHECK(len > 0 && (size_t)len < sizeof(url));
+    buf_json_member(out, name, span_of(url, (size_t)len));
+}
+
+/* `values` is ended by NULL. */
+static void member_list(struct buf *out, const char *name, const char *const values[]) {
+    buf_printf(out, ",\"%s\":[", name);
+    for (size_t i = 0; values[i]; i++) {
+        if (i > 0)
+            buf_str(out, ",");
+        buf_json(out, span_str(values[i]));
+    }
+    buf_str(out, "]");
+}
+
+static void claims_list(struct buf *out) {
+    const char *name;
+
+    buf_str(out, ",\"claims_supported\":[");
+    for (size_t i = 0; (name = claims_supported(i)) != NULL; i++) {
+        if (i > 0)
+            buf_str(out, ",");
+        buf_json(out, span_str(name));
+    }
+    buf_str(out, "]");
+}
+
+void metadata_discovery(struct span issuer, struct buf *out) {
+    static const struct {
+        const char *name;
+        const char *values[6];
+    } lists[] = {
+        {"response_types_supported", {"code"}},
+        {"response_modes_supported", {"query"}},
+        {"grant_types_supported", {"authorization_code", "refresh_token"}},
+        {"subject_types_supported", {"public"}},
+        {"id_token_signing_alg_values_supported", {"RS256", "ES256"}},
+        {"token_endpoint_auth_methods_supported",
+         {"client_secret_basic", "client_secret_post", "none"}},
+        {"code_challenge_methods_supported", {"S256"}},
+        {"scopes_supported", {"openid", "profile", "user", "email", "offline_access"}},
+        {"prompt_values_supported", {"none", "login", "consent", "select_account"}},
+        {"claim_types_supported", {"normal"}},
+        {"ui_locales_supported", {"ja", "en"}},
+    };
+
+    CHECK(issuer.len > 0 && issuer.len <= ISSUER_MAX);
+    CHECK(issuer.data[issuer.len - 1] == '/');
+    buf_str(out, "{");
+    buf_json_member(out, "issuer", issuer);
+    member_url(out, "authorization_endpoint", issuer, "authorize");
+    member_url(out, "token_endpoint", issuer, "token");
+    member_url(out, "userinfo_endpoint", issuer, "userinfo");
+    member_url(out, "jwks_uri", issuer, "jwks");
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        member_list(out, lists[i].name, lists[i].values);
+    claims_list(out);
+    buf_json_bool(out, "claims_parameter_supported", false);
+    buf_json_bool(out, "request_parameter_supported", false);
+    buf_json_bool(out, "request_uri_parameter_supported", false);
+    /* RFC 9207 §3 */
+    buf_json_bool(out, "authorization_response_iss_parameter_supported", true);
+    buf_str(out, "}");
+}
