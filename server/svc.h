@@ -1,7 +1,7 @@
 /* svc: the use cases as the HTTP layer calls them.
  *
  * One `struct svc` per HTTP thread; it owns the thread's read handle, sealer and
- * arena pool. Routes translate bytes to these structs and results to responses;
+ * copy of the signing keys. Routes translate bytes to these structs and results to responses;
  * services decide; nothing here knows a status code, a header or a page.
  *
  * Every operation is asynchronous: it takes a caller-owned request struct that
@@ -143,7 +143,8 @@ struct svc_userinfo {
     /* out */
     enum oidc_error error;
     const char *description;
-    struct span body; /* JSON */
+    bool token_missing; /* with OIDC_INVALID_TOKEN: a challenge without error code */
+    struct span body;   /* JSON */
 };
 void svc_userinfo(struct svc *svc, struct svc_userinfo *userinfo);
 

@@ -1,0 +1,146 @@
+#include "server/svc_admin.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "server/svc_admin_internal.h"
+#include "store/base/check.h"
+
+static void finish(struct svc_state *state) {
+    struct admin_op *op = (struct admin_op *)state;
+
+    svc_json_close(&op->json);
+    op->admin->done(op->admin);
+}
+
+void svc_admin_refuse(struct admin_op *op, enum svc_admin_kind kind,
+                      const char *message) {
+    struct span text = span_str(message);
+
+    op->admin->message = arena_dup(&op->admin->op.arena, text);
+    if (!op->admin->message.data) {
+        svc_fail(&op->base, ERR_NOMEM);
+        return;
+    }
+    op->admin->kind = kind;
+    finish(&op->base);
+}
+
+void svc_admin_invalid(struct admin_op *op) {
+    CHECK(op->json.failed);
+    svc_admin_refuse(op, ADMIN_INVALID, op->json.message);
+}
+
+void svc_admin_answer(struct admin_op *op, const struct buf *out) {
+    enum err err = svc_take(&op->admin->op.arena, out, &op->admin->body);
+
+    if (err) {
+        svc_fail(&op->base, err);
+        return;
+    }
+    op->admin->kind = ADMIN_OK;
+    finish(&op->base);
+}
+
+/* ---- transfer */
+
+static void refuse_transfer(struct admin_op *op) {
+    struct repl_status status;
+    char message[128];
+
+    repl_status(op->base.svc->shared->repl, &status);
+    if (status.leader_id == 0)
+        snprintf(message, sizeof message, "no leader is known at present");
+    else
+        snprintf(message, sizeof message, "this node does not lead: ask node %" PRIu64,
+                 status.leader_id);
+    svc_admin_refuse(op, ADMIN_CONFLICT, message);
+}
+
+static void transferred(struct svc_state *state) {
+    struct admin_op *op = (struct admin_op *)state;
+    struct svc *svc = state->svc;
+    struct repl_status status;
+
+    if (state->wait.err == ERR_NOT_LEADER) {
+        refuse_transfer(op);
+        return;
+    }
+    if (state->wait.err == ERR_NOT_FOUND || state->wait.err == ERR_INVALID) {
+        svc_admin_refuse(op, ADMIN_NOT_FOUND, "to: there is no such voter");
+        return;
+    }
+    if (state->wait.err) {
+        svc_fail(state, state->wait.err);
+        return;
+    }
+    repl_status(svc->shared->repl, &status);
+    buf_reset(&svc->scratch);
+    buf_str(&svc->scratch, "{");
+    buf_json_u64(&svc->scratch, "leader_id", status.leader_id);
+    buf_str(&svc->scratch, "}");
+    svc_admin_answer(op, &svc->scratch);
+}
+
+static void transfer(struct admin_op *op) {
+    static const char *const members[] = {"to", NULL};
+    const struct config *config = op->base.svc->shared->config;
+    json_t *to_value;
+    json_int_t to = 0;
+    bool found;
+
+    svc_json_parse(&op->json, op->admin->body_in, members);
+    to_value = op->json.failed ? NULL : json_object_get(op->json.root, "to");
+    if (to_value && (!json_is_integer(to_value) || json_integer_value(to_value) < 0))
+        svc_json_fail(&op->json, "to: a node's id is expected, or 0 for any");
+    if (op->json.failed) {
+        svc_admin_invalid(op);
+        return;
+    }
+    to = to_value ? json_integer_value(to_value) : 0;
+    found = to == 0;
+    for (size_t i = 0; i < config->peers_count; i++)
+        found = found || config->peers[i].id == (uint64_t)to;
+    if (!found)
+        svc_admin_refuse(op, ADMIN_NOT_FOUND, "to: there is no such node");
+    else if ((uint64_t)to == config->node_id)
+        svc_admin_refuse(op, ADMIN_INVALID, "to: that is the node that was asked");
+    else
+        svc_transfer(&op->base, (uint64_t)to, transferred);
+}
+
+void svc_admin(struct svc *svc, struct svc_admin *admin) {
+    size_t size = sizeof(struct admin_op);
+    struct admin_op *op;
+
+    if (admin->action == ADMIN_ACCOUNT_ADD)
+        size = svc_admin_account_size();
+    else if (admin->action == ADMIN_CLIENT_ADD)
+        size = svc_admin_client_size();
+    admin->kind = ADMIN_OK;
+    admin->body = admin->message = span_of(NULL, 0);
+    op = svc_op_begin(svc, &admin->op, size, finish);
+    if (!op) {
+        admin->done(admin);
+        return;
+    }
+    op->admin = admin;
+    switch (admin->action) {
+    case ADMIN_STATUS:
+        svc_admin_status(op);
+        return;
+    case ADMIN_ACCOUNT_ADD:
+        svc_admin_account_add(op);
+        return;
+    case ADMIN_CLIENT_ADD:
+        svc_admin_client_add(op);
+        return;
+    case ADMIN_CLIENT_LIST:
+        svc_admin_client_list(op);
+        return;
+    case ADMIN_TRANSFER:
+        transfer(op);
+        return;
+    }
+    CHECK(!"an action of svc_admin.h");
+}

@@ -1,0 +1,322 @@
+/* svc_admin_client: an operator registers relying parties, or lists them. */
+#include <stdio.h>
+
+#include "server/oidc/client_auth.h"
+#include "server/oidc/redirect_uri.h"
+#include "server/oidc/scope.h"
+#include "server/svc_admin_internal.h"
+#include "store/base/codec.h"
+#include "store/base/secret.h"
+
+#define CLIENT_NAME_MAX 300 /* bytes: 100 characters of Japanese */
+#define CLIENT_SECRET_MIN 32
+#define CLIENT_SECRET_TEXT 43 /* base64url of 32 random bytes */
+#define CLIENT_LIST_MAX (8u * 1024 * 1024)
+
+/* In the order of the enums' numbers, which begin at 1. */
+static const char *const environments[] = {"demo", "verification", "production", NULL};
+static const char *const profiles[] = {"gbizid", "standard", NULL};
+static const char *const auths[] = {"none", "basic", "post", NULL};
+static const char *const algs[] = {"RS256", "ES256", NULL};
+static const char *const account_types[] = {"entry", "prime", "member", NULL};
+
+struct client_op {
+    struct admin_op admin; /* first */
+    struct client client;
+    struct span secret; /* given; empty: drawn */
+    char drawn[CLIENT_SECRET_TEXT + 1];
+    bool replace;
+};
+
+size_t svc_admin_client_size(void) {
+    return sizeof(struct client_op);
+}
+
+static const char *keep(struct client_op *op, struct span text) {
+    const char *copy = arena_strndup(&op->admin.admin->op.arena,
+                                     text.len ? (const void *)text.data : "", text.len);
+
+    if (!copy)
+        svc_json_fail(&op->admin.json, "the request is too large");
+    return copy;
+}
+
+/* Shown to people (SECURITY F10): no control characters. */
+static const char *read_label(struct client_op *op, const char *name, bool required) {
+    struct span text = svc_json_text(&op->admin.json, name, required, required ? 1 : 0,
+                                     CLIENT_NAME_MAX);
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < 0x20 || text.data[i] == 0x7f)
+            svc_json_fail(&op->admin.json, "%s: control characters are not allowed",
+                          name);
+    }
+    return keep(op, text);
+}
+
+static void read_scopes(struct client_op *op) {
+    struct svc_json *json = &op->admin.json;
+    size_t count = svc_json_array(json, "scopes", true, 16);
+
+    for (size_t i = 0; i < count && !json->failed; i++) {
+        struct span text = svc_json_item(json, "scopes", i, LIMIT_SCOPE);
+        uint64_t bit = 0;
+
+        if (json->failed)
+            return;
+        /* Unknown names give no bit; two names in one item give two. */
+        if (!scope_parse(text, &bit) || bit == 0 || (bit & (bit - 1)) != 0)
+            svc_json_fail(json, "scopes[%zu]: there is no such scope", i);
+        op->client.scopes |= bit;
+    }
+    if (!json->failed && !(op->client.scopes & SCOPE_OPENID))
+        svc_json_fail(json, "scopes: openid must be among them");
+}
+
+static void read_account_types(struct client_op *op) {
+    struct svc_json *json = &op->admin.json;
+    size_t count = svc_json_array(json, "account_types", false, 3);
+
+    if (count == 0)
+        op->client.account_types =
+            1u << ACCOUNT_ENTRY | 1u << ACCOUNT_PRIME | 1u << ACCOUNT_MEMBER;
+    for (size_t i = 0; i < count && !json->failed; i++) {
+        struct span text = svc_json_item(json, "account_types", i, 16);
+        int type = svc_json_find(account_types, text);
+
+        if (type == 0)
+            svc_json_fail(json,
+                          "account_types[%zu]: entry, prime or member is expected", i);
+        else
+            op->client.account_types |= 1u << type;
+    }
+}
+
+static void read_redirects(struct client_op *op) {
+    struct svc_json *json = &op->admin.json;
+    size_t count = svc_json_array(json, "redirect_uris", true, CLIENT_REDIRECTS_MAX);
+    const char *why;
+
+    for (size_t i = 0; i < count && !json->failed; i++) {
+        struct span uri = svc_json_item(json, "redirect_uris", i, LIMIT_REDIRECT_URI);
+
+        if (!json->failed && !redirect_uri_check(uri, op->client.native, &why))
+            svc_json_fail(json, "redirect_uris[%zu]: %s", i, why);
+        for (size_t j = 0; j < i && !json->failed; j++) {
+            if (span_is(uri, op->client.redirect_uris[j]))
+                svc_json_fail(json, "redirect_uris[%zu]: stands there twice", i);
+        }
+        op->client.redirect_uris[i] = keep(op, uri);
+    }
+    op->client.redirect_uris_count = count;
+}
+
+static void read_start_month(struct client_op *op) {
+    struct svc_json *json = &op->admin.json;
+    struct span text = svc_json_text(json, "start_month", false, 7, 7);
+    bool good = true;
+    int month;
+
+    for (size_t i = 0; i < text.len; i++)
+        good = good && (i == 4 ? text.data[i] == '-'
+                               : text.data[i] >= '0' && text.data[i] <= '9');
+    if (text.len > 0 && good) {
+        month = (text.data[5] - '0') * 10 + text.data[6] - '0';
+        good = month >= 1 && month <= 12;
+    }
+    if (!good)
+        svc_json_fail(json, "start_month: yyyy-mm is expected");
+    op->client.start_month = keep(op, text);
+}
+
+static void read_secret(struct client_op *op) {
+    struct svc_json *json = &op->admin.json;
+
+    op->secret = svc_json_text(json, "client_secret", false, CLIENT_SECRET_MIN,
+                               CLIENT_SECRET_MAX);
+    if (op->secret.len > 0 && op->client.auth == CLIENT_AUTH_NONE)
+        svc_json_fail(json, "client_secret: a client with auth none has no secret");
+    for (size_t i = 0; i < op->secret.len; i++) {
+        if (op->secret.data[i] <= 0x20 || op->secret.data[i] >= 0x7f)
+            svc_json_fail(json, "client_secret: printable ASCII without spaces is "
+                                "expected");
+    }
+}
+
+static void read_request(struct client_op *op) {
+    static const char *const members[] = {
+        "client_id",     "name",          "ministry",    "environment",
+        "profile",       "auth",          "alg",         "native",
+        "government",    "scopes",        "replace",     "client_secret",
+        "account_types", "redirect_uris", "start_month", NULL};
+    const struct config *config = op->admin.base.svc->shared->config;
+    struct svc_json *json = &op->admin.json;
+    struct client *client = &op->client;
+    struct span id;
+
+    svc_json_parse(json, op->admin.admin->body_in, members);
+    id = svc_json_text(json, "client_id", true, 1, LIMIT_CLIENT_ID);
+    if (!json->failed && !client_auth_id_valid(id))
+        svc_json_fail(json,
+                      "client_id: letters, digits, '.', '_' and '-' are expected");
+    client->client_id = keep(op, id);
+    client->name = read_label(op, "name", true);
+    client->ministry = read_label(op, "ministry", false);
+    client->environment = (enum client_environment)svc_json_choice(
+        json, "environment", environments, (int)config->environment);
+    if (!json->failed && client->environment != config->environment)
+        svc_json_fail(json, "environment: this cluster's is %s",
+                      environments[config->environment - 1]);
+    client->profile =
+        (enum client_profile)svc_json_choice(json, "profile", profiles, CLIENT_GBIZID);
+    client->auth =
+        (enum client_auth)svc_json_choice(json, "auth", auths, CLIENT_AUTH_BASIC);
+    client->id_token_alg =
+        (enum client_alg)svc_json_choice(json, "alg", algs, CLIENT_RS256);
+    client->native = svc_json_bool(json, "native", false);
+    client->government = svc_json_bool(json, "government", false);
+    op->replace = svc_json_bool(json, "replace", false);
+    read_scopes(op);
+    read_account_types(op);
+    read_redirects(op);
+    read_start_month(op);
+    read_secret(op);
+}
+
+static void added(struct svc_state *state) {
+    struct client_op *op = (struct client_op *)state;
+    struct buf *out = &state->svc->scratch;
+
+    if (state->request.outcome.code == OUT_EXISTS) {
+        svc_admin_refuse(&op->admin, ADMIN_CONFLICT,
+                         "client_id: there is a client with this ID already");
+        return;
+    }
+    if (state->request.outcome.code != OUT_OK) {
+        svc_fail(state, ERR_CORRUPT);
+        return;
+    }
+    buf_reset(out);
+    buf_str(out, "{");
+    buf_json_member(out, "client_id", span_str(op->client.client_id));
+    /* Shown now or never: only its keyed hash is stored. */
+    if (op->drawn[0])
+        buf_json_member(out, "client_secret", span_str(op->drawn));
+    buf_str(out, "}");
+    svc_admin_answer(&op->admin, out);
+}
+
+static void draw_secret(struct client_op *op) {
+    uint8_t bytes[32];
+
+    svc_random(op->admin.base.svc, bytes, sizeof bytes);
+    base64url_encode(span_of(bytes, sizeof bytes), op->drawn);
+    secret_wipe(bytes, sizeof bytes);
+    op->secret = span_of(op->drawn, CLIENT_SECRET_TEXT);
+}
+
+void svc_admin_client_add(struct admin_op *admin) {
+    struct client_op *op = (struct client_op *)admin;
+    struct command command = {.type = CMD_CLIENT_PUT};
+
+    read_request(op);
+    if (admin->json.failed) {
+        svc_admin_invalid(admin);
+        return;
+    }
+    if (op->client.auth != CLIENT_AUTH_NONE) {
+        if (op->secret.len == 0)
+            draw_secret(op);
+        sealer_hash(admin->base.svc->sealer, HASH_CLIENT_SECRET, op->secret,
+                    op->client.secret_hash);
+    }
+    command.client_put.client = op->client;
+    command.client_put.replace = op->replace;
+    svc_submit(&admin->base, &command, added);
+}
+
+/* ---- list */
+
+static void put_strings(struct buf *out, const char *name, const char *const items[],
+                        size_t count) {
+    buf_printf(out, ",\"%s\":[", name);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buf_str(out, ",");
+        buf_json(out, span_str(items[i]));
+    }
+    buf_str(out, "]");
+}
+
+static void put_scopes(struct buf *out, uint64_t scopes) {
+    bool first = true;
+
+    buf_str(out, ",\"scopes\":[");
+    for (uint64_t bit = 1; bit != 0 && bit <= SCOPE_ALL; bit <<= 1) {
+        if (!(scopes & bit))
+            continue;
+        buf_str(out, first ? "\"" : ",\"");
+        scope_print(bit, out); /* names of scopes need no escape */
+        buf_str(out, "\"");
+        first = false;
+    }
+    buf_str(out, "]");
+}
+
+static void put_account_types(struct buf *out, uint32_t mask) {
+    const char *names[3];
+    size_t count = 0;
+
+    for (unsigned i = 0; i < 3; i++) {
+        if (mask & (1u << (i + 1)))
+            names[count++] = account_types[i];
+    }
+    put_strings(out, "account_types", names, count);
+}
+
+static bool put_client(void *arg, const struct client *client) {
+    struct buf *out = arg;
+
+    if (out->len > 0 && out->data[out->len - 1] == '}')
+        buf_str(out, ",");
+    buf_str(out, "{");
+    buf_json_member(out, "client_id", span_str(client->client_id));
+    buf_json_member(out, "name", span_str(client->name));
+    buf_json_member(out, "ministry", span_str(client->ministry));
+    buf_json_member(out, "start_month", span_str(client->start_month));
+    buf_json_member(out, "environment",
+                    span_str(environments[client->environment - 1]));
+    buf_json_member(out, "profile", span_str(profiles[client->profile - 1]));
+    buf_json_member(out, "auth", span_str(auths[client->auth - 1]));
+    buf_json_member(out, "alg", span_str(algs[client->id_token_alg - 1]));
+    buf_json_bool(out, "native", client->native);
+    buf_json_bool(out, "government", client->government);
+    buf_json_bool(out, "retired", client->retired);
+    put_scopes(out, client->scopes);
+    put_account_types(out, client->account_types);
+    put_strings(out, "redirect_uris", client->redirect_uris,
+                client->redirect_uris_count);
+    buf_json_u64(out, "created_ms", client->created_ms);
+    buf_str(out, "}");
+    return buf_err(out) == OK;
+}
+
+void svc_admin_client_list(struct admin_op *op) {
+    struct svc *svc = op->base.svc;
+    struct buf out;
+    enum err err;
+
+    buf_init(&out, CLIENT_LIST_MAX);
+    err = svc_read_begin(svc);
+    if (!err) {
+        buf_str(&out, "{\"clients\":[");
+        err = store_client_walk(svc->read, &op->admin->op.arena, put_client, &out);
+        svc_read_end(svc);
+        buf_str(&out, "]}");
+    }
+    if (err)
+        svc_fail(&op->base, err);
+    else
+        svc_admin_answer(op, &out);
+    buf_free(&out);
+}

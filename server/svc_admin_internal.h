@@ -1,0 +1,31 @@
+/* svc_admin_internal: what the files svc_admin*.c share. Included by them alone. */
+#ifndef SERVER_SVC_ADMIN_INTERNAL_H
+#define SERVER_SVC_ADMIN_INTERNAL_H
+
+#include "server/svc_admin.h"
+#include "server/svc_internal.h"
+#include "server/svc_json.h"
+
+struct admin_op {
+    struct svc_state base; /* first */
+    struct svc_admin *admin;
+    struct svc_json json;
+};
+
+/* Answers; each ends the operation. `message` is copied. */
+void svc_admin_refuse(struct admin_op *op, enum svc_admin_kind kind,
+                      const char *message);
+void svc_admin_answer(struct admin_op *op, const struct buf *out);
+/* The document's first mistake, as ADMIN_INVALID. */
+void svc_admin_invalid(struct admin_op *op);
+
+/* Room of an action's own state: svc_admin allocates the largest. */
+size_t svc_admin_account_size(void);
+size_t svc_admin_client_size(void);
+
+void svc_admin_account_add(struct admin_op *op);
+void svc_admin_client_add(struct admin_op *op);
+void svc_admin_client_list(struct admin_op *op);
+void svc_admin_status(struct admin_op *op);
+
+#endif

@@ -1,0 +1,124 @@
+/* svc_admin_status: this node's view of the cluster, as JSON for `tasuki status`. */
+#include <inttypes.h>
+
+#include "server/svc_admin_internal.h"
+#include "store/base/codec.h"
+
+static void put_i64(struct buf *out, const char *name, int64_t value) {
+    buf_printf(out, ",\"%s\":%" PRId64, name, value);
+}
+
+/* null: never proven. */
+static void put_staleness(struct buf *out, uint64_t staleness_ms) {
+    if (staleness_ms == UINT64_MAX)
+        buf_str(out, ",\"staleness_ms\":null");
+    else
+        buf_json_u64(out, "staleness_ms", staleness_ms);
+}
+
+static void put_digest(struct buf *out, const struct store_digest *digest) {
+    buf_printf(out, ",\"digest\":\"%016" PRIx64 "%016" PRIx64 "\"", digest->hi,
+               digest->lo);
+}
+
+static void put_node(struct buf *out, const struct repl_node_status *node) {
+    buf_str(out, "{");
+    buf_json_u64(out, "id", node->id);
+    buf_json_member(out, "address", span_str(node->address));
+    buf_json_member(out, "region", span_str(node->region));
+    buf_json_bool(out, "self", node->self);
+    buf_json_bool(out, "leader", node->leader);
+    buf_json_bool(out, "connected", node->connected);
+    buf_json_bool(out, "voter", node->voter);
+    buf_json_u64(out, "seen_age_ms", node->seen_age_ms);
+    buf_json_u64(out, "term", node->term);
+    buf_json_u64(out, "applied_index", node->applied_index);
+    put_staleness(out, node->staleness_ms);
+    put_i64(out, "clock_offset_ms", node->clock_offset_ms);
+    put_digest(out, &node->digest);
+    buf_json_u64(out, "digest_index", node->digest_index);
+    buf_json_bool(out, "digest_differs", node->digest_differs);
+    buf_str(out, "}");
+}
+
+static void put_head(struct buf *out, const struct repl_status *status) {
+    buf_json_u64(out, "node_id", status->node_id);
+    buf_json_u64(out, "leader_id", status->leader_id);
+    buf_json_u64(out, "term", status->term);
+    buf_json_u64(out, "applied_index", status->applied_index);
+    buf_json_u64(out, "commit_index", status->commit_index);
+    buf_json_u64(out, "last_index", status->last_index);
+    put_staleness(out, status->staleness_ms);
+    buf_json_u64(out, "clock_ms", status->clock_ms);
+    buf_json_u64(out, "fsm_version", status->fsm_version);
+    buf_json_u64(out, "epoch", status->epoch);
+    buf_json_u64(out, "queue_len", status->queue_len);
+    buf_json_u64(out, "frames_applied", status->frames_applied);
+    buf_json_u64(out, "commands_applied", status->commands_applied);
+    buf_json_u64(out, "trailing_frames", status->trailing_frames);
+    buf_json_bool(out, "ready", status->ready);
+    buf_json_member(out, "why_not_ready", span_str(status->why_not_ready));
+}
+
+static void put_config(struct buf *out, const struct config *config) {
+    static const char *const environments[] = {"", "demo", "verification",
+                                               "production"};
+    char cluster_id[33];
+
+    hex_encode(span_of(config->cluster_id.b, sizeof config->cluster_id.b), cluster_id);
+    buf_json_member(out, "cluster_id", span_str(cluster_id));
+    buf_json_member(out, "issuer", span_str(config->issuer));
+    buf_json_member(out, "environment", span_str(environments[config->environment]));
+    buf_json_member(out, "region", span_str(config->region));
+}
+
+static enum err put_store(struct svc *svc, struct buf *out) {
+    const char *names[32];
+    uint64_t counts[32];
+    struct store_meta meta;
+    size_t count;
+    enum err err;
+
+    err = svc_read_begin(svc);
+    if (err)
+        return err;
+    err = store_read_meta(svc->read, &meta);
+    count = store_table_counts(svc->read, names, counts, 32);
+    svc_read_end(svc);
+    if (err)
+        return err;
+    put_digest(out, &meta.digest);
+    buf_json_u64(out, "digest_index", meta.applied_index);
+    buf_json_u64(out, "store_used_bytes", store_used_bytes(svc->shared->store));
+    buf_str(out, ",\"rows\":{");
+    for (size_t i = 0; i < count; i++)
+        buf_json_u64(out, names[i], counts[i]);
+    buf_str(out, "}");
+    return OK;
+}
+
+void svc_admin_status(struct admin_op *op) {
+    struct svc *svc = op->base.svc;
+    struct buf *out = &svc->scratch;
+    struct repl_status status;
+    enum err err;
+
+    repl_status(svc->shared->repl, &status);
+    buf_reset(out);
+    buf_str(out, "{");
+    put_head(out, &status);
+    put_config(out, svc->shared->config);
+    err = put_store(svc, out);
+    if (err) {
+        svc_fail(&op->base, err);
+        return;
+    }
+    buf_str(out, ",\"nodes\":[");
+    for (size_t i = 0; i < status.nodes_count; i++) {
+        if (i > 0)
+            buf_str(out, ",");
+        put_node(out, &status.nodes[i]);
+    }
+    buf_str(out, "]}");
+    svc_admin_answer(op, out);
+}

@@ -1,0 +1,182 @@
+#include "server/svc_answer.h"
+
+#include "server/oidc/redirect_uri.h"
+#include "store/base/secret.h"
+
+#define BROWSER_SECRET 32
+
+bool svc_browser_hash(struct svc *svc, struct span cookie, uint8_t out[32]) {
+    struct span plain;
+
+    if (svc_open_text(svc, SEAL_BROWSER_COOKIE, cookie, BROWSER_SECRET, &plain))
+        return false;
+    if (plain.len != BROWSER_SECRET)
+        return false;
+    /* Session keys, the other input under this purpose, are 16 bytes long. */
+    sealer_hash(svc->sealer, HASH_CSRF, plain, out);
+    return true;
+}
+
+static enum err browser_make(struct svc_flow *flow, uint8_t out[32]) {
+    struct svc *svc = flow->base.svc;
+    uint8_t secret[BROWSER_SECRET];
+    enum err err;
+
+    svc_random(svc, secret, sizeof secret);
+    sealer_hash(svc->sealer, HASH_CSRF, span_of(secret, sizeof secret), out);
+    err = svc_seal_text(svc, SEAL_BROWSER_COOKIE, span_of(secret, sizeof secret),
+                        &flow->base.op->arena, &flow->out->set_browser_cookie);
+    secret_wipe(secret, sizeof secret);
+    return err;
+}
+
+/* The request as a sealed form field, bound to the browser (W2). */
+static enum err seal_request(struct svc_flow *flow, uint32_t flags) {
+    struct svc *svc = flow->base.svc;
+    struct login_state state = {
+        .issued_ms = repl_now_ms(svc->shared->repl),
+        .auth_after_ms = flow->auth_after_ms,
+        .flags = flags | (flow->hinted ? FLOW_STATE_HINTED : 0),
+        .subject = flow->subject,
+        .request = flow->request,
+    };
+    struct buf plain;
+    enum err err = OK;
+
+    state.request.id_token_hint = span_of(NULL, 0);
+    if (!svc_browser_hash(svc, flow->browser_cookie, state.browser))
+        err = browser_make(flow, state.browser);
+    if (err)
+        return err;
+    buf_init(&plain, LOGIN_STATE_MAX);
+    err = login_state_encode(&state, &plain);
+    if (!err)
+        err = svc_seal_text(svc, SEAL_LOGIN_STATE, buf_span(&plain),
+                            &flow->base.op->arena, &flow->out->login_state);
+    buf_free(&plain);
+    return err;
+}
+
+static enum err dup_into(struct arena *arena, struct span from, struct span *ret_to) {
+    struct span copy = arena_dup(arena, from);
+
+    if (from.len > 0 && !copy.data)
+        return ERR_NOMEM;
+    *ret_to = copy;
+    return OK;
+}
+
+enum err svc_flow_describe(struct svc_flow *flow) {
+    struct arena *arena = &flow->base.op->arena;
+    struct svc_authorize *out = flow->out;
+    struct span origin, host;
+    enum err err;
+
+    redirect_uri_origin(flow->request.redirect_uri, &origin, &host);
+    err = dup_into(arena, origin, &out->redirect_origin);
+    if (!err)
+        err = dup_into(arena, host, &out->redirect_host);
+    if (!err)
+        err = dup_into(arena, flow->request.login_hint, &out->login_hint);
+    if (!err)
+        out->client_name = span_str(flow->client.name);
+    return err;
+}
+
+static void answer_page(struct svc_flow *flow, enum svc_authorize_kind kind,
+                        uint32_t flags) {
+    enum err err = svc_flow_describe(flow);
+
+    if (!err)
+        err = seal_request(flow, flags);
+    if (err) {
+        svc_fail(&flow->base, err);
+        return;
+    }
+    flow->out->kind = kind;
+    flow->base.finish(&flow->base);
+}
+
+void svc_flow_login_page(struct svc_flow *flow) {
+    /* A sign-in from now on is what prompt=login and select_account ask for: the
+     * time stands for them, so that they are not asked for a second time. */
+    if (flow->request.prompt & (PROMPT_LOGIN | PROMPT_SELECT_ACCOUNT)) {
+        flow->auth_after_ms = repl_now_ms(flow->base.svc->shared->repl);
+        flow->request.prompt &= ~(unsigned)(PROMPT_LOGIN | PROMPT_SELECT_ACCOUNT);
+    }
+    answer_page(flow, AUTHORIZE_LOGIN, 0);
+}
+
+void svc_answer_consent_page(struct svc_flow *flow) {
+    /* Consent is the account's: another one that signs in meanwhile is asked anew. */
+    flow->subject = svc_id_text(&flow->base.op->arena, flow->session.sub);
+    if (!flow->subject.data) {
+        svc_fail(&flow->base, ERR_NOMEM);
+        return;
+    }
+    flow->out->consent_scopes = flow->request.scopes;
+    answer_page(flow, AUTHORIZE_CONSENT, FLOW_STATE_CONSENT);
+}
+
+void svc_flow_refuse(struct svc_flow *flow, enum oidc_error error,
+                     const char *description) {
+    flow->out->kind = AUTHORIZE_REFUSED;
+    flow->out->refusal = error;
+    flow->out->description = description;
+    flow->base.finish(&flow->base);
+}
+
+/* Append iss and state, end with the location. */
+static void redirect_end(struct svc_flow *flow, struct buf *out, char *separator,
+                         struct span state) {
+    struct svc *svc = flow->base.svc;
+    enum err err;
+
+    redirect_uri_param(out, separator, "iss", span_str(svc->shared->config->issuer));
+    if (state.len > 0)
+        redirect_uri_param(out, separator, "state", state);
+    err = svc_take(&flow->base.op->arena, out, &flow->out->location);
+    if (err) {
+        svc_fail(&flow->base, err);
+        return;
+    }
+    flow->out->kind = AUTHORIZE_REDIRECT;
+    flow->base.finish(&flow->base);
+}
+
+static void redirect_error(struct svc_flow *flow, struct span uri, struct span state,
+                           enum oidc_error error, const char *description) {
+    struct buf *out = &flow->base.svc->scratch;
+    char separator;
+
+    buf_reset(out);
+    redirect_uri_begin(uri, out, &separator);
+    redirect_uri_param(out, &separator, "error", span_str(oidc_error_str(error)));
+    if (description)
+        redirect_uri_param(out, &separator, "error_description", span_str(description));
+    redirect_end(flow, out, &separator, state);
+}
+
+void svc_flow_redirect_error(struct svc_flow *flow, enum oidc_error error,
+                             const char *description) {
+    redirect_error(flow, flow->request.redirect_uri, flow->request.state, error,
+                   description);
+}
+
+void svc_flow_verdict(struct svc_flow *flow, const struct authorize_verdict *verdict) {
+    if (verdict->may_redirect)
+        redirect_error(flow, verdict->redirect_uri, verdict->state, verdict->error,
+                       verdict->description);
+    else
+        svc_flow_refuse(flow, verdict->error, verdict->description);
+}
+
+void svc_answer_code(struct svc_flow *flow) {
+    struct buf *out = &flow->base.svc->scratch;
+    char separator;
+
+    buf_reset(out);
+    redirect_uri_begin(flow->request.redirect_uri, out, &separator);
+    redirect_uri_param(out, &separator, "code", span_of(flow->code, sizeof flow->code));
+    redirect_end(flow, out, &separator, flow->request.state);
+}

@@ -1,0 +1,16 @@
+/* svc_answer: what a flow (svc_flow.h) answers with: redirects, pages' contents, and
+ * the sealed request inside the pages' forms. Each answer ends the operation. */
+#ifndef SERVER_SVC_ANSWER_H
+#define SERVER_SVC_ANSWER_H
+
+#include "server/svc_flow.h"
+
+/* redirect_uri with code, iss and state (RFC 6749 §4.1.2, RFC 9207). */
+void svc_answer_code(struct svc_flow *flow);
+void svc_answer_consent_page(struct svc_flow *flow);
+
+/* What a login_state stores of the browser cookie. False: the cookie is absent or
+ * not ours. */
+bool svc_browser_hash(struct svc *svc, struct span cookie, uint8_t out[32]);
+
+#endif

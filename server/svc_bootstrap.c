@@ -1,0 +1,250 @@
+#include "server/svc_bootstrap.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "raft/command.h"
+#include "server/crypto/jwt.h"
+#include "store/base/check.h"
+#include "store/base/log.h"
+
+#define LOOK_EVERY_MS 100
+#define SUBMIT_WAIT_MS 5000
+#define KEY_ARENA_MAX (256u * 1024)
+
+struct svc_bootstrap {
+    struct port_loop loop; /* first: repl posts completions to it */
+    struct svc_shared *shared;
+    struct store_read *read;
+    struct sealer *sealer;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool stopping;            /* guarded by mutex */
+    struct port_task *posted; /* guarded by mutex */
+};
+
+struct missing {
+    bool cluster;
+    bool key[2]; /* KEY_RS256, KEY_ES256 */
+};
+
+static void post(struct port_loop *loop, struct port_task *task) {
+    struct svc_bootstrap *boot = (struct svc_bootstrap *)loop;
+
+    pthread_mutex_lock(&boot->mutex);
+    task->next = boot->posted;
+    boot->posted = task;
+    pthread_cond_signal(&boot->changed);
+    pthread_mutex_unlock(&boot->mutex);
+}
+
+static void submit_done(struct repl_request *request) {
+    (void)request; /* its err and outcome say it all; wait_posted has seen the task */
+}
+
+/* One command at a time is under way, so at most one task is ever posted. */
+static void wait_posted(struct svc_bootstrap *boot) {
+    struct port_task *task;
+
+    pthread_mutex_lock(&boot->mutex);
+    while (!boot->posted)
+        pthread_cond_wait(&boot->changed, &boot->mutex);
+    task = boot->posted;
+    boot->posted = NULL;
+    pthread_mutex_unlock(&boot->mutex);
+    task->run(task);
+}
+
+/* True when told to stop. */
+static bool sleep_between(struct svc_bootstrap *boot) {
+    struct timespec until;
+    bool stopping;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += LOOK_EVERY_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    pthread_mutex_lock(&boot->mutex);
+    while (!boot->stopping &&
+           pthread_cond_timedwait(&boot->changed, &boot->mutex, &until) == 0)
+        continue;
+    stopping = boot->stopping;
+    pthread_mutex_unlock(&boot->mutex);
+    return stopping;
+}
+
+static bool see_key(void *arg, const struct signing_key *key) {
+    struct missing *missing = arg;
+
+    if (key->state == KEY_ACTIVE && (key->alg == KEY_RS256 || key->alg == KEY_ES256))
+        missing->key[key->alg - KEY_RS256] = false;
+    return true;
+}
+
+static enum err look(struct svc_bootstrap *boot, struct missing *ret_missing) {
+    struct missing missing = {.key = {true, true}};
+    struct store_meta meta;
+    struct id128 none = {{0}};
+    struct arena arena;
+    enum err err;
+
+    err = store_read_begin(boot->read);
+    if (err)
+        return err;
+    arena_init(&arena, KEY_ARENA_MAX);
+    err = store_read_meta(boot->read, &meta);
+    if (!err)
+        err = store_key_walk(boot->read, &arena, see_key, &missing);
+    store_read_end(boot->read);
+    arena_close(&arena);
+    if (err)
+        return err;
+    missing.cluster = memcmp(&meta.cluster_id, &none, sizeof none) == 0;
+    *ret_missing = missing;
+    return OK;
+}
+
+/* OK also when another node was first. */
+static enum err submit(struct svc_bootstrap *boot, const struct command *command) {
+    const struct port_clock *clock = &boot->shared->clock;
+    struct repl_request request = {
+        .type = command->type,
+        .deadline_mono_ms = clock->mono_ms(clock->impl) + SUBMIT_WAIT_MS,
+        .loop = &boot->loop,
+        .done = submit_done,
+    };
+    struct buf payload;
+    enum err err;
+
+    buf_init(&payload, LIMIT_COMMAND);
+    err = command_encode(command, &payload);
+    request.payload = buf_span(&payload);
+    if (!err)
+        err = repl_submit(boot->shared->repl, &request);
+    if (!err) {
+        wait_posted(boot);
+        err = request.err;
+        if (!err && request.outcome.code != OUT_OK &&
+            request.outcome.code != OUT_EXISTS)
+            err = ERR_NO_LEADER; /* not now: looked at again */
+        repl_request_close(&request);
+    }
+    buf_free(&payload);
+    return err;
+}
+
+static enum err add_key(struct svc_bootstrap *boot, enum key_alg alg) {
+    struct command command = {.type = CMD_KEY_ADD};
+    struct arena arena;
+    enum err err;
+
+    arena_init(&arena, KEY_ARENA_MAX);
+    err = jwt_key_generate(alg, boot->sealer, &arena, &command.key_add.key);
+    if (!err) {
+        command.key_add.key.state = KEY_ACTIVE;
+        err = submit(boot, &command);
+    }
+    if (!err)
+        log_event(LOG_INFO, "cluster.key_added",
+                  log_str("kid", command.key_add.key.kid), log_end());
+    arena_close(&arena);
+    return err;
+}
+
+static enum err supply(struct svc_bootstrap *boot, const struct missing *missing) {
+    struct command init = {.type = CMD_CLUSTER_INIT};
+    enum err err = OK;
+
+    if (missing->cluster) {
+        init.cluster_init.cluster_id = boot->shared->config->cluster_id;
+        err = submit(boot, &init);
+        if (!err)
+            log_event(LOG_INFO, "cluster.initialized", log_end());
+    }
+    /* The quick one first: nodes with ES256 clients can serve a second earlier. */
+    if (!err && missing->key[KEY_ES256 - KEY_RS256])
+        err = add_key(boot, KEY_ES256);
+    if (!err && missing->key[0])
+        err = add_key(boot, KEY_RS256);
+    return err;
+}
+
+static bool leads(struct svc_bootstrap *boot) {
+    struct repl_status status;
+
+    repl_status(boot->shared->repl, &status);
+    return status.leader_id == status.node_id;
+}
+
+static void *run(void *arg) {
+    struct svc_bootstrap *boot = arg;
+    struct missing missing;
+    enum err err, logged = OK;
+
+    do {
+        err = look(boot, &missing);
+        if (!err && !missing.cluster && !missing.key[0] && !missing.key[1])
+            return NULL;
+        if (!err && leads(boot))
+            err = supply(boot, &missing);
+        /* Ten a second: only what is new is worth a line. */
+        if (err && err != logged)
+            log_event(LOG_WARN, "cluster.bootstrap_retry", log_str("why", err_str(err)),
+                      log_end());
+        logged = err;
+    } while (!sleep_between(boot));
+    return NULL;
+}
+
+static void release(struct svc_bootstrap *boot) {
+    if (boot->read)
+        store_read_free(boot->read);
+    if (boot->sealer)
+        sealer_free(boot->sealer);
+    pthread_cond_destroy(&boot->changed);
+    pthread_mutex_destroy(&boot->mutex);
+    free(boot);
+}
+
+enum err svc_bootstrap_start(struct svc_shared *shared,
+                             struct svc_bootstrap **ret_bootstrap) {
+    struct svc_bootstrap *boot = calloc(1, sizeof *boot);
+    pthread_condattr_t attr;
+    enum err err;
+
+    if (!boot)
+        return ERR_NOMEM;
+    boot->loop.post = post;
+    boot->shared = shared;
+    CHECK(pthread_mutex_init(&boot->mutex, NULL) == 0);
+    CHECK(pthread_condattr_init(&attr) == 0);
+    CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&boot->changed, &attr) == 0);
+    pthread_condattr_destroy(&attr);
+    err = store_read_new(shared->store, &boot->read);
+    if (!err)
+        err = sealer_new(shared->keyring, &shared->random, &boot->sealer);
+    if (!err && pthread_create(&boot->thread, NULL, run, boot) != 0)
+        err = ERR_IO;
+    if (err) {
+        release(boot);
+        return err;
+    }
+    *ret_bootstrap = boot;
+    return OK;
+}
+
+void svc_bootstrap_stop(struct svc_bootstrap *boot) {
+    if (!boot)
+        return;
+    pthread_mutex_lock(&boot->mutex);
+    boot->stopping = true;
+    pthread_cond_signal(&boot->changed);
+    pthread_mutex_unlock(&boot->mutex);
+    pthread_join(boot->thread, NULL);
+    release(boot);
+}

@@ -1,0 +1,47 @@
+/* svc_documents: discovery, the key set, and whether this node should be asked. */
+#include <stdio.h>
+
+#include "server/svc_internal.h"
+#include "store/base/log.h"
+
+struct span svc_discovery(struct svc *svc) {
+    return buf_span(&svc->discovery);
+}
+
+struct span svc_jwks(struct svc *svc) {
+    struct span none = {NULL, 0};
+    enum err err;
+
+    err = svc_read_begin(svc);
+    if (!err) {
+        err = svc_keys(svc);
+        svc_read_end(svc);
+    }
+    if (err)
+        log_event(LOG_ERROR, "svc.jwks", log_str("why", err_str(err)), log_end());
+    return err || svc->keys_count == 0 ? none : jwt_keys_jwks(svc->keys);
+}
+
+bool svc_ready(struct svc *svc, const char **ret_why) {
+    struct repl_status status;
+    enum err err;
+
+    repl_status(svc->shared->repl, &status);
+    if (!status.ready) {
+        snprintf(svc->why, sizeof svc->why, "%s", status.why_not_ready);
+        *ret_why = svc->why;
+        return false;
+    }
+    /* The status may be 100 ms old; this is of now. */
+    err = repl_fresh(svc->shared->repl);
+    if (err) {
+        *ret_why = err_str(err);
+        return false;
+    }
+    if (svc_jwks(svc).len == 0) {
+        *ret_why = "the cluster has no signing keys yet";
+        return false;
+    }
+    *ret_why = "";
+    return true;
+}

@@ -1,0 +1,234 @@
+#include "server/svc_flow.h"
+
+#include "server/oidc/scope.h"
+#include "server/svc_answer.h"
+#include "store/base/codec.h"
+#include "store/base/secret.h"
+
+enum err svc_flow_resume(struct svc_flow *flow, struct span login_state,
+                         uint32_t page) {
+    struct svc *svc = flow->base.svc;
+    struct login_state state;
+    uint8_t browser[32];
+    struct span plain, copy;
+    uint64_t now_ms;
+    enum err err;
+
+    err = svc_open_text(svc, SEAL_LOGIN_STATE, login_state, LOGIN_STATE_MAX, &plain);
+    if (err)
+        return err;
+    copy = arena_dup(&flow->base.op->arena, plain);
+    if (!copy.data)
+        return ERR_NOMEM;
+    if (login_state_decode(copy, &state) || (state.flags & FLOW_STATE_CONSENT) != page)
+        return ERR_FORGED;
+    if (!svc_browser_hash(svc, flow->browser_cookie, browser) ||
+        !secret_equal(span_of(browser, sizeof browser),
+                      span_of(state.browser, sizeof state.browser)))
+        return ERR_FORGED;
+    now_ms = repl_now_ms(svc->shared->repl);
+    if (now_ms > state.issued_ms && now_ms - state.issued_ms > SVC_LOGIN_STATE_AGE_MS)
+        return ERR_FORGED;
+    flow->request = state.request;
+    flow->auth_after_ms = state.auth_after_ms;
+    flow->subject = state.subject;
+    flow->hinted = (state.flags & FLOW_STATE_HINTED) != 0;
+    err = svc_read_begin(svc);
+    if (err)
+        return err;
+    err = svc_client_read(svc, &flow->base.op->arena, flow->request.client_id,
+                          &flow->client, &flow->view);
+    svc_read_end(svc);
+    return err == ERR_NOT_FOUND ? ERR_FORGED : err;
+}
+
+static void session_load(struct svc_state *state) {
+    struct svc_flow *flow = (struct svc_flow *)state;
+    struct svc *svc = state->svc;
+    struct account account;
+    enum err err;
+
+    err = svc_read_begin(svc);
+    if (err) {
+        svc_fail(state, err);
+        return;
+    }
+    err = svc_session_read(svc, &state->op->arena, &flow->stamp, &flow->session,
+                           &account);
+    flow->has_session = err == OK;
+    if (!err)
+        flow->account_type = account.type;
+    svc_read_end(svc);
+    if (err && err != ERR_NOT_FOUND)
+        svc_fail(state, err);
+    else
+        flow->next(flow);
+}
+
+void svc_flow_session(struct svc_flow *flow, void (*next)(struct svc_flow *flow)) {
+    struct svc_state *state = &flow->base;
+    enum err err;
+
+    flow->next = next;
+    flow->has_session = false;
+    err = svc_stamp_open(state->svc, SEAL_SESSION_COOKIE, flow->session_cookie,
+                         &flow->stamp);
+    flow->has_stamp = err == OK;
+    if (!err)
+        svc_stamp_await(state, &flow->stamp, session_load);
+    else if (err != ERR_FORGED)
+        svc_fail(state, err);
+    else if (svc_fresh(state))
+        next(flow);
+}
+
+bool svc_flow_session_serves(const struct svc_flow *flow) {
+    char text[33];
+    struct span sub;
+
+    if (!flow->has_session)
+        return false;
+    if (flow->session.auth_time_ms < flow->auth_after_ms)
+        return false;
+    if (flow->request.prompt & (PROMPT_LOGIN | PROMPT_SELECT_ACCOUNT))
+        return false;
+    if (flow->subject.len == 0)
+        return true;
+    hex_encode(span_of(flow->session.sub.b, sizeof flow->session.sub.b), text);
+    sub = span_of(text, 32);
+    return span_equal(sub, flow->subject);
+}
+
+static enum err consent_missing(struct svc_flow *flow, bool *ret_missing) {
+    struct svc *svc = flow->base.svc;
+    uint64_t stored;
+    enum err err;
+
+    if (flow->client.government || flow->consent_given) {
+        *ret_missing = false;
+        return OK;
+    }
+    if (flow->request.prompt & PROMPT_CONSENT) {
+        *ret_missing = true;
+        return OK;
+    }
+    err = svc_read_begin(svc);
+    if (err)
+        return err;
+    err = store_consent_get(svc->read, flow->session.sub, flow->request.client_id,
+                            &stored);
+    svc_read_end(svc);
+    if (!err)
+        *ret_missing = (flow->request.scopes & ~stored) != 0;
+    return err;
+}
+
+static void need_login(struct svc_flow *flow) {
+    /* Once signed in, another question would only loop: the RP is told. */
+    if (flow->request.prompt & PROMPT_NONE || flow->signed_in_now)
+        svc_flow_redirect_error(flow, OIDC_LOGIN_REQUIRED,
+                                "the sign-in that was asked for is not there");
+    else
+        svc_flow_login_page(flow);
+}
+
+static void issued(struct svc_state *state) {
+    struct svc_flow *flow = (struct svc_flow *)state;
+
+    switch (state->request.outcome.code) {
+    case OUT_OK:
+        svc_count(state->svc->shared->counters, COUNT_CODE_ISSUED);
+        svc_answer_code(flow);
+        return;
+    case OUT_NOT_FOUND:
+    case OUT_EXPIRED:
+    case OUT_SESSION_ENDED:
+    case OUT_ACCOUNT_STATE:
+    case OUT_REAUTH:
+        /* Ended between the look and the command. */
+        need_login(flow);
+        return;
+    case OUT_CLIENT_STATE:
+        svc_flow_refuse(flow, OIDC_UNAUTHORIZED_CLIENT,
+                        "this service is not registered here any more");
+        return;
+    default:
+        svc_fail(state, ERR_CORRUPT);
+    }
+}
+
+/* [A-Za-z0-9], each with the same probability: bytes of 248 and above would favour
+ * the first letters, so they are drawn again. */
+static void draw_code(struct svc *svc, char out[FLOW_CODE_LEN]) {
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    uint8_t bytes[32];
+    size_t len = 0;
+
+    while (len < FLOW_CODE_LEN) {
+        svc_random(svc, bytes, sizeof bytes);
+        for (size_t i = 0; i < sizeof bytes && len < FLOW_CODE_LEN; i++) {
+            if (bytes[i] < 4 * 62)
+                out[len++] = letters[bytes[i] % 62];
+        }
+    }
+    secret_wipe(bytes, sizeof bytes);
+}
+
+static uint32_t code_ttl_ms(const struct client *client) {
+    return client->profile == CLIENT_STANDARD ? SVC_CODE_TTL_STANDARD_MS
+                                              : SVC_CODE_TTL_GBIZID_MS;
+}
+
+static void issue(struct svc_flow *flow) {
+    struct svc *svc = flow->base.svc;
+    const struct authorize_request *request = &flow->request;
+    bool offline = (request->scopes & SCOPE_OFFLINE_ACCESS) != 0;
+    uint32_t code_ttl = code_ttl_ms(&flow->client);
+    struct command command = {.type = CMD_GRANT_ISSUE};
+    struct cmd_grant_issue *cmd = &command.grant_issue;
+
+    draw_code(svc, flow->code);
+    *cmd = (struct cmd_grant_issue){
+        .code = svc_hash(svc, HASH_CODE, span_of(flow->code, FLOW_CODE_LEN)),
+        .session = flow->session.key,
+        .client_id = request->client_id,
+        .redirect_uri = request->redirect_uri,
+        .scopes = request->scopes,
+        .consent_scopes = flow->consent_scopes,
+        .nonce = request->nonce,
+        .challenge_method = request->has_challenge ? CHALLENGE_S256 : CHALLENGE_NONE,
+        .code_ttl_ms = code_ttl,
+        .grant_ttl_ms = offline ? SVC_GRANT_TTL_MS : code_ttl + SVC_ACCESS_TTL_MS,
+        .idle_ms = svc->shared->config->session_idle_s * 1000,
+        .auth_after_ms = flow->auth_after_ms,
+    };
+    if (request->has_challenge)
+        memcpy(cmd->challenge, request->challenge, sizeof cmd->challenge);
+    svc_submit(&flow->base, &command, issued);
+}
+
+void svc_flow_decide(struct svc_flow *flow) {
+    bool missing = true;
+    enum err err;
+
+    if (!svc_flow_session_serves(flow)) {
+        need_login(flow);
+        return;
+    }
+    if (!(flow->client.account_types & (1u << flow->account_type))) {
+        svc_flow_redirect_error(flow, OIDC_ACCESS_DENIED,
+                                "this kind of account may not use this service");
+        return;
+    }
+    err = consent_missing(flow, &missing);
+    if (err)
+        svc_fail(&flow->base, err);
+    else if (missing && flow->request.prompt & PROMPT_NONE)
+        svc_flow_redirect_error(flow, OIDC_CONSENT_REQUIRED,
+                                "the account's holder has not consented");
+    else if (missing)
+        svc_answer_consent_page(flow);
+    else
+        issue(flow);
+}

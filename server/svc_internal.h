@@ -1,0 +1,151 @@
+/* svc_internal: what the files svc_*.c share. Included by them alone.
+ *
+ * Every operation is a `struct svc_state` (the first member of the operation's own
+ * state) and a chain of continuations. A step either calls the continuation at once
+ * or later, on the svc's loop; whoever calls a step returns right after it, because
+ * the operation may be over and its memory gone by then.
+ *
+ * Invariants:
+ *   V1  `finish` runs exactly once, and nothing touches the state after it;
+ *   V2  a snapshot (svc_read_begin) never stays open across a step;
+ *   V3  what a client sent is judged by rows only after the node has applied the
+ *       index in its seal and proved that it is fresh (DESIGN §3, reads 1 and 3).
+ * Thread: the svc's own. */
+#ifndef SERVER_SVC_INTERNAL_H
+#define SERVER_SVC_INTERNAL_H
+
+#include "raft/command.h"
+#include "raft/repl.h"
+#include "server/crypto/jwt.h"
+#include "server/crypto/keyring.h"
+#include "server/hash_pool.h"
+#include "server/oidc/oidc_client.h"
+#include "server/oidc/token_format.h"
+#include "server/svc.h"
+#include "server/svc_metrics.h"
+#include "server/svc_shared.h"
+
+/* Waiting for an index that another node has written already: peers are
+ * milliseconds apart, so longer means that this node is cut off. */
+#define SVC_INDEX_WAIT_MS 2000
+#define SVC_COMMAND_WAIT_MS 5000
+#define SVC_TRANSFER_WAIT_MS 10000
+
+#define SVC_SESSION_SECRET 32
+#define SVC_ACCESS_TTL_MS (3600u * 1000)
+#define SVC_REFRESH_TTL_MS (30u * 24 * 3600 * 1000)
+/* A family of refresh tokens ends after 49 days however often it is rotated: the
+ * longest that the command's 32-bit milliseconds carry, in whole days. */
+#define SVC_GRANT_TTL_MS (49u * 24 * 3600 * 1000)
+#define SVC_REFRESH_GRACE_MS (10u * 1000) /* DESIGN §4 */
+#define SVC_CODE_TTL_GBIZID_MS (5u * 60 * 1000)
+#define SVC_CODE_TTL_STANDARD_MS (60u * 1000)
+
+struct svc {
+    struct svc_shared *shared;
+    struct port_loop *loop;
+    struct store_read *read;
+    bool reading;
+    struct sealer *sealer;
+    struct jwt_keys *keys; /* NULL until first loaded */
+    uint64_t keys_version;
+    size_t keys_count;
+    struct buf scratch; /* within one synchronous stretch only */
+    struct buf plain;   /* likewise; holds what was unsealed */
+    struct buf discovery;
+    char why[96];
+};
+
+struct svc_state {
+    struct svc *svc;
+    struct svc_op *op;
+    void (*finish)(struct svc_state *state); /* runs the operation's `done` */
+    void (*next)(struct svc_state *state);   /* continuation of the step under way */
+    void (*after_wait)(struct svc_state *state); /* svc_stamp_await's */
+    struct repl_wait wait;
+    struct repl_request request;
+    bool request_open;
+    struct hash_job job;
+    void (*work)(struct svc_state *state); /* on a hash pool's thread */
+    struct buf payload;
+};
+
+/* ---- svc.c */
+
+/* Make the state (zeroed, `size` bytes, a svc_state first) in a new op.arena. NULL:
+ * no memory, op->err is set; the caller runs `done`. */
+void *svc_op_begin(struct svc *svc, struct svc_op *op, size_t size,
+                   void (*finish)(struct svc_state *state));
+/* End the operation with `err` (other than OK). Logs what is a fault of ours. */
+void svc_fail(struct svc_state *state, enum err err);
+
+/* One snapshot at a time, closed within the same stretch (V2). */
+enum err svc_read_begin(struct svc *svc);
+void svc_read_end(struct svc *svc);
+
+/* The signing keys of the snapshot that stands open, reloaded when changed. */
+enum err svc_keys(struct svc *svc);
+
+struct key_hash svc_hash(struct svc *svc, enum hash_purpose purpose, struct span in);
+void svc_random(struct svc *svc, void *out, size_t len);
+struct id128 svc_random_id(struct svc *svc);
+/* Lower-case hex in `arena`, as the claims sub and sid are written. NULL data: no
+ * memory. */
+struct span svc_id_text(struct arena *arena, struct id128 id);
+/* Copy into `arena` what `out` holds; ERR_NOMEM, or the buffer's sticky error. */
+enum err svc_take(struct arena *arena, const struct buf *out, struct span *ret_text);
+
+/* Seal `plain` and write it as base64url into `arena`. */
+enum err svc_seal_text(struct svc *svc, enum seal_purpose purpose, struct span plain,
+                       struct arena *arena, struct span *ret_text);
+/* The opposite; *ret_plain borrows from svc->plain until the next call. `plain_max`
+ * bounds the work before anything is decoded. ERR_FORGED for whatever was not made
+ * by svc_seal_text. */
+enum err svc_open_text(struct svc *svc, enum seal_purpose purpose, struct span text,
+                       size_t plain_max, struct span *ret_plain);
+
+/* A client that may be used on this node now: registered, not retired, of this
+ * environment. In the open snapshot. ERR_NOT_FOUND. The result lives in `arena`. */
+enum err svc_client_read(struct svc *svc, struct arena *arena, struct span client_id,
+                         struct client *ret_client, struct oidc_client *ret_view);
+
+/* ---- svc_step.c */
+
+/* OK, or the operation has been ended with ERR_STALE. */
+bool svc_fresh(struct svc_state *state);
+void svc_wait_index(struct svc_state *state, uint64_t index,
+                    void (*next)(struct svc_state *state));
+/* `next` finds the outcome in state->request.outcome. */
+void svc_submit(struct svc_state *state, const struct command *command,
+                void (*next)(struct svc_state *state));
+/* Run `work` on the hash pool, then `next` here. */
+void svc_pool(struct svc_state *state, void (*work)(struct svc_state *state),
+              void (*next)(struct svc_state *state));
+/* Hand leadership over; `next` finds how it went in state->wait.err. */
+void svc_transfer(struct svc_state *state, uint64_t to,
+                  void (*next)(struct svc_state *state));
+
+/* ---- svc_stamp.c */
+
+/* A cookie or access token: sealed (epoch, index, secret). Needs no snapshot. */
+enum err svc_stamp_make(struct svc *svc, enum seal_purpose purpose, uint64_t index,
+                        struct span secret, struct arena *arena, struct span *ret_text);
+/* ERR_FORGED: refuse without waiting. */
+enum err svc_stamp_open(struct svc *svc, enum seal_purpose purpose, struct span text,
+                        struct stamped_token *ret_token);
+/* Go on once this node may judge the token: its index is applied here, and data are
+ * fresh; or the token is of an ended epoch, which svc_stamp_current tells. */
+void svc_stamp_await(struct svc_state *state, const struct stamped_token *token,
+                     void (*next)(struct svc_state *state));
+/* In the open snapshot: OK; ERR_NOT_FOUND: of an ended epoch, so dead; ERR_STALE: of
+ * an epoch that this node has not reached. */
+enum err svc_stamp_current(struct svc *svc, const struct stamped_token *token);
+
+/* The live session of the stamp, in the open snapshot: not expired, not idle, its
+ * account active and of the same generation. ERR_NOT_FOUND: none.
+ * *ret_account borrows from the snapshot and `arena`. */
+enum err svc_session_read(struct svc *svc, struct arena *arena,
+                          const struct stamped_token *stamp,
+                          struct session *ret_session, struct account *ret_account);
+
+#endif

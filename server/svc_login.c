@@ -1,0 +1,230 @@
+/* svc_login: POST /oauth/login. One attempt is one command, whether the account is
+ * known or not: both take the same path and leave the same trace (SECURITY D01).
+ *
+ *   sealed request -> limits -> account row -> hash pool -> CMD_LOGIN -> svc_flow */
+#include "server/crypto/password.h"
+#include "server/domain/account_id.h"
+#include "server/svc_flow.h"
+#include "store/base/codec.h"
+#include "store/base/secret.h"
+
+struct login_op {
+    struct svc_flow flow; /* first */
+    struct svc_login *login;
+    struct key_hash login_index;
+    bool known, password_ok;
+    struct id128 sub;
+    uint64_t generation;
+    struct span password_hash; /* empty: unknown account */
+    uint8_t secret[SVC_SESSION_SECRET];
+};
+
+static void finish(struct svc_state *state) {
+    struct login_op *op = (struct login_op *)state;
+
+    secret_wipe(op->secret, sizeof op->secret);
+    op->login->done(op->login);
+}
+
+/* The login page again, with the same sealed request. */
+static void again(struct login_op *op, enum svc_login_notice notice) {
+    struct svc_login *login = op->login;
+    struct arena *arena = &login->op.arena;
+    enum err err = svc_flow_describe(&op->flow);
+
+    login->next.kind = AUTHORIZE_LOGIN;
+    login->next.login_state = arena_dup(arena, login->login_state);
+    if (!err && !login->next.login_state.data)
+        err = ERR_NOMEM;
+    if (!err && login->account_id.len <= LIMIT_ACCOUNT_ID &&
+        utf8_valid(login->account_id))
+        login->next.login_hint = arena_dup(arena, login->account_id);
+    if (err) {
+        svc_fail(&op->flow.base, err);
+        return;
+    }
+    login->kind = LOGIN_AGAIN;
+    login->notice = notice;
+    op->flow.base.finish(&op->flow.base);
+}
+
+static void sign_in(struct login_op *op) {
+    struct svc_flow *flow = &op->flow;
+    struct svc *svc = flow->base.svc;
+    struct outcome_login result;
+    enum err err;
+
+    err = outcome_login_decode(flow->base.request.outcome.detail, &result);
+    if (!err)
+        err = svc_stamp_make(svc, SEAL_SESSION_COOKIE, flow->base.request.outcome.index,
+                             span_of(op->secret, sizeof op->secret),
+                             &op->login->op.arena, &op->login->set_session_cookie);
+    if (err) {
+        svc_fail(&flow->base, err);
+        return;
+    }
+    svc_count(svc->shared->counters, COUNT_LOGIN_OK);
+    op->login->kind = LOGIN_CONTINUE;
+    /* This sign-in is as fresh as any can be: max_age=0 and prompt=login are
+     * satisfied by it, however the clocks of two nodes differ. */
+    flow->signed_in_now = true;
+    if (flow->auth_after_ms > result.auth_time_ms)
+        flow->auth_after_ms = result.auth_time_ms;
+    flow->request.prompt &= ~(unsigned)(PROMPT_LOGIN | PROMPT_SELECT_ACCOUNT);
+    flow->session_cookie = op->login->set_session_cookie;
+    svc_flow_session(flow, svc_flow_decide);
+}
+
+static void attempted(struct svc_state *state) {
+    struct login_op *op = (struct login_op *)state;
+    struct svc_counters *counters = state->svc->shared->counters;
+
+    switch (state->request.outcome.code) {
+    case OUT_OK:
+        sign_in(op);
+        return;
+    case OUT_NOT_FOUND:
+    case OUT_BAD_CREDENTIALS:
+        svc_count(counters, COUNT_LOGIN_FAILED);
+        again(op, NOTICE_BAD_CREDENTIALS);
+        return;
+    case OUT_LOCKED:
+        svc_count(counters, COUNT_LOGIN_LOCKED);
+        again(op, NOTICE_LOCKED);
+        return;
+    case OUT_ACCOUNT_STATE:
+        svc_count(counters, COUNT_LOGIN_FAILED);
+        again(op, NOTICE_ACCOUNT_STATE);
+        return;
+    default:
+        svc_fail(state, ERR_CORRUPT);
+    }
+}
+
+static void attempt(struct svc_state *state) {
+    struct login_op *op = (struct login_op *)state;
+    struct svc *svc = state->svc;
+    const struct config *config = svc->shared->config;
+    struct command command = {.type = CMD_LOGIN};
+    struct cmd_login *cmd = &command.login;
+    struct stamped_token earlier;
+
+    svc_random(svc, op->secret, sizeof op->secret);
+    *cmd = (struct cmd_login){
+        .login_index = op->login_index,
+        .known = op->known,
+        .password_ok = op->password_ok,
+        .sub = op->sub,
+        .generation = op->generation,
+        .session = svc_hash(svc, HASH_SESSION, span_of(op->secret, sizeof op->secret)),
+        .sid = svc_random_id(svc),
+        .idle_ms = config->session_idle_s * 1000,
+        .lifetime_ms = config->session_lifetime_s * 1000,
+    };
+    /* The session that the browser had ends with the new sign-in (D08, A14). */
+    if (!svc_stamp_open(svc, SEAL_SESSION_COOKIE, op->login->session_cookie,
+                        &earlier)) {
+        cmd->has_replaced = true;
+        cmd->replaced = svc_hash(svc, HASH_SESSION, token_format_secret(&earlier));
+    }
+    svc_submit(state, &command, attempted);
+}
+
+/* On a thread of the hash pool: touches nothing of the svc. */
+static void compare_password(struct svc_state *state) {
+    struct login_op *op = (struct login_op *)state;
+
+    op->password_ok = password_verify(op->login->password, op->password_hash);
+}
+
+/* The blind index of the canonical account ID. What is not an account ID has an
+ * index too, of its raw bytes, which no account has: it is just unknown. */
+static struct key_hash index_of(struct svc *svc, struct span text) {
+    struct account_id id;
+
+    if (account_id_parse(text, &id, NULL))
+        return svc_hash(svc, HASH_ACCOUNT_ID, account_id_span(&id));
+    return svc_hash(svc, HASH_ACCOUNT_ID, text);
+}
+
+static enum err find_account(struct login_op *op) {
+    struct svc *svc = op->flow.base.svc;
+    struct arena *arena = &op->login->op.arena;
+    struct account account;
+    enum err err;
+
+    op->login_index = index_of(svc, op->login->account_id);
+    err = svc_read_begin(svc);
+    if (err)
+        return err;
+    err = store_account_find(svc->read, arena, op->login_index, &account);
+    if (!err) {
+        op->known = true;
+        op->sub = account.sub;
+        op->generation = account.generation;
+        op->password_hash = arena_dup(arena, account.password_hash);
+        if (!op->password_hash.data)
+            err = ERR_NOMEM;
+    }
+    svc_read_end(svc);
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static bool within_limit(const struct login_op *op) {
+    struct rate_limit *limit = op->flow.base.svc->shared->login_limit;
+
+    return !limit || rate_limit_take(limit, op->login->client_address);
+}
+
+static void check_attempt(struct login_op *op) {
+    struct svc_state *state = &op->flow.base;
+    struct svc_counters *counters = state->svc->shared->counters;
+    enum err err;
+
+    if (!within_limit(op)) {
+        svc_count(counters, COUNT_LOGIN_LIMITED);
+        again(op, NOTICE_LIMITED);
+        return;
+    }
+    /* Before any hashing (SECURITY D06). */
+    if (op->login->password.len == 0 || op->login->password.len > LIMIT_PASSWORD ||
+        op->login->account_id.len == 0) {
+        svc_count(counters, COUNT_LOGIN_FAILED);
+        again(op, NOTICE_BAD_CREDENTIALS);
+        return;
+    }
+    if (!svc_fresh(state))
+        return;
+    err = find_account(op);
+    if (err)
+        svc_fail(state, err);
+    else
+        svc_pool(state, compare_password, attempt);
+}
+
+void svc_login(struct svc *svc, struct svc_login *login) {
+    struct login_op *op;
+    enum err err;
+
+    op = svc_op_begin(svc, &login->op, sizeof *op, finish);
+    if (!op) {
+        login->done(login);
+        return;
+    }
+    op->login = login;
+    login->notice = NOTICE_NONE;
+    login->set_session_cookie = span_of(NULL, 0);
+    login->next = (struct svc_authorize){.kind = AUTHORIZE_REFUSED};
+    op->flow.out = &login->next;
+    op->flow.session_cookie = login->session_cookie;
+    op->flow.browser_cookie = login->browser_cookie;
+    err = svc_flow_resume(&op->flow, login->login_state, 0);
+    if (err == ERR_FORGED) {
+        login->kind = LOGIN_REFUSED;
+        finish(&op->flow.base);
+    } else if (err) {
+        svc_fail(&op->flow.base, err);
+    } else {
+        check_attempt(op);
+    }
+}

@@ -1,0 +1,130 @@
+#include "server/svc_metrics.h"
+
+#include <inttypes.h>
+
+#include "server/svc_admin.h"
+#include "server/svc_internal.h"
+
+static void head(struct buf *out, const char *metric, const char *type,
+                 const char *help) {
+    buf_printf(out, "# HELP %s %s.\n# TYPE %s %s\n", metric, help, metric, type);
+}
+
+static void gauge(struct buf *out, const char *metric, const char *help,
+                  uint64_t value) {
+    head(out, metric, "gauge", help);
+    buf_printf(out, "%s %" PRIu64 "\n", metric, value);
+}
+
+static void counter(struct buf *out, const char *metric, const char *help,
+                    uint64_t value) {
+    head(out, metric, "counter", help);
+    buf_printf(out, "%s %" PRIu64 "\n", metric, value);
+}
+
+static void put_counters(const struct svc_counters *counters, struct buf *out) {
+    static const struct {
+        const char *metric, *labels, *help;
+    } rows[] = {
+#define X(id, metric, labels, help) {metric, labels, help},
+        SVC_COUNTER_LIST(X)
+#undef X
+    };
+
+    for (size_t i = 0; i < SVC_COUNTERS; i++) {
+        uint64_t value =
+            atomic_load_explicit(&counters->values[i], memory_order_relaxed);
+
+        if (rows[i].help[0])
+            head(out, rows[i].metric, "counter", rows[i].help);
+        if (rows[i].labels[0])
+            buf_printf(out, "%s{%s} %" PRIu64 "\n", rows[i].metric, rows[i].labels,
+                       value);
+        else
+            buf_printf(out, "%s %" PRIu64 "\n", rows[i].metric, value);
+    }
+}
+
+static void put_nodes(const struct repl_status *status, struct buf *out) {
+    head(out, "tasuki_node_applied_index", "gauge", "Applied index as last reported");
+    for (size_t i = 0; i < status->nodes_count; i++)
+        buf_printf(out, "tasuki_node_applied_index{node=\"%" PRIu64 "\"} %" PRIu64 "\n",
+                   status->nodes[i].id, status->nodes[i].applied_index);
+    head(out, "tasuki_node_connected", "gauge", "1 while this node reaches the other");
+    for (size_t i = 0; i < status->nodes_count; i++)
+        buf_printf(out, "tasuki_node_connected{node=\"%" PRIu64 "\"} %d\n",
+                   status->nodes[i].id,
+                   status->nodes[i].self || status->nodes[i].connected);
+    head(out, "tasuki_node_digest_differs", "gauge",
+         "1 when the other node has another state at an equal index");
+    for (size_t i = 0; i < status->nodes_count; i++)
+        buf_printf(out, "tasuki_node_digest_differs{node=\"%" PRIu64 "\"} %d\n",
+                   status->nodes[i].id, status->nodes[i].digest_differs);
+    head(out, "tasuki_node_clock_offset_seconds", "gauge",
+         "Wall clock of the other node minus ours");
+    for (size_t i = 0; i < status->nodes_count; i++)
+        buf_printf(out, "tasuki_node_clock_offset_seconds{node=\"%" PRIu64 "\"} %.3f\n",
+                   status->nodes[i].id,
+                   (double)status->nodes[i].clock_offset_ms / 1000.0);
+}
+
+static void put_repl(const struct repl_status *status, struct buf *out) {
+    gauge(out, "tasuki_ready", "1 when this node should get traffic", status->ready);
+    gauge(out, "tasuki_leader", "1 while this node leads",
+          status->leader_id == status->node_id);
+    gauge(out, "tasuki_leader_id", "Node that leads, 0 when none is known",
+          status->leader_id);
+    gauge(out, "tasuki_term", "Raft term", status->term);
+    gauge(out, "tasuki_applied_index", "Raft index applied here",
+          status->applied_index);
+    gauge(out, "tasuki_commit_index", "Raft index known to be committed",
+          status->commit_index);
+    gauge(out, "tasuki_last_index", "Last raft index in this node's log",
+          status->last_index);
+    gauge(out, "tasuki_epoch", "Raised by a restore or a forced recovery",
+          status->epoch);
+    gauge(out, "tasuki_fsm_version", "Replicated version of the state machine",
+          status->fsm_version);
+    gauge(out, "tasuki_queue_length", "Commands that wait on this node",
+          status->queue_len);
+    gauge(out, "tasuki_trailing_frames", "Frames kept behind the last snapshot",
+          status->trailing_frames);
+    head(out, "tasuki_staleness_seconds", "gauge",
+         "Proven age of this node's data; +Inf before the first proof");
+    if (status->staleness_ms == UINT64_MAX)
+        buf_str(out, "tasuki_staleness_seconds +Inf\n");
+    else
+        buf_printf(out, "tasuki_staleness_seconds %.3f\n",
+                   (double)status->staleness_ms / 1000.0);
+    counter(out, "tasuki_frames_applied_total", "Frames applied since the start",
+            status->frames_applied);
+    counter(out, "tasuki_commands_applied_total", "Commands applied since the start",
+            status->commands_applied);
+}
+
+static void put_store(struct svc *svc, struct buf *out) {
+    const char *names[32];
+    uint64_t counts[32];
+    size_t count;
+
+    gauge(out, "tasuki_store_used_bytes", "Bytes of the store's map in use",
+          store_used_bytes(svc->shared->store));
+    if (svc_read_begin(svc))
+        return; /* the gauges are absent then, which a scrape shows */
+    count = store_table_counts(svc->read, names, counts, 32);
+    svc_read_end(svc);
+    head(out, "tasuki_store_rows", "gauge", "Rows by table");
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "tasuki_store_rows{table=\"%s\"} %" PRIu64 "\n", names[i],
+                   counts[i]);
+}
+
+void svc_metrics(struct svc *svc, struct buf *out) {
+    struct repl_status status;
+
+    repl_status(svc->shared->repl, &status);
+    put_counters(svc->shared->counters, out);
+    put_repl(&status, out);
+    put_nodes(&status, out);
+    put_store(svc, out);
+}

@@ -1,0 +1,318 @@
+/* svc_token: POST /oauth/token (RFC 6749 §4.1.3 and §6, OpenID Connect Core §3.1.3,
+ * §12). Who may have tokens is the state machine's decision; this node draws the
+ * secrets before and signs after. */
+#include "server/crypto/digest.h"
+#include "server/oidc/claims.h"
+#include "server/oidc/client_auth.h"
+#include "server/oidc/token_check.h"
+#include "server/svc_internal.h"
+#include "store/base/codec.h"
+#include "store/base/secret.h"
+
+#define REFRESH_TEXT_LEN 43 /* base64url of 32 bytes */
+
+struct token_op {
+    struct svc_state base; /* first */
+    struct svc_token *token;
+    struct client client;
+    struct oidc_client view;
+    struct token_request request;
+    uint8_t access_secret[TOKEN_SECRET_MAX];
+    char refresh[REFRESH_TEXT_LEN + 1];
+};
+
+static void finish(struct svc_state *state) {
+    struct token_op *op = (struct token_op *)state;
+
+    op->token->done(op->token);
+}
+
+static void refuse(struct token_op *op, enum oidc_error error,
+                   const char *description) {
+    svc_count(op->base.svc->shared->counters, COUNT_TOKEN_REFUSED);
+    op->token->error = error;
+    op->token->description = description;
+    finish(&op->base);
+}
+
+/* The ID token (OpenID Connect Core §2); appended to `out`. */
+static enum err sign_id_token(struct token_op *op, const struct outcome_tokens *tokens,
+                              struct span access, struct buf *out) {
+    struct svc *svc = op->base.svc;
+    struct arena *arena = &op->base.op->arena;
+    uint64_t now_s = op->base.request.outcome.clock_ms / 1000;
+    uint8_t jti[16];
+    char jti_text[23], at_hash[DIGEST_AT_HASH_SIZE];
+    struct id_token_claims claims = {
+        .issuer = span_str(svc->shared->config->issuer),
+        .sub = svc_id_text(arena, tokens->sub),
+        .client_id = span_str(op->client.client_id),
+        .issued_s = now_s,
+        .expires_s = now_s + SVC_ACCESS_TTL_MS / 1000,
+        .auth_time_s = tokens->auth_time_ms / 1000,
+        .sid = svc_id_text(arena, tokens->sid),
+    };
+
+    if (!claims.sub.data || !claims.sid.data)
+        return ERR_NOMEM;
+    /* A refreshed ID token has no nonce (OpenID Connect Core §12.2). */
+    if (op->request.grant == TOKEN_GRANT_CODE)
+        claims.nonce = tokens->nonce;
+    svc_random(svc, jti, sizeof jti);
+    claims.jti =
+        span_of(jti_text, base64url_encode(span_of(jti, sizeof jti), jti_text));
+    digest_at_hash(access, at_hash);
+    claims.at_hash = span_str(at_hash);
+    buf_reset(&svc->plain);
+    claims_id_token(&claims, &svc->plain);
+    if (buf_err(&svc->plain))
+        return buf_err(&svc->plain);
+    return jwt_sign(svc->keys,
+                    op->client.id_token_alg == CLIENT_ES256 ? KEY_ES256 : KEY_RS256,
+                    "JWT", buf_span(&svc->plain), out);
+}
+
+/* RFC 6749 §5.1. The scope always stands there: what was asked for first is not
+ * known any more, and it must be said where it differs. */
+static enum err write_body(struct token_op *op, const struct outcome_tokens *tokens,
+                           struct span access, struct span id_token) {
+    struct svc *svc = op->base.svc;
+    uint64_t now_ms = op->base.request.outcome.clock_ms;
+    struct buf *out = &svc->scratch;
+    struct buf *scope = &svc->plain;
+
+    buf_reset(scope);
+    scope_print(tokens->scopes, scope);
+    if (buf_err(scope))
+        return buf_err(scope);
+    buf_reset(out);
+    buf_str(out, "{");
+    buf_json_member(out, "access_token", access);
+    buf_json_member(out, "token_type", span_str("Bearer"));
+    buf_json_u64(out, "expires_in",
+                 tokens->access_expires_ms > now_ms
+                     ? (tokens->access_expires_ms - now_ms) / 1000
+                     : 0);
+    if (tokens->has_refresh)
+        buf_json_member(out, "refresh_token", span_of(op->refresh, REFRESH_TEXT_LEN));
+    buf_json_member(out, "scope", buf_span(scope));
+    if (id_token.len > 0)
+        buf_json_member(out, "id_token", id_token);
+    buf_str(out, "}");
+    return svc_take(&op->base.op->arena, out, &op->token->body);
+}
+
+static enum err answer(struct token_op *op) {
+    struct svc *svc = op->base.svc;
+    struct span access, id_token = {NULL, 0};
+    struct outcome_tokens tokens;
+    enum err err;
+
+    err = outcome_tokens_decode(op->base.request.outcome.detail, &tokens);
+    if (!err)
+        err = svc_stamp_make(svc, SEAL_ACCESS_TOKEN, op->base.request.outcome.index,
+                             span_of(op->access_secret, sizeof op->access_secret),
+                             &op->base.op->arena, &access);
+    if (!err && tokens.scopes & SCOPE_OPENID) {
+        buf_reset(&svc->scratch);
+        err = sign_id_token(op, &tokens, access, &svc->scratch);
+        if (!err)
+            err = svc_take(&op->base.op->arena, &svc->scratch, &id_token);
+    }
+    return err ? err : write_body(op, &tokens, access, id_token);
+}
+
+static void decided(struct svc_state *state) {
+    struct token_op *op = (struct token_op *)state;
+    bool code = op->request.grant == TOKEN_GRANT_CODE;
+    enum err err;
+
+    switch (state->request.outcome.code) {
+    case OUT_OK:
+        err = answer(op);
+        if (err) {
+            svc_fail(state, err);
+            return;
+        }
+        svc_count(state->svc->shared->counters,
+                  code ? COUNT_TOKEN_CODE : COUNT_TOKEN_REFRESH);
+        finish(state);
+        return;
+    case OUT_CLIENT_STATE:
+        refuse(op, OIDC_INVALID_CLIENT, client_auth_failed().description);
+        return;
+    case OUT_SCOPE:
+        refuse(op, OIDC_INVALID_SCOPE, "scope is more than was granted");
+        return;
+    case OUT_NOT_FOUND:
+    case OUT_EXPIRED:
+    case OUT_CLIENT_MISMATCH:
+    case OUT_REDIRECT_MISMATCH:
+    case OUT_PKCE_MISMATCH:
+    case OUT_REPLAYED:
+    case OUT_REVOKED:
+    case OUT_SESSION_ENDED:
+    case OUT_ACCOUNT_STATE:
+        /* One answer for all: whoever holds a stolen code learns nothing. */
+        refuse(op, OIDC_INVALID_GRANT,
+               code ? "code is unknown, expired, used, or not for this request"
+                    : "refresh_token is unknown, expired, used, or not this client's");
+        return;
+    default:
+        svc_fail(state, ERR_CORRUPT);
+    }
+}
+
+static void redeem(struct token_op *op) {
+    struct svc *svc = op->base.svc;
+    const struct token_request *request = &op->request;
+    struct command command = {.type = CMD_GRANT_REDEEM};
+    struct cmd_grant_redeem *cmd = &command.grant_redeem;
+    uint8_t refresh[32];
+
+    svc_random(svc, op->access_secret, sizeof op->access_secret);
+    svc_random(svc, refresh, sizeof refresh);
+    base64url_encode(span_of(refresh, sizeof refresh), op->refresh);
+    secret_wipe(refresh, sizeof refresh);
+    *cmd = (struct cmd_grant_redeem){
+        .code = svc_hash(svc, HASH_CODE, request->code),
+        .client_id = span_str(op->client.client_id),
+        .has_redirect_uri = request->has_redirect_uri,
+        .redirect_uri = request->redirect_uri,
+        .has_verifier = request->has_verifier,
+        .access = svc_hash(svc, HASH_ACCESS,
+                           span_of(op->access_secret, sizeof op->access_secret)),
+        .access_ttl_ms = SVC_ACCESS_TTL_MS,
+        .refresh_scope_mask = SCOPE_OFFLINE_ACCESS,
+        .refresh = svc_hash(svc, HASH_REFRESH, span_of(op->refresh, REFRESH_TEXT_LEN)),
+        .refresh_ttl_ms = SVC_REFRESH_TTL_MS,
+    };
+    if (request->has_verifier)
+        digest_sha256(request->code_verifier, cmd->verifier_hash);
+    svc_submit(&op->base, &command, decided);
+}
+
+/* Successors come from the token that was presented: an honest client that never
+ * saw the answer gets the same ones again (DESIGN §4). */
+static void refresh(struct token_op *op) {
+    struct svc *svc = op->base.svc;
+    struct span old = op->request.refresh_token;
+    struct command command = {.type = CMD_TOKEN_REFRESH};
+    uint8_t next[32];
+
+    if (op->request.has_scope && op->request.scopes == 0) {
+        refuse(op, OIDC_INVALID_SCOPE, "scope names nothing that was granted");
+        return;
+    }
+    sealer_hash(svc->sealer, HASH_NEXT_REFRESH, old, next);
+    base64url_encode(span_of(next, sizeof next), op->refresh);
+    secret_wipe(next, sizeof next);
+    sealer_hash(svc->sealer, HASH_NEXT_ACCESS, old, op->access_secret);
+    command.token_refresh = (struct cmd_token_refresh){
+        .refresh = svc_hash(svc, HASH_REFRESH, old),
+        .client_id = span_str(op->client.client_id),
+        .scopes = op->request.has_scope ? op->request.scopes : 0,
+        .next_refresh =
+            svc_hash(svc, HASH_REFRESH, span_of(op->refresh, REFRESH_TEXT_LEN)),
+        .next_access = svc_hash(svc, HASH_ACCESS,
+                                span_of(op->access_secret, sizeof op->access_secret)),
+        .access_ttl_ms = SVC_ACCESS_TTL_MS,
+        .refresh_ttl_ms = SVC_REFRESH_TTL_MS,
+        .grace_ms = SVC_REFRESH_GRACE_MS,
+    };
+    svc_submit(&op->base, &command, decided);
+}
+
+/* The same work for a known and an unknown client (SECURITY B11). */
+static struct oidc_verdict judge_client(struct token_op *op, bool known,
+                                        const struct client_credentials *given) {
+    static const uint8_t nobody[32] = {0};
+    uint8_t hash[32];
+    bool equal;
+    struct oidc_verdict verdict;
+
+    sealer_hash(op->base.svc->sealer, HASH_CLIENT_SECRET, given->secret, hash);
+    equal = secret_equal(span_of(hash, sizeof hash),
+                         span_of(known ? op->client.secret_hash : nobody, 32));
+    secret_wipe(hash, sizeof hash);
+    if (!known)
+        return client_auth_failed();
+    verdict = client_auth_check(&op->view, given);
+    if (verdict.error)
+        return verdict;
+    if (given->method != OIDC_AUTH_NONE && !equal)
+        return client_auth_failed();
+    return verdict;
+}
+
+/* Also brings the keys up to date, before anything is redeemed. */
+static enum err read_client(struct token_op *op, struct span client_id,
+                            bool *ret_known) {
+    struct svc *svc = op->base.svc;
+    enum err err;
+
+    err = svc_read_begin(svc);
+    if (err)
+        return err;
+    err = svc_keys(svc);
+    if (!err) {
+        err = svc_client_read(svc, &op->base.op->arena, client_id, &op->client,
+                              &op->view);
+        *ret_known = err == OK;
+        if (err == ERR_NOT_FOUND)
+            err = OK;
+    }
+    svc_read_end(svc);
+    return err;
+}
+
+static void authenticate(struct token_op *op, struct client_credentials *given) {
+    struct oidc_verdict verdict;
+    bool known = false;
+    enum err err;
+
+    verdict = client_auth_parse(op->token->authorization, op->token->params, given);
+    op->token->challenge_basic = given->basic_used;
+    if (verdict.error) {
+        refuse(op, verdict.error, verdict.description);
+        return;
+    }
+    if (!svc_fresh(&op->base))
+        return;
+    err = read_client(op, given->client_id, &known);
+    if (err) {
+        svc_fail(&op->base, err);
+        return;
+    }
+    verdict = judge_client(op, known, given);
+    if (!verdict.error)
+        verdict = token_check(op->token->params, &op->request);
+    if (verdict.error)
+        refuse(op, verdict.error, verdict.description);
+    else if (op->request.grant == TOKEN_GRANT_CODE)
+        redeem(op);
+    else
+        refresh(op);
+}
+
+void svc_token(struct svc *svc, struct svc_token *token) {
+    struct client_credentials given = {0};
+    struct token_op *op;
+
+    op = svc_op_begin(svc, &token->op, sizeof *op, finish);
+    if (!op) {
+        token->done(token);
+        return;
+    }
+    op->token = token;
+    token->error = OIDC_OK;
+    token->description = NULL;
+    token->challenge_basic = false;
+    token->body = span_of(NULL, 0);
+    if (token->query_present)
+        refuse(op, OIDC_INVALID_REQUEST,
+               "parameters belong into the body, not the URL");
+    else
+        authenticate(op, &given);
+    client_auth_wipe(&given);
+}

@@ -1,0 +1,177 @@
+/* svc_userinfo: GET or POST /oauth/userinfo (OpenID Connect Core §5.3, RFC 6750).
+ *
+ * The hot path: one snapshot, no command, and no wait where the token's index is
+ * applied already. A token is good while its grant is REDEEMED and its account is
+ * active in the same generation; sign-out, reuse of a code and suspension all show
+ * there (store_grant.h, G4). */
+#include "server/domain/profile.h"
+#include "server/oidc/bearer.h"
+#include "server/oidc/claims.h"
+#include "server/svc_internal.h"
+#include "store/base/codec.h"
+
+struct userinfo_op {
+    struct svc_state base; /* first */
+    struct svc_userinfo *userinfo;
+    struct stamped_token stamp;
+};
+
+static void finish(struct svc_state *state) {
+    struct userinfo_op *op = (struct userinfo_op *)state;
+
+    op->userinfo->done(op->userinfo);
+}
+
+static void refuse(struct userinfo_op *op, enum oidc_error error,
+                   const char *description) {
+    svc_count(op->base.svc->shared->counters, COUNT_USERINFO_REFUSED);
+    op->userinfo->error = error;
+    op->userinfo->description = description;
+    finish(&op->base);
+}
+
+/* ERR_NOT_FOUND: not good (any more). */
+static enum err read_token(struct userinfo_op *op, uint64_t *ret_scopes,
+                           struct account *ret_account) {
+    struct svc *svc = op->base.svc;
+    struct arena *arena = &op->base.op->arena;
+    uint64_t now_ms = repl_now_ms(svc->shared->repl);
+    struct access_token token;
+    struct account account;
+    struct grant grant;
+    enum err err;
+
+    err = svc_stamp_current(svc, &op->stamp);
+    if (!err)
+        err = store_access_get(
+            svc->read, svc_hash(svc, HASH_ACCESS, token_format_secret(&op->stamp)),
+            &token);
+    if (err)
+        return err;
+    if (now_ms >= token.expires_ms)
+        return ERR_NOT_FOUND;
+    err = store_grant_get(svc->read, arena, token.grant, &grant);
+    if (err)
+        return err;
+    if (grant.state != GRANT_REDEEMED)
+        return ERR_NOT_FOUND;
+    err = store_account_get(svc->read, arena, token.sub, &account);
+    if (err)
+        return err;
+    if (account.state != ACCOUNT_ACTIVE || account.generation != grant.generation)
+        return ERR_NOT_FOUND;
+    *ret_scopes = token.scopes;
+    *ret_account = account;
+    return OK;
+}
+
+static enum err read_profile(struct svc *svc, const struct account *account,
+                             struct profile *ret_profile) {
+    enum err err;
+
+    buf_reset(&svc->plain);
+    err = sealer_open(svc->sealer, SEAL_PROFILE,
+                      span_of(account->sub.b, sizeof account->sub.b),
+                      account->sealed_profile, &svc->plain);
+    if (!err)
+        err = buf_err(&svc->plain);
+    if (!err)
+        err = profile_decode(buf_span(&svc->plain), ret_profile);
+    return err;
+}
+
+/* The claims into svc->scratch. */
+static enum err write_claims(struct svc *svc, const struct account *account,
+                             uint64_t scopes) {
+    char sub[33], parent[33];
+    struct account_claims claims = {.account_type = (unsigned)account->type};
+    struct profile profile;
+    enum err err;
+
+    hex_encode(span_of(account->sub.b, sizeof account->sub.b), sub);
+    claims.sub = span_of(sub, 32);
+    if (account->has_parent) {
+        hex_encode(span_of(account->parent_sub.b, sizeof account->parent_sub.b),
+                   parent);
+        claims.parent_id = span_of(parent, 32);
+    }
+    if (scopes & (SCOPE_PROFILE | SCOPE_USER | SCOPE_EMAIL)) {
+        err = read_profile(svc, account, &profile);
+        if (err)
+            return err;
+        claims.corp_type = (unsigned)profile.corp_type;
+#define X(id, name, scope) claims.text[CLAIM_##id] = profile.fields[PROFILE_##id];
+        CLAIM_LIST(X)
+#undef X
+    }
+    buf_reset(&svc->scratch);
+    claims_userinfo(&claims, scopes, &svc->scratch);
+    return buf_err(&svc->scratch);
+}
+
+static void judge(struct svc_state *state) {
+    struct userinfo_op *op = (struct userinfo_op *)state;
+    struct svc *svc = state->svc;
+    struct account account;
+    uint64_t scopes = 0;
+    enum err err;
+
+    err = svc_read_begin(svc);
+    if (err) {
+        svc_fail(state, err);
+        return;
+    }
+    err = read_token(op, &scopes, &account);
+    if (!err && scopes & SCOPE_OPENID) {
+        err = write_claims(svc, &account, scopes);
+        /* The row is there, so whatever fails now is not the token's fault. */
+        if (err == ERR_NOT_FOUND)
+            err = ERR_CORRUPT;
+        if (!err)
+            err = svc_take(&state->op->arena, &svc->scratch, &op->userinfo->body);
+    }
+    svc_read_end(svc);
+    if (err == ERR_NOT_FOUND) {
+        refuse(op, OIDC_INVALID_TOKEN,
+               "the access token is expired, revoked or unknown");
+    } else if (err) {
+        svc_fail(state, err);
+    } else if (!(scopes & SCOPE_OPENID)) {
+        refuse(op, OIDC_INSUFFICIENT_SCOPE, "the scope openid is needed");
+    } else {
+        svc_count(svc->shared->counters, COUNT_USERINFO);
+        finish(state);
+    }
+}
+
+void svc_userinfo(struct svc *svc, struct svc_userinfo *userinfo) {
+    struct oidc_verdict verdict;
+    struct userinfo_op *op;
+    struct span text;
+    enum err err;
+
+    op = svc_op_begin(svc, &userinfo->op, sizeof *op, finish);
+    if (!op) {
+        userinfo->done(userinfo);
+        return;
+    }
+    op->userinfo = userinfo;
+    userinfo->error = OIDC_OK;
+    userinfo->description = NULL;
+    userinfo->token_missing = false;
+    userinfo->body = span_of(NULL, 0);
+    verdict = bearer_parse(userinfo->authorization, userinfo->params,
+                           userinfo->token_in_query, &text, &userinfo->token_missing);
+    if (verdict.error) {
+        refuse(op, verdict.error, verdict.description);
+        return;
+    }
+    err = svc_stamp_open(svc, SEAL_ACCESS_TOKEN, text, &op->stamp);
+    if (err == ERR_FORGED)
+        refuse(op, OIDC_INVALID_TOKEN,
+               "the access token is expired, revoked or unknown");
+    else if (err)
+        svc_fail(&op->base, err);
+    else
+        svc_stamp_await(&op->base, &op->stamp, judge);
+}
