@@ -25,6 +25,9 @@
 #include "store/store_key.h"
 #include "store/store_session.h"
 
+/* Newest behaviour of the state machine that this binary has. */
+#define FSM_VERSION_MAX 1
+
 enum command_type {
     CMD_BOOT_REGISTER = 1, /* a node's start: opens its sequence numbers */
     CMD_CLUSTER_INIT = 2,  /* first leader: cluster id and epoch 1 */
@@ -134,7 +137,8 @@ struct command {
 };
 
 /* Append the payload's bytes to `out` (the type travels in the envelope).
- * ERR_TOO_BIG beyond LIMIT_COMMAND; ERR_NOMEM. */
+ * ERR_INVALID: what command_decode would refuse, or an fsm_version that this
+ * binary does not have; ERR_TOO_BIG beyond LIMIT_COMMAND; ERR_NOMEM. */
 enum err command_encode(const struct command *command, struct buf *out);
 /* ERR_VERSION: unknown type. ERR_INVALID: not a canonical, bounded payload. */
 enum err command_decode(enum command_type type, struct span payload,
@@ -212,7 +216,7 @@ struct envelope {
 /* A frame is one raft entry: header, then `count` envelopes, zero-padded to a
  * multiple of 8 (RAFT.md §2.2). Little-endian:
  *   u32 length without padding | u8 version = 1 | u8 0 | u16 count | u64 term |
- *   u64 now_ms | u64 checksum of what follows, then per envelope
+ *   u64 now_ms | u64 checksum of all the others, then per envelope
  *   u64 node | u64 boot | u64 seq | u64 low | u16 type | u16 0 | u32 len | payload
  * The forward message between peers carries the same envelopes. */
 struct frame_header {
@@ -225,11 +229,12 @@ void envelope_encode(const struct envelope *envelope, struct buf *out);
 /* ERR_INVALID: short, over LIMIT_COMMAND, or reserved bytes set. Borrows. */
 enum err envelope_decode(struct reader *in, struct envelope *ret_envelope);
 
-/* Wrap `count` already encoded envelopes. */
+/* Wrap `count` already encoded envelopes (1 to LIMIT_FRAME_COMMANDS), padding
+ * included. `out` is empty at first. ERR_INVALID, ERR_TOO_BIG, ERR_NOMEM. */
 enum err frame_encode(uint64_t term, uint64_t now_ms, uint16_t count,
                       struct span envelopes, struct buf *out);
-/* Checks header, checksum, count and padding; leaves *ret_envelopes at the
- * first envelope. ERR_INVALID, ERR_VERSION. */
+/* Checks header, checksum, padding, and that exactly `count` whole envelopes
+ * follow; leaves *ret_envelopes at the first. ERR_INVALID, ERR_VERSION. */
 enum err frame_decode(struct span in, struct frame_header *ret_header,
                       struct reader *ret_envelopes);
 

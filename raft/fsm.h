@@ -20,8 +20,6 @@
 #include "raft/command.h"
 #include "store/store.h"
 
-#define FSM_VERSION_MAX 1
-
 struct fsm;
 
 /* Called for each envelope once its frame is committed to LMDB. The outcome

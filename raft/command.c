@@ -1,0 +1,573 @@
+/* command: payloads of commands to and from protobuf.
+ *
+ * Both directions pass command_check, so that nothing can be encoded that the
+ * state machine would refuse to decode. Canonical form (C2) is proven by encoding
+ * again what was decoded and comparing: that refuses unknown fields, default
+ * values written out, fields out of order and long varints alike. */
+#include "raft/command.h"
+
+#include "raft/command.pb-c.h"
+#include "store/base/limits.h"
+#include "store/record.h"
+
+/* Memory behind a message that is being built. */
+struct message_parts {
+    union {
+        ProtobufCMessage base;
+        Tasuki__Command__BootRegister boot_register;
+        Tasuki__Command__ClusterInit cluster_init;
+        Tasuki__Command__FsmVersion fsm_version;
+        Tasuki__Command__KeyAdd key_add;
+        Tasuki__Command__AccountPut account_put;
+        Tasuki__Command__ClientPut client_put;
+        Tasuki__Command__Login login;
+        Tasuki__Command__SessionEnd session_end;
+        Tasuki__Command__GrantIssue grant_issue;
+        Tasuki__Command__GrantRedeem grant_redeem;
+        Tasuki__Command__TokenRefresh token_refresh;
+    };
+    char *redirects[CLIENT_REDIRECTS_MAX];
+    char *logouts[CLIENT_REDIRECTS_MAX];
+};
+
+static ProtobufCBinaryData bytes_of(const uint8_t *data, size_t len) {
+    return record_bytes(span_of(data, len));
+}
+
+/* A fixed array, or nothing. */
+#define FIXED(array) bytes_of((array), sizeof(array))
+#define FIXED_IF(cond, array) bytes_of((array), (cond) ? sizeof(array) : 0)
+
+/* protobuf-c has no const strings; packing does not write through them. */
+static char *text(const char *s) {
+    return (char *)(uintptr_t)(s == NULL ? "" : s);
+}
+
+static bool all_zero(const uint8_t *data, size_t len) {
+    uint8_t any = 0;
+    for (size_t i = 0; i < len; i++) {
+        any |= data[i];
+    }
+    return any == 0;
+}
+
+/* --- checks -------------------------------------------------------------- */
+
+static bool text_ok(const char *s, size_t min, size_t max) {
+    struct span in = span_str(text(s));
+    return in.len >= min && in.len <= max && utf8_valid(in);
+}
+
+/* Identifiers that go into URLs and key names unescaped. */
+static bool name_ok(const char *s, size_t max) {
+    size_t len = strlen(text(s));
+
+    for (size_t i = 0; i < len; i++) {
+        char c = s[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+              (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-')) {
+            return false;
+        }
+    }
+    return len > 0 && len <= max;
+}
+
+static bool client_id_ok(struct span client_id) {
+    return client_id.len > 0 && client_id.len <= LIMIT_CLIENT_ID;
+}
+
+static bool key_add_ok(const struct cmd_key_add *c) {
+    return name_ok(c->key.kid, LIMIT_KID) && c->key.alg >= KEY_RS256 &&
+           c->key.alg <= KEY_ES256 && c->key.state >= KEY_ACTIVE &&
+           c->key.state <= KEY_RETIRED && c->key.public_jwk.len <= LIMIT_PUBLIC_JWK &&
+           c->key.sealed_private.len <= LIMIT_SEALED_KEY;
+}
+
+static bool account_put_ok(const struct cmd_account_put *c) {
+    const struct account *a = &c->account;
+    return a->type >= ACCOUNT_ENTRY && a->type <= ACCOUNT_MEMBER &&
+           a->state >= ACCOUNT_ACTIVE && a->state <= ACCOUNT_DELETED &&
+           a->password_hash.len <= LIMIT_PASSWORD_HASH &&
+           a->sealed_profile.len <= LIMIT_SEALED_PROFILE;
+}
+
+static bool uris_ok(const char *const *uris, size_t count) {
+    if (count > CLIENT_REDIRECTS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!text_ok(uris[i], 1, LIMIT_REDIRECT_URI)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool client_put_ok(const struct cmd_client_put *put) {
+    const struct client *c = &put->client;
+    return name_ok(c->client_id, LIMIT_CLIENT_ID) &&
+           text_ok(c->name, 0, LIMIT_CLIENT_NAME) &&
+           text_ok(c->ministry, 0, LIMIT_CLIENT_NAME) &&
+           text_ok(c->start_month, 0, 7) && c->environment >= ENV_DEMO &&
+           c->environment <= ENV_PRODUCTION && c->profile >= CLIENT_GBIZID &&
+           c->profile <= CLIENT_STANDARD && c->auth >= CLIENT_AUTH_NONE &&
+           c->auth <= CLIENT_AUTH_POST && c->id_token_alg >= CLIENT_RS256 &&
+           c->id_token_alg <= CLIENT_ES256 &&
+           uris_ok(c->redirect_uris, c->redirect_uris_count) &&
+           uris_ok(c->post_logout_uris, c->post_logout_uris_count);
+}
+
+static bool grant_issue_ok(const struct cmd_grant_issue *c) {
+    return client_id_ok(c->client_id) && c->redirect_uri.len <= LIMIT_REDIRECT_URI &&
+           c->nonce.len <= LIMIT_NONCE && c->challenge_method >= CHALLENGE_NONE &&
+           c->challenge_method <= CHALLENGE_S256 && c->code_ttl_ms > 0 &&
+           c->idle_ms > 0;
+}
+
+static bool grant_redeem_ok(const struct cmd_grant_redeem *c) {
+    return client_id_ok(c->client_id) && c->redirect_uri.len <= LIMIT_REDIRECT_URI &&
+           (c->has_redirect_uri || c->redirect_uri.len == 0) && c->access_ttl_ms > 0 &&
+           (c->refresh_scope_mask == 0 || c->refresh_ttl_ms > 0);
+}
+
+static bool command_ok(const struct command *command) {
+    switch (command->type) {
+    case CMD_BOOT_REGISTER:
+        return command->boot_register.node != 0 && command->boot_register.boot != 0;
+    case CMD_CLUSTER_INIT:
+        return !all_zero(command->cluster_init.cluster_id.b, 16);
+    case CMD_FSM_VERSION:
+    case CMD_SESSION_END:
+    case CMD_TICK:
+        return true;
+    case CMD_KEY_ADD:
+        return key_add_ok(&command->key_add);
+    case CMD_ACCOUNT_PUT:
+        return account_put_ok(&command->account_put);
+    case CMD_CLIENT_PUT:
+        return client_put_ok(&command->client_put);
+    case CMD_LOGIN:
+        return (command->login.known || !command->login.password_ok) &&
+               command->login.idle_ms > 0 && command->login.lifetime_ms > 0;
+    case CMD_GRANT_ISSUE:
+        return grant_issue_ok(&command->grant_issue);
+    case CMD_GRANT_REDEEM:
+        return grant_redeem_ok(&command->grant_redeem);
+    case CMD_TOKEN_REFRESH:
+        return client_id_ok(command->token_refresh.client_id) &&
+               command->token_refresh.access_ttl_ms > 0 &&
+               command->token_refresh.refresh_ttl_ms > 0;
+    }
+    return false;
+}
+
+/* --- plain structs to messages ------------------------------------------- */
+
+static void build_key_add(const struct cmd_key_add *c, Tasuki__Command__KeyAdd *m) {
+    tasuki__command__key_add__init(m);
+    m->kid = text(c->key.kid);
+    m->alg = c->key.alg;
+    m->state = c->key.state;
+    m->public_jwk = record_bytes(c->key.public_jwk);
+    m->sealed_private = record_bytes(c->key.sealed_private);
+}
+
+static void build_account_put(const struct cmd_account_put *c,
+                              Tasuki__Command__AccountPut *m) {
+    const struct account *a = &c->account;
+    tasuki__command__account_put__init(m);
+    m->sub = FIXED(a->sub.b);
+    m->login_index = FIXED(a->login_index.b);
+    m->type = a->type;
+    m->state = a->state;
+    m->generation = a->generation;
+    m->parent_sub = FIXED_IF(a->has_parent, a->parent_sub.b);
+    m->password_hash = record_bytes(a->password_hash);
+    m->sealed_profile = record_bytes(a->sealed_profile);
+    m->replace = c->replace;
+}
+
+static void build_client_put(const struct cmd_client_put *put,
+                             struct message_parts *parts) {
+    const struct client *c = &put->client;
+    Tasuki__Command__ClientPut *m = &parts->client_put;
+    tasuki__command__client_put__init(m);
+    m->client_id = text(c->client_id);
+    m->name = text(c->name);
+    m->ministry = text(c->ministry);
+    m->start_month = text(c->start_month);
+    m->environment = c->environment;
+    m->profile = c->profile;
+    m->auth = c->auth;
+    m->id_token_alg = c->id_token_alg;
+    m->native = c->native;
+    m->government = c->government;
+    m->retired = c->retired;
+    m->secret_hash =
+        FIXED_IF(!all_zero(c->secret_hash, sizeof c->secret_hash), c->secret_hash);
+    m->scopes = c->scopes;
+    m->account_types = c->account_types;
+    for (size_t i = 0; i < c->redirect_uris_count; i++) {
+        parts->redirects[i] = text(c->redirect_uris[i]);
+    }
+    m->redirect_uris = parts->redirects;
+    m->n_redirect_uris = c->redirect_uris_count;
+    for (size_t i = 0; i < c->post_logout_uris_count; i++) {
+        parts->logouts[i] = text(c->post_logout_uris[i]);
+    }
+    m->post_logout_uris = parts->logouts;
+    m->n_post_logout_uris = c->post_logout_uris_count;
+    m->replace = put->replace;
+}
+
+static void build_login(const struct cmd_login *c, Tasuki__Command__Login *m) {
+    tasuki__command__login__init(m);
+    m->login_index = FIXED(c->login_index.b);
+    m->sub = FIXED_IF(c->known, c->sub.b);
+    m->password_ok = c->password_ok;
+    m->generation = c->generation;
+    m->session = FIXED(c->session.b);
+    m->sid = FIXED(c->sid.b);
+    m->replaced = FIXED_IF(c->has_replaced, c->replaced.b);
+    m->idle_ms = c->idle_ms;
+    m->lifetime_ms = c->lifetime_ms;
+}
+
+static void build_grant_issue(const struct cmd_grant_issue *c,
+                              Tasuki__Command__GrantIssue *m) {
+    tasuki__command__grant_issue__init(m);
+    m->code = FIXED(c->code.b);
+    m->session = FIXED(c->session.b);
+    m->client_id = record_bytes(c->client_id);
+    m->redirect_uri = record_bytes(c->redirect_uri);
+    m->scopes = c->scopes;
+    m->consent_scopes = c->consent_scopes;
+    m->nonce = record_bytes(c->nonce);
+    m->challenge_method = c->challenge_method;
+    m->challenge = FIXED_IF(c->challenge_method != CHALLENGE_NONE, c->challenge);
+    m->code_ttl_ms = c->code_ttl_ms;
+    m->grant_ttl_ms = c->grant_ttl_ms;
+    m->idle_ms = c->idle_ms;
+    m->auth_after_ms = c->auth_after_ms;
+}
+
+static void build_grant_redeem(const struct cmd_grant_redeem *c,
+                               Tasuki__Command__GrantRedeem *m) {
+    tasuki__command__grant_redeem__init(m);
+    m->code = FIXED(c->code.b);
+    m->client_id = record_bytes(c->client_id);
+    m->has_redirect_uri = c->has_redirect_uri;
+    m->redirect_uri = record_bytes(c->redirect_uri);
+    m->verifier_hash = FIXED_IF(c->has_verifier, c->verifier_hash);
+    m->access = FIXED(c->access.b);
+    m->access_ttl_ms = c->access_ttl_ms;
+    m->refresh_scope_mask = c->refresh_scope_mask;
+    m->refresh = FIXED(c->refresh.b);
+    m->refresh_ttl_ms = c->refresh_ttl_ms;
+}
+
+static void build_token_refresh(const struct cmd_token_refresh *c,
+                                Tasuki__Command__TokenRefresh *m) {
+    tasuki__command__token_refresh__init(m);
+    m->refresh = FIXED(c->refresh.b);
+    m->client_id = record_bytes(c->client_id);
+    m->scopes = c->scopes;
+    m->next_refresh = FIXED(c->next_refresh.b);
+    m->next_access = FIXED(c->next_access.b);
+    m->access_ttl_ms = c->access_ttl_ms;
+    m->refresh_ttl_ms = c->refresh_ttl_ms;
+    m->grace_ms = c->grace_ms;
+}
+
+/* NULL: a command without payload. `command` has passed command_ok. */
+static const ProtobufCMessage *build(const struct command *command,
+                                     struct message_parts *parts) {
+    switch (command->type) {
+    case CMD_BOOT_REGISTER:
+        tasuki__command__boot_register__init(&parts->boot_register);
+        parts->boot_register.node = command->boot_register.node;
+        parts->boot_register.boot = command->boot_register.boot;
+        break;
+    case CMD_CLUSTER_INIT:
+        tasuki__command__cluster_init__init(&parts->cluster_init);
+        parts->cluster_init.cluster_id = FIXED(command->cluster_init.cluster_id.b);
+        break;
+    case CMD_FSM_VERSION:
+        tasuki__command__fsm_version__init(&parts->fsm_version);
+        parts->fsm_version.version = command->fsm_version.version;
+        break;
+    case CMD_KEY_ADD:
+        build_key_add(&command->key_add, &parts->key_add);
+        break;
+    case CMD_ACCOUNT_PUT:
+        build_account_put(&command->account_put, &parts->account_put);
+        break;
+    case CMD_CLIENT_PUT:
+        build_client_put(&command->client_put, parts);
+        break;
+    case CMD_LOGIN:
+        build_login(&command->login, &parts->login);
+        break;
+    case CMD_SESSION_END:
+        tasuki__command__session_end__init(&parts->session_end);
+        parts->session_end.session = FIXED(command->session_end.session.b);
+        break;
+    case CMD_GRANT_ISSUE:
+        build_grant_issue(&command->grant_issue, &parts->grant_issue);
+        break;
+    case CMD_GRANT_REDEEM:
+        build_grant_redeem(&command->grant_redeem, &parts->grant_redeem);
+        break;
+    case CMD_TOKEN_REFRESH:
+        build_token_refresh(&command->token_refresh, &parts->token_refresh);
+        break;
+    case CMD_TICK:
+        return NULL;
+    }
+    return &parts->base;
+}
+
+enum err command_encode(const struct command *command, struct buf *out) {
+    struct message_parts parts;
+    const ProtobufCMessage *message;
+    size_t start = out->len;
+
+    if (!command_ok(command)) {
+        return ERR_INVALID;
+    }
+    if (command->type == CMD_FSM_VERSION &&
+        command->fsm_version.version > FSM_VERSION_MAX) {
+        return ERR_INVALID;
+    }
+    message = build(command, &parts);
+    if (message != NULL) {
+        record_pack(message, out);
+    }
+    if (buf_err(out) == OK && out->len - start > LIMIT_COMMAND) {
+        return ERR_TOO_BIG;
+    }
+    return buf_err(out);
+}
+
+/* --- messages to plain structs ------------------------------------------- */
+
+/* Exactly the array's length, or (optional) nothing at all. */
+#define TAKE(field, array) record_fixed((field), (array), sizeof(array))
+#define TAKE_IF(field, array) ((field).len == 0 || TAKE(field, array))
+
+static bool take_key_add(const Tasuki__Command__KeyAdd *m, struct cmd_key_add *c) {
+    c->key.kid = m->kid;
+    c->key.alg = (enum key_alg)m->alg;
+    c->key.state = (enum key_state)m->state;
+    c->key.public_jwk = record_span(m->public_jwk);
+    c->key.sealed_private = record_span(m->sealed_private);
+    return true;
+}
+
+static bool take_account_put(const Tasuki__Command__AccountPut *m,
+                             struct cmd_account_put *c) {
+    struct account *a = &c->account;
+    a->type = (enum account_type)m->type;
+    a->state = (enum account_state)m->state;
+    a->generation = m->generation;
+    a->has_parent = m->parent_sub.len > 0;
+    a->password_hash = record_span(m->password_hash);
+    a->sealed_profile = record_span(m->sealed_profile);
+    c->replace = m->replace;
+    return TAKE(m->sub, a->sub.b) && TAKE(m->login_index, a->login_index.b) &&
+           TAKE_IF(m->parent_sub, a->parent_sub.b);
+}
+
+static bool take_client_put(const Tasuki__Command__ClientPut *m,
+                            struct cmd_client_put *put) {
+    struct client *c = &put->client;
+
+    if (m->n_redirect_uris > CLIENT_REDIRECTS_MAX ||
+        m->n_post_logout_uris > CLIENT_REDIRECTS_MAX) {
+        return false;
+    }
+    c->client_id = m->client_id;
+    c->name = m->name;
+    c->ministry = m->ministry;
+    c->start_month = m->start_month;
+    c->environment = (enum client_environment)m->environment;
+    c->profile = (enum client_profile)m->profile;
+    c->auth = (enum client_auth)m->auth;
+    c->id_token_alg = (enum client_alg)m->id_token_alg;
+    c->native = m->native;
+    c->government = m->government;
+    c->retired = m->retired;
+    c->scopes = m->scopes;
+    c->account_types = m->account_types;
+    c->redirect_uris_count = m->n_redirect_uris;
+    for (size_t i = 0; i < m->n_redirect_uris; i++) {
+        c->redirect_uris[i] = m->redirect_uris[i];
+    }
+    c->post_logout_uris_count = m->n_post_logout_uris;
+    for (size_t i = 0; i < m->n_post_logout_uris; i++) {
+        c->post_logout_uris[i] = m->post_logout_uris[i];
+    }
+    put->replace = m->replace;
+    return TAKE_IF(m->secret_hash, c->secret_hash);
+}
+
+static bool take_login(const Tasuki__Command__Login *m, struct cmd_login *c) {
+    c->known = m->sub.len > 0;
+    c->password_ok = m->password_ok;
+    c->generation = m->generation;
+    c->has_replaced = m->replaced.len > 0;
+    c->idle_ms = m->idle_ms;
+    c->lifetime_ms = m->lifetime_ms;
+    return TAKE(m->login_index, c->login_index.b) && TAKE_IF(m->sub, c->sub.b) &&
+           TAKE(m->session, c->session.b) && TAKE(m->sid, c->sid.b) &&
+           TAKE_IF(m->replaced, c->replaced.b);
+}
+
+static bool take_grant_issue(const Tasuki__Command__GrantIssue *m,
+                             struct cmd_grant_issue *c) {
+    c->client_id = record_span(m->client_id);
+    c->redirect_uri = record_span(m->redirect_uri);
+    c->scopes = m->scopes;
+    c->consent_scopes = m->consent_scopes;
+    c->nonce = record_span(m->nonce);
+    c->challenge_method = (enum challenge_method)m->challenge_method;
+    c->code_ttl_ms = m->code_ttl_ms;
+    c->grant_ttl_ms = m->grant_ttl_ms;
+    c->idle_ms = m->idle_ms;
+    c->auth_after_ms = m->auth_after_ms;
+    return TAKE(m->code, c->code.b) && TAKE(m->session, c->session.b) &&
+           TAKE_IF(m->challenge, c->challenge);
+}
+
+static bool take_grant_redeem(const Tasuki__Command__GrantRedeem *m,
+                              struct cmd_grant_redeem *c) {
+    c->client_id = record_span(m->client_id);
+    c->has_redirect_uri = m->has_redirect_uri;
+    c->redirect_uri = record_span(m->redirect_uri);
+    c->has_verifier = m->verifier_hash.len > 0;
+    c->access_ttl_ms = m->access_ttl_ms;
+    c->refresh_scope_mask = m->refresh_scope_mask;
+    c->refresh_ttl_ms = m->refresh_ttl_ms;
+    return TAKE(m->code, c->code.b) && TAKE_IF(m->verifier_hash, c->verifier_hash) &&
+           TAKE(m->access, c->access.b) && TAKE(m->refresh, c->refresh.b);
+}
+
+static bool take_token_refresh(const Tasuki__Command__TokenRefresh *m,
+                               struct cmd_token_refresh *c) {
+    c->client_id = record_span(m->client_id);
+    c->scopes = m->scopes;
+    c->access_ttl_ms = m->access_ttl_ms;
+    c->refresh_ttl_ms = m->refresh_ttl_ms;
+    c->grace_ms = m->grace_ms;
+    return TAKE(m->refresh, c->refresh.b) && TAKE(m->next_refresh, c->next_refresh.b) &&
+           TAKE(m->next_access, c->next_access.b);
+}
+
+static bool take(const void *m, struct command *command) {
+    const Tasuki__Command__BootRegister *boot = m;
+
+    switch (command->type) {
+    case CMD_BOOT_REGISTER:
+        command->boot_register = (struct cmd_boot_register){boot->node, boot->boot};
+        return true;
+    case CMD_CLUSTER_INIT:
+        return TAKE(((const Tasuki__Command__ClusterInit *)m)->cluster_id,
+                    command->cluster_init.cluster_id.b);
+    case CMD_FSM_VERSION:
+        command->fsm_version.version =
+            ((const Tasuki__Command__FsmVersion *)m)->version;
+        return true;
+    case CMD_KEY_ADD:
+        return take_key_add(m, &command->key_add);
+    case CMD_ACCOUNT_PUT:
+        return take_account_put(m, &command->account_put);
+    case CMD_CLIENT_PUT:
+        return take_client_put(m, &command->client_put);
+    case CMD_LOGIN:
+        return take_login(m, &command->login);
+    case CMD_SESSION_END:
+        return TAKE(((const Tasuki__Command__SessionEnd *)m)->session,
+                    command->session_end.session.b);
+    case CMD_GRANT_ISSUE:
+        return take_grant_issue(m, &command->grant_issue);
+    case CMD_GRANT_REDEEM:
+        return take_grant_redeem(m, &command->grant_redeem);
+    case CMD_TOKEN_REFRESH:
+        return take_token_refresh(m, &command->token_refresh);
+    case CMD_TICK:
+        break;
+    }
+    return false;
+}
+
+/* NULL: a type without payload, or none at all. */
+static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
+    static const ProtobufCMessageDescriptor *const all[] = {
+        [CMD_BOOT_REGISTER] = &tasuki__command__boot_register__descriptor,
+        [CMD_CLUSTER_INIT] = &tasuki__command__cluster_init__descriptor,
+        [CMD_FSM_VERSION] = &tasuki__command__fsm_version__descriptor,
+        [CMD_KEY_ADD] = &tasuki__command__key_add__descriptor,
+        [CMD_ACCOUNT_PUT] = &tasuki__command__account_put__descriptor,
+        [CMD_CLIENT_PUT] = &tasuki__command__client_put__descriptor,
+        [CMD_LOGIN] = &tasuki__command__login__descriptor,
+        [CMD_SESSION_END] = &tasuki__command__session_end__descriptor,
+        [CMD_GRANT_ISSUE] = &tasuki__command__grant_issue__descriptor,
+        [CMD_GRANT_REDEEM] = &tasuki__command__grant_redeem__descriptor,
+        [CMD_TOKEN_REFRESH] = &tasuki__command__token_refresh__descriptor,
+        [CMD_TICK] = NULL,
+    };
+    return (size_t)type < sizeof all / sizeof all[0] ? all[type] : NULL;
+}
+
+static enum err canonical(const struct command *command, struct span payload,
+                          struct arena *arena) {
+    struct message_parts parts;
+    const ProtobufCMessage *message = build(command, &parts);
+    uint8_t *again;
+
+    if (protobuf_c_message_get_packed_size(message) != payload.len) {
+        return ERR_INVALID;
+    }
+    again = arena_alloc(arena, payload.len);
+    if (again == NULL) {
+        return ERR_NOMEM;
+    }
+    (void)protobuf_c_message_pack(message, again);
+    return span_equal(span_of(again, payload.len), payload) ? OK : ERR_INVALID;
+}
+
+enum err command_decode(enum command_type type, struct span payload,
+                        struct arena *arena, struct command *ret_command) {
+    const ProtobufCMessageDescriptor *known = descriptor(type);
+    struct command command;
+    ProtobufCMessage *message;
+    enum err err;
+
+    memset(&command, 0, sizeof command);
+    command.type = type;
+    if (payload.len > LIMIT_COMMAND) {
+        return ERR_INVALID;
+    }
+    if (type == CMD_TICK) {
+        if (payload.len > 0) {
+            return ERR_INVALID;
+        }
+        *ret_command = command;
+        return OK;
+    }
+    if (known == NULL) {
+        return ERR_VERSION;
+    }
+    err = record_unpack(known, payload, arena, &message);
+    if (err != OK) {
+        return err;
+    }
+    if (!take(message, &command) || !command_ok(&command)) {
+        return ERR_INVALID;
+    }
+    err = canonical(&command, payload, arena);
+    if (err == OK) {
+        *ret_command = command;
+    }
+    return err;
+}
