@@ -314,6 +314,11 @@ enum err store_write_commit(struct store_write *write, const struct store_meta *
     return store_lmdb_err(rc);
 }
 
+struct store_digest store_write_digest(const struct store_write *write) {
+    CHECK(write->read.active);
+    return write->digest;
+}
+
 void store_write_abort(struct store_write *write) {
     if (write == NULL || !write->read.active) {
         return;

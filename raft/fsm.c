@@ -1,0 +1,378 @@
+/* fsm: frames into transactions. Decoding, time, the window of sequences, dispatch
+ * and commit; the rules themselves stand in the other fsm_*.c. */
+#include "raft/fsm.h"
+
+#include <stdlib.h>
+
+#include "raft/fsm_internal.h"
+#include "store/base/check.h"
+#include "store/store_outcome.h"
+#include "store/store_write.h"
+
+/* Room for one decoded command: protobuf-c needs at most about 80 times a payload
+ * made of nothing but the shortest fields. */
+#define FSM_ARENA_MAX (16u * 1024 * 1024)
+
+/* What one envelope of the frame came to; told after the commit. */
+struct fsm_result {
+    struct envelope envelope;
+    struct outcome outcome; /* detail: offset in `details`, see result_add */
+    size_t detail_at;
+};
+
+struct fsm {
+    struct store *store;
+    struct store_meta meta; /* of the last applied frame */
+    struct arena arena;
+    struct arena scratch;
+    struct buf detail;  /* of the command being applied */
+    struct buf encoded; /* its outcome as it is stored */
+    struct buf details; /* of all commands of the frame */
+    struct fsm_boots boots;
+    struct fsm_result results[LIMIT_FRAME_COMMANDS];
+    size_t results_count;
+};
+
+static enum err meta_read(struct store *store, struct store_meta *ret_meta) {
+    struct store_read *read;
+    enum err err = store_read_new(store, &read);
+
+    if (err != OK) {
+        return err;
+    }
+    err = store_read_begin(read);
+    if (err == OK) {
+        err = store_read_meta(read, ret_meta);
+        store_read_end(read);
+    }
+    store_read_free(read);
+    return err;
+}
+
+enum err fsm_new(struct store *store, struct fsm **ret_fsm) {
+    struct fsm *fsm = calloc(1, sizeof *fsm);
+    enum err err;
+
+    if (fsm == NULL) {
+        return ERR_NOMEM;
+    }
+    fsm->store = store;
+    arena_init(&fsm->arena, FSM_ARENA_MAX);
+    arena_init(&fsm->scratch, FSM_ARENA_MAX);
+    buf_init(&fsm->detail, LIMIT_OUTCOME);
+    buf_init(&fsm->encoded, LIMIT_OUTCOME);
+    buf_init(&fsm->details, (size_t)LIMIT_FRAME_COMMANDS * LIMIT_OUTCOME);
+    err = meta_read(store, &fsm->meta);
+    /* Rows of a newer behaviour than this binary's: it must not go on with them. */
+    if (err == OK && fsm->meta.fsm_version > FSM_VERSION_MAX) {
+        err = ERR_VERSION;
+    }
+    if (err != OK) {
+        fsm_free(fsm);
+        return err;
+    }
+    *ret_fsm = fsm;
+    return OK;
+}
+
+void fsm_free(struct fsm *fsm) {
+    if (fsm == NULL) {
+        return;
+    }
+    arena_close(&fsm->arena);
+    arena_close(&fsm->scratch);
+    buf_free(&fsm->detail);
+    buf_free(&fsm->encoded);
+    buf_free(&fsm->details);
+    free(fsm);
+}
+
+const struct store_meta *fsm_meta(const struct fsm *fsm) {
+    return &fsm->meta;
+}
+
+static enum err result_add(struct fsm *fsm, const struct envelope *envelope,
+                           const struct outcome *outcome) {
+    struct fsm_result *result = &fsm->results[fsm->results_count++];
+
+    result->envelope = *envelope;
+    result->outcome = *outcome;
+    /* `details` may still move; the span is made when it is told. */
+    result->detail_at = fsm->details.len;
+    buf_put(&fsm->details, outcome->detail.data, outcome->detail.len);
+    return buf_err(&fsm->details);
+}
+
+static void results_tell(struct fsm *fsm, fsm_outcome_cb on_outcome, void *arg) {
+    for (size_t i = 0; i < fsm->results_count; i++) {
+        struct fsm_result *result = &fsm->results[i];
+        if (result->outcome.detail.len > 0) {
+            result->outcome.detail.data = fsm->details.data + result->detail_at;
+        }
+        on_outcome(arg, &result->envelope, &result->outcome);
+    }
+}
+
+/* The first fsm_version that has the command; 0: no version of this binary. */
+static uint64_t version_of(enum command_type type) {
+    switch (type) {
+    case CMD_BOOT_REGISTER:
+    case CMD_CLUSTER_INIT:
+    case CMD_FSM_VERSION:
+    case CMD_KEY_ADD:
+    case CMD_ACCOUNT_PUT:
+    case CMD_CLIENT_PUT:
+    case CMD_LOGIN:
+    case CMD_SESSION_END:
+    case CMD_GRANT_ISSUE:
+    case CMD_GRANT_REDEEM:
+    case CMD_TOKEN_REFRESH:
+    case CMD_TICK:
+        return 1;
+    }
+    return 0;
+}
+
+/* Version 1 is what a cluster begins with, before anything is replicated. */
+static uint64_t version_now(const struct fsm_tx *tx) {
+    return tx->meta->fsm_version > 1 ? tx->meta->fsm_version : 1;
+}
+
+static enum err dispatch(struct fsm_tx *tx, const struct command *command,
+                         enum outcome_code *ret_code) {
+    switch (command->type) {
+    case CMD_CLUSTER_INIT:
+        return fsm_cluster_init(tx, &command->cluster_init, ret_code);
+    case CMD_FSM_VERSION:
+        return fsm_cluster_version(tx, &command->fsm_version, ret_code);
+    case CMD_KEY_ADD:
+        return fsm_key_add(tx, &command->key_add, ret_code);
+    case CMD_ACCOUNT_PUT:
+        return fsm_account_put(tx, &command->account_put, ret_code);
+    case CMD_CLIENT_PUT:
+        return fsm_client_put(tx, &command->client_put, ret_code);
+    case CMD_LOGIN:
+        return fsm_session_login(tx, &command->login, ret_code);
+    case CMD_SESSION_END:
+        return fsm_session_end(tx, command->session_end.session, ret_code);
+    case CMD_GRANT_ISSUE:
+        return fsm_grant_issue(tx, &command->grant_issue, ret_code);
+    case CMD_GRANT_REDEEM:
+        return fsm_grant_redeem(tx, &command->grant_redeem, ret_code);
+    case CMD_TOKEN_REFRESH:
+        return fsm_token_refresh(tx, &command->token_refresh, ret_code);
+    case CMD_BOOT_REGISTER: /* apply_boot */
+    case CMD_TICK:          /* apply_tick */
+        break;
+    }
+    return ERR_VERSION;
+}
+
+/* Decode and decide. A payload that is not canonical or beyond its bounds is
+ * refused, alike on every node: to stop would let one wrong submitter stop all. */
+static enum err decide(struct fsm_tx *tx, const struct envelope *envelope,
+                       enum outcome_code *ret_code) {
+    struct command command;
+    enum err err;
+
+    if (version_of(envelope->type) > version_now(tx)) {
+        *ret_code = OUT_NOT_SUPPORTED;
+        return OK;
+    }
+    err = command_decode(envelope->type, envelope->payload, tx->arena, &command);
+    if (err == ERR_INVALID) {
+        *ret_code = OUT_NOT_SUPPORTED;
+        return OK;
+    }
+    return err == OK ? dispatch(tx, &command, ret_code) : err;
+}
+
+static enum err apply_tick(struct fsm *fsm, struct fsm_tx *tx,
+                           const struct envelope *envelope, struct outcome *outcome) {
+    (void)fsm;
+    if (envelope->payload.len > 0) {
+        outcome->code = OUT_NOT_SUPPORTED;
+        return OK;
+    }
+    outcome->code = OUT_OK;
+    return fsm_sweep(tx);
+}
+
+static enum err apply_boot(struct fsm *fsm, struct fsm_tx *tx,
+                           const struct envelope *envelope, struct outcome *outcome) {
+    struct command command;
+    enum err err =
+        command_decode(CMD_BOOT_REGISTER, envelope->payload, tx->arena, &command);
+
+    if (err == ERR_INVALID ||
+        (err == OK && (command.boot_register.node != envelope->node ||
+                       command.boot_register.boot != envelope->boot))) {
+        outcome->code = OUT_NOT_SUPPORTED;
+        return OK;
+    }
+    if (err == OK) {
+        err =
+            fsm_boot_register(tx, &fsm->boots, &command.boot_register, &outcome->code);
+    }
+    outcome->detail = buf_span(tx->detail);
+    return err;
+}
+
+static enum err unknown_boot(struct fsm_tx *tx, const struct fsm_boot_slot *slot,
+                             struct outcome *outcome) {
+    struct outcome_boot boot = {slot->known ? slot->boot.boot : 0};
+    enum err err = outcome_boot_encode(&boot, tx->detail);
+
+    outcome->code = OUT_UNKNOWN_BOOT;
+    outcome->detail = buf_span(tx->detail);
+    return err;
+}
+
+/* Decide a command that is new, and keep its outcome (F4). */
+static enum err apply_new(struct fsm *fsm, struct fsm_tx *tx,
+                          const struct envelope *envelope, struct outcome *outcome) {
+    enum err err = decide(tx, envelope, &outcome->code);
+
+    if (err != OK) {
+        return err;
+    }
+    outcome->detail = buf_span(tx->detail);
+    buf_reset(&fsm->encoded);
+    err = outcome_encode(outcome, &fsm->encoded);
+    if (err != OK) {
+        return err;
+    }
+    return store_outcome_put(tx->write, envelope->node, envelope->seq,
+                             buf_span(&fsm->encoded));
+}
+
+static enum err apply_sequenced(struct fsm *fsm, struct fsm_tx *tx,
+                                const struct envelope *envelope,
+                                struct outcome *outcome) {
+    struct fsm_boot_slot *slot;
+    struct span stored;
+    enum err err = fsm_boot_find(tx, &fsm->boots, envelope->node, &slot);
+
+    if (err != OK) {
+        return err;
+    }
+    if (!slot->known || slot->boot.boot != envelope->boot) {
+        return unknown_boot(tx, slot, outcome);
+    }
+    if (!fsm_boot_admit(slot, envelope)) {
+        outcome->code = OUT_OLD_SEQUENCE;
+        return OK;
+    }
+    err = store_outcome_get(tx->read, envelope->node, envelope->seq, &stored);
+    if (err == OK) {
+        err = outcome_decode(stored, outcome);
+        return err == ERR_INVALID ? ERR_CORRUPT : err;
+    }
+    return err == ERR_NOT_FOUND ? apply_new(fsm, tx, envelope, outcome) : err;
+}
+
+static enum err apply_envelope(struct fsm *fsm, struct fsm_tx *tx,
+                               const struct envelope *envelope) {
+    struct outcome outcome = {
+        .code = OUT_OK,
+        .index = tx->meta->applied_index,
+        .clock_ms = tx->now_ms,
+    };
+    enum err err;
+
+    if (version_of(envelope->type) == 0) {
+        return ERR_VERSION;
+    }
+    arena_reset(&fsm->arena);
+    buf_reset(&fsm->detail);
+    if (envelope->type == CMD_TICK) {
+        err = apply_tick(fsm, tx, envelope, &outcome);
+    } else if (envelope->type == CMD_BOOT_REGISTER) {
+        err = apply_boot(fsm, tx, envelope, &outcome);
+    } else {
+        err = apply_sequenced(fsm, tx, envelope, &outcome);
+    }
+    return err == OK ? result_add(fsm, envelope, &outcome) : err;
+}
+
+static enum err apply_envelopes(struct fsm *fsm, struct store_write *write,
+                                struct store_meta *meta, uint16_t count,
+                                struct reader *envelopes) {
+    struct fsm_tx tx = {
+        .write = write,
+        .read = store_write_reader(write),
+        .arena = &fsm->arena,
+        .scratch = &fsm->scratch,
+        .meta = meta,
+        .now_ms = meta->clock_ms,
+        .sweep_left = LIMIT_SWEEP_ROWS,
+        .detail = &fsm->detail,
+    };
+
+    fsm->results_count = 0;
+    buf_reset(&fsm->details);
+    fsm->boots = (struct fsm_boots){0};
+    for (uint16_t i = 0; i < count; i++) {
+        struct envelope envelope;
+        enum err err = envelope_decode(envelopes, &envelope);
+        CHECK(err == OK); /* frame_decode has walked them */
+        err = apply_envelope(fsm, &tx, &envelope);
+        if (err != OK) {
+            return err;
+        }
+    }
+    return fsm_boot_flush(&tx, &fsm->boots);
+}
+
+static struct store_meta meta_next(const struct store_meta *meta, uint64_t index,
+                                   const struct frame_header *header) {
+    struct store_meta next = *meta;
+    uint64_t now_ms = header->now_ms;
+
+    if (now_ms > FSM_CLOCK_MAX_MS) {
+        now_ms = FSM_CLOCK_MAX_MS;
+    }
+    next.applied_index = index;
+    next.applied_term = header->term;
+    if (now_ms > next.clock_ms) {
+        next.clock_ms = now_ms;
+    }
+    return next;
+}
+
+enum err fsm_apply(struct fsm *fsm, uint64_t index, struct span frame,
+                   fsm_outcome_cb on_outcome, void *arg) {
+    struct frame_header header;
+    struct reader envelopes;
+    struct store_write *write;
+    struct store_meta meta;
+    enum err err;
+
+    if (index <= fsm->meta.applied_index) {
+        return OK;
+    }
+    err = frame_decode(frame, &header, &envelopes);
+    if (err != OK) {
+        return err == ERR_INVALID ? ERR_CORRUPT : err;
+    }
+    err = store_write_begin(fsm->store, &write);
+    if (err != OK) {
+        return err;
+    }
+    meta = meta_next(&fsm->meta, index, &header);
+    err = apply_envelopes(fsm, write, &meta, header.count, &envelopes);
+    if (err != OK) {
+        store_write_abort(write);
+        return err;
+    }
+    meta.digest = store_write_digest(write);
+    err = store_write_commit(write, &meta);
+    if (err != OK) {
+        return err;
+    }
+    fsm->meta = meta;
+    if (on_outcome != NULL) {
+        results_tell(fsm, on_outcome, arg);
+    }
+    return OK;
+}

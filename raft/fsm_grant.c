@@ -1,0 +1,215 @@
+/* fsm_grant: issuing a code, and redeeming it once (RFC 6749 §4.1, RFC 7636).
+ *
+ *   ISSUED   fsm_grant_issue
+ *   REDEEMED fsm_grant_redeem
+ *   REVOKED  fsm_grant_revoke: a replay, or the end of the session */
+#include "raft/fsm_internal.h"
+
+/* OUT_OK: the session may issue grants now. */
+static enum err issue_session(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
+                              struct session *ret_session,
+                              enum outcome_code *ret_code) {
+    struct account account;
+    enum err err = store_session_get(tx->read, cmd->session, ret_session);
+
+    if (err == ERR_NOT_FOUND || (err == OK && !fsm_session_timely(tx, ret_session))) {
+        *ret_code = OUT_SESSION_ENDED;
+        return OK;
+    }
+    if (err != OK) {
+        return err;
+    }
+    err = store_account_get(tx->read, tx->arena, ret_session->sub, &account);
+    if (err != OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (err == ERR_NOT_FOUND || account.state != ACCOUNT_ACTIVE) {
+        *ret_code = OUT_ACCOUNT_STATE;
+    } else if (account.generation != ret_session->generation) {
+        *ret_code = OUT_SESSION_ENDED;
+    } else {
+        *ret_code =
+            ret_session->auth_time_ms < cmd->auth_after_ms ? OUT_REAUTH : OUT_OK;
+    }
+    return OK;
+}
+
+/* OUT_OK: the client is there and the code is new. */
+static enum err issue_client(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
+                             enum outcome_code *ret_code) {
+    struct client client;
+    struct grant taken;
+    enum err err = store_client_get(tx->read, tx->arena, cmd->client_id, &client);
+
+    if (err == ERR_NOT_FOUND || (err == OK && client.retired)) {
+        *ret_code = OUT_CLIENT_STATE;
+        return OK;
+    }
+    if (err != OK) {
+        return err;
+    }
+    err = store_grant_get(tx->read, tx->arena, cmd->code, &taken);
+    *ret_code = err == OK ? OUT_EXISTS : OUT_OK;
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static enum err issue_consent(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
+                              struct id128 sub) {
+    uint64_t scopes;
+    enum err err;
+
+    if (cmd->consent_scopes == 0) {
+        return OK;
+    }
+    err = store_consent_get(tx->read, sub, cmd->client_id, &scopes);
+    if (err != OK) {
+        return err;
+    }
+    return store_consent_put(tx->write, sub, cmd->client_id,
+                             scopes | cmd->consent_scopes);
+}
+
+static enum err issue_store(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
+                            struct session *session) {
+    struct grant grant = {
+        .code = cmd->code,
+        .state = GRANT_ISSUED,
+        .sub = session->sub,
+        .generation = session->generation,
+        .session = session->key,
+        .sid = session->sid,
+        .client_id = cmd->client_id,
+        .redirect_uri = cmd->redirect_uri,
+        .scopes = cmd->scopes,
+        .nonce = cmd->nonce,
+        .challenge_method = cmd->challenge_method,
+        .auth_time_ms = session->auth_time_ms,
+        .code_expires_ms = tx->now_ms + cmd->code_ttl_ms,
+        .expires_ms =
+            tx->now_ms + (cmd->code_ttl_ms > cmd->grant_ttl_ms ? cmd->code_ttl_ms
+                                                               : cmd->grant_ttl_ms),
+    };
+    enum err err;
+
+    memcpy(grant.challenge, cmd->challenge, sizeof grant.challenge);
+    session->idle_at_ms = tx->now_ms + cmd->idle_ms;
+    err = store_session_put(tx->write, session);
+    return err == OK ? store_grant_put(tx->write, &grant) : err;
+}
+
+enum err fsm_grant_issue(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
+                         enum outcome_code *ret_code) {
+    struct session session;
+    enum err err = issue_session(tx, cmd, &session, ret_code);
+
+    if (err == OK && *ret_code == OUT_OK) {
+        err = issue_client(tx, cmd, ret_code);
+    }
+    if (err == OK && *ret_code == OUT_OK) {
+        err = issue_consent(tx, cmd, session.sub);
+        if (err == OK) {
+            err = issue_store(tx, cmd, &session);
+        }
+    }
+    return err;
+}
+
+enum err fsm_grant_revoke(struct fsm_tx *tx, struct grant *grant) {
+    if (grant->state == GRANT_REVOKED) {
+        return OK;
+    }
+    grant->state = GRANT_REVOKED;
+    return store_grant_put(tx->write, grant);
+}
+
+/* RFC 7636 §4.6. A verifier without a challenge is a downgrade (RFC 9700 §4.8.2). */
+static bool pkce_matches(const struct grant *grant,
+                         const struct cmd_grant_redeem *cmd) {
+    if (grant->challenge_method == CHALLENGE_NONE) {
+        return !cmd->has_verifier;
+    }
+    return cmd->has_verifier &&
+           memcmp(grant->challenge, cmd->verifier_hash, sizeof grant->challenge) == 0;
+}
+
+/* What the request says against what the code was issued for. */
+static enum outcome_code redeem_request(const struct fsm_tx *tx,
+                                        const struct grant *grant,
+                                        const struct cmd_grant_redeem *cmd) {
+    if (tx->now_ms >= grant->code_expires_ms) {
+        return OUT_EXPIRED;
+    }
+    if (!cmd->has_redirect_uri || !span_equal(cmd->redirect_uri, grant->redirect_uri)) {
+        return OUT_REDIRECT_MISMATCH;
+    }
+    return pkce_matches(grant, cmd) ? OUT_OK : OUT_PKCE_MISMATCH;
+}
+
+/* That account and session are still what they were at issue. */
+static enum err redeem_holder(struct fsm_tx *tx, const struct grant *grant,
+                              enum outcome_code *ret_code) {
+    struct session session;
+    enum err err = fsm_account_usable(tx, grant->sub, grant->generation, ret_code);
+
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = store_session_get(tx->read, grant->session, &session);
+    if (err == ERR_NOT_FOUND || (err == OK && !fsm_session_timely(tx, &session))) {
+        *ret_code = OUT_SESSION_ENDED;
+        return OK;
+    }
+    return err;
+}
+
+static enum err redeem_store(struct fsm_tx *tx, const struct cmd_grant_redeem *cmd,
+                             struct grant *grant, enum outcome_code *ret_code) {
+    struct fsm_tokens tokens = {
+        .access = {.key = cmd->access,
+                   .grant = grant->code,
+                   .sub = grant->sub,
+                   .scopes = grant->scopes,
+                   .expires_ms = tx->now_ms + cmd->access_ttl_ms},
+        .has_refresh = (grant->scopes & cmd->refresh_scope_mask) != 0,
+        .refresh = {.key = cmd->refresh,
+                    .grant = grant->code,
+                    .state = REFRESH_LIVE,
+                    .scopes = grant->scopes,
+                    .expires_ms = tx->now_ms + cmd->refresh_ttl_ms},
+    };
+
+    grant->state = GRANT_REDEEMED;
+    return fsm_token_store(tx, grant, &tokens, ret_code);
+}
+
+enum err fsm_grant_redeem(struct fsm_tx *tx, const struct cmd_grant_redeem *cmd,
+                          enum outcome_code *ret_code) {
+    struct grant grant;
+    enum err err = store_grant_get(tx->read, tx->arena, cmd->code, &grant);
+
+    if (err == ERR_NOT_FOUND) {
+        *ret_code = OUT_NOT_FOUND;
+        return OK;
+    }
+    if (err != OK) {
+        return err;
+    }
+    /* First of all, so that a stranger can neither burn the code nor revoke. */
+    if (!span_equal(cmd->client_id, grant.client_id)) {
+        *ret_code = OUT_CLIENT_MISMATCH;
+        return OK;
+    }
+    if (grant.state != GRANT_ISSUED) {
+        *ret_code = OUT_REPLAYED; /* RFC 6749 §4.1.2 */
+        return fsm_grant_revoke(tx, &grant);
+    }
+    *ret_code = redeem_request(tx, &grant, cmd);
+    if (*ret_code != OUT_OK) {
+        return OK;
+    }
+    err = redeem_holder(tx, &grant, ret_code);
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    return redeem_store(tx, cmd, &grant, ret_code);
+}

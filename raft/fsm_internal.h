@@ -1,0 +1,97 @@
+/* fsm_internal: what fsm.c hands to the files that hold the rules.
+ *
+ * Each rule takes one decoded command and gives an outcome code. An enum err
+ * other than OK stops the node (F5). What a rule writes before it refuses is
+ * kept, so it refuses before it writes, unless the refusal itself has an effect
+ * (a replay revokes, a failed sign-in counts). */
+#ifndef RAFT_FSM_INTERNAL_H
+#define RAFT_FSM_INTERNAL_H
+
+#include "raft/command.h"
+#include "raft/fsm_limits.h"
+#include "store/store.h"
+#include "store/store_outcome.h"
+
+/* The frame being applied. */
+struct fsm_tx {
+    struct store_write *write;
+    struct store_read *read; /* of `write` */
+    struct arena *arena;     /* lives for one command */
+    struct arena *scratch;   /* lives for one step of a loop; reset by its user */
+    struct store_meta *meta; /* as the frame will leave it */
+    uint64_t now_ms;         /* meta->clock_ms */
+    uint64_t sweep_left;     /* rows that ticks of this frame may still sweep */
+    struct buf *detail;      /* the outcome's detail, empty at first */
+};
+
+/* fsm_cluster.c */
+enum err fsm_cluster_init(struct fsm_tx *tx, const struct cmd_cluster_init *cmd,
+                          enum outcome_code *ret_code);
+/* ERR_VERSION: a version that this binary does not have. */
+enum err fsm_cluster_version(struct fsm_tx *tx, const struct cmd_fsm_version *cmd,
+                             enum outcome_code *ret_code);
+/* fsm_key.c */
+enum err fsm_key_add(struct fsm_tx *tx, const struct cmd_key_add *cmd,
+                     enum outcome_code *ret_code);
+/* fsm_account.c */
+enum err fsm_account_put(struct fsm_tx *tx, const struct cmd_account_put *cmd,
+                         enum outcome_code *ret_code);
+/* OUT_OK: the account is active and of this generation; OUT_ACCOUNT_STATE. */
+enum err fsm_account_usable(struct fsm_tx *tx, struct id128 sub, uint64_t generation,
+                            enum outcome_code *ret_code);
+/* fsm_client.c */
+enum err fsm_client_put(struct fsm_tx *tx, const struct cmd_client_put *cmd,
+                        enum outcome_code *ret_code);
+/* fsm_session.c */
+enum err fsm_session_login(struct fsm_tx *tx, const struct cmd_login *cmd,
+                           enum outcome_code *ret_code);
+enum err fsm_session_end(struct fsm_tx *tx, struct key_hash session,
+                         enum outcome_code *ret_code);
+/* N2 but for the generation: now before both ends. */
+bool fsm_session_timely(const struct fsm_tx *tx, const struct session *session);
+/* fsm_grant.c */
+enum err fsm_grant_issue(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
+                         enum outcome_code *ret_code);
+enum err fsm_grant_redeem(struct fsm_tx *tx, const struct cmd_grant_redeem *cmd,
+                          enum outcome_code *ret_code);
+/* End the family. `grant` may be revoked already. */
+enum err fsm_grant_revoke(struct fsm_tx *tx, struct grant *grant);
+/* fsm_token.c */
+enum err fsm_token_refresh(struct fsm_tx *tx, const struct cmd_token_refresh *cmd,
+                           enum outcome_code *ret_code);
+/* New tokens to be stored, with the longer life of the grant that they need. */
+struct fsm_tokens {
+    struct access_token access;
+    bool has_refresh;
+    struct refresh_token refresh;
+};
+/* OUT_EXISTS when a key is taken; nothing is written then. OUT_OK: tokens and
+ * grant are stored, and the detail is written. */
+enum err fsm_token_store(struct fsm_tx *tx, struct grant *grant,
+                         const struct fsm_tokens *tokens, enum outcome_code *ret_code);
+/* fsm_sweep.c */
+enum err fsm_sweep(struct fsm_tx *tx);
+
+/* fsm_boot.c: registered boots and stored outcomes (O1, O2), kept in memory
+ * during a frame and written at its end. */
+struct fsm_boots {
+    struct fsm_boot_slot {
+        struct boot boot;
+        bool known; /* registered */
+        bool dirty;
+    } slots[LIMIT_NODES];
+    size_t count;
+    size_t next; /* the slot to give up when all are taken */
+};
+/* Valid until the next call. */
+enum err fsm_boot_find(struct fsm_tx *tx, struct fsm_boots *boots, uint64_t node,
+                       struct fsm_boot_slot **ret_slot);
+enum err fsm_boot_register(struct fsm_tx *tx, struct fsm_boots *boots,
+                           const struct cmd_boot_register *cmd,
+                           enum outcome_code *ret_code);
+/* Raise the low mark for an envelope of the registered boot; false: its sequence
+ * is below it. */
+bool fsm_boot_admit(struct fsm_boot_slot *slot, const struct envelope *envelope);
+enum err fsm_boot_flush(struct fsm_tx *tx, struct fsm_boots *boots);
+
+#endif

@@ -1,0 +1,26 @@
+/* fsm_limits: bounds and times that the state machine itself decides. A change of
+ * any of them changes what frames do, and so needs a new fsm version. */
+#ifndef RAFT_FSM_LIMITS_H
+#define RAFT_FSM_LIMITS_H
+
+#include "store/base/limits.h"
+
+/* Outcomes kept per node; older ones are forgotten even if the node's low mark
+ * stands still. More than the node may have outstanding. */
+#define FSM_OUTCOMES_PER_NODE (2u * LIMIT_SUBMIT_QUEUE)
+
+/* Lock-out: this many consecutive failures lock for the first time, and each
+ * further one doubles (NIST SP 800-63B §3.2.2 allows at most 100 guesses). */
+#define FSM_LOGIN_FAILURES_MAX 10u
+#define FSM_LOCK_FIRST_MS (15ull * 60 * 1000)
+#define FSM_LOCK_MAX_MS (24ull * 60 * 60 * 1000)
+/* Without a further failure the counter is forgotten. */
+#define FSM_ATTEMPTS_FORGET_MS (24ull * 60 * 60 * 1000)
+/* Rows of counters; then the one that would be forgotten first makes room. */
+#define FSM_ATTEMPTS_ROWS_MAX 100000u
+
+/* End of the year 9999: a stamp beyond it is taken for this one, so that adding
+ * a life time can never overflow. */
+#define FSM_CLOCK_MAX_MS 253402300799999ull
+
+#endif

@@ -1,0 +1,79 @@
+/* fsm_sweep: rows whose time is over, oldest first, a bounded number a frame. */
+#include "raft/fsm_internal.h"
+#include "store/store_expiry.h"
+
+/* When the row that the entry names ends. ERR_NOT_FOUND: it is gone. */
+static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
+                        uint64_t *ret_ms) {
+    struct session session;
+    struct grant grant;
+    struct access_token access;
+    struct refresh_token refresh;
+    struct login_attempts attempts;
+    enum err err = ERR_CORRUPT;
+
+    switch (entry->table) {
+    case EXPIRY_SESSION:
+        err = store_session_get(tx->read, entry->key, &session);
+        *ret_ms = err == OK ? store_session_end_ms(&session) : 0;
+        break;
+    case EXPIRY_GRANT:
+        arena_reset(tx->scratch);
+        err = store_grant_get(tx->read, tx->scratch, entry->key, &grant);
+        *ret_ms = err == OK ? grant.expires_ms : 0;
+        break;
+    case EXPIRY_ACCESS:
+        err = store_access_get(tx->read, entry->key, &access);
+        *ret_ms = err == OK ? access.expires_ms : 0;
+        break;
+    case EXPIRY_REFRESH:
+        err = store_refresh_get(tx->read, entry->key, &refresh);
+        *ret_ms = err == OK ? refresh.expires_ms : 0;
+        break;
+    case EXPIRY_ATTEMPTS:
+        err = store_attempts_get(tx->read, entry->key, &attempts);
+        *ret_ms = err == OK ? attempts.forget_at_ms : 0;
+        /* Zeroed: there is no row. */
+        err = err == OK && attempts.failures == 0 ? ERR_NOT_FOUND : err;
+        break;
+    }
+    return err;
+}
+
+static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
+    switch (entry->table) {
+    case EXPIRY_SESSION:
+        return store_session_del(tx->write, entry->key);
+    case EXPIRY_GRANT:
+        return store_grant_del(tx->write, entry->key);
+    case EXPIRY_ACCESS:
+        return store_access_del(tx->write, entry->key);
+    case EXPIRY_REFRESH:
+        return store_refresh_del(tx->write, entry->key);
+    case EXPIRY_ATTEMPTS:
+        return store_attempts_del(tx->write, entry->key);
+    }
+    return ERR_CORRUPT;
+}
+
+enum err fsm_sweep(struct fsm_tx *tx) {
+    while (tx->sweep_left > 0) {
+        struct expiry entry;
+        uint64_t end_ms;
+        enum err err = store_expiry_first(tx->read, tx->now_ms, &entry);
+        if (err != OK) {
+            return err == ERR_NOT_FOUND ? OK : err;
+        }
+        tx->sweep_left--;
+        err = row_end(tx, &entry, &end_ms);
+        if (err == OK && end_ms <= tx->now_ms) {
+            err = row_del(tx, &entry); /* takes its entry along */
+        } else if (err == OK || err == ERR_NOT_FOUND) {
+            err = store_expiry_del(tx->write, &entry);
+        }
+        if (err != OK) {
+            return err;
+        }
+    }
+    return OK;
+}
