@@ -1,0 +1,407 @@
+#include "raft/peer_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "raft/peer_conn.h"
+#include "store/base/check.h"
+#include "store/base/log.h"
+
+#define HANDSHAKE_MAX_MS 3000
+#define HANDSHAKES_MAX 64 /* accepted connections that are not proven yet */
+#define PAUSE_MIN_MS 50
+#define PAUSE_MAX_MS 1000
+#define BACKLOG 128
+
+struct link {
+    struct peer_links *links;
+    uint64_t id;
+    struct sockaddr_in address;
+    struct peer_conn *out; /* dialled */
+    struct peer_conn *in;  /* accepted, after HELLO */
+    uint64_t dial_at_ms;
+    uint32_t pause_ms;
+    bool was_up;     /* `out` had been open */
+    bool complained; /* the present trouble was logged */
+};
+
+struct peer_links {
+    uv_loop_t *loop;
+    uv_tcp_t listener;
+    struct peer_tls *tls;
+    struct peer_link_handlers handlers;
+    struct id128 cluster_id;
+    uint64_t self;
+    uint64_t now_ms;
+    struct link link[LIMIT_NODES];
+    size_t count;
+    struct peer_conn *strangers; /* accepted, no HELLO yet */
+    size_t strangers_count;
+    bool closing;
+};
+
+static struct link *link_find(struct peer_links *links, uint64_t id) {
+    for (size_t i = 0; i < links->count; i++) {
+        if (links->link[i].id == id) {
+            return &links->link[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- links that this node dials --- */
+
+static bool out_opened(struct peer_conn *conn, uint64_t peer) {
+    struct link *link = conn->owner;
+    struct peer_links *links = link->links;
+    if (peer != link->id) {
+        return false;
+    }
+    struct peer_message hello = {.type = PEER_HELLO,
+                                 .hello = {.cluster_id = links->cluster_id,
+                                           .from = links->self,
+                                           .to = link->id}};
+    struct buf out;
+    buf_init(&out, 256);
+    peer_message_encode(&hello, &out);
+    enum err err = buf_err(&out);
+    if (err == OK) {
+        err = peer_conn_send(conn, buf_span(&out));
+    }
+    buf_free(&out);
+    if (err != OK) {
+        return false;
+    }
+    link->pause_ms = PAUSE_MIN_MS;
+    link->was_up = true;
+    link->complained = false;
+    log_event(LOG_INFO, "peer.up", log_u64("peer", link->id), log_end());
+    links->handlers.up(links->handlers.arg, link->id);
+    return true;
+}
+
+static bool out_message(struct peer_conn *conn, enum peer_type type, struct span body) {
+    (void)conn;
+    (void)type;
+    (void)body;
+    return false; /* a link is one-way */
+}
+
+static void out_closed(struct peer_conn *conn, const char *why, bool refused) {
+    struct link *link = conn->owner;
+    struct peer_links *links = link->links;
+    CHECK(link->out == conn);
+    link->out = NULL;
+    if (links->closing) {
+        return;
+    }
+    /* One that worked is dialled again at once: a refusal says early that the
+     * peer's process has ended. */
+    link->dial_at_ms = links->now_ms + (link->was_up ? 0 : link->pause_ms);
+    link->was_up = false;
+    link->pause_ms =
+        link->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : link->pause_ms * 2;
+    if (!link->complained) {
+        link->complained = true;
+        log_event(LOG_WARN, "peer.down", log_u64("peer", link->id), log_str("why", why),
+                  log_end());
+    }
+    if (refused) {
+        links->handlers.refused(links->handlers.arg, link->id);
+    }
+}
+
+static const struct peer_conn_handlers out_handlers = {out_opened, out_message,
+                                                       out_closed};
+
+static void dial(struct link *link) {
+    struct peer_links *links = link->links;
+    enum err err = peer_conn_dial(links->loop, (const struct sockaddr *)&link->address,
+                                  links->tls, &out_handlers, link, &link->out);
+    if (err != OK) {
+        link->out = NULL;
+        link->dial_at_ms = links->now_ms + PAUSE_MAX_MS;
+        return;
+    }
+    link->out->peer = link->id;
+    link->out->deadline_ms = links->now_ms + HANDSHAKE_MAX_MS;
+}
+
+/* --- links that peers dial --- */
+
+static void stranger_drop(struct peer_links *links, struct peer_conn *conn) {
+    for (struct peer_conn **at = &links->strangers; *at != NULL; at = &(*at)->next) {
+        if (*at == conn) {
+            *at = conn->next;
+            links->strangers_count--;
+            return;
+        }
+    }
+    CHECK(!"stranger is not in the list");
+}
+
+static bool in_opened(struct peer_conn *conn, uint64_t peer) {
+    struct peer_links *links = conn->owner;
+    if (peer == links->self || link_find(links, peer) == NULL) {
+        return false;
+    }
+    conn->peer = peer; /* by certificate; HELLO must say the same */
+    return true;
+}
+
+static bool in_hello(struct peer_links *links, struct peer_conn *conn,
+                     const struct peer_hello *hello) {
+    struct link *link = link_find(links, conn->peer);
+    if (link == NULL || hello->from != conn->peer || hello->to != links->self ||
+        memcmp(&hello->cluster_id, &links->cluster_id, sizeof(struct id128)) != 0) {
+        return false;
+    }
+    stranger_drop(links, conn);
+    if (link->in != NULL) {
+        peer_conn_close(link->in, "replaced by a newer connection", false);
+    }
+    link->in = conn;
+    peer_conn_trust(conn);
+    return true;
+}
+
+static bool in_message(struct peer_conn *conn, enum peer_type type, struct span body) {
+    struct peer_links *links = conn->owner;
+    struct peer_message message;
+    struct link *link = link_find(links, conn->peer);
+    enum err err = peer_message_decode(type, body, &message);
+    if (err != OK || link == NULL) {
+        return false;
+    }
+    if (link->in != conn) {
+        return type == PEER_HELLO && in_hello(links, conn, &message.hello);
+    }
+    if (type == PEER_HELLO) {
+        return false;
+    }
+    return links->handlers.message(links->handlers.arg, conn->peer, &message);
+}
+
+static void in_closed(struct peer_conn *conn, const char *why, bool refused) {
+    struct peer_links *links = conn->owner;
+    struct link *link = link_find(links, conn->peer);
+    (void)refused;
+    if (link != NULL && link->in == conn) {
+        link->in = NULL;
+        if (!links->closing) {
+            links->handlers.lost(links->handlers.arg, link->id);
+        }
+        return;
+    }
+    stranger_drop(links, conn);
+    if (!links->closing) {
+        log_event(LOG_WARN, "peer.refused", log_u64("peer", conn->peer),
+                  log_str("why", why), log_end());
+    }
+}
+
+static const struct peer_conn_handlers in_handlers = {in_opened, in_message, in_closed};
+
+/* Accept and close: leaving it in the backlog would block those behind it. */
+static void turn_away(uv_stream_t *listener) {
+    uv_tcp_t *tcp = malloc(sizeof(*tcp));
+    if (tcp == NULL) {
+        return;
+    }
+    CHECK(uv_tcp_init(listener->loop, tcp) == 0);
+    (void)uv_accept(listener, (uv_stream_t *)tcp);
+    uv_close((uv_handle_t *)tcp, (uv_close_cb)free);
+}
+
+static void on_connection(uv_stream_t *listener, int status) {
+    struct peer_links *links = listener->data;
+    if (status != 0 || links->closing) {
+        return; /* such as EMFILE: libuv tries again */
+    }
+    if (links->strangers_count >= HANDSHAKES_MAX) {
+        turn_away(listener);
+        return;
+    }
+    struct peer_conn *conn;
+    if (peer_conn_accept(listener, links->tls, &in_handlers, links, &conn) != OK) {
+        return;
+    }
+    conn->deadline_ms = links->now_ms + HANDSHAKE_MAX_MS;
+    conn->next = links->strangers;
+    links->strangers = conn;
+    links->strangers_count++;
+}
+
+/* --- all of them --- */
+
+static enum err parse_address(const char *text, struct sockaddr_in *ret_address) {
+    char host[64];
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || (size_t)(colon - text) >= sizeof(host) || colon[1] == '\0') {
+        return ERR_CONFIG;
+    }
+    memcpy(host, text, (size_t)(colon - text));
+    host[colon - text] = '\0';
+    char *end;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    if (*end != '\0' || port == 0 || port > 65535 ||
+        uv_ip4_addr(host, (int)port, ret_address) != 0) {
+        return ERR_CONFIG;
+    }
+    return OK;
+}
+
+static enum err start_listening(struct peer_links *links, const char *text,
+                                char why[256]) {
+    struct sockaddr_in address;
+    if (parse_address(text, &address) != OK) {
+        snprintf(why, 256, "peer address %.60s is not IPv4:port", text);
+        return ERR_CONFIG;
+    }
+    CHECK(uv_tcp_init(links->loop, &links->listener) == 0);
+    links->listener.data = links;
+    int rv = uv_tcp_bind(&links->listener, (const struct sockaddr *)&address, 0);
+    if (rv == 0) {
+        rv = uv_listen((uv_stream_t *)&links->listener, BACKLOG, on_connection);
+    }
+    if (rv != 0) {
+        snprintf(why, 256, "cannot listen for peers on %.60s: %s", text,
+                 uv_strerror(rv));
+        uv_close((uv_handle_t *)&links->listener, NULL);
+        return ERR_IO;
+    }
+    return OK;
+}
+
+enum err peer_links_new(uv_loop_t *loop, const struct repl_config *config,
+                        struct peer_tls *tls, const struct peer_link_handlers *handlers,
+                        struct peer_links **ret_links, char why[256]) {
+    enum err err = ERR_CONFIG;
+    const char *own_address = NULL;
+    struct peer_links *links = calloc(1, sizeof(*links));
+    if (links == NULL) {
+        snprintf(why, 256, "out of memory");
+        return ERR_NOMEM;
+    }
+    links->loop = loop;
+    links->handlers = *handlers;
+    links->cluster_id = config->cluster_id;
+    links->self = config->node_id;
+    links->now_ms = config->clock.mono_ms(config->clock.impl);
+    for (size_t i = 0; i < config->peers_count; i++) {
+        const struct repl_peer_config *peer = &config->peers[i];
+        if (peer->id == config->node_id) {
+            own_address = peer->address;
+            continue;
+        }
+        struct link *link = &links->link[links->count++];
+        *link = (struct link){.links = links, .id = peer->id, .pause_ms = PAUSE_MIN_MS};
+        if (parse_address(peer->address, &link->address) != OK) {
+            snprintf(why, 256, "peer address %.60s is not IPv4:port", peer->address);
+            goto fail;
+        }
+    }
+    CHECK(own_address != NULL);
+    err = start_listening(links, own_address, why);
+    if (err != OK) {
+        /* The listener's handle may still be closing inside *links. */
+        (void)uv_run(loop, UV_RUN_NOWAIT);
+        goto fail;
+    }
+    links->tls = tls;
+    *ret_links = links;
+    return OK;
+fail:
+    free(links);
+    return err;
+}
+
+void peer_links_close(struct peer_links *links) {
+    if (links->closing) {
+        return;
+    }
+    links->closing = true;
+    uv_close((uv_handle_t *)&links->listener, NULL);
+    while (links->strangers != NULL) {
+        peer_conn_close(links->strangers, "shutting down", false);
+    }
+    for (size_t i = 0; i < links->count; i++) {
+        struct link *link = &links->link[i];
+        if (link->in != NULL) {
+            peer_conn_close(link->in, "shutting down", false);
+        }
+        if (link->out != NULL) {
+            peer_conn_flush(link->out);
+        }
+        if (link->out != NULL) {
+            peer_conn_close(link->out, "shutting down", false);
+        }
+    }
+}
+
+void peer_links_free(struct peer_links *links) {
+    if (links != NULL) {
+        peer_tls_free(links->tls);
+        free(links);
+    }
+}
+
+void peer_links_renew(struct peer_links *links, struct peer_tls *tls) {
+    peer_tls_free(links->tls);
+    links->tls = tls;
+}
+
+void peer_links_tick(struct peer_links *links, uint64_t mono_ms) {
+    links->now_ms = mono_ms;
+    if (links->closing) {
+        return;
+    }
+    for (struct peer_conn *conn = links->strangers, *next; conn != NULL; conn = next) {
+        next = conn->next;
+        if (mono_ms >= conn->deadline_ms) {
+            peer_conn_close(conn, "no HELLO in time", false);
+        }
+    }
+    for (size_t i = 0; i < links->count; i++) {
+        struct link *link = &links->link[i];
+        if (link->out == NULL && mono_ms >= link->dial_at_ms) {
+            dial(link);
+        } else if (link->out != NULL && !link->out->open &&
+                   mono_ms >= link->out->deadline_ms) {
+            peer_conn_close(link->out, "no answer in time", false);
+        }
+    }
+}
+
+void peer_links_flush(struct peer_links *links) {
+    for (size_t i = 0; i < links->count; i++) {
+        if (links->link[i].out != NULL) {
+            peer_conn_flush(links->link[i].out);
+        }
+    }
+}
+
+enum err peer_links_send(struct peer_links *links, uint64_t to, struct span messages) {
+    struct link *link = link_find(links, to);
+    if (link == NULL || link->out == NULL) {
+        return ERR_CLOSED;
+    }
+    return peer_conn_send(link->out, messages);
+}
+
+bool peer_links_is_up(const struct peer_links *links, uint64_t peer) {
+    for (size_t i = 0; i < links->count; i++) {
+        if (links->link[i].id == peer) {
+            return links->link[i].out != NULL && links->link[i].out->open;
+        }
+    }
+    return false;
+}
+
+void peer_links_redial(struct peer_links *links, uint64_t peer) {
+    struct link *link = link_find(links, peer);
+    if (link != NULL && link->out == NULL && !links->closing) {
+        link->pause_ms = PAUSE_MIN_MS;
+        dial(link);
+    }
+}

@@ -1,0 +1,58 @@
+/* peer_link: this node's links to and from all its peers.
+ *
+ * Every node dials every other one and sends on the connection that it dialled;
+ * it listens on the ones that it accepted. So a link is one-way, and a link that
+ * works one way only is seen as such. What travels: raft/peer_wire.h.
+ * Invariants:
+ *   K1  a message handed up came from the node that the certificate named, which
+ *       is configured, and which said in its HELLO that it meant this node;
+ *   K2  one link a peer and direction: a newer accepted one replaces the older;
+ *   K3  handshakes in progress are bounded in number and time.
+ * Thread: raft. It logs what happens to links. */
+#ifndef RAFT_PEER_LINK_H
+#define RAFT_PEER_LINK_H
+
+#include <uv.h>
+
+#include "raft/peer_tls.h"
+#include "raft/peer_wire.h"
+#include "raft/repl.h"
+
+struct peer_links;
+
+struct peer_link_handlers {
+    /* False: the sender is at fault, its connection is closed. */
+    bool (*message)(void *arg, uint64_t from, const struct peer_message *message);
+    /* The link to `peer` is open: messages may be sent. */
+    void (*up)(void *arg, uint64_t peer);
+    /* The peer's own link to us has ended. */
+    void (*lost)(void *arg, uint64_t peer);
+    /* Dialling found that nobody listens at the peer's address. */
+    void (*refused)(void *arg, uint64_t peer);
+    void *arg;
+};
+
+/* Bind and listen at the address of `config->node_id`. Takes `tls` on success.
+ * ERR_CONFIG, ERR_IO with a sentence in `why`. */
+enum err peer_links_new(uv_loop_t *loop, const struct repl_config *config,
+                        struct peer_tls *tls, const struct peer_link_handlers *handlers,
+                        struct peer_links **ret_links, char why[256]);
+/* Close everything; peer_links_free once the loop has run out of handles. */
+void peer_links_close(struct peer_links *links);
+void peer_links_free(struct peer_links *links);
+
+/* Certificates for connections from now on. Takes `tls`. */
+void peer_links_renew(struct peer_links *links, struct peer_tls *tls);
+
+/* Dial what is due, give up what is late. Call every few tens of ms. */
+void peer_links_tick(struct peer_links *links, uint64_t mono_ms);
+/* Write what was sent since. Call once a loop iteration. */
+void peer_links_flush(struct peer_links *links);
+
+/* Queue encoded messages. ERR_CLOSED: no open link. ERR_BUSY: too much waits. */
+enum err peer_links_send(struct peer_links *links, uint64_t to, struct span messages);
+bool peer_links_is_up(const struct peer_links *links, uint64_t peer);
+/* Dial now instead of when the pause is over. */
+void peer_links_redial(struct peer_links *links, uint64_t peer);
+
+#endif

@@ -1,0 +1,129 @@
+/* peer_wire: the messages between nodes, as bytes.
+ *
+ * A connection carries messages one way, from the node that dialled to the one
+ * that accepted, inside TLS (raft/peer_conn.h). Each is a header and a body,
+ * little-endian:
+ *
+ *   u32 body length | u8 type | u8 0 | u16 0 | body
+ *
+ * The first one is HELLO. Pure: no I/O, no clock; fuzzed
+ * (tests/fuzz/fuzz_peer_message.c). Invariants:
+ *   W1  a length is compared with its bound before anything is allocated;
+ *   W2  a body is accepted only when every byte of it is accounted for;
+ *   W3  decoded spans borrow from the body. */
+#ifndef RAFT_PEER_WIRE_H
+#define RAFT_PEER_WIRE_H
+
+#include <stdbool.h>
+
+#include "store/base/buf.h"
+#include "store/base/limits.h"
+#include "store/store.h"
+
+#define PEER_HEADER_LEN 8
+#define PEER_VERSION 1
+/* Before HELLO nothing longer is taken. */
+#define PEER_HELLO_MAX 64
+/* Envelopes in one FORWARD, in bytes; one more command may exceed it. */
+#define PEER_FORWARD_BYTES (256 * 1024)
+
+/* Numbers go over the wire; never reuse one. */
+enum peer_type {
+    PEER_HELLO = 1,
+    PEER_RAFT = 2,    /* one message of libraft (raft/peer_raft.h) */
+    PEER_FORWARD = 3, /* commands, follower to leader */
+    PEER_AGAIN = 4,   /* leader: not taken, send again from the start */
+    PEER_PROBE = 5,   /* follower: prove that you lead, later than now */
+    PEER_PROVEN = 6,  /* leader: an index that was submitted after the probe */
+    PEER_STATUS = 7,
+    PEER_BEYOND = 8, /* leader: what you lack is no longer in my log */
+};
+
+struct peer_hello {
+    struct id128 cluster_id;
+    uint64_t from, to;
+};
+/* Envelopes of one boot, in the order of their sequence numbers. `after` is the
+ * sequence sent before on this stream, 0 at its start: the leader takes no
+ * batch that leaves a hole. */
+struct peer_forward {
+    uint64_t term, boot, after;
+    uint16_t count;
+    struct span envelopes;
+};
+struct peer_again {
+    uint64_t term, boot;
+    uint32_t pause_ms;
+};
+struct peer_probe {
+    uint64_t term, id;
+    bool urgent; /* somebody waits: do not wait for the next tick */
+};
+struct peer_proven {
+    uint64_t term, id, index;
+};
+struct peer_status {
+    uint64_t term, leader_id;
+    uint64_t applied_index, commit_index, last_index;
+    uint64_t clock_ms, wall_ms;
+    uint64_t sent_mono_ms; /* sender's clock */
+    uint64_t echo_mono_ms; /* receiver's: sent_mono_ms of its latest status, or 0 */
+    uint64_t echo_held_ms; /* how long ago that one arrived */
+    uint64_t staleness_ms; /* UINT64_MAX: never proven */
+    uint64_t digest_index;
+    struct store_digest digest;
+    bool ready, no_space, digest_differs;
+};
+struct peer_beyond {
+    uint64_t term, first_index;
+};
+
+struct peer_message {
+    enum peer_type type;
+    union {
+        struct peer_hello hello;
+        struct span raft;
+        struct peer_forward forward;
+        struct peer_again again;
+        struct peer_probe probe;
+        struct peer_proven proven;
+        struct peer_status status;
+        struct peer_beyond beyond;
+    };
+};
+
+/* Append header and body. Errors stay in the buffer (buf_err). For PEER_RAFT
+ * `raft` is an already encoded body. */
+void peer_message_encode(const struct peer_message *message, struct buf *out);
+/* Append a header whose length is filled in by peer_message_end. */
+size_t peer_message_begin(enum peer_type type, struct buf *out);
+void peer_message_end(size_t start, struct buf *out);
+
+/* ERR_VERSION: unknown type, or a HELLO of another version. ERR_INVALID: not
+ * exactly one well-formed body. The envelopes of FORWARD are not looked into. */
+enum err peer_message_decode(enum peer_type type, struct span body,
+                             struct peer_message *ret_message);
+
+/* Cuts a byte stream into messages. Owned: `data`. */
+struct peer_framer {
+    uint8_t *data;
+    size_t len, cap;
+    size_t body_max; /* of the next message */
+};
+
+void peer_framer_init(struct peer_framer *framer, size_t body_max);
+void peer_framer_close(struct peer_framer *framer);
+/* Take bytes from *in until one message is whole or *in is empty. *ret_whole
+ * says which; the body borrows from the framer or from the input, until the
+ * next call. ERR_TOO_BIG, ERR_INVALID (reserved bytes), ERR_NOMEM: the stream
+ * cannot be continued. */
+enum err peer_framer_next(struct peer_framer *framer, struct span *in,
+                          enum peer_type *ret_type, struct span *ret_body,
+                          bool *ret_whole);
+
+/* `tasuki://<cluster id, 32 lower-case hex digits>/node/<decimal id>`: the name
+ * in a node's certificate. ERR_INVALID unless exactly of this form. */
+enum err peer_name_parse(struct span uri, struct id128 *ret_cluster_id,
+                         uint64_t *ret_node_id);
+
+#endif

@@ -1,0 +1,45 @@
+/* repl_digest: do the nodes hold the same state?
+ *
+ * Each node remembers the digest of its state at its latest indexes; peers say
+ * theirs in every status message. Equal index must mean equal digest
+ * (STYLE §4). Pure. Thread: raft. */
+#ifndef RAFT_REPL_DIGEST_H
+#define RAFT_REPL_DIGEST_H
+
+#include <stdbool.h>
+
+#include "store/base/limits.h"
+#include "store/store.h"
+
+#define REPL_DIGEST_RING 4096
+
+struct repl_digest_at {
+    uint64_t index; /* 0: empty */
+    struct store_digest digest;
+};
+
+enum repl_digest_view { DIGEST_UNKNOWN, DIGEST_AGREES, DIGEST_DIFFERS };
+
+struct repl_digest_peer {
+    enum repl_digest_view view; /* of the last comparison */
+    uint64_t compared_index;
+    struct repl_digest_at ahead; /* said by the peer, not reached here yet */
+};
+
+struct repl_digests {
+    struct repl_digest_at ring[REPL_DIGEST_RING];
+    struct repl_digest_peer peer[LIMIT_NODES];
+    size_t peers_count;
+};
+
+/* This node applied `index`. Compares with what peers had said about it. */
+void repl_digests_applied(struct repl_digests *digests, uint64_t index,
+                          struct store_digest digest);
+/* Peer number `peer` says that its state at `index` has this digest. */
+void repl_digests_heard(struct repl_digests *digests, size_t peer, uint64_t index,
+                        struct store_digest digest);
+/* The nodes that agree with this one, itself included, are no majority of
+ * `voters`, and somebody disagrees: this node's state is in doubt. */
+bool repl_digests_in_doubt(const struct repl_digests *digests, size_t voters);
+
+#endif

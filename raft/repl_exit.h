@@ -1,0 +1,18 @@
+/* repl_exit: why a node ended itself.
+ *
+ * "Fatal means exit": whatever leaves the state of the log or of the store in
+ * doubt ends the process, and the supervisor starts it again. The codes are for
+ * supervisors and operators. A supervisor restarts after each of them but
+ * REPL_EXIT_BEYOND_LOG, which a restart cannot mend. */
+#ifndef RAFT_REPL_EXIT_H
+#define RAFT_REPL_EXIT_H
+
+enum repl_exit {
+    REPL_EXIT_STALLED = 70,    /* watchdog: the loop or the disk stood still */
+    REPL_EXIT_LOG = 71,        /* the log, term or vote could not be written */
+    REPL_EXIT_STATE = 72,      /* the state machine or the store failed */
+    REPL_EXIT_RAFT = 73,       /* libraft is unavailable or out of memory */
+    REPL_EXIT_BEYOND_LOG = 74, /* the leader no longer has what this node lacks */
+};
+
+#endif

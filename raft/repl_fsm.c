@@ -1,0 +1,135 @@
+/* repl_fsm: libraft's callbacks over raft/fsm.
+ *
+ * libraft's snapshot is a marker (RAFT.md "snapshots are markers"): the state
+ * stands in LMDB, which `snapshot` syncs first; `restore` checks that the store
+ * is not older than the marker. Little-endian:
+ *   u8[8] magic | u64 applied index | u64 its term | u8[16] cluster id
+ * Errors here leave the state in doubt: the process ends (F5). */
+#include "raft/repl_exit.h"
+#include "raft/repl_internal.h"
+#include "store/base/codec.h"
+
+#define MARKER_LEN 40
+/* Retained entries, whatever their size. */
+#define TRAILING_MIN 4096u
+#define TRAILING_MAX 262144u
+/* Bytes that an entry costs beside its own. */
+#define ENTRY_OVERHEAD 128
+
+static const uint8_t marker_magic[8] = {'T', 'A', 'S', 'U', 'K', 'I', 'M', '1'};
+
+static void on_outcome(void *arg, const struct envelope *envelope,
+                       const struct outcome *outcome) {
+    struct repl *repl = arg;
+    repl->commands_applied++;
+    repl_submit_outcome(repl, envelope, outcome);
+}
+
+static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf,
+                        void **result) {
+    struct repl *repl = raft_fsm->data;
+    uint64_t index = raft_last_applied(&repl->raft) + 1; /* RAFT.md: right in apply */
+    *result = NULL;
+    enum err err =
+        fsm_apply(repl->fsm, index, span_of(buf->base, buf->len), on_outcome, repl);
+    if (err != OK) {
+        log_event(LOG_FATAL, "repl.state_failed", log_u64("index", index),
+                  log_str("why", err_str(err)), log_end());
+        repl_fatal(REPL_EXIT_STATE, "repl.fatal", "a frame could not be applied");
+    }
+    const struct store_meta *meta = fsm_meta(repl->fsm);
+    if (meta->applied_index != index) {
+        return 0; /* replayed: was applied before the restart */
+    }
+    repl->frames_applied++;
+    repl_clock_applied(&repl->clock, meta->clock_ms, repl_mono(repl), repl_leads(repl));
+    repl_publish_clock(repl);
+    atomic_store(&repl->shared.applied_index, index);
+    repl_digests_applied(&repl->digests, index, meta->digest);
+    repl_prove_applied(repl, index);
+    return 0;
+}
+
+/* How many entries fit `trailing_bytes`, by the mean frame so far. */
+static unsigned trailing_entries(const struct repl *repl) {
+    uint64_t mean = ENTRY_OVERHEAD;
+    if (repl->frames_count > 0) {
+        mean += repl->frames_bytes / repl->frames_count;
+    }
+    uint64_t count = repl->config.trailing_bytes / mean;
+    if (count < TRAILING_MIN) {
+        return TRAILING_MIN;
+    }
+    return count > TRAILING_MAX ? TRAILING_MAX : (unsigned)count;
+}
+
+static int fsm_snapshot_cb(struct raft_fsm *raft_fsm, struct raft_buffer *bufs[],
+                           unsigned *n_bufs) {
+    struct repl *repl = raft_fsm->data;
+    const struct store_meta *meta = fsm_meta(repl->fsm);
+    struct buf marker;
+    if (store_sync(repl->config.store) != OK) {
+        repl_fatal(REPL_EXIT_STATE, "repl.fatal", "the store could not be synced");
+    }
+    *bufs = raft_malloc(sizeof(**bufs));
+    void *base = raft_malloc(MARKER_LEN);
+    buf_init(&marker, MARKER_LEN);
+    buf_put(&marker, marker_magic, sizeof(marker_magic));
+    put_u64(&marker, meta->applied_index);
+    put_u64(&marker, meta->applied_term);
+    buf_put(&marker, meta->cluster_id.b, sizeof(meta->cluster_id.b));
+    if (*bufs == NULL || base == NULL || buf_err(&marker) != OK) {
+        raft_free(*bufs);
+        raft_free(base);
+        buf_free(&marker);
+        return RAFT_NOMEM;
+    }
+    CHECK(marker.len == MARKER_LEN);
+    memcpy(base, marker.data, MARKER_LEN);
+    buf_free(&marker);
+    (*bufs)[0] = (struct raft_buffer){.base = base, .len = MARKER_LEN};
+    *n_bufs = 1;
+    repl->trailing = trailing_entries(repl);
+    raft_set_snapshot_trailing(&repl->raft, repl->trailing);
+    return 0;
+}
+
+static int fsm_restore_cb(struct raft_fsm *raft_fsm, struct raft_buffer *buf) {
+    struct repl *repl = raft_fsm->data;
+    const struct store_meta *meta = fsm_meta(repl->fsm);
+    struct reader in = reader_of(span_of(buf->base, buf->len));
+    struct span magic = read_bytes(&in, sizeof(marker_magic));
+    uint64_t index = read_u64(&in);
+    (void)read_u64(&in);
+    struct span cluster = read_bytes(&in, sizeof(meta->cluster_id.b));
+    if (in.bad || reader_left(&in) != 0 ||
+        !span_equal(magic, span_of(marker_magic, sizeof(marker_magic)))) {
+        log_event(LOG_ERROR, "repl.marker",
+                  log_str("why", "not a marker of this server"), log_end());
+        return RAFT_CORRUPT;
+    }
+    static const struct id128 none; /* a marker from before the first command */
+    struct span ours = span_of(meta->cluster_id.b, sizeof(meta->cluster_id.b));
+    if (index > meta->applied_index ||
+        !(span_equal(cluster, ours) ||
+          span_equal(cluster, span_of(none.b, sizeof(none.b))))) {
+        log_event(LOG_ERROR, "repl.marker", log_u64("marker_index", index),
+                  log_u64("applied_index", meta->applied_index),
+                  log_str("why",
+                          "the store is older than the log's snapshot marker, or "
+                          "of another cluster: this node needs re-seeding"),
+                  log_end());
+        return RAFT_CORRUPT;
+    }
+    raft_free(buf->base); /* ours once restored */
+    return 0;
+}
+
+void repl_fsm_init(struct repl *repl) {
+    repl->raft_fsm = (struct raft_fsm){.version = 1,
+                                       .data = repl,
+                                       .apply = fsm_apply_cb,
+                                       .snapshot = fsm_snapshot_cb,
+                                       .restore = fsm_restore_cb};
+    repl->trailing = trailing_entries(repl);
+}

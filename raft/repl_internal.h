@@ -1,0 +1,317 @@
+/* repl_internal: what the repl_*.c files share. Included by them alone.
+ *
+ *   repl.c         start, stop, the loop, roles      any thread -> raft thread
+ *   repl_submit.c  requests of this node: their way to the leader and back
+ *   repl_frame.c   leader: commands of all nodes -> frames -> raft_apply
+ *   repl_prove.c   waits for an index, probes, freshness
+ *   repl_status.c  status between nodes, digests, clocks, free space
+ *   repl_uv.c      libraft on libuv: its files, its messages over our links
+ *   repl_fsm.c     libraft's callbacks over raft/fsm
+ *
+ * Everything is the raft thread's, but for what stands in `inbox` (under its
+ * mutex), `published` (under its mutex) and `shared` (atomics).
+ *
+ * A request's way: repl_submit -> inbox -> `mine` (numbered, in order)
+ *   -> leader here:      repl_frame_gather
+ *   -> leader elsewhere: PEER_FORWARD -> its `theirs` queue -> repl_frame_gather
+ *   -> raft_apply -> fsm_apply on every node -> repl_submit_outcome -> done.
+ * After a change of leader or term, a new link, or silence, all of `mine` is
+ * sent again from the start: the state machine applies each once (F4). */
+#ifndef RAFT_REPL_INTERNAL_H
+#define RAFT_REPL_INTERNAL_H
+
+#include <pthread.h>
+#include <raft.h>
+#include <raft/uv.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "raft/fsm.h"
+#include "raft/peer_link.h"
+#include "raft/peer_raft.h"
+#include "raft/repl.h"
+#include "raft/repl_clock.h"
+#include "raft/repl_digest.h"
+#include "raft/repl_watchdog.h"
+#include "store/base/check.h"
+#include "store/base/log.h"
+
+#define REPL_TIMER_MS 20
+#define REPL_TICK_MS 250 /* a frame at least so often */
+#define REPL_STATUS_MS 250
+#define REPL_PUBLISH_MS 50
+#define REPL_PROBE_MS 500
+#define REPL_HOUSEKEEPING_MS 2000
+#define REPL_RESEND_MS 1000     /* silence after which requests are sent again */
+#define REPL_STATUS_OLD_MS 2000 /* a peer not heard for so long is not counted */
+#define REPL_CLOCK_WAIT_MS 2000 /* a new leader waits so long for others' clocks */
+#define REPL_FRAMES_MAX 2       /* in flight */
+#define REPL_FRAME_BYTES (256 * 1024)
+#define REPL_INFLIGHT_ENTRIES 64
+/* Payload bytes that wait on one node; beyond it ERR_BUSY. */
+#define REPL_QUEUE_BYTES (32u * 1024 * 1024)
+/* Sequence numbers between the oldest and the newest outstanding request. */
+#define REPL_RING (2 * LIMIT_SUBMIT_QUEUE)
+#define REPL_PROBES 16
+
+/* A raft_apply on its way. */
+struct repl_frame {
+    struct raft_apply req;
+    struct repl *repl;
+    bool busy;
+    uint64_t sent_mono_ms;
+    uint64_t probe[LIMIT_NODES]; /* by peer number; 0: none */
+};
+
+/* One FORWARD, kept until all of it is in frames. */
+struct repl_batch {
+    struct repl_batch *next;
+    size_t len, at;
+    uint8_t data[];
+};
+
+struct repl_peer {
+    struct repl_peer_config config;
+    /* Leader: commands that this peer forwarded (checked when they came). */
+    struct repl_batch *first, *last;
+    size_t queued, queued_bytes;
+    uint64_t taken_boot, taken_seq; /* the newest taken in this term */
+    /* Leader: its latest probe that no frame carries yet. */
+    uint64_t probe;
+    bool probe_urgent;
+    /* Leader: the highest commit index that it was told. */
+    raft_index told_commit;
+    /* Leader: an acknowledgement of what our own disk has not got yet. */
+    bool has_held;
+    struct raft_message held;
+    /* Its latest status. */
+    struct peer_status status;
+    uint64_t heard_mono_ms; /* 0: never */
+    bool offset_known;
+    int64_t offset_ms;
+    bool clock_warned;
+};
+
+struct repl_inbox {
+    pthread_mutex_t mutex;
+    struct repl_request *requests, **requests_end;
+    struct repl_wait *indexes, **indexes_end;
+    struct repl_wait *reads, **reads_end;
+    struct repl_wait *transfers, **transfers_end;
+    bool closed, stop;
+};
+
+struct repl_list { /* of requests, in the order of their sequence numbers */
+    struct repl_request *head, *tail;
+};
+
+struct repl_waits {
+    struct repl_wait *head;
+    size_t count;
+};
+
+struct repl_shared {
+    _Atomic uint64_t applied_index;
+    _Atomic uint64_t fresh_mono_ms; /* 0: never */
+    _Atomic bool in_doubt;          /* digest */
+    _Atomic bool no_space;
+    _Atomic uint32_t pending; /* requests submitted and not completed */
+    _Atomic uint64_t pending_bytes;
+    _Atomic uint32_t waiting; /* index waits and reads */
+    /* Replicated time: seqlock, written by the raft thread. */
+    _Atomic uint32_t clock_seq;
+    _Atomic uint64_t clock_ms, clock_mono_ms;
+};
+
+/* This node's requests, and how far they are sent. */
+struct repl_mine {
+    struct repl_list list;
+    struct repl_request *unsent; /* first one not sent on this stream */
+    struct repl_request *ring[REPL_RING];
+    uint64_t boot, next_seq;
+    bool registered;
+    struct repl_request register_request, init_request; /* our own */
+    bool init_submitted;
+    struct buf register_payload, init_payload;
+    uint64_t after;          /* sequence sent before on this stream; 0: its start */
+    uint64_t pause_until_ms; /* leader asked for patience */
+    uint64_t next_deadline_ms;
+};
+
+struct repl_probe {
+    uint64_t id, sent_mono_ms, index; /* index 0: not answered yet */
+};
+
+struct repl_prove {
+    struct repl_waits indexes;
+    uint64_t index_min;                 /* lowest that is waited for */
+    struct repl_waits reads;            /* not covered by a probe yet */
+    struct repl_waits probing;          /* covered by `urgent_id` */
+    uint64_t urgent_id, urgent_mono_ms; /* 0: none */
+    struct repl_probe sent[REPL_PROBES];
+    uint64_t next_id, last_probe_mono_ms;
+};
+
+struct repl_housekeeping {
+    uv_work_t work;
+    bool busy;
+    /* in */
+    char raft_dir[1024];
+    uint64_t tls_stamp_known;
+    /* out */
+    bool space_known;
+    uint64_t free_bytes;
+    uint64_t tls_stamp;
+    struct peer_tls *tls; /* new one, or NULL */
+    char why[256];
+};
+
+struct repl {
+    struct repl_config config; /* its strings are below */
+    char raft_dir[1024], ca_file[1024], cert_file[1024], key_file[1024];
+    size_t self; /* number of this node in `peer` */
+    struct repl_peer peer[LIMIT_NODES];
+    size_t peers_count;
+
+    uv_loop_t loop;
+    uv_async_t async;
+    uv_timer_t timer;
+    uv_idle_t idle;
+    uv_prepare_t prepare;
+    pthread_t thread;
+    bool stopping, closing;
+    bool raft_open, raft_closed; /* raft_init done; raft_close finished */
+    uint64_t stop_at_ms;
+    uint64_t now_ms; /* monotonic, read once a callback */
+
+    struct raft raft;
+    struct raft_io io, io_uv; /* wrapped; as raft_uv_init filled it */
+    struct raft_uv_transport transport;
+    struct raft_fsm raft_fsm;
+    raft_io_recv_cb receive;
+    raft_index load_last_index; /* of the log as it was loaded */
+    struct fsm *fsm;
+    struct buf out; /* message being encoded */
+
+    struct peer_links *links;
+    struct peer_tls_files tls_files;
+    uint64_t tls_stamp;
+
+    /* Role, as last seen by repl_role_check. */
+    int state;
+    uint64_t term, leader_id;
+    uint64_t lead_since_ms;
+    bool transfer_busy;
+    struct raft_transfer transfer;
+    struct repl_waits transfers;
+
+    struct repl_mine mine;
+    struct repl_frame frame[REPL_FRAMES_MAX];
+    size_t in_flight;
+    size_t gather_turn; /* whose commands come first in the next frame */
+    struct buf gather, encoded;
+    bool stuck; /* `encoded` was refused for lack of space: again */
+    uint64_t last_frame_ms;
+    uint64_t frames_bytes, frames_count; /* for the mean frame size */
+
+    struct repl_prove prove;
+    struct repl_clock clock;
+    struct repl_digests digests;
+    uint64_t last_status_ms, last_publish_ms, last_housekeeping_ms, last_yield_ms;
+    uint64_t frames_applied, commands_applied;
+    unsigned trailing;
+    struct repl_housekeeping housekeeping;
+
+    struct repl_inbox inbox;
+    struct repl_shared shared;
+    struct repl_pulse pulse;
+    struct repl_watchdog *watchdog;
+    pthread_mutex_t published_mutex;
+    struct repl_status published;
+};
+
+/* repl.c */
+static inline uint64_t repl_mono(const struct repl *repl) {
+    return repl->config.clock.mono_ms(repl->config.clock.impl);
+}
+static inline uint64_t repl_wall(const struct repl *repl) {
+    return repl->config.clock.wall_ms(repl->config.clock.impl);
+}
+static inline bool repl_leads(const struct repl *repl) {
+    return repl->state == RAFT_LEADER;
+}
+/* Log at FATAL, then _exit. */
+_Noreturn void repl_fatal(int exit_code, const char *event, const char *why);
+/* Run the pump in the next loop iteration. */
+void repl_kick(struct repl *repl);
+struct repl_peer *repl_peer_find(struct repl *repl, uint64_t id);
+/* Queue a message; false when it could not be taken. */
+bool repl_send(struct repl *repl, uint64_t to, const struct peer_message *message);
+void repl_role_check(struct repl *repl);
+/* Begin to move leadership to `to` (0: any). */
+bool repl_transfer_begin(struct repl *repl, uint64_t to);
+
+/* repl_submit.c */
+void repl_submit_init(struct repl *repl, uint64_t registered_boot);
+void repl_submit_free(struct repl *repl);
+void repl_submit_take(struct repl *repl, struct repl_request *request);
+void repl_submit_restart_stream(struct repl *repl);
+void repl_submit_forward(struct repl *repl);
+void repl_submit_again(struct repl *repl, const struct peer_again *again);
+/* The next own request for a frame; NULL: none. Moves on. */
+struct repl_request *repl_submit_next(struct repl *repl);
+void repl_submit_envelope(struct repl *repl, const struct repl_request *request,
+                          struct envelope *ret_envelope);
+void repl_submit_outcome(struct repl *repl, const struct envelope *envelope,
+                         const struct outcome *outcome);
+void repl_submit_tick(struct repl *repl);
+void repl_submit_close(struct repl *repl);
+
+/* repl_frame.c */
+void repl_frame_build(struct repl *repl);
+bool repl_frame_take(struct repl *repl, struct repl_peer *peer,
+                     const struct peer_forward *forward);
+/* Forget everything that belongs to the term that has ended. */
+void repl_frame_reset(struct repl *repl);
+
+/* repl_prove.c */
+void repl_prove_take_index(struct repl *repl, struct repl_wait *wait);
+void repl_prove_take_read(struct repl *repl, struct repl_wait *wait);
+void repl_prove_applied(struct repl *repl, uint64_t index);
+void repl_prove_proven(struct repl *repl, const struct peer_proven *proven);
+/* Leader: a frame submitted at `sent_mono_ms` has committed at `index`. */
+void repl_prove_committed(struct repl *repl, const struct repl_frame *frame,
+                          uint64_t index);
+void repl_prove_pump(struct repl *repl);
+void repl_prove_tick(struct repl *repl);
+void repl_prove_restart(struct repl *repl);
+void repl_prove_close(struct repl *repl);
+void repl_wait_complete(struct repl *repl, struct repl_wait *wait, enum err err);
+void repl_waits_push(struct repl_waits *waits, struct repl_wait *wait);
+
+/* repl_status.c */
+void repl_status_heard(struct repl *repl, struct repl_peer *peer,
+                       const struct peer_status *status);
+void repl_status_send(struct repl *repl, uint64_t to);
+void repl_status_tick(struct repl *repl);
+void repl_status_publish(struct repl *repl);
+void repl_offsets(const struct repl *repl, struct repl_offsets *ret_offsets);
+void repl_publish_clock(struct repl *repl);
+uint64_t repl_staleness(const struct repl *repl);
+
+/* repl_uv.c */
+enum err repl_uv_open(struct repl *repl, char why[256]);
+/* A message of libraft from a peer; takes what it owns. */
+void repl_uv_receive(struct repl *repl, struct repl_peer *peer,
+                     struct raft_message *message);
+/* Leader: acknowledgements that waited for our own disk. */
+void repl_uv_release_held(struct repl *repl);
+/* Leader: tell followers a commit index that no other message will carry. */
+void repl_uv_tell_commit(struct repl *repl);
+/* Follower: the leader's process is gone; do not sit out the timeout. */
+void repl_uv_leader_gone(struct repl *repl, uint64_t id);
+
+/* repl_fsm.c */
+void repl_fsm_init(struct repl *repl);
+
+#endif
