@@ -1,6 +1,5 @@
 #include "server/svc_flow.h"
 
-#include "server/oidc/scope.h"
 #include "server/svc_answer.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
@@ -183,7 +182,6 @@ static uint32_t code_ttl_ms(const struct client *client) {
 static void issue(struct svc_flow *flow) {
     struct svc *svc = flow->base.svc;
     const struct authorize_request *request = &flow->request;
-    bool offline = (request->scopes & SCOPE_OFFLINE_ACCESS) != 0;
     uint32_t code_ttl = code_ttl_ms(&flow->client);
     struct command command = {.type = CMD_GRANT_ISSUE};
     struct cmd_grant_issue *cmd = &command.grant_issue;
@@ -199,7 +197,8 @@ static void issue(struct svc_flow *flow) {
         .nonce = request->nonce,
         .challenge_method = request->has_challenge ? CHALLENGE_S256 : CHALLENGE_NONE,
         .code_ttl_ms = code_ttl,
-        .grant_ttl_ms = offline ? SVC_GRANT_TTL_MS : code_ttl + SVC_ACCESS_TTL_MS,
+        /* Tokens prolong it when the code is redeemed (raft/fsm_token). */
+        .grant_ttl_ms = code_ttl + SVC_ACCESS_TTL_MS,
         .idle_ms = svc->shared->config->session_idle_s * 1000,
         .auth_after_ms = flow->auth_after_ms,
     };

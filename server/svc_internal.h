@@ -34,9 +34,6 @@
 #define SVC_SESSION_SECRET 32
 #define SVC_ACCESS_TTL_MS (3600u * 1000)
 #define SVC_REFRESH_TTL_MS (30u * 24 * 3600 * 1000)
-/* A family of refresh tokens ends after 49 days however often it is rotated: the
- * longest that the command's 32-bit milliseconds carry, in whole days. */
-#define SVC_GRANT_TTL_MS (49u * 24 * 3600 * 1000)
 #define SVC_REFRESH_GRACE_MS (10u * 1000) /* DESIGN §4 */
 #define SVC_CODE_TTL_GBIZID_MS (5u * 60 * 1000)
 #define SVC_CODE_TTL_STANDARD_MS (60u * 1000)

@@ -1,0 +1,274 @@
+/* The operator's use cases: what is wrong is named; what is right is there after. */
+#include "tests/unit/server/svc_fixture.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+struct mistake {
+    const char *body, *message; /* `message`: how it begins */
+};
+
+static void expect(struct fixture *f, enum svc_admin_action action, const char *body,
+                   enum svc_admin_kind kind, const char *message) {
+    struct svc_admin got;
+    unsigned submits = f->repl.submits;
+
+    run_admin(f, action, body, &got);
+    if (got.kind != kind || got.message.len < strlen(message) ||
+        memcmp(got.message.data, message, strlen(message)) != 0)
+        fail_msg("%s\nkind %d, message %.*s", body, (int)got.kind, (int)got.message.len,
+                 (const char *)got.message.data);
+    if (kind == ADMIN_INVALID)
+        assert_int_equal(f->repl.submits, submits);
+    svc_op_close(&got.op);
+}
+
+#define ACCOUNT(rest) "{\"account_id\":\"a@example.jp\"," rest "}"
+#define GOOD_PASSWORD "\"password\":\"" FIXTURE_PASSWORD "\""
+
+static void test_account_mistakes(void **state) {
+    static const struct mistake mistakes[] = {
+        {"", "a JSON object is expected"},
+        {"[]", "a JSON object is expected"},
+        {"{\"account_id\":", "not JSON: "},
+        {"{\"type\":\"prime\",\"type\":\"entry\"}", "not JSON: "},
+        {"{}", "account_id: is missing"},
+        {"{\"account_id\":7}", "account_id: a string is expected"},
+        {"{\"account_id\":\"no address\"}", "account_id: "},
+        {ACCOUNT("\"colour\":1"), "colour: there is no such member"},
+        {ACCOUNT("\"type\":\"entry\""), "password: is missing"},
+        {ACCOUNT("\"password\":\"too short\""), "password: 15 to 512 bytes"},
+        {ACCOUNT(GOOD_PASSWORD), "type: is missing"},
+        {ACCOUNT(GOOD_PASSWORD ",\"type\":\"king\""),
+         "type: entry, prime or member is expected"},
+        {ACCOUNT(GOOD_PASSWORD ",\"type\":\"member\""), "parent: is missing"},
+        {ACCOUNT(GOOD_PASSWORD ",\"type\":\"member\",\"parent\":\"x@example.jp\""),
+         "parent: there is no such active prime account"},
+        {ACCOUNT(GOOD_PASSWORD ",\"type\":\"entry\",\"parent\":\"x@example.jp\""),
+         "parent: only a member has one"},
+        {ACCOUNT(GOOD_PASSWORD ",\"type\":\"entry\",\"profile\":[]"),
+         "profile: an object is expected"},
+        {ACCOUNT(GOOD_PASSWORD ",\"type\":\"entry\",\"profile\":{\"shoe\":\"x\"}"),
+         "profile.shoe: there is no such member"},
+        {ACCOUNT(GOOD_PASSWORD ",\"type\":\"entry\",\"profile\":{\"name\":1}"),
+         "profile.name: a string is expected"},
+        {ACCOUNT(GOOD_PASSWORD
+                 ",\"type\":\"entry\",\"profile\":{\"birthday_ymd\":\"20230231\"}"),
+         "profile.birthday_ymd: "},
+        {ACCOUNT(GOOD_PASSWORD ",\"type\":\"entry\",\"profile\":{\"corp_type\":3}"),
+         "profile.corp_type: 1 (corporation) or 2"},
+    };
+
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
+        expect(*state, ADMIN_ACCOUNT_ADD, mistakes[i].body, ADMIN_INVALID,
+               mistakes[i].message);
+}
+
+static void test_account_conflict(void **state) {
+    static const char body[] = ACCOUNT(
+        GOOD_PASSWORD ",\"type\":\"entry\",\"profile\":{\"name\":\"国税商事\"}");
+    static const char other_case[] =
+        "{\"account_id\":\" A@EXAMPLE.JP\"," GOOD_PASSWORD ",\"type\":\"entry\"}";
+    struct svc_admin got;
+    char text[4096];
+
+    run_admin(*state, ADMIN_ACCOUNT_ADD, body, &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    json_text(got.body, "account_id", text);
+    assert_string_equal(text, "a@example.jp");
+    json_text(got.body, "sub", text);
+    assert_int_equal(strlen(text), 32);
+    svc_op_close(&got.op);
+    expect(*state, ADMIN_ACCOUNT_ADD, body, ADMIN_CONFLICT, "account_id: ");
+    expect(*state, ADMIN_ACCOUNT_ADD, other_case, ADMIN_CONFLICT, "account_id: ");
+}
+
+#define CLIENT(rest) "{\"client_id\":\"c1\",\"name\":\"C\"," rest "}"
+#define OPENID "\"scopes\":[\"openid\"]"
+#define REDIRECT "\"redirect_uris\":[\"https://c1.test/cb\"]"
+
+static void test_client_mistakes(void **state) {
+    static const struct mistake mistakes[] = {
+        {"{}", "client_id: is missing"},
+        {"{\"client_id\":\"a b\",\"name\":\"x\"}", "client_id: letters, digits"},
+        {"{\"client_id\":\"a\"}", "name: is missing"},
+        {"{\"client_id\":\"a\",\"name\":\"x\\u0007\"}", "name: control characters"},
+        {CLIENT(REDIRECT), "scopes: is missing"},
+        {CLIENT("\"scopes\":[]"), "scopes: 1 to 16 items"},
+        {CLIENT("\"scopes\":\"openid\""), "scopes: an array of strings"},
+        {CLIENT("\"scopes\":[\"openid\",\"gold\"]"),
+         "scopes[1]: there is no such scope"},
+        {CLIENT("\"scopes\":[\"email\"]"), "scopes: openid must be among them"},
+        {CLIENT(OPENID), "redirect_uris: is missing"},
+        {CLIENT(OPENID ",\"redirect_uris\":[7]"), "redirect_uris[0]: a string"},
+        {CLIENT(OPENID ",\"redirect_uris\":[\"https://c1.test/cb#f\"]"),
+         "redirect_uris[0]: "},
+        {CLIENT(OPENID ",\"redirect_uris\":[\"http://c1.test/cb\"]"),
+         "redirect_uris[0]: "},
+        {CLIENT(OPENID ",\"redirect_uris\":[\"http://127.0.0.1/cb\"]"),
+         "redirect_uris[0]: "},
+        {CLIENT(OPENID ",\"redirect_uris\":[\"javascript:alert(1)\"]"),
+         "redirect_uris[0]: "},
+        {CLIENT(OPENID
+                ",\"redirect_uris\":[\"https://c1.test/cb\",\"https://c1.test/cb\"]"),
+         "redirect_uris[1]: stands there twice"},
+        {CLIENT(OPENID "," REDIRECT ",\"environment\":\"production\""),
+         "environment: this cluster's is demo"},
+        {CLIENT(OPENID "," REDIRECT ",\"auth\":\"magic\""),
+         "auth: none, basic or post is expected"},
+        {CLIENT(OPENID "," REDIRECT ",\"alg\":\"none\""),
+         "alg: RS256 or ES256 is expected"},
+        {CLIENT(OPENID "," REDIRECT ",\"native\":\"yes\""),
+         "native: true or false is expected"},
+        {CLIENT(OPENID "," REDIRECT ",\"start_month\":\"2020-13\""),
+         "start_month: yyyy-mm is expected"},
+        {CLIENT(OPENID "," REDIRECT ",\"account_types\":[\"king\"]"),
+         "account_types[0]: entry, prime or member is expected"},
+        {CLIENT(OPENID "," REDIRECT ",\"client_secret\":\"short\""),
+         "client_secret: 32 to "},
+        {CLIENT(OPENID "," REDIRECT ",\"auth\":\"none\",\"client_secret\":"
+                       "\"" FIXTURE_SECRET "\""),
+         "client_secret: a client with auth none has no secret"},
+    };
+
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
+        expect(*state, ADMIN_CLIENT_ADD, mistakes[i].body, ADMIN_INVALID,
+               mistakes[i].message);
+}
+
+static void test_client_secret_once(void **state) {
+    static const char body[] = CLIENT(OPENID "," REDIRECT);
+    static const char replace[] =
+        CLIENT(OPENID "," REDIRECT ",\"replace\":true,\"start_month\":\"2019-12\"");
+    static const char public[] =
+        "{\"client_id\":\"p\",\"name\":\"P\",\"auth\":\"none\","
+        "\"native\":true," OPENID ",\"redirect_uris\":"
+        "[\"http://127.0.0.1/cb\"]}";
+    struct svc_admin got;
+    char first[4096], second[4096];
+    json_t *root, *client;
+
+    run_admin(*state, ADMIN_CLIENT_ADD, body, &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    json_text(got.body, "client_secret", first);
+    assert_int_equal(strlen(first), 43);
+    svc_op_close(&got.op);
+    expect(*state, ADMIN_CLIENT_ADD, body, ADMIN_CONFLICT, "client_id: ");
+    run_admin(*state, ADMIN_CLIENT_ADD, replace, &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    json_text(got.body, "client_secret", second);
+    assert_string_not_equal(first, second);
+    svc_op_close(&got.op);
+    run_admin(*state, ADMIN_CLIENT_ADD, public, &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    assert_false(json_has(got.body, "client_secret"));
+    svc_op_close(&got.op);
+
+    run_admin(*state, ADMIN_CLIENT_LIST, "", &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    root = json_loadb((const char *)got.body.data, got.body.len, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(root, "clients")), 2);
+    client = json_array_get(json_object_get(root, "clients"), 0);
+    assert_string_equal(json_string_value(json_object_get(client, "start_month")),
+                        "2019-12");
+    assert_string_equal(json_string_value(json_object_get(client, "auth")), "basic");
+    assert_int_equal(json_array_size(json_object_get(client, "account_types")), 3);
+    json_decref(root);
+    assert_null(memmem(got.body.data, got.body.len, "secret", 6));
+    svc_op_close(&got.op);
+}
+
+static void test_status(void **state) {
+    struct svc_admin got;
+    char text[4096];
+    json_t *root;
+
+    run_admin(*state, ADMIN_STATUS, "", &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    json_text(got.body, "term", text);
+    assert_string_equal(text, "7");
+    json_text(got.body, "digest", text);
+    assert_int_equal(strlen(text), 32);
+    root = json_loadb((const char *)got.body.data, got.body.len, 0, NULL);
+    assert_true(json_is_null(json_object_get(root, "staleness_ms")));
+    assert_int_equal(json_array_size(json_object_get(root, "nodes")), 1);
+    json_decref(root);
+    svc_op_close(&got.op);
+}
+
+static void test_transfer(void **state) {
+    struct svc_admin got;
+    expect(*state, ADMIN_TRANSFER, "{\"to\":-1}", ADMIN_INVALID, "to: a node's id");
+    expect(*state, ADMIN_TRANSFER, "{\"to\":\"2\"}", ADMIN_INVALID, "to: a node's id");
+    expect(*state, ADMIN_TRANSFER, "{\"to\":9}", ADMIN_NOT_FOUND, "to: there is no");
+    expect(*state, ADMIN_TRANSFER, "{\"to\":1}", ADMIN_INVALID, "to: that is the node");
+    run_admin(*state, ADMIN_TRANSFER, "{\"to\":2}", &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    assert_true(json_has(got.body, "leader_id"));
+    svc_op_close(&got.op);
+}
+
+/* ---- documents and metrics stand beside them */
+
+static void test_documents(void **state) {
+    struct fixture *f = *state;
+    struct span discovery = svc_discovery(f->svc);
+    const char *why;
+    char text[4096];
+    json_t *root;
+
+    json_text(discovery, "issuer", text);
+    assert_string_equal(text, FIXTURE_ISSUER);
+    root =
+        json_loadb((const char *)svc_jwks(f->svc).data, svc_jwks(f->svc).len, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(root, "keys")), 2);
+    json_decref(root);
+    assert_null(memmem(svc_jwks(f->svc).data, svc_jwks(f->svc).len, "\"d\"", 3));
+    assert_true(svc_ready(f->svc, &why));
+    f->repl.fresh = ERR_STALE;
+    assert_false(svc_ready(f->svc, &why));
+    f->repl.fresh = OK;
+    f->repl.ready = false;
+    assert_false(svc_ready(f->svc, &why));
+    assert_string_equal(why, "no proof of freshness");
+}
+
+static void test_metrics(void **state) {
+    struct fixture *f = *state;
+    struct buf out;
+    char *text;
+
+    svc_count_http(&f->counters, 200);
+    svc_count_http(&f->counters, 404);
+    svc_count_http(&f->counters, 42);
+    buf_init(&out, 1 << 16);
+    svc_metrics(f->svc, &out);
+    assert_int_equal(buf_err(&out), OK);
+    buf_put(&out, "", 1);
+    text = (char *)out.data;
+    assert_non_null(strstr(text, "\ntasuki_http_responses_total{class=\"2xx\"} 1\n"));
+    assert_non_null(strstr(text, "\ntasuki_http_responses_total{class=\"4xx\"} 1\n"));
+    assert_non_null(strstr(text, "\n# TYPE tasuki_logins_total counter\n"));
+    assert_non_null(strstr(text, "\ntasuki_staleness_seconds +Inf\n"));
+    assert_non_null(
+        strstr(text, "\ntasuki_node_clock_offset_seconds{node=\"1\"} -0.005\n"));
+    /* One HELP for each metric. */
+    assert_null(strstr(strstr(text, "# HELP tasuki_logins_total") + 1,
+                       "# HELP tasuki_logins_total"));
+    buf_free(&out);
+}
+
+#define ADMIN_TEST(name)                                                               \
+    cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ADMIN_TEST(test_account_mistakes), ADMIN_TEST(test_account_conflict),
+        ADMIN_TEST(test_client_mistakes),  ADMIN_TEST(test_client_secret_once),
+        ADMIN_TEST(test_status),           ADMIN_TEST(test_transfer),
+        ADMIN_TEST(test_documents),        ADMIN_TEST(test_metrics),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,433 @@
+/* The token endpoint and userinfo, over the real state machine. */
+#include "tests/unit/server/svc_fixture.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/crypto/digest.h"
+
+static int setup(void **state) {
+    fixture_setup(state);
+    fixture_world(*state);
+    return 0;
+}
+
+struct tokens {
+    char access[4096], refresh[4096], id[4096];
+};
+
+static void code_for(struct fixture *f, const char *client, const char *scope,
+                     const char *account, char code[64]) {
+    struct browser browser = {0};
+    struct params params = usual(client, scope);
+
+    code[0] = '\0';
+    sign_in(f, &browser, account, &params, code);
+    assert_int_equal(strlen(code), 22);
+}
+
+static struct params redemption(const char *client, const char *code) {
+    return params_make("grant_type", "authorization_code", "code", code, "redirect_uri",
+                       redirect_of(client), "code_verifier", VERIFIER, NULL);
+}
+
+static void take_tokens(const struct svc_token *got, struct tokens *ret) {
+    memset(ret, 0, sizeof *ret);
+    json_text(got->body, "access_token", ret->access);
+    if (json_has(got->body, "refresh_token"))
+        json_text(got->body, "refresh_token", ret->refresh);
+    if (json_has(got->body, "id_token"))
+        json_text(got->body, "id_token", ret->id);
+}
+
+static void expect_tokens(struct fixture *f, const char *client, const char *secret,
+                          const struct params *params, struct tokens *ret) {
+    struct svc_token got;
+
+    run_token(f, client, secret, params, &got);
+    assert_int_equal(got.op.err, OK);
+    if (got.error)
+        fail_msg("%s: %s", oidc_error_str(got.error), got.description);
+    take_tokens(&got, ret);
+    svc_op_close(&got.op);
+}
+
+static void expect_refusal(struct fixture *f, const char *client, const char *secret,
+                           const struct params *params, enum oidc_error error) {
+    struct svc_token got;
+
+    run_token(f, client, secret, params, &got);
+    assert_int_equal(got.op.err, OK);
+    assert_int_equal(got.error, error);
+    assert_int_equal(got.body.len, 0);
+    assert_true(got.description && got.description[0]);
+    svc_op_close(&got.op);
+}
+
+static void redeem(struct fixture *f, const char *code, struct tokens *ret) {
+    struct params params = redemption("conf", code);
+
+    expect_tokens(f, "conf", FIXTURE_SECRET, &params, ret);
+}
+
+static void userinfo_is(struct fixture *f, const char *access, enum oidc_error error) {
+    struct svc_userinfo got;
+
+    run_userinfo(f, access, &got);
+    assert_int_equal(got.op.err, OK);
+    assert_int_equal(got.error, error);
+    assert_int_equal(got.body.len > 0, error == OIDC_OK);
+    svc_op_close(&got.op);
+}
+
+static void check_claims(struct fixture *f, const struct tokens *tokens,
+                         const char *client, const char *nonce) {
+    char text[4096], at_hash[DIGEST_AT_HASH_SIZE];
+    struct arena arena;
+    struct span claims;
+
+    arena_init(&arena, 1 << 16);
+    assert_int_equal(jwt_verify(f->svc->keys, span_str(tokens->id), &arena, &claims),
+                     OK);
+    json_text(claims, "iss", text);
+    assert_string_equal(text, FIXTURE_ISSUER);
+    json_text(claims, "aud", text);
+    assert_string_equal(text, client);
+    json_text(claims, "auth_time", text);
+    assert_string_equal(text, "1700000000");
+    json_text(claims, "iat", text);
+    assert_int_equal(strtoull(text, NULL, 10), f->repl.now_ms / 1000);
+    json_text(claims, "exp", text);
+    assert_int_equal(strtoull(text, NULL, 10), f->repl.now_ms / 1000 + 3600);
+    digest_at_hash(span_str(tokens->access), at_hash);
+    json_text(claims, "at_hash", text);
+    assert_string_equal(text, at_hash);
+    assert_true(json_has(claims, "jti") && json_has(claims, "sub"));
+    if (nonce) {
+        json_text(claims, "nonce", text);
+        assert_string_equal(text, nonce);
+    } else {
+        assert_false(json_has(claims, "nonce"));
+    }
+    assert_false(json_has(claims, "name"));
+    arena_close(&arena);
+}
+
+static void test_code_exchange(void **state) {
+    struct fixture *f = *state;
+    struct params params;
+    struct svc_token got;
+    struct tokens tokens;
+    char code[64], text[4096];
+
+    code_for(f, "conf", "openid profile", ALICE, code);
+    params = redemption("conf", code);
+    run_token(f, "conf", FIXTURE_SECRET, &params, &got);
+    assert_int_equal(got.error, OIDC_OK);
+    json_text(got.body, "token_type", text);
+    assert_string_equal(text, "Bearer");
+    json_text(got.body, "expires_in", text);
+    assert_string_equal(text, "3600");
+    json_text(got.body, "scope", text);
+    assert_string_equal(text, "openid profile");
+    assert_false(json_has(got.body, "refresh_token")); /* offline_access alone */
+    take_tokens(&got, &tokens);
+    svc_op_close(&got.op);
+    check_claims(f, &tokens, "conf", "n-1");
+    userinfo_is(f, tokens.access, OIDC_OK);
+    userinfo_is(f, tokens.id, OIDC_INVALID_TOKEN);
+}
+
+static void test_code_once(void **state) {
+    struct fixture *f = *state;
+    struct params params;
+    struct tokens tokens;
+    char code[64];
+
+    code_for(f, "conf", "openid offline_access", ALICE, code);
+    redeem(f, code, &tokens);
+    params = redemption("conf", code);
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+    /* B01: what the first gave is dead. */
+    userinfo_is(f, tokens.access, OIDC_INVALID_TOKEN);
+    params = params_make("grant_type", "refresh_token", "refresh_token", tokens.refresh,
+                         NULL);
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+}
+
+static void test_code_is_bound(void **state) {
+    struct fixture *f = *state;
+    struct params params;
+    struct tokens tokens;
+    char code[64];
+
+    code_for(f, "conf", NULL, ALICE, code);
+    params = redemption("conf", code);
+    expect_refusal(f, "shop", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+    params.items[2].value = span_str("https://conf.test/other");
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+    params = redemption("conf", code);
+    params.items[3].value = span_str("xBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+    params.count = 3; /* no verifier at all */
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+    redeem(f, code, &tokens); /* none of these burnt it (B03) */
+}
+
+static void test_code_expires(void **state) {
+    struct fixture *f = *state;
+    struct params params;
+    char code[64];
+
+    code_for(f, "conf", NULL, ALICE, code);
+    f->repl.now_ms += 5 * 60 * 1000 + 1;
+    params = redemption("conf", code);
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+    code_for(f, "es", NULL, ALICE, code); /* profile standard: 60 seconds */
+    f->repl.now_ms += 61 * 1000;
+    params = params_make("grant_type", "authorization_code", "code", code,
+                         "redirect_uri", redirect_of("es"), "code_verifier", VERIFIER,
+                         "client_id", "es", "client_secret", FIXTURE_SECRET, NULL);
+    expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_GRANT);
+}
+
+static void test_client_authentication(void **state) {
+    struct fixture *f = *state;
+    struct params params;
+    struct svc_token got;
+    struct tokens tokens;
+    char code[64];
+
+    code_for(f, "conf", NULL, ALICE, code);
+    params = redemption("conf", code);
+    expect_refusal(f, "conf", "wrong secret of some length!!!!!", &params,
+                   OIDC_INVALID_CLIENT);
+    expect_refusal(f, "conf", "", &params, OIDC_INVALID_CLIENT);
+    expect_refusal(f, "nobody", FIXTURE_SECRET, &params, OIDC_INVALID_CLIENT);
+    expect_refusal(f, "pub", FIXTURE_SECRET, &params, OIDC_INVALID_CLIENT);
+    run_token(f, "conf", "no", &params, &got);
+    assert_true(got.challenge_basic);
+    svc_op_close(&got.op);
+    params = params_make("grant_type", "authorization_code", "code", code,
+                         "redirect_uri", redirect_of("conf"), "code_verifier", VERIFIER,
+                         "client_id", "conf", "client_secret", FIXTURE_SECRET, NULL);
+    expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_CLIENT); /* basic is its way */
+    params = params_make("grant_type", "authorization_code", "code", code,
+                         "redirect_uri", redirect_of("conf"), "code_verifier", VERIFIER,
+                         "client_id", "conf", NULL);
+    expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_CLIENT);
+    params = params_make("grant_type", "password", NULL);
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_UNSUPPORTED_GRANT_TYPE);
+    redeem(f, code, &tokens);
+}
+
+static void test_other_clients(void **state) {
+    struct fixture *f = *state;
+    struct params params;
+    struct tokens tokens;
+    char code[64];
+
+    code_for(f, "es", NULL, ALICE, code);
+    params = params_make("grant_type", "authorization_code", "code", code,
+                         "redirect_uri", redirect_of("es"), "code_verifier", VERIFIER,
+                         "client_id", "es", "client_secret", FIXTURE_SECRET, NULL);
+    expect_tokens(f, NULL, NULL, &params, &tokens);
+    check_claims(f, &tokens, "es", "n-1");
+    code_for(f, "pub", NULL, BOB, code);
+    params = params_make("grant_type", "authorization_code", "code", code,
+                         "redirect_uri", redirect_of("pub"), "code_verifier", VERIFIER,
+                         "client_id", "pub", NULL);
+    expect_tokens(f, NULL, NULL, &params, &tokens);
+    check_claims(f, &tokens, "pub", "n-1");
+}
+
+static struct params refreshing(const char *token) {
+    return params_make("grant_type", "refresh_token", "refresh_token", token, NULL);
+}
+
+static void test_refresh_rotates(void **state) {
+    struct fixture *f = *state;
+    struct params params;
+    struct tokens first, second, again, third;
+    char code[64];
+
+    code_for(f, "conf", "openid offline_access", ALICE, code);
+    redeem(f, code, &first);
+    assert_int_equal(strlen(first.refresh), 43);
+    f->repl.now_ms += 60 * 1000;
+    params = refreshing(first.refresh);
+    expect_refusal(f, "shop", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT); /* B07 */
+    expect_tokens(f, "conf", FIXTURE_SECRET, &params, &second);
+    assert_string_not_equal(first.refresh, second.refresh);
+    check_claims(f, &second, "conf", NULL);
+    userinfo_is(f, second.access, OIDC_OK);
+    /* An honest retry within 10 s: the same successor. */
+    f->repl.now_ms += 9 * 1000;
+    expect_tokens(f, "conf", FIXTURE_SECRET, &params, &again);
+    assert_string_equal(again.refresh, second.refresh);
+    userinfo_is(f, again.access, OIDC_OK);
+    params = refreshing(second.refresh);
+    expect_tokens(f, "conf", FIXTURE_SECRET, &params, &third);
+    /* B05: reuse of the old one ends the family. */
+    f->repl.now_ms += 11 * 1000;
+    params = refreshing(first.refresh);
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+    params = refreshing(third.refresh);
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+    userinfo_is(f, third.access, OIDC_INVALID_TOKEN);
+}
+
+static void test_refresh_scope(void **state) {
+    struct fixture *f = *state;
+    struct params params;
+    struct tokens first, second;
+    struct svc_token got;
+    char code[64], text[4096];
+
+    code_for(f, "conf", "openid email offline_access", ALICE, code);
+    redeem(f, code, &first);
+    params = refreshing(first.refresh);
+    params.items[params.count++] =
+        (struct param){span_str("scope"), span_str("openid profile")};
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_SCOPE);
+    params.items[params.count - 1].value = span_str("nonsense");
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_SCOPE);
+    params.items[params.count - 1].value = span_str("openid");
+    run_token(f, "conf", FIXTURE_SECRET, &params, &got);
+    assert_int_equal(got.error, OIDC_OK);
+    json_text(got.body, "scope", text);
+    assert_string_equal(text, "openid");
+    take_tokens(&got, &second);
+    svc_op_close(&got.op);
+    params = refreshing("never-issued");
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+}
+
+static void token_ended(struct svc_token *token) {
+    *(bool *)token->arg = true;
+}
+
+static void test_query_is_refused(void **state) {
+    struct fixture *f = *state;
+    struct params params = refreshing("x");
+    bool done = false;
+    struct svc_token got = {
+        .done = token_ended, .arg = &done, .params = &params, .query_present = true};
+
+    svc_token(f->svc, &got);
+    fixture_until(f, &done);
+    assert_int_equal(got.error, OIDC_INVALID_REQUEST);
+    svc_op_close(&got.op);
+}
+
+static void test_userinfo_scopes(void **state) {
+    struct fixture *f = *state;
+    struct svc_userinfo got;
+    struct tokens tokens;
+    char code[64], text[4096];
+
+    code_for(f, "conf", "openid profile email", ALICE, code);
+    redeem(f, code, &tokens);
+    run_userinfo(f, tokens.access, &got);
+    assert_int_equal(got.error, OIDC_OK);
+    json_text(got.body, "account_type", text);
+    assert_string_equal(text, "2");
+    json_text(got.body, "name", text);
+    assert_string_equal(text, "国税商事");
+    json_text(got.body, "email", text);
+    assert_string_equal(text, ALICE);
+    json_text(got.body, "sub", text);
+    assert_int_equal(strlen(text), 32);
+    assert_false(json_has(got.body, "user_last_nm"));
+    svc_op_close(&got.op);
+
+    code_for(f, "conf", "openid profile", CAROL, code);
+    redeem(f, code, &tokens);
+    run_userinfo(f, tokens.access, &got);
+    json_text(got.body, "account_type", text);
+    assert_string_equal(text, "3");
+    assert_true(json_has(got.body, "parent_id"));
+    assert_false(json_has(got.body, "email"));
+    svc_op_close(&got.op);
+
+    code_for(f, "conf", "openid", ALICE, code);
+    redeem(f, code, &tokens);
+    run_userinfo(f, tokens.access, &got);
+    assert_false(json_has(got.body, "name"));
+    svc_op_close(&got.op);
+}
+
+static void test_userinfo_refusals(void **state) {
+    struct fixture *f = *state;
+    struct svc_userinfo got;
+    struct tokens tokens;
+    char code[64], forged[4096];
+    unsigned waits;
+
+    run_userinfo(f, NULL, &got);
+    assert_int_equal(got.error, OIDC_INVALID_TOKEN);
+    assert_true(got.token_missing);
+    svc_op_close(&got.op);
+    code_for(f, "conf", NULL, ALICE, code);
+    redeem(f, code, &tokens);
+    snprintf(forged, sizeof forged, "%s", tokens.access);
+    forged[5] ^= 1;
+    waits = f->repl.waits;
+    f->repl.hide_above = 2;
+    userinfo_is(f, forged, OIDC_INVALID_TOKEN);
+    assert_int_equal(f->repl.waits, waits); /* without waiting */
+    run_userinfo(f, tokens.access, &got);
+    assert_int_equal(got.op.err, ERR_TIMEOUT); /* behind: never invalid_token */
+    svc_op_close(&got.op);
+    f->repl.hide_above = UINT64_MAX;
+    f->repl.fresh = ERR_STALE;
+    run_userinfo(f, tokens.access, &got);
+    assert_int_equal(got.op.err, ERR_STALE);
+    svc_op_close(&got.op);
+    f->repl.fresh = OK;
+    userinfo_is(f, tokens.access, OIDC_OK);
+    f->repl.now_ms += 3600 * 1000;
+    userinfo_is(f, tokens.access, OIDC_INVALID_TOKEN);
+}
+
+static void test_logout_ends_tokens(void **state) {
+    struct fixture *f = *state;
+    struct browser browser = {0};
+    struct params params = usual("conf", "openid offline_access");
+    struct svc_logout logout;
+    struct tokens tokens;
+    char code[64], pending[64], csrf[64];
+
+    sign_in(f, &browser, ALICE, &params, code);
+    redeem(f, code, &tokens);
+    get_code(f, &browser, &params, pending);
+    run_logout(f, &browser, false, "", &logout);
+    snprintf(csrf, sizeof csrf, "%.*s", (int)logout.set_csrf.len,
+             (const char *)logout.set_csrf.data);
+    svc_op_close(&logout.op);
+    run_logout(f, &browser, true, csrf, &logout);
+    assert_true(logout.ended);
+    svc_op_close(&logout.op);
+    userinfo_is(f, tokens.access, OIDC_INVALID_TOKEN);
+    params = refreshing(tokens.refresh);
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+    params = redemption("conf", pending);
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+}
+
+#define TOKEN_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TOKEN_TEST(test_code_exchange),         TOKEN_TEST(test_code_once),
+        TOKEN_TEST(test_code_is_bound),         TOKEN_TEST(test_code_expires),
+        TOKEN_TEST(test_client_authentication), TOKEN_TEST(test_other_clients),
+        TOKEN_TEST(test_refresh_rotates),       TOKEN_TEST(test_refresh_scope),
+        TOKEN_TEST(test_query_is_refused),      TOKEN_TEST(test_userinfo_scopes),
+        TOKEN_TEST(test_userinfo_refusals),     TOKEN_TEST(test_logout_ends_tokens),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
