@@ -22,7 +22,7 @@
 #define FIXTURE_SECRET "0123456789abcdef0123456789abcdef"
 #define FIXTURE_PASSWORD "correct horse battery"
 #define VERIFIER "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-#define CHALLENGE "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWBuGJSstw-cM"
+#define CHALLENGE "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 /* The double: its knobs stand open. */
 struct repl {
