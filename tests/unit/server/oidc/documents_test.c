@@ -1,0 +1,309 @@
+/* scope, bearer, claims and metadata: small texts in, small texts out. */
+#include "tests/unit/server/unit.h"
+
+#include <jansson.h>
+
+#include "server/domain/profile.h"
+#include "server/oidc/bearer.h"
+#include "server/oidc/claims.h"
+#include "server/oidc/metadata.h"
+#include "server/oidc/scope.h"
+
+static void scopes(void **state) {
+    static const char *const bad[] = {
+        "",         " ",        "openid ", " openid", "openid  email", "openid\temail",
+        "open\"id", "open\\id", "\x80",    "openid\n"};
+    static char text[LIMIT_SCOPE + 1];
+    uint64_t got = 0;
+    struct buf out;
+
+    (void)state;
+    assert_true(scope_parse(span_str("email openid openid x:y Profile"), &got));
+    assert_int_equal(got, SCOPE_OPENID | SCOPE_EMAIL);
+    assert_true(scope_parse(span_str("unknown"), &got));
+    assert_int_equal(got, 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (scope_parse(span_str(bad[i]), &got))
+            fail_msg("accepted: '%s'", bad[i]);
+    memset(text, 'x', sizeof(text));
+    assert_true(scope_parse(span_of(text, LIMIT_SCOPE), &got));
+    assert_false(scope_parse(span_of(text, LIMIT_SCOPE + 1), &got));
+    buf_init(&out, 256);
+    scope_print(SCOPE_ALL, &out);
+    assert_span(buf_span(&out), "openid profile user email offline_access");
+    buf_reset(&out);
+    scope_print(0, &out);
+    assert_int_equal(out.len, 0);
+    buf_free(&out);
+}
+
+static void duplicates_are_seen(void **state) {
+    static const char *const names[] = {"a", "b", NULL};
+    struct params params = PARAMS("a=1", "b=", "b=2", "a=3");
+    bool duplicate;
+
+    (void)state;
+    assert_span(params_get(&params, "a", &duplicate), "1");
+    assert_true(duplicate);
+    assert_null(params_get(&params, "c", &duplicate).data);
+    assert_false(duplicate);
+    assert_non_null(params_get(&params, "b", NULL).data);
+    assert_string_equal(params_duplicate(&params, names), "a");
+}
+
+static void bearer(void **state) {
+    struct span token, none = {NULL, 0};
+    struct params form = PARAMS("access_token=abc");
+    struct params twice = PARAMS("access_token=a", "access_token=b");
+    struct params empty = {.count = 0};
+    bool missing;
+    static const char *const bad[] = {"Bearer a b", "Bearer a\"", "Bearer \xff",
+                                      "Bearer =",   "Bearer a=b", "Bearer a,b"};
+    static const char *const other[] = {"Basic cnA6eA==", "Bearer", "Bearer ",
+                                        "Bearerabc", "DPoP abc"};
+
+    (void)state;
+    assert_int_equal(
+        bearer_parse(span_str("Bearer aZ09-._~+/=="), &empty, false, &token, &missing)
+            .error,
+        OIDC_OK);
+    assert_span(token, "aZ09-._~+/==");
+    assert_int_equal(
+        bearer_parse(span_str("bEARER  x"), NULL, false, &token, &missing).error,
+        OIDC_OK);
+    assert_span(token, "x");
+    assert_int_equal(bearer_parse(none, &form, false, &token, &missing).error, OIDC_OK);
+    assert_span(token, "abc");
+    assert_int_equal(
+        bearer_parse(span_str("Bearer x"), &form, false, &token, &missing).error,
+        OIDC_INVALID_REQUEST);
+    assert_int_equal(bearer_parse(none, &twice, false, &token, &missing).error,
+                     OIDC_INVALID_REQUEST);
+    assert_int_equal(
+        bearer_parse(span_str("Bearer x"), NULL, true, &token, &missing).error,
+        OIDC_INVALID_REQUEST);
+    assert_int_equal(bearer_parse(none, &empty, false, &token, &missing).error,
+                     OIDC_INVALID_TOKEN);
+    assert_true(missing);
+    for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+        assert_int_equal(
+            bearer_parse(span_str(other[i]), NULL, false, &token, &missing).error,
+            OIDC_INVALID_TOKEN);
+        assert_true(missing);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(
+            bearer_parse(span_str(bad[i]), NULL, false, &token, &missing).error,
+            OIDC_INVALID_TOKEN);
+        assert_false(missing);
+    }
+}
+
+static void bearer_is_bounded(void **state) {
+    static char header[BEARER_TOKEN_MAX + 8];
+    struct span token;
+    bool missing;
+
+    (void)state;
+    memset(header, 'a', sizeof(header));
+    memcpy(header, "Bearer ", 7);
+    assert_int_equal(bearer_parse(span_of(header, BEARER_TOKEN_MAX + 7), NULL, false,
+                                  &token, &missing)
+                         .error,
+                     OIDC_OK);
+    assert_int_equal(bearer_parse(span_of(header, BEARER_TOKEN_MAX + 8), NULL, false,
+                                  &token, &missing)
+                         .error,
+                     OIDC_INVALID_TOKEN);
+}
+
+static json_t *parse(const struct buf *text) {
+    json_t *object;
+
+    assert_int_equal(buf_err(text), OK);
+    object =
+        json_loadb((const char *)text->data, text->len, JSON_REJECT_DUPLICATES, NULL);
+    assert_true(json_is_object(object));
+    return object;
+}
+
+static void assert_member(json_t *object, const char *name, const char *value) {
+    const char *got = json_string_value(json_object_get(object, name));
+
+    assert_non_null(got);
+    assert_string_equal(got, value);
+}
+
+static void id_token(void **state) {
+    struct id_token_claims claims = {
+        .issuer = span_str("https://op.example/oauth/"),
+        .sub = span_str("abc"),
+        .client_id = span_str("rp"),
+        .issued_s = 1700000000,
+        .expires_s = 1700003600,
+        .auth_time_s = 1699999999,
+        .nonce = span_str("n\"</script>\xe3\x81\x82"),
+        .jti = span_str("j"),
+        .at_hash = span_str("h"),
+        .sid = span_str("s"),
+    };
+    struct buf out;
+    json_t *object;
+
+    (void)state;
+    buf_init(&out, 4096);
+    claims_id_token(&claims, &out);
+    object = parse(&out);
+    assert_int_equal(json_object_size(object), 10);
+    assert_member(object, "iss", "https://op.example/oauth/");
+    assert_member(object, "aud", "rp");
+    assert_member(object, "nonce", "n\"</script>\xe3\x81\x82");
+    assert_int_equal(json_integer_value(json_object_get(object, "exp")), 1700003600);
+    assert_int_equal(json_integer_value(json_object_get(object, "iat")), 1700000000);
+    assert_int_equal(json_integer_value(json_object_get(object, "auth_time")),
+                     1699999999);
+    json_decref(object);
+    buf_reset(&out);
+    claims.nonce = claims.at_hash = claims.sid = span_of(NULL, 0);
+    claims_id_token(&claims, &out);
+    object = parse(&out);
+    assert_int_equal(json_object_size(object), 7);
+    assert_null(json_object_get(object, "nonce"));
+    json_decref(object);
+    buf_free(&out);
+}
+
+static struct account_claims full_claims(void) {
+    struct account_claims claims = {.sub = span_str("abc"),
+                                    .account_type = 3,
+                                    .corp_type = 1,
+                                    .parent_id = span_str("parent")};
+
+    for (size_t i = 0; i < CLAIM_COUNT; i++)
+        claims.text[i] = span_str("v");
+    return claims;
+}
+
+static void userinfo_by_scope(void **state) {
+    static const struct {
+        uint64_t scopes;
+        size_t members;
+    } rows[] = {
+        {SCOPE_OPENID, 1},
+        {SCOPE_OPENID | SCOPE_PROFILE, 1 + 14},
+        {SCOPE_OPENID | SCOPE_USER, 1 + 12},
+        {SCOPE_OPENID | SCOPE_EMAIL, 1 + 2},
+        {SCOPE_ALL, 1 + 14 + 12 + 2},
+    };
+    struct account_claims claims = full_claims();
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        json_t *object;
+
+        buf_reset(&out);
+        claims_userinfo(&claims, rows[i].scopes, &out);
+        object = parse(&out);
+        assert_int_equal(json_object_size(object), rows[i].members);
+        assert_member(object, "sub", "abc");
+        json_decref(object);
+    }
+    buf_free(&out);
+}
+
+static void userinfo_types_and_gaps(void **state) {
+    struct account_claims claims = {.sub = span_str("abc"), .account_type = 2};
+    struct buf out;
+    json_t *object;
+
+    (void)state;
+    buf_init(&out, 4096);
+    claims.text[CLAIM_PREFECTURE] = span_str("13");
+    claims.text[CLAIM_EMAIL] = span_str("a@example.com");
+    claims_userinfo(&claims, SCOPE_ALL, &out);
+    object = parse(&out);
+    assert_int_equal(json_object_size(object), 5);
+    assert_true(json_is_integer(json_object_get(object, "account_type")));
+    assert_member(object, "prefecture_name", "13");
+    assert_member(object, "email", "a@example.com");
+    assert_member(object, "user_email", "a@example.com");
+    json_decref(object);
+    buf_free(&out);
+}
+
+/* A service maps the profile's fields to claims by identifier: names agree. */
+static void claims_are_the_profiles(void **state) {
+    struct account_claims claims = {.sub = span_str("x")};
+    struct buf out;
+    json_t *object;
+
+    (void)state;
+    buf_init(&out, 8192);
+#define X(id, number, name, len_max, rule)                                             \
+    claims.text[CLAIM_##id] = span_str(profile_field_name(PROFILE_##id));
+    PROFILE_LIST(X)
+#undef X
+    claims_userinfo(&claims, SCOPE_ALL, &out);
+    object = parse(&out);
+    for (size_t i = 0; i < PROFILE_COUNT; i++)
+        assert_member(object, profile_field_name((enum profile_field)i),
+                      profile_field_name((enum profile_field)i));
+    json_decref(object);
+    buf_free(&out);
+}
+
+static void discovery(void **state) {
+    struct buf out, again;
+    json_t *object, *list;
+
+    (void)state;
+    buf_init(&out, 8192);
+    buf_init(&again, 8192);
+    metadata_discovery(span_str("https://op.example:8443/oauth/"), &out);
+    metadata_discovery(span_str("https://op.example:8443/oauth/"), &again);
+    assert_true(span_equal(buf_span(&out), buf_span(&again)));
+    object = parse(&out);
+    assert_member(object, "issuer", "https://op.example:8443/oauth/");
+    assert_member(object, "authorization_endpoint",
+                  "https://op.example:8443/oauth/authorize");
+    assert_member(object, "token_endpoint", "https://op.example:8443/oauth/token");
+    assert_member(object, "userinfo_endpoint",
+                  "https://op.example:8443/oauth/userinfo");
+    assert_member(object, "jwks_uri", "https://op.example:8443/oauth/jwks");
+    assert_true(json_is_true(
+        json_object_get(object, "authorization_response_iss_parameter_supported")));
+    assert_true(json_is_false(json_object_get(object, "request_parameter_supported")));
+    /* Absent would mean true (Discovery §3). */
+    assert_true(
+        json_is_false(json_object_get(object, "request_uri_parameter_supported")));
+    assert_null(json_object_get(object, "end_session_endpoint"));
+    list = json_object_get(object, "response_types_supported");
+    assert_int_equal(json_array_size(list), 1);
+    list = json_object_get(object, "id_token_signing_alg_values_supported");
+    assert_int_equal(json_array_size(list), 2);
+    list = json_object_get(object, "token_endpoint_auth_methods_supported");
+    assert_int_equal(json_array_size(list), 3);
+    list = json_object_get(object, "claims_supported");
+    assert_int_equal(json_array_size(list), 14 + CLAIM_COUNT);
+    json_decref(object);
+    buf_free(&out);
+    buf_free(&again);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scopes),
+        cmocka_unit_test(duplicates_are_seen),
+        cmocka_unit_test(bearer),
+        cmocka_unit_test(bearer_is_bounded),
+        cmocka_unit_test(id_token),
+        cmocka_unit_test(userinfo_by_scope),
+        cmocka_unit_test(userinfo_types_and_gaps),
+        cmocka_unit_test(claims_are_the_profiles),
+        cmocka_unit_test(discovery),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
