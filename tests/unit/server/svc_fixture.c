@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/base/codec.h"
@@ -54,6 +55,13 @@ static void take_outcome(void *arg, const struct envelope *envelope,
     request->outcome.detail = span_of(request->detail, outcome->detail.len);
 }
 
+double fixture_cpu_us(void) {
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
 static void apply(struct repl *repl, struct repl_request *request) {
     struct envelope envelope = {.node = 1,
                                 .boot = 1,
@@ -61,6 +69,7 @@ static void apply(struct repl *repl, struct repl_request *request) {
                                 .low = repl->seq,
                                 .type = request->type,
                                 .payload = request->payload};
+    double begun = fixture_cpu_us();
     struct buf inner, frame;
 
     buf_init(&inner, LIMIT_FRAME);
@@ -73,6 +82,7 @@ static void apply(struct repl *repl, struct repl_request *request) {
         OK);
     buf_free(&inner);
     buf_free(&frame);
+    repl->apply_us += fixture_cpu_us() - begun;
 }
 
 static void request_run(struct port_task *task) {

@@ -33,7 +33,11 @@ struct repl {
     enum err fresh, submit; /* what repl_fresh and repl_submit say */
     unsigned waits, submits;
     bool ready;
+    double apply_us; /* CPU time inside the state machine and the store */
 };
+
+/* CPU time of this thread, microseconds. */
+double fixture_cpu_us(void);
 
 struct fixture_loop {
     struct port_loop loop; /* first */
