@@ -123,88 +123,81 @@ static void names_missing_keys(void **state) {
     }
 }
 
+static const struct {
+    size_t without;
+    const char *extra;
+    const char *why; /* how the sentence begins */
+} wrong_lines[] = {
+    {0, "nonsense", "f:17: key = value is expected"},
+    {0, "colour = red", "f:17: there is no key 'colour'"},
+    {0, "= x", "f:17: there is no key ''"},
+    {0, "Node_id = 1", "f:17: there is no key 'Node_id'"},
+    {0, "\xff = 1", "f:17: UTF-8 text is expected"},
+    {0, "node_id = 1", "f:17: node_id: the key stands here for the second time"},
+    {0, "ca = /x", "f:17: ca: the key stands here for the second time"},
+    {1, "node_id = 0", "f:16: node_id: a number from 1 to"},
+    {1, "node_id = -1", "f:16: node_id: a number from 1 to"},
+    {1, "node_id = 01", "f:16: node_id: a number from 1 to"},
+    {1, "node_id = 1x", "f:16: node_id: a number from 1 to"},
+    {1, "node_id =", "f:16: node_id: a number from 1 to"},
+    {1, "node_id = 99999999999999999999", "f:16: node_id: a number from 1 to"},
+    {1, "node_id = 3", "f: peer: a peer line for this node (node_id = 3)"},
+    {2, "cluster_id = 0011", "f:16: cluster_id: 32 hex digits"},
+    {2, "cluster_id = 00000000000000000000000000000000", "f:16: cluster_id: 32 hex"},
+    {2, "cluster_id = 00112233445566778899aabbccddeefg", "f:16: cluster_id: 32 hex"},
+    {3, "data_dir = var/lib", "f:16: data_dir: an absolute path"},
+    {3, "data_dir = /a\x01", "f:16: data_dir: a path without control"},
+    {0, "peer = 2 127.0.0.1:7103 x", "f:17: peer: node id 2 is listed already"},
+    {0, "peer = 3 127.0.0.1:7101 x", "f:17: peer: address 127.0.0.1:7101 is listed"},
+    {0, "peer = 3 127.0.0.1:7103", "f:17: peer: a node id, IPv4:port and region"},
+    {0, "peer = 3 127.0.0.1:7103 a b", "f:17: peer: a node id"},
+    {0, "peer = 3 localhost:7103 a", "f:17: peer: a node id"},
+    {0, "peer = 3 127.0.0.1 a", "f:17: peer: a node id"},
+    {0, "peer = 3 127.0.0.256:1 a", "f:17: peer: a node id"},
+    {0, "peer = 3 127.0.1:1 a", "f:17: peer: a node id"},
+    {0, "peer = 3 127.0.0.1:0 a", "f:17: peer: a node id"},
+    {0, "peer = 3 127.0.0.1:65536 a", "f:17: peer: a node id"},
+    {0, "peer = 3 127.0.0.1:7103 Tokyo", "f:17: peer: a node id"},
+    {0, "peer = 0 127.0.0.1:7103 a", "f:17: peer: a node id"},
+    {6, "issuer = http://id.example/oauth/", "f:16: issuer: https://host/oauth/"},
+    {6, "issuer = https://id.example/oauth", "f:16: issuer: https://host/oauth/"},
+    {6, "issuer = https://ID.example/oauth/", "f:16: issuer: https://host/oauth/"},
+    {6, "issuer = https://id.example/x/oauth/", "f:16: issuer: https://host/oauth/"},
+    {6, "issuer = https://u@id.example/oauth/", "f:16: issuer: https://host/oauth/"},
+    {6, "issuer = https://id.example:443/oauth/", "f:16: issuer: https://host/"},
+    {6, "issuer = https:///oauth/", "f:16: issuer: https://host/oauth/"},
+    {6, "issuer = https://other.example/oauth/", "f: host: the issuer's host"},
+    {0, "host = ID.example", "f:17: host: a lower-case host name"},
+    {0, "host = a..b", "f:17: host: a lower-case host name"},
+    {0, "host = localhost", "f:17: host: this host is listed already"},
+    {9, "environment = test", "f:16: environment: demo, verification or production"},
+    {10, "http_listen = 8443", "f:16: http_listen: an IPv4 address and port"},
+    {10, "", "f: http_listen: http_listen or balancer_listen is expected"},
+    {0, "balancer_listen = 127.0.0.1:8443", "f: balancer_listen: 127.0.0.1:8443 is"},
+    {0, "operator_listen = 127.0.0.1:7102", "f: operator_listen: 127.0.0.1:7102 is"},
+    {0, "http_threads = 0", "f:17: http_threads: a number from 1 to 256"},
+    {0, "http_threads = 257", "f:17: http_threads: a number from 1 to 256"},
+    {0, "http_threads = two", "f:17: http_threads: a number from 1 to 256"},
+    {0, "store_map_bytes = 16777217", "f:17: store_map_bytes: a multiple of 4096"},
+    {0, "store_map_bytes = 1", "f:17: store_map_bytes: a number from 16777216"},
+    {0, "heartbeat_ms = 200", "f: heartbeat_ms: at most half of election_timeout_ms"},
+    {0, "session_idle_s = 50000", "f: session_idle_s: at most session_lifetime_s"},
+};
+
 static void names_wrong_lines(void **state) {
-    static const struct {
-        size_t without;
-        const char *extra;
-        const char *why; /* how the sentence begins */
-    } rows[] = {
-        {0, "nonsense", "f:17: key = value is expected"},
-        {0, "colour = red", "f:17: there is no key 'colour'"},
-        {0, "= x", "f:17: there is no key ''"},
-        {0, "Node_id = 1", "f:17: there is no key 'Node_id'"},
-        {0, "\xff = 1", "f:17: UTF-8 text is expected"},
-        {0, "node_id = 1", "f:17: node_id: the key stands here for the second time"},
-        {0, "ca = /x", "f:17: ca: the key stands here for the second time"},
-        {1, "node_id = 0", "f:16: node_id: a number from 1 to"},
-        {1, "node_id = -1", "f:16: node_id: a number from 1 to"},
-        {1, "node_id = 01", "f:16: node_id: a number from 1 to"},
-        {1, "node_id = 1x", "f:16: node_id: a number from 1 to"},
-        {1, "node_id =", "f:16: node_id: a number from 1 to"},
-        {1, "node_id = 99999999999999999999", "f:16: node_id: a number from 1 to"},
-        {1, "node_id = 3", "f: peer: a peer line for this node (node_id = 3)"},
-        {2, "cluster_id = 0011", "f:16: cluster_id: 32 hex digits"},
-        {2, "cluster_id = 00000000000000000000000000000000",
-         "f:16: cluster_id: 32 hex"},
-        {2, "cluster_id = 00112233445566778899aabbccddeefg",
-         "f:16: cluster_id: 32 hex"},
-        {3, "data_dir = var/lib", "f:16: data_dir: an absolute path"},
-        {3, "data_dir = /a\x01", "f:16: data_dir: a path without control"},
-        {0, "peer = 2 127.0.0.1:7103 x", "f:17: peer: node id 2 is listed already"},
-        {0, "peer = 3 127.0.0.1:7101 x",
-         "f:17: peer: address 127.0.0.1:7101 is listed"},
-        {0, "peer = 3 127.0.0.1:7103", "f:17: peer: a node id, IPv4:port and region"},
-        {0, "peer = 3 127.0.0.1:7103 a b", "f:17: peer: a node id"},
-        {0, "peer = 3 localhost:7103 a", "f:17: peer: a node id"},
-        {0, "peer = 3 127.0.0.1 a", "f:17: peer: a node id"},
-        {0, "peer = 3 127.0.0.256:1 a", "f:17: peer: a node id"},
-        {0, "peer = 3 127.0.1:1 a", "f:17: peer: a node id"},
-        {0, "peer = 3 127.0.0.1:0 a", "f:17: peer: a node id"},
-        {0, "peer = 3 127.0.0.1:65536 a", "f:17: peer: a node id"},
-        {0, "peer = 3 127.0.0.1:7103 Tokyo", "f:17: peer: a node id"},
-        {0, "peer = 0 127.0.0.1:7103 a", "f:17: peer: a node id"},
-        {6, "issuer = http://id.example/oauth/", "f:16: issuer: https://host/oauth/"},
-        {6, "issuer = https://id.example/oauth", "f:16: issuer: https://host/oauth/"},
-        {6, "issuer = https://ID.example/oauth/", "f:16: issuer: https://host/oauth/"},
-        {6, "issuer = https://id.example/x/oauth/",
-         "f:16: issuer: https://host/oauth/"},
-        {6, "issuer = https://u@id.example/oauth/",
-         "f:16: issuer: https://host/oauth/"},
-        {6, "issuer = https://id.example:443/oauth/", "f:16: issuer: https://host/"},
-        {6, "issuer = https:///oauth/", "f:16: issuer: https://host/oauth/"},
-        {6, "issuer = https://other.example/oauth/", "f: host: the issuer's host"},
-        {0, "host = ID.example", "f:17: host: a lower-case host name"},
-        {0, "host = a..b", "f:17: host: a lower-case host name"},
-        {0, "host = localhost", "f:17: host: this host is listed already"},
-        {9, "environment = test",
-         "f:16: environment: demo, verification or production"},
-        {10, "http_listen = 8443", "f:16: http_listen: an IPv4 address and port"},
-        {10, "", "f: http_listen: http_listen or balancer_listen is expected"},
-        {0, "balancer_listen = 127.0.0.1:8443",
-         "f: balancer_listen: 127.0.0.1:8443 is"},
-        {0, "operator_listen = 127.0.0.1:7102",
-         "f: operator_listen: 127.0.0.1:7102 is"},
-        {0, "http_threads = 0", "f:17: http_threads: a number from 1 to 256"},
-        {0, "http_threads = 257", "f:17: http_threads: a number from 1 to 256"},
-        {0, "http_threads = two", "f:17: http_threads: a number from 1 to 256"},
-        {0, "store_map_bytes = 16777217", "f:17: store_map_bytes: a multiple of 4096"},
-        {0, "store_map_bytes = 1", "f:17: store_map_bytes: a number from 16777216"},
-        {0, "heartbeat_ms = 200",
-         "f: heartbeat_ms: at most half of election_timeout_ms"},
-        {0, "session_idle_s = 50000", "f: session_idle_s: at most session_lifetime_s"},
-    };
     struct config config;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof(wrong_lines) / sizeof(wrong_lines[0]); i++) {
         char why[512] = "";
 
         memset(&config, 0x5a, sizeof(config));
         assert_int_equal(
-            config_parse("f", text_of(rows[i].without, rows[i].extra), &config, why),
+            config_parse("f", text_of(wrong_lines[i].without, wrong_lines[i].extra),
+                         &config, why),
             ERR_CONFIG);
-        if (strncmp(why, rows[i].why, strlen(rows[i].why)) != 0)
-            fail_msg("'%s': %s", rows[i].extra, why);
+        if (strncmp(why, wrong_lines[i].why, strlen(wrong_lines[i].why)) != 0)
+            fail_msg("'%s': %s", wrong_lines[i].extra, why);
         assert_true(config.node_id == 0x5a5a5a5a5a5a5a5a); /* untouched */
     }
 }

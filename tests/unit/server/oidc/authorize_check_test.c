@@ -122,100 +122,95 @@ static void refuses_on_our_own_page(void **state) {
     }
 }
 
-static void refuses_by_redirect(void **state) {
 #define ROW(error, word, ...)                                                          \
     { {__VA_ARGS__}, error, word }
-    static const struct {
-        const char *pairs[10];
-        enum oidc_error error;
-        const char *word;
-    } rows[] = {
-        ROW(OIDC_INVALID_REQUEST, "response_type", HEAD, "scope=openid"),
-        ROW(OIDC_UNSUPPORTED_RESPONSE_TYPE, "response_type", HEAD,
-            "response_type=token"),
-        ROW(OIDC_UNSUPPORTED_RESPONSE_TYPE, "response", HEAD,
-            "response_type=id_token token"),
-        ROW(OIDC_UNSUPPORTED_RESPONSE_TYPE, "response", HEAD,
-            "response_type=code token"),
-        ROW(OIDC_UNSUPPORTED_RESPONSE_TYPE, "response_type", HEAD,
-            "response_type=code "),
-        ROW(OIDC_INVALID_REQUEST, "response_type", BASE, "response_type=code"),
-        ROW(OIDC_INVALID_REQUEST, "state", BASE, "state=a", "state=b"),
-        ROW(OIDC_INVALID_REQUEST, "state", BASE, "state=a", "state=a"),
-        ROW(OIDC_INVALID_REQUEST, "scope", BASE, "scope=profile"),
-        ROW(OIDC_INVALID_REQUEST, "challenge", BASE, "code_challenge=a",
-            "code_challenge=b"),
-        ROW(OIDC_INVALID_REQUEST, "nonce", BASE, "nonce=a", "nonce=b"),
-        ROW(OIDC_INVALID_REQUEST, "claims", BASE, "claims=a", "claims=b"),
-        ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=fragment"),
-        ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=form_post"),
-        ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=web_message"),
-        ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=query.jwt"),
-        ROW(OIDC_REQUEST_NOT_SUPPORTED, "request", BASE,
-            "request=eyJhbGciOiJub25lIn0.e30."),
-        ROW(OIDC_REQUEST_URI_NOT_SUPPORTED, "request_uri", BASE,
-            "request_uri=http://canary/"),
-        ROW(OIDC_REGISTRATION_NOT_SUPPORTED, "registration", BASE, "registration={}"),
-        ROW(OIDC_INVALID_SCOPE, "scope", HEAD, "response_type=code"),
-        ROW(OIDC_INVALID_SCOPE, "openid", HEAD, "response_type=code", "scope=profile"),
-        ROW(OIDC_INVALID_SCOPE, "scope", HEAD, "response_type=code",
-            "scope=openid  profile"),
-        ROW(OIDC_INVALID_SCOPE, "scope", HEAD, "response_type=code", "scope= openid"),
-        ROW(OIDC_INVALID_SCOPE, "scope", HEAD, "response_type=code",
-            "scope=openid\x01"),
-        ROW(OIDC_INVALID_SCOPE, "scope", HEAD, "response_type=code",
-            "scope=openid \"x\""),
-        ROW(OIDC_INVALID_REQUEST, "state", BASE, "state=a\r\nb"),
-        ROW(OIDC_INVALID_REQUEST, "state", BASE, "state=\x7f"),
-        ROW(OIDC_INVALID_REQUEST, "state", BASE, "state=\xff"),
-        ROW(OIDC_INVALID_REQUEST, "nonce", BASE, "nonce=\t"),
-        ROW(OIDC_INVALID_REQUEST, "code_challenge_method", BASE,
-            "code_challenge=" CHALLENGE),
-        ROW(OIDC_INVALID_REQUEST, "code_challenge_method", BASE,
-            "code_challenge=" CHALLENGE, "code_challenge_method=plain"),
-        ROW(OIDC_INVALID_REQUEST, "code_challenge_method", BASE,
-            "code_challenge=" CHALLENGE, "code_challenge_method=s256"),
-        ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE, "code_challenge_method=S256"),
-        ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE,
-            "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-c",
-            "code_challenge_method=S256"),
-        ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE,
-            "code_challenge=" CHALLENGE "=", "code_challenge_method=S256"),
-        ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE,
-            "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw+cM",
-            "code_challenge_method=S256"),
-        ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE,
-            "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cN",
-            "code_challenge_method=S256"),
-        ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE,
-            "code_challenge=" CHALLENGE CHALLENGE CHALLENGE,
-            "code_challenge_method=S256"),
-        ROW(OIDC_INVALID_REQUEST, "prompt", BASE, "prompt=none login"),
-        ROW(OIDC_INVALID_REQUEST, "prompt", BASE, "prompt=create"),
-        ROW(OIDC_INVALID_REQUEST, "prompt", BASE, "prompt=login  consent"),
-        ROW(OIDC_INVALID_REQUEST, "max_age", BASE, "max_age=-1"),
-        ROW(OIDC_INVALID_REQUEST, "max_age", BASE, "max_age=1.5"),
-        ROW(OIDC_INVALID_REQUEST, "max_age", BASE, "max_age=2147483648"),
-        ROW(OIDC_INVALID_REQUEST, "max_age", BASE, "max_age=99999999999999999999999"),
-        ROW(OIDC_INVALID_REQUEST, "id_token_hint", BASE, "id_token_hint=<x>"),
-        ROW(OIDC_INVALID_REQUEST, "login_hint", BASE, "login_hint=a\nb"),
-        ROW(OIDC_INVALID_REQUEST, "ui_locales", BASE, "ui_locales=<script>"),
-        ROW(OIDC_INVALID_REQUEST, "acr_values", BASE, "acr_values=\x01"),
-        ROW(OIDC_INVALID_REQUEST, "display", BASE, "display=<x>"),
-    };
+static const struct {
+    const char *pairs[10];
+    enum oidc_error error;
+    const char *word;
+} refusals[] = {
+    ROW(OIDC_INVALID_REQUEST, "response_type", HEAD, "scope=openid"),
+    ROW(OIDC_UNSUPPORTED_RESPONSE_TYPE, "response_type", HEAD, "response_type=token"),
+    ROW(OIDC_UNSUPPORTED_RESPONSE_TYPE, "response", HEAD,
+        "response_type=id_token token"),
+    ROW(OIDC_UNSUPPORTED_RESPONSE_TYPE, "response", HEAD, "response_type=code token"),
+    ROW(OIDC_UNSUPPORTED_RESPONSE_TYPE, "response_type", HEAD, "response_type=code "),
+    ROW(OIDC_INVALID_REQUEST, "response_type", BASE, "response_type=code"),
+    ROW(OIDC_INVALID_REQUEST, "state", BASE, "state=a", "state=b"),
+    ROW(OIDC_INVALID_REQUEST, "state", BASE, "state=a", "state=a"),
+    ROW(OIDC_INVALID_REQUEST, "scope", BASE, "scope=profile"),
+    ROW(OIDC_INVALID_REQUEST, "challenge", BASE, "code_challenge=a",
+        "code_challenge=b"),
+    ROW(OIDC_INVALID_REQUEST, "nonce", BASE, "nonce=a", "nonce=b"),
+    ROW(OIDC_INVALID_REQUEST, "claims", BASE, "claims=a", "claims=b"),
+    ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=fragment"),
+    ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=form_post"),
+    ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=web_message"),
+    ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=query.jwt"),
+    ROW(OIDC_REQUEST_NOT_SUPPORTED, "request", BASE,
+        "request=eyJhbGciOiJub25lIn0.e30."),
+    ROW(OIDC_REQUEST_URI_NOT_SUPPORTED, "request_uri", BASE,
+        "request_uri=http://canary/"),
+    ROW(OIDC_REGISTRATION_NOT_SUPPORTED, "registration", BASE, "registration={}"),
+    ROW(OIDC_INVALID_SCOPE, "scope", HEAD, "response_type=code"),
+    ROW(OIDC_INVALID_SCOPE, "openid", HEAD, "response_type=code", "scope=profile"),
+    ROW(OIDC_INVALID_SCOPE, "scope", HEAD, "response_type=code",
+        "scope=openid  profile"),
+    ROW(OIDC_INVALID_SCOPE, "scope", HEAD, "response_type=code", "scope= openid"),
+    ROW(OIDC_INVALID_SCOPE, "scope", HEAD, "response_type=code", "scope=openid\x01"),
+    ROW(OIDC_INVALID_SCOPE, "scope", HEAD, "response_type=code", "scope=openid \"x\""),
+    ROW(OIDC_INVALID_REQUEST, "state", BASE, "state=a\r\nb"),
+    ROW(OIDC_INVALID_REQUEST, "state", BASE, "state=\x7f"),
+    ROW(OIDC_INVALID_REQUEST, "state", BASE, "state=\xff"),
+    ROW(OIDC_INVALID_REQUEST, "nonce", BASE, "nonce=\t"),
+    ROW(OIDC_INVALID_REQUEST, "code_challenge_method", BASE,
+        "code_challenge=" CHALLENGE),
+    ROW(OIDC_INVALID_REQUEST, "code_challenge_method", BASE,
+        "code_challenge=" CHALLENGE, "code_challenge_method=plain"),
+    ROW(OIDC_INVALID_REQUEST, "code_challenge_method", BASE,
+        "code_challenge=" CHALLENGE, "code_challenge_method=s256"),
+    ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE, "code_challenge_method=S256"),
+    ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE,
+        "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-c",
+        "code_challenge_method=S256"),
+    ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE, "code_challenge=" CHALLENGE "=",
+        "code_challenge_method=S256"),
+    ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE,
+        "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw+cM",
+        "code_challenge_method=S256"),
+    ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE,
+        "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cN",
+        "code_challenge_method=S256"),
+    ROW(OIDC_INVALID_REQUEST, "code_challenge", BASE,
+        "code_challenge=" CHALLENGE CHALLENGE CHALLENGE, "code_challenge_method=S256"),
+    ROW(OIDC_INVALID_REQUEST, "prompt", BASE, "prompt=none login"),
+    ROW(OIDC_INVALID_REQUEST, "prompt", BASE, "prompt=create"),
+    ROW(OIDC_INVALID_REQUEST, "prompt", BASE, "prompt=login  consent"),
+    ROW(OIDC_INVALID_REQUEST, "max_age", BASE, "max_age=-1"),
+    ROW(OIDC_INVALID_REQUEST, "max_age", BASE, "max_age=1.5"),
+    ROW(OIDC_INVALID_REQUEST, "max_age", BASE, "max_age=2147483648"),
+    ROW(OIDC_INVALID_REQUEST, "max_age", BASE, "max_age=99999999999999999999999"),
+    ROW(OIDC_INVALID_REQUEST, "id_token_hint", BASE, "id_token_hint=<x>"),
+    ROW(OIDC_INVALID_REQUEST, "login_hint", BASE, "login_hint=a\nb"),
+    ROW(OIDC_INVALID_REQUEST, "ui_locales", BASE, "ui_locales=<script>"),
+    ROW(OIDC_INVALID_REQUEST, "acr_values", BASE, "acr_values=\x01"),
+    ROW(OIDC_INVALID_REQUEST, "display", BASE, "display=<x>"),
+};
 #undef ROW
 
+static void refuses_by_redirect(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         struct authorize_request request;
-        struct authorize_verdict verdict = check(params_of(rows[i].pairs), &request);
+        struct authorize_verdict verdict =
+            check(params_of(refusals[i].pairs), &request);
 
-        if (verdict.error != rows[i].error)
+        if (verdict.error != refusals[i].error)
             fail_msg("row %zu: %s (%s)", i, oidc_error_str(verdict.error),
                      verdict.description ? verdict.description : "");
         assert_true(verdict.may_redirect);
         assert_span(verdict.redirect_uri, "https://rp.example/cb");
-        if (!strstr(verdict.description, rows[i].word))
+        if (!strstr(verdict.description, refusals[i].word))
             fail_msg("row %zu: %s", i, verdict.description);
         /* RFC 6749 §5.2: what error_description may hold. */
         for (const char *c = verdict.description; *c; c++)
