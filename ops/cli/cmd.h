@@ -1,0 +1,13 @@
+/* cmd: the commands of `tasuki`. Each gets what follows its name on the command
+ * line, and returns an exit code of ops/cli/conn.h. */
+#ifndef CLI_CMD_H
+#define CLI_CMD_H
+
+int cmd_status(int argc, char *const argv[]);
+int cmd_account_add(int argc, char *const argv[]);
+int cmd_rp_add(int argc, char *const argv[]);
+int cmd_rp_import(int argc, char *const argv[]);
+int cmd_rp_list(int argc, char *const argv[]);
+int cmd_transfer(int argc, char *const argv[]);
+
+#endif

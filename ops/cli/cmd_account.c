@@ -1,0 +1,149 @@
+/* cmd_account: `tasuki account add`. The password never stands in argv, and is wiped
+ * after it was sent. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/cli/cmd.h"
+#include "ops/cli/conn.h"
+#include "ops/cli/input.h"
+#include "store/base/limits.h"
+
+static const char usage_text[] =
+    "usage: tasuki account add ACCOUNT_ID --type entry|prime|member [OPTION...]\n"
+    "\n"
+    "Adds an account. ACCOUNT_ID is the holder's e-mail address. The password (15\n"
+    "characters or more) is read from standard input; on a terminal it is asked for.\n"
+    "\n"
+    "  --type TYPE           entry, prime or member\n"
+    "  --parent ACCOUNT_ID   of a member: the prime account it belongs to\n"
+    "  --profile FILE        a JSON object of attributes: corp_type (1 or 2),\n"
+    "                        corporate_number, name, address1, user_last_nm, ...\n"
+    "                        (\"-\": standard input, then with --password-file)\n"
+    "  --password-file FILE  read the password there\n"
+    "\n";
+
+struct account_options {
+    struct conn_options conn;
+    const char *type, *parent, *profile, *password_file;
+};
+
+static bool read_profile(const char *path, json_t **ret_profile) {
+    json_error_t error;
+    struct buf text;
+    bool good;
+
+    buf_init(&text, LIMIT_REQUEST_BODY);
+    good = input_file(path, &text);
+    if (good) {
+        *ret_profile = json_loadb(text.len ? (const char *)text.data : "", text.len,
+                                  JSON_REJECT_DUPLICATES, &error);
+        good = *ret_profile != NULL;
+        if (!good)
+            fprintf(stderr, "tasuki: %s:%d: %s\n", path, error.line, error.text);
+    }
+    buf_free(&text);
+    return good;
+}
+
+/* The request's body; jansson's own copies of the password are short-lived and on
+ * this process's heap alone, so the text is built here instead. */
+static bool build(const struct account_options *options, const char *id,
+                  const struct secret *password, struct buf *out) {
+    json_t *profile = NULL;
+    char *profile_text;
+
+    buf_str(out, "{");
+    buf_json_member(out, "account_id", span_str(id));
+    buf_json_member(out, "type", span_str(options->type));
+    if (options->parent)
+        buf_json_member(out, "parent", span_str(options->parent));
+    buf_json_member(out, "password", span_of(password->data, password->len));
+    if (options->profile) {
+        if (!read_profile(options->profile, &profile))
+            return false;
+        profile_text = json_dumps(profile, JSON_COMPACT | JSON_ENCODE_ANY);
+        json_decref(profile);
+        if (!profile_text)
+            return false;
+        buf_str(out, ",\"profile\":");
+        buf_str(out, profile_text);
+        free(profile_text);
+    }
+    buf_str(out, "}");
+    if (buf_err(out))
+        fprintf(stderr, "tasuki: the request is larger than %d bytes\n",
+                LIMIT_REQUEST_BODY);
+    return buf_err(out) == OK;
+}
+
+static int send(struct conn *conn, const char *id, struct span body) {
+    struct conn_answer answer;
+    int code;
+
+    conn_write(conn, "/v1/accounts", body, &answer);
+    code = conn_verdict(&answer, id);
+    if (code == EXIT_DONE && conn->json)
+        conn_print_json(answer.json);
+    else if (code == EXIT_DONE)
+        printf("account %s added; sub %s\n", id,
+               json_string_value(json_object_get(answer.json, "sub")));
+    conn_answer_free(&answer);
+    return code;
+}
+
+static int add(const struct account_options *options, const char *id) {
+    struct secret password = {0};
+    struct conn conn;
+    struct buf body;
+    int code;
+
+    code = conn_open(&options->conn, &conn);
+    if (code != EXIT_DONE)
+        return code;
+    buf_init(&body, LIMIT_REQUEST_BODY);
+    if (!input_secret(options->password_file, "password", &password) ||
+        !build(options, id, &password, &body))
+        code = EXIT_USAGE;
+    else
+        code = send(&conn, id, buf_span(&body));
+    secret_free(&password);
+    buf_free(&body);
+    conn_close(&conn);
+    return code;
+}
+
+int cmd_account_add(int argc, char *const argv[]) {
+    struct account_options options = {0};
+    const struct args_option own[] = {
+        {"type", ARGS_TEXT, &options.type},
+        {"parent", ARGS_TEXT, &options.parent},
+        {"profile", ARGS_TEXT, &options.profile},
+        {"password-file", ARGS_TEXT, &options.password_file},
+        {NULL, ARGS_FLAG, NULL},
+    };
+    const struct args_option *const tables[] = {own, options.conn.table, NULL};
+    struct args_list words;
+    bool help;
+
+    conn_options_init(&options.conn);
+    if (!args_parse(argc, argv, tables, &words, &help))
+        return EXIT_USAGE;
+    if (help) {
+        printf("%s%s", usage_text, conn_help);
+        return EXIT_DONE;
+    }
+    if (words.count != 1 || !options.type) {
+        fputs("tasuki: an ACCOUNT_ID and --type are expected; see tasuki account add "
+              "--help\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    if (options.profile && strcmp(options.profile, "-") == 0 &&
+        !options.password_file) {
+        fputs("tasuki: --profile - takes standard input: give --password-file too\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    return add(&options, words.items[0]);
+}

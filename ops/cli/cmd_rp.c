@@ -1,0 +1,272 @@
+/* cmd_rp: `tasuki rp add` and `tasuki rp list`. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/cli/cmd.h"
+#include "ops/cli/conn.h"
+#include "ops/cli/input.h"
+#include "ops/cli/table.h"
+
+static const char add_usage[] =
+    "usage: tasuki rp add CLIENT_ID --name NAME --redirect-uri URI... [OPTION...]\n"
+    "\n"
+    "Registers a relying party (RP), and prints its secret: once, it is not stored.\n"
+    "\n"
+    "  --name NAME          shown to people (Japanese)\n"
+    "  --redirect-uri URI   https; native clients also http on 127.0.0.1 or [::1]\n"
+    "  --scope SCOPES       openid profile user email offline_access (default openid)\n"
+    "  --auth METHOD        basic (default), post, or none (public client, PKCE)\n"
+    "  --alg ALG            of ID tokens: RS256 (default) or ES256\n"
+    "  --profile PROFILE    gbizid (default) or standard\n"
+    "  --account-type TYPE  who may sign in: entry, prime, member (default: all)\n"
+    "  --ministry NAME      --start-month YYYY-MM    shown in lists\n"
+    "  --environment ENV    demo, verification, production: must be the cluster's\n"
+    "  --native             an installed application (RFC 8252)\n"
+    "  --government         a government service: consent is not asked\n"
+    "  --secret-file FILE   use this secret (32 characters or more) instead of a\n"
+    "                       drawn one (\"-\": standard input)\n"
+    "  --replace            an RP with this CLIENT_ID is replaced\n"
+    "\n";
+
+static const char list_usage[] = "usage: tasuki rp list [OPTION...]\n"
+                                 "\n"
+                                 "Prints the registered relying parties.\n"
+                                 "\n";
+
+struct rp_options {
+    struct conn_options conn;
+    struct args_list redirect_uris, scopes, account_types;
+    const char *name, *ministry, *start_month, *environment;
+    const char *auth, *alg, *profile, *secret_file;
+    bool native, government, replace;
+};
+
+static void set_text(json_t *object, const char *name, const char *value) {
+    if (value)
+        json_object_set_new(object, name, json_string(value));
+}
+
+static void set_flag(json_t *object, const char *name, bool value) {
+    if (value)
+        json_object_set_new(object, name, json_true());
+}
+
+static json_t *array_of(const struct args_list *list) {
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, json_string(list->items[i]));
+    return array;
+}
+
+/* --scope "openid profile" --scope email: words and repetitions alike. */
+static json_t *scopes_of(const struct args_list *list) {
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < list->count; i++) {
+        const char *text = list->items[i];
+
+        while (*text) {
+            size_t len = strcspn(text, " ,");
+
+            if (len > 0)
+                json_array_append_new(array, json_stringn(text, len));
+            text += len + (text[len] != 0);
+        }
+    }
+    if (json_array_size(array) == 0)
+        json_array_append_new(array, json_string("openid"));
+    return array;
+}
+
+static json_t *describe(const struct rp_options *options, const char *id,
+                        const struct secret *secret) {
+    json_t *rp = json_object();
+
+    set_text(rp, "client_id", id);
+    set_text(rp, "name", options->name);
+    set_text(rp, "ministry", options->ministry);
+    set_text(rp, "start_month", options->start_month);
+    set_text(rp, "environment", options->environment);
+    set_text(rp, "auth", options->auth);
+    set_text(rp, "alg", options->alg);
+    set_text(rp, "profile", options->profile);
+    set_flag(rp, "native", options->native);
+    set_flag(rp, "government", options->government);
+    set_flag(rp, "replace", options->replace);
+    json_object_set_new(rp, "redirect_uris", array_of(&options->redirect_uris));
+    json_object_set_new(rp, "scopes", scopes_of(&options->scopes));
+    if (options->account_types.count > 0)
+        json_object_set_new(rp, "account_types", array_of(&options->account_types));
+    if (secret->data)
+        set_text(rp, "client_secret", (const char *)secret->data);
+    return rp;
+}
+
+static void print_added(const struct conn *conn, const json_t *answer, const char *id) {
+    const char *secret = json_string_value(json_object_get(answer, "client_secret"));
+
+    if (conn->json) {
+        conn_print_json(answer);
+        return;
+    }
+    printf("client_id      %s\n", id);
+    if (secret)
+        printf("client_secret  %s\n"
+               "Give it to the RP now: it is not stored and cannot be shown again.\n",
+               secret);
+}
+
+static int add(const struct rp_options *options, const char *id) {
+    struct conn_answer answer = {0};
+    struct secret secret = {0};
+    char *body = NULL;
+    struct conn conn;
+    json_t *rp;
+    int code;
+
+    if (options->secret_file && !input_secret(options->secret_file, "secret", &secret))
+        return EXIT_USAGE;
+    code = conn_open(&options->conn, &conn);
+    if (code == EXIT_DONE) {
+        rp = describe(options, id, &secret);
+        body = json_dumps(rp, JSON_COMPACT);
+        json_decref(rp);
+        if (!body) {
+            fputs("tasuki: the arguments must be UTF-8\n", stderr);
+            code = EXIT_USAGE;
+        } else {
+            conn_write(&conn, "/v1/clients", span_str(body), &answer);
+            code = conn_verdict(&answer, id);
+            secret_wipe(body, strlen(body));
+            free(body);
+        }
+        if (code == EXIT_DONE)
+            print_added(&conn, answer.json, id);
+        conn_answer_free(&answer);
+        conn_close(&conn);
+    }
+    secret_free(&secret);
+    return code;
+}
+
+int cmd_rp_add(int argc, char *const argv[]) {
+    struct rp_options o = {0};
+    const struct args_option own[] = {
+        {"name", ARGS_TEXT, &o.name},
+        {"redirect-uri", ARGS_LIST, &o.redirect_uris},
+        {"scope", ARGS_LIST, &o.scopes},
+        {"account-type", ARGS_LIST, &o.account_types},
+        {"ministry", ARGS_TEXT, &o.ministry},
+        {"start-month", ARGS_TEXT, &o.start_month},
+        {"environment", ARGS_TEXT, &o.environment},
+        {"auth", ARGS_TEXT, &o.auth},
+        {"alg", ARGS_TEXT, &o.alg},
+        {"profile", ARGS_TEXT, &o.profile},
+        {"secret-file", ARGS_TEXT, &o.secret_file},
+        {"native", ARGS_FLAG, &o.native},
+        {"government", ARGS_FLAG, &o.government},
+        {"replace", ARGS_FLAG, &o.replace},
+        {NULL, ARGS_FLAG, NULL},
+    };
+    const struct args_option *const tables[] = {own, o.conn.table, NULL};
+    struct args_list words;
+    bool help;
+
+    conn_options_init(&o.conn);
+    if (!args_parse(argc, argv, tables, &words, &help))
+        return EXIT_USAGE;
+    if (help) {
+        printf("%s%s", add_usage, conn_help);
+        return EXIT_DONE;
+    }
+    if (words.count != 1 || !o.name || o.redirect_uris.count == 0) {
+        fputs("tasuki: a CLIENT_ID, --name and --redirect-uri are expected; see tasuki "
+              "rp add --help\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    return add(&o, words.items[0]);
+}
+
+/* ---- list */
+
+static const char *text_of(const json_t *object, const char *name) {
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text ? text : "";
+}
+
+static void put_joined(struct table *table, const json_t *array) {
+    char text[TABLE_CELL_MAX] = "";
+    size_t at = 0;
+
+    for (size_t i = 0; i < json_array_size(array) && at < sizeof text - 1; i++) {
+        const char *item = json_string_value(json_array_get(array, i));
+        int len = snprintf(text + at, sizeof text - at, "%s%s", i ? " " : "",
+                           item ? item : "");
+
+        at += len > 0 ? (size_t)len : 0;
+    }
+    table_cell(table, "%s", text);
+}
+
+static void print_clients(const json_t *clients) {
+    static const char *const heads[] = {"CLIENT_ID", "NAME", "MINISTRY", "START",
+                                        "AUTH",      "ALG",  "SCOPES"};
+    struct table table;
+
+    table_init(&table, sizeof heads / sizeof heads[0]);
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+        table_cell(&table, "%s", heads[i]);
+    for (size_t i = 0; i < json_array_size(clients); i++) {
+        const json_t *client = json_array_get(clients, i);
+
+        table_cell(&table, "%s%s", text_of(client, "client_id"),
+                   json_is_true(json_object_get(client, "retired")) ? " (retired)"
+                                                                    : "");
+        table_cell(&table, "%s", text_of(client, "name"));
+        table_cell(&table, "%s", text_of(client, "ministry"));
+        table_cell(&table, "%s", text_of(client, "start_month"));
+        table_cell(&table, "%s", text_of(client, "auth"));
+        table_cell(&table, "%s", text_of(client, "alg"));
+        put_joined(&table, json_object_get(client, "scopes"));
+    }
+    table_print(&table);
+    table_free(&table);
+}
+
+int cmd_rp_list(int argc, char *const argv[]) {
+    struct conn_options options = {0};
+    const struct args_option *const tables[] = {options.table, NULL};
+    struct conn_answer answer;
+    struct args_list words;
+    struct conn conn;
+    bool help;
+    int code;
+
+    conn_options_init(&options);
+    if (!args_parse(argc, argv, tables, &words, &help))
+        return EXIT_USAGE;
+    if (help) {
+        printf("%s%s", list_usage, conn_help);
+        return EXIT_DONE;
+    }
+    if (words.count > 0) {
+        fputs("tasuki: rp list takes no argument; see tasuki rp list --help\n", stderr);
+        return EXIT_USAGE;
+    }
+    code = conn_open(&options, &conn);
+    if (code != EXIT_DONE)
+        return code;
+    conn_read(&conn, "/v1/clients", &answer);
+    code = conn_verdict(&answer, NULL);
+    if (code == EXIT_DONE && conn.json)
+        conn_print_json(answer.json);
+    else if (code == EXIT_DONE)
+        print_clients(json_object_get(answer.json, "clients"));
+    conn_answer_free(&answer);
+    conn_close(&conn);
+    return code;
+}

@@ -1,0 +1,146 @@
+/* cmd_rp_import: `tasuki rp import`, one request a relying party. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/cli/cmd.h"
+#include "ops/cli/conn.h"
+#include "ops/cli/input.h"
+
+#define IMPORT_FILE_MAX (8u * 1024 * 1024)
+
+static const char usage_text[] =
+    "usage: tasuki rp import FILE [--replace] [OPTION...]\n"
+    "\n"
+    "Registers the relying parties of FILE (\"-\": standard input): a JSON array of\n"
+    "objects, or one object a line. Members: client_id, name, redirect_uris, scopes\n"
+    "(arrays); and as wanted ministry, start_month, environment, profile, auth, alg,\n"
+    "native, government, account_types, client_secret, replace.\n"
+    "Prints what was done with each, and each secret that was drawn: once, it is not\n"
+    "stored. Goes on after one that is refused; exit code 1 then.\n"
+    "\n"
+    "  --replace  those that exist are replaced\n"
+    "\n";
+
+/* An array, or objects one after another. NULL after a sentence on stderr. */
+static json_t *parse(const char *path, struct span text) {
+    json_t *list = NULL;
+    size_t at = 0;
+
+    while (at < text.len) {
+        json_error_t error;
+        json_t *value;
+
+        if (strchr(" \r\n", text.data[at])) {
+            at++;
+            continue;
+        }
+        value = json_loadb((const char *)text.data + at, text.len - at,
+                           JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, &error);
+        if (!value) {
+            fprintf(stderr, "tasuki: %s: at byte %zu: %s\n", path,
+                    at + (size_t)error.position, error.text);
+            json_decref(list);
+            return NULL;
+        }
+        at += (size_t)error.position;
+        if (json_is_array(value) && !list) {
+            list = value;
+            continue;
+        }
+        if (!list)
+            list = json_array();
+        json_array_append_new(list, value);
+    }
+    if (!list)
+        fprintf(stderr, "tasuki: %s: there is nothing in it\n", path);
+    return list;
+}
+
+/* The answer for one, with what --json prints about it. */
+static int import_one(struct conn *conn, json_t *rp, bool replace, json_t *results) {
+    const char *id = json_string_value(json_object_get(rp, "client_id"));
+    struct conn_answer answer;
+    const char *secret;
+    char *body;
+    int code;
+
+    id = id ? id : "an entry without client_id";
+    if (replace && json_is_object(rp))
+        json_object_set_new(rp, "replace", json_true());
+    body = json_dumps(rp, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (!body)
+        return EXIT_USAGE;
+    conn_write(conn, "/v1/clients", span_str(body), &answer);
+    secret_wipe(body, strlen(body));
+    free(body);
+    code = conn_verdict(&answer, id);
+    secret = json_string_value(json_object_get(answer.json, "client_secret"));
+    if (code == EXIT_DONE && conn->json)
+        json_array_append(results, answer.json);
+    else if (code == EXIT_DONE)
+        printf("%s%s%s\n", id, secret ? "  client_secret " : "", secret ? secret : "");
+    conn_answer_free(&answer);
+    return code;
+}
+
+static int import(struct conn *conn, json_t *list, bool replace) {
+    json_t *results = json_array();
+    int worst = EXIT_DONE;
+    size_t done = 0;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        int code = import_one(conn, json_array_get(list, i), replace, results);
+
+        done += code == EXIT_DONE;
+        if (code != EXIT_DONE)
+            worst = code;
+        if (code == EXIT_UNREACHABLE || code == EXIT_AGAIN)
+            break; /* the rest would only fail alike */
+    }
+    if (conn->json)
+        conn_print_json(results);
+    json_decref(results);
+    fprintf(stderr, "tasuki: %zu of %zu registered\n", done, json_array_size(list));
+    return worst;
+}
+
+static int run(const struct conn_options *options, const char *path, bool replace) {
+    struct conn conn;
+    struct buf text;
+    json_t *list;
+    int code;
+
+    code = conn_open(options, &conn);
+    if (code != EXIT_DONE)
+        return code;
+    buf_init(&text, IMPORT_FILE_MAX);
+    list = input_file(path, &text) ? parse(path, buf_span(&text)) : NULL;
+    code = list ? import(&conn, list, replace) : EXIT_USAGE;
+    json_decref(list);
+    buf_free(&text);
+    conn_close(&conn);
+    return code;
+}
+
+int cmd_rp_import(int argc, char *const argv[]) {
+    struct conn_options options = {0};
+    bool replace = false, help;
+    const struct args_option own[] = {{"replace", ARGS_FLAG, &replace},
+                                      {NULL, ARGS_FLAG, NULL}};
+    const struct args_option *const tables[] = {own, options.table, NULL};
+    struct args_list words;
+
+    conn_options_init(&options);
+    if (!args_parse(argc, argv, tables, &words, &help))
+        return EXIT_USAGE;
+    if (help) {
+        printf("%s%s", usage_text, conn_help);
+        return EXIT_DONE;
+    }
+    if (words.count != 1) {
+        fputs("tasuki: a FILE is expected; see tasuki rp import --help\n", stderr);
+        return EXIT_USAGE;
+    }
+    return run(&options, words.items[0], replace);
+}

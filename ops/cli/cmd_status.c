@@ -1,0 +1,260 @@
+/* cmd_status: asks every node, and shows each by its own word; a node that does not
+ * answer is shown as the others see it. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ops/cli/cmd.h"
+#include "ops/cli/conn.h"
+#include "ops/cli/table.h"
+
+static const char usage_text[] =
+    "usage: tasuki status [--watch [--every S]] [OPTION...]\n"
+    "\n"
+    "Asks every node that is known and prints one line a node: its region, whether it\n"
+    "leads, its term, the index it has applied, how old its data can be at most\n"
+    "(staleness), a digest of its data, and how far its clock is from the asked\n"
+    "node's. Exit code 0 when every node answers and is ready, 1 when one is not.\n"
+    "\n"
+    "  --watch    again and again, until it is interrupted\n"
+    "  --every S  seconds between two looks (default 2)\n"
+    "\n";
+
+struct view {
+    struct conn_answer answers[CONN_NODES_MAX];
+    size_t count;
+};
+
+static const char *text_of(const json_t *object, const char *name) {
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text ? text : "";
+}
+
+static json_int_t number_of(const json_t *object, const char *name) {
+    return json_integer_value(json_object_get(object, name));
+}
+
+static bool is_true(const json_t *object, const char *name) {
+    return json_is_true(json_object_get(object, name));
+}
+
+static bool answered(const struct conn_answer *answer) {
+    return answer->status == 200 && json_is_object(answer->json);
+}
+
+static void look(struct conn *conn, struct view *view) {
+    view->count = conn->urls_count;
+    for (size_t i = 0; i < view->count; i++)
+        conn_ask(conn, i, "/v1/status", span_of(NULL, 0), &view->answers[i]);
+}
+
+static void view_free(struct view *view) {
+    for (size_t i = 0; i < view->count; i++)
+        conn_answer_free(&view->answers[i]);
+}
+
+/* The answer of node `id` itself; NULL: it gave none. */
+static const json_t *own_answer(const struct view *view, json_int_t id) {
+    for (size_t i = 0; i < view->count; i++)
+        if (answered(&view->answers[i]) &&
+            number_of(view->answers[i].json, "node_id") == id)
+            return view->answers[i].json;
+    return NULL;
+}
+
+static const json_t *entry_of(const json_t *answer, json_int_t id) {
+    const json_t *nodes = json_object_get(answer, "nodes");
+
+    for (size_t i = 0; i < json_array_size(nodes); i++)
+        if (number_of(json_array_get(nodes, i), "id") == id)
+            return json_array_get(nodes, i);
+    return NULL;
+}
+
+static void put_staleness(struct table *table, const json_t *source) {
+    const json_t *value = json_object_get(source, "staleness_ms");
+
+    if (json_is_integer(value))
+        table_cell(table, "%lld ms", (long long)json_integer_value(value));
+    else
+        table_cell(table, "never proven");
+}
+
+static void put_digest(struct table *table, const json_t *node, const json_t *source) {
+    const char *digest = text_of(source, "digest");
+
+    table_cell(table, "%.12s at %lld%s", digest[0] ? digest : "-",
+               (long long)number_of(source, "digest_index"),
+               is_true(node, "digest_differs") ? " DIFFERS" : "");
+}
+
+/* One line: `node` is the entry in the list of the node asked. True: all is well. */
+static bool put_node(struct table *table, const struct view *view, const json_t *node) {
+    json_int_t id = number_of(node, "id");
+    const json_t *own = own_answer(view, id);
+    const json_t *source = own ? own : node;
+    bool leads = own ? number_of(own, "leader_id") == id : is_true(node, "leader");
+    bool ready = own && is_true(own, "ready") && !is_true(node, "digest_differs");
+
+    table_cell(table, "%lld", (long long)id);
+    table_cell(table, "%s", text_of(node, "region"));
+    table_cell(table, "%s",
+               leads                    ? "leader"
+               : is_true(node, "voter") ? "follower"
+                                        : "-");
+    table_cell(table, "%lld", (long long)number_of(source, "term"));
+    table_cell(table, "%lld", (long long)number_of(source, "applied_index"));
+    put_staleness(table, source);
+    put_digest(table, node, source);
+    table_cell(table, "%+lld ms", (long long)number_of(node, "clock_offset_ms"));
+    if (!own && !is_true(node, "connected"))
+        table_cell(table, "no (down, or cut off: seen %.1f s ago)",
+                   (double)number_of(node, "seen_age_ms") / 1000.0);
+    else if (!own)
+        table_cell(table, "? (its operator port was not asked)");
+    else if (is_true(own, "ready"))
+        table_cell(table, "yes");
+    else
+        table_cell(table, "no (%s)", text_of(own, "why_not_ready"));
+    return ready || (!own && is_true(node, "connected"));
+}
+
+static void put_head(struct table *table) {
+    static const char *const names[] = {"NODE",   "REGION",  "ROLE",
+                                        "TERM",   "APPLIED", "STALENESS",
+                                        "DIGEST", "CLOCK",   "READY"};
+
+    table_init(table, sizeof names / sizeof names[0]);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        table_cell(table, "%s", names[i]);
+}
+
+static void print_failures(const struct conn *conn, const struct view *view) {
+    for (size_t i = 0; i < view->count; i++) {
+        const struct conn_answer *answer = &view->answers[i];
+
+        if (answer->status == 0)
+            printf("%s: cannot be reached: %s\n", conn->urls[i], answer->why);
+        else if (!answered(answer))
+            printf("%s: answers %ld\n", conn->urls[i], answer->status);
+    }
+}
+
+static int print_view(const struct conn *conn, const struct view *view) {
+    const json_t *first = NULL;
+    const json_t *nodes;
+    struct table table;
+    bool good = true;
+
+    for (size_t i = 0; i < view->count && !first; i++)
+        if (answered(&view->answers[i]))
+            first = view->answers[i].json;
+    if (!first)
+        return conn_verdict(&view->answers[0], NULL);
+    printf("cluster %s  %s  %s  leader %lld\n\n", text_of(first, "cluster_id"),
+           text_of(first, "environment"), text_of(first, "issuer"),
+           (long long)number_of(first, "leader_id"));
+    nodes = json_object_get(first, "nodes");
+    put_head(&table);
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+        const json_t *other = entry_of(first, number_of(node, "id"));
+
+        good = put_node(&table, view, other ? other : node) && good;
+    }
+    table_print(&table);
+    table_free(&table);
+    print_failures(conn, view);
+    for (size_t i = 0; i < view->count; i++)
+        good = good && answered(&view->answers[i]);
+    return good ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static int print_json(const struct conn *conn, const struct view *view) {
+    json_t *list = json_array();
+    int code = EXIT_UNREACHABLE;
+    bool good = true;
+
+    for (size_t i = 0; i < view->count; i++) {
+        const struct conn_answer *answer = &view->answers[i];
+        json_t *item = json_pack("{s:s}", "url", conn->urls[i]);
+
+        if (answered(answer)) {
+            json_object_set(item, "status", answer->json);
+            good = good && is_true(answer->json, "ready");
+            code = EXIT_DONE;
+        } else {
+            json_object_set_new(
+                item, "error",
+                json_string(answer->status ? "unexpected answer" : answer->why));
+            good = false;
+        }
+        json_array_append_new(list, item);
+    }
+    list = json_pack("{s:o}", "nodes", list);
+    conn_print_json(list);
+    json_decref(list);
+    return code == EXIT_DONE && !good ? EXIT_REFUSED : code;
+}
+
+static int look_once(struct conn *conn) {
+    struct view view;
+    int code;
+
+    look(conn, &view);
+    code = conn->json ? print_json(conn, &view) : print_view(conn, &view);
+    view_free(&view);
+    return code;
+}
+
+static int watch(struct conn *conn, unsigned every_s) {
+    char now[32];
+    time_t t;
+
+    for (;;) {
+        t = time(NULL);
+        strftime(now, sizeof now, "%H:%M:%S", localtime(&t));
+        if (!conn->json)
+            printf("%s%s  every %u s; Ctrl-C ends it\n",
+                   isatty(STDOUT_FILENO) ? "\x1b[H\x1b[J" : "\n", now, every_s);
+        look_once(conn);
+        if (fflush(stdout) != 0)
+            return EXIT_REFUSED;
+        sleep(every_s);
+    }
+}
+
+int cmd_status(int argc, char *const argv[]) {
+    struct conn_options options = {0};
+    const char *every = NULL;
+    bool watching = false, help;
+    const struct args_option own[] = {{"watch", ARGS_FLAG, &watching},
+                                      {"every", ARGS_TEXT, &every},
+                                      {NULL, ARGS_FLAG, NULL}};
+    const struct args_option *const tables[] = {own, options.table, NULL};
+    struct args_list words;
+    unsigned long every_s = 2;
+    struct conn conn;
+    int code;
+
+    conn_options_init(&options);
+    if (!args_parse(argc, argv, tables, &words, &help))
+        return EXIT_USAGE;
+    if (help) {
+        printf("%s%s", usage_text, conn_help);
+        return EXIT_DONE;
+    }
+    if (words.count > 0 ||
+        (every && (!args_number(every, 3600, &every_s) || every_s == 0))) {
+        fputs("tasuki: wrong usage; see tasuki status --help\n", stderr);
+        return EXIT_USAGE;
+    }
+    code = conn_open(&options, &conn);
+    if (code != EXIT_DONE)
+        return code;
+    code = watching ? watch(&conn, (unsigned)every_s) : look_once(&conn);
+    conn_close(&conn);
+    return code;
+}

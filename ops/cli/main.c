@@ -1,0 +1,79 @@
+/* main: `tasuki`, the operator's command. Talks to the nodes' operator ports alone. */
+#include <curl/curl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/cli/cmd.h"
+#include "ops/cli/conn.h"
+
+#ifndef TASUKI_VERSION
+#define TASUKI_VERSION "0.1.0"
+#endif
+
+static const char usage_text[] =
+    "usage: tasuki COMMAND [OPTION...]\n"
+    "\n"
+    "  status             leader, term, index, staleness and digest of every node\n"
+    "  account add        add an account\n"
+    "  rp add             register a relying party; prints its secret once\n"
+    "  rp import          register relying parties from a file\n"
+    "  rp list            the registered relying parties\n"
+    "  transfer           hand leadership to another node\n"
+    "\n"
+    "tasuki COMMAND --help says more. tasuki --version prints the version.\n"
+    "\n";
+
+static const struct {
+    const char *first, *second;
+    int (*run)(int argc, char *const argv[]);
+} commands[] = {
+    {"status", NULL, cmd_status}, {"account", "add", cmd_account_add},
+    {"rp", "add", cmd_rp_add},    {"rp", "import", cmd_rp_import},
+    {"rp", "list", cmd_rp_list},  {"transfer", NULL, cmd_transfer},
+};
+
+static int dispatch(int argc, char *argv[]) {
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        int words = commands[i].second ? 2 : 1;
+
+        if (argc < words || strcmp(argv[0], commands[i].first) != 0)
+            continue;
+        if (commands[i].second && strcmp(argv[1], commands[i].second) != 0)
+            continue;
+        return commands[i].run(argc - words, argv + words);
+    }
+    fprintf(stderr, "tasuki: there is no command '%s%s%s'\n%s", argv[0],
+            argc > 1 ? " " : "", argc > 1 ? argv[1] : "", usage_text);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char *argv[]) {
+    int code;
+
+    setlocale(LC_CTYPE, "");
+    if (argc < 2) {
+        fputs(usage_text, stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        fputs(usage_text, stdout);
+        fputs(conn_help, stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("tasuki " TASUKI_VERSION);
+        return EXIT_DONE;
+    }
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        fputs("tasuki: libcurl cannot be set up\n", stderr);
+        return EXIT_AGAIN;
+    }
+    code = dispatch(argc - 1, argv + 1);
+    curl_global_cleanup();
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("tasuki: standard output");
+        return code == EXIT_DONE ? EXIT_AGAIN : code;
+    }
+    return code;
+}
