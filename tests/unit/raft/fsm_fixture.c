@@ -1,0 +1,277 @@
+#include "tests/unit/raft/fsm_fixture.h"
+
+#include "store/base/limits.h"
+#include "tests/unit/store/unit.h"
+
+#define START_MS 1750000000000
+
+static void register_boot(struct fsm_fixture *fx) {
+    struct command command = {.type = CMD_BOOT_REGISTER,
+                              .boot_register = {FIXTURE_NODE, FIXTURE_BOOT}};
+    struct envelope envelope = {.node = FIXTURE_NODE,
+                                .boot = FIXTURE_BOOT,
+                                .type = CMD_BOOT_REGISTER,
+                                .payload = fsm_fixture_payload(fx, &command)};
+    assert_code(fsm_fixture_send(fx, &envelope), OUT_OK);
+}
+
+void fsm_fixture_open(struct fsm_fixture *fx) {
+    memset(fx, 0, sizeof *fx);
+    store_fixture_open(&fx->store);
+    arena_init(&fx->arena, 64u * 1024 * 1024);
+    assert_ok(fsm_new(fx->store.store, &fx->fsm));
+    fx->now_ms = START_MS;
+    fx->seq = 1;
+    register_boot(fx);
+}
+
+void fsm_fixture_reopen(struct fsm_fixture *fx) {
+    fsm_free(fx->fsm);
+    store_fixture_reopen(&fx->store);
+    assert_ok(fsm_new(fx->store.store, &fx->fsm));
+}
+
+void fsm_fixture_close(struct fsm_fixture *fx) {
+    assert_digest_sound(fx->store.store);
+    fsm_free(fx->fsm);
+    store_fixture_close(&fx->store);
+    arena_close(&fx->arena);
+    for (size_t i = 0; i < fx->frames_count; i++) {
+        buf_free(&fx->frames[i]);
+    }
+    free(fx->frames);
+}
+
+static void keep(void *arg, const struct envelope *envelope,
+                 const struct outcome *outcome) {
+    struct fsm_fixture *fx = arg;
+    (void)envelope;
+    fx->told++;
+    fx->outcome = *outcome;
+    assert_true(outcome->detail.len <= sizeof fx->detail);
+    if (outcome->detail.len > 0) {
+        memcpy(fx->detail, outcome->detail.data, outcome->detail.len);
+        fx->outcome.detail.data = fx->detail;
+    }
+}
+
+enum err fsm_fixture_apply(struct fsm_fixture *fx, struct span frame) {
+    fx->told = 0;
+    return fsm_apply(fx->fsm, ++fx->index, frame, keep, fx);
+}
+
+enum outcome_code fsm_fixture_send(struct fsm_fixture *fx,
+                                   const struct envelope *envelope) {
+    struct buf envelopes;
+    struct buf *frame;
+
+    fx->frames = realloc(fx->frames, (fx->frames_count + 1) * sizeof *fx->frames);
+    assert_non_null(fx->frames);
+    frame = &fx->frames[fx->frames_count++];
+    buf_init(frame, LIMIT_FRAME);
+    buf_init(&envelopes, LIMIT_FRAME);
+    envelope_encode(envelope, &envelopes);
+    assert_ok(frame_encode(1, fx->now_ms, 1, buf_span(&envelopes), frame));
+    buf_free(&envelopes);
+    assert_ok(fsm_fixture_apply(fx, buf_span(frame)));
+    assert_int_equal(fx->told, 1);
+    return fx->outcome.code;
+}
+
+struct span fsm_fixture_payload(struct fsm_fixture *fx, const struct command *command) {
+    struct buf out;
+    struct span payload;
+
+    buf_init(&out, LIMIT_COMMAND);
+    assert_ok(command_encode(command, &out));
+    payload = arena_dup(&fx->arena, buf_span(&out));
+    assert_non_null(payload.data);
+    buf_free(&out);
+    return payload;
+}
+
+enum outcome_code fsm_fixture_do(struct fsm_fixture *fx,
+                                 const struct command *command) {
+    struct envelope envelope = {.node = FIXTURE_NODE,
+                                .boot = FIXTURE_BOOT,
+                                .seq = fx->seq++,
+                                .low = fx->low,
+                                .type = command->type,
+                                .payload = fsm_fixture_payload(fx, command)};
+    return fsm_fixture_send(fx, &envelope);
+}
+
+enum outcome_code fsm_fixture_tick(struct fsm_fixture *fx) {
+    struct envelope envelope = {.type = CMD_TICK};
+    return fsm_fixture_send(fx, &envelope);
+}
+
+struct command command_account(uint64_t n) {
+    return (struct command){
+        .type = CMD_ACCOUNT_PUT,
+        .account_put = {.account = {.sub = id_of(n),
+                                    .login_index = key_of(5000 + n),
+                                    .type = ACCOUNT_PRIME,
+                                    .state = ACCOUNT_ACTIVE,
+                                    .generation = 1,
+                                    .password_hash = span_str("$argon2id$"),
+                                    .sealed_profile = span_str("sealed")}}};
+}
+
+struct command command_client(const char *client_id) {
+    return (struct command){
+        .type = CMD_CLIENT_PUT,
+        .client_put = {.client = {.client_id = client_id,
+                                  .name = "RP",
+                                  .ministry = "",
+                                  .start_month = "",
+                                  .environment = ENV_DEMO,
+                                  .profile = CLIENT_GBIZID,
+                                  .auth = CLIENT_AUTH_BASIC,
+                                  .id_token_alg = CLIENT_RS256,
+                                  .scopes = 7,
+                                  .redirect_uris = {"https://rp.example/cb"},
+                                  .redirect_uris_count = 1}}};
+}
+
+struct command command_login(uint64_t account, uint64_t session) {
+    return (struct command){.type = CMD_LOGIN,
+                            .login = {.login_index = key_of(5000 + account),
+                                      .known = true,
+                                      .password_ok = true,
+                                      .sub = id_of(account),
+                                      .generation = 1,
+                                      .session = key_of(session),
+                                      .sid = id_of(7000 + session),
+                                      .idle_ms = HOUR_MS,
+                                      .lifetime_ms = 8 * HOUR_MS}};
+}
+
+struct command command_issue(uint64_t session, uint64_t code) {
+    return (struct command){
+        .type = CMD_GRANT_ISSUE,
+        .grant_issue = {.code = key_of(code),
+                        .session = key_of(session),
+                        .client_id = span_str("rp"),
+                        .redirect_uri = span_str("https://rp.example/cb"),
+                        .scopes = SCOPE_A | SCOPE_B | SCOPE_OFFLINE,
+                        .nonce = span_str("nonce"),
+                        .challenge_method = CHALLENGE_S256,
+                        .challenge = {1, 2, 3},
+                        .code_ttl_ms = MINUTE_MS,
+                        .grant_ttl_ms = MINUTE_MS,
+                        .idle_ms = HOUR_MS}};
+}
+
+struct command command_redeem(uint64_t code, uint64_t tokens) {
+    return (struct command){
+        .type = CMD_GRANT_REDEEM,
+        .grant_redeem = {.code = key_of(code),
+                         .client_id = span_str("rp"),
+                         .has_redirect_uri = true,
+                         .redirect_uri = span_str("https://rp.example/cb"),
+                         .has_verifier = true,
+                         .verifier_hash = {1, 2, 3},
+                         .access = key_of(1000 + tokens),
+                         .access_ttl_ms = HOUR_MS,
+                         .refresh_scope_mask = SCOPE_OFFLINE,
+                         .refresh = key_of(2000 + tokens),
+                         .refresh_ttl_ms = 24 * HOUR_MS}};
+}
+
+struct command command_refresh(uint64_t from, uint64_t to) {
+    return (struct command){.type = CMD_TOKEN_REFRESH,
+                            .token_refresh = {.refresh = key_of(2000 + from),
+                                              .client_id = span_str("rp"),
+                                              .next_refresh = key_of(2000 + to),
+                                              .next_access = key_of(1000 + to),
+                                              .access_ttl_ms = HOUR_MS,
+                                              .refresh_ttl_ms = 24 * HOUR_MS,
+                                              .grace_ms = 10000}};
+}
+
+struct command command_end(uint64_t session) {
+    return (struct command){.type = CMD_SESSION_END,
+                            .session_end = {.session = key_of(session)}};
+}
+
+void fsm_fixture_sign_in(struct fsm_fixture *fx) {
+    struct command account = command_account(1);
+    struct command client = command_client("rp");
+    struct command login = command_login(1, 1);
+
+    assert_code(fsm_fixture_do(fx, &account), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &client), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &login), OUT_OK);
+}
+
+void fsm_fixture_redeemed(struct fsm_fixture *fx, uint64_t code, uint64_t tokens) {
+    struct command issue = command_issue(1, code);
+    struct command redeem = command_redeem(code, tokens);
+
+    assert_code(fsm_fixture_do(fx, &issue), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &redeem), OUT_OK);
+}
+
+static struct store_read *look(struct fsm_fixture *fx) {
+    struct store_read *read;
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    return read;
+}
+
+static bool done(struct store_read *read, enum err err) {
+    store_read_end(read);
+    store_read_free(read);
+    if (err != ERR_NOT_FOUND) {
+        assert_ok(err);
+    }
+    return err == OK;
+}
+
+bool fsm_fixture_grant(struct fsm_fixture *fx, uint64_t code, struct grant *ret_grant) {
+    struct store_read *read = look(fx);
+    return done(read, store_grant_get(read, &fx->arena, key_of(code), ret_grant));
+}
+
+bool fsm_fixture_session(struct fsm_fixture *fx, uint64_t n,
+                         struct session *ret_session) {
+    struct store_read *read = look(fx);
+    return done(read, store_session_get(read, key_of(n), ret_session));
+}
+
+bool fsm_fixture_access(struct fsm_fixture *fx, uint64_t n,
+                        struct access_token *ret_token) {
+    struct store_read *read = look(fx);
+    return done(read, store_access_get(read, key_of(1000 + n), ret_token));
+}
+
+bool fsm_fixture_refresh(struct fsm_fixture *fx, uint64_t n,
+                         struct refresh_token *ret_token) {
+    struct store_read *read = look(fx);
+    return done(read, store_refresh_get(read, key_of(2000 + n), ret_token));
+}
+
+uint64_t fsm_fixture_rows(struct fsm_fixture *fx, const char *table) {
+    const char *names[32];
+    uint64_t counts[32];
+    struct store_read *read = look(fx);
+    size_t n = store_table_counts(read, names, counts, 32);
+
+    (void)done(read, OK);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(names[i], table) == 0) {
+            return counts[i];
+        }
+    }
+    fail_msg("no table %s", table);
+    return 0;
+}
+
+uint64_t fsm_fixture_attempts(struct fsm_fixture *fx, uint64_t account,
+                              struct login_attempts *ret_attempts) {
+    struct store_read *read = look(fx);
+    assert_true(
+        done(read, store_attempts_get(read, key_of(5000 + account), ret_attempts)));
+    return ret_attempts->failures;
+}

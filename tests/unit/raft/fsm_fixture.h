@@ -1,0 +1,75 @@
+/* fsm_fixture: a state machine over a store of its own, fed one command at a time
+ * or whole frames. Every frame is kept, so that it can be fed to another one. */
+#ifndef TESTS_UNIT_RAFT_FSM_FIXTURE_H
+#define TESTS_UNIT_RAFT_FSM_FIXTURE_H
+
+#include "raft/fsm.h"
+#include "tests/unit/store/store_fixture.h"
+
+#define FIXTURE_NODE 1
+#define FIXTURE_BOOT 100
+
+struct fsm_fixture {
+    struct store_fixture store;
+    struct fsm *fsm;
+    struct arena arena;
+    uint64_t index, now_ms, seq, low;
+    struct outcome outcome; /* of the last command */
+    uint8_t detail[4096];
+    size_t told; /* outcomes of the last frame */
+    struct buf *frames;
+    size_t frames_count;
+};
+
+/* Opens with boot FIXTURE_BOOT of FIXTURE_NODE registered. */
+void fsm_fixture_open(struct fsm_fixture *fx);
+void fsm_fixture_reopen(struct fsm_fixture *fx);
+/* Checks the digest first. */
+void fsm_fixture_close(struct fsm_fixture *fx);
+
+/* A frame of one envelope, as it stands; gives the outcome's code. */
+enum outcome_code fsm_fixture_send(struct fsm_fixture *fx,
+                                   const struct envelope *envelope);
+/* One command under the next sequence. */
+enum outcome_code fsm_fixture_do(struct fsm_fixture *fx, const struct command *command);
+enum outcome_code fsm_fixture_tick(struct fsm_fixture *fx);
+/* Apply a frame's bytes at the next index. */
+enum err fsm_fixture_apply(struct fsm_fixture *fx, struct span frame);
+/* The payload's bytes live in fx->arena. */
+struct span fsm_fixture_payload(struct fsm_fixture *fx, const struct command *command);
+
+/* Commands with sound values; tests change what they are about. */
+struct command command_account(uint64_t n);
+struct command command_client(const char *client_id);
+struct command command_login(uint64_t account, uint64_t session);
+struct command command_issue(uint64_t session, uint64_t code);
+struct command command_redeem(uint64_t code, uint64_t tokens);
+struct command command_refresh(uint64_t from, uint64_t to);
+struct command command_end(uint64_t session);
+
+/* Account 1 with a client "rp" and session 1; then, with `code`, a code and its
+ * tokens (access 1000 + n, refresh 2000 + n). */
+void fsm_fixture_sign_in(struct fsm_fixture *fx);
+void fsm_fixture_redeemed(struct fsm_fixture *fx, uint64_t code, uint64_t tokens);
+
+/* Rows as they are now; false: no such row. */
+bool fsm_fixture_grant(struct fsm_fixture *fx, uint64_t code, struct grant *ret_grant);
+bool fsm_fixture_session(struct fsm_fixture *fx, uint64_t n,
+                         struct session *ret_session);
+bool fsm_fixture_access(struct fsm_fixture *fx, uint64_t n,
+                        struct access_token *ret_token);
+bool fsm_fixture_refresh(struct fsm_fixture *fx, uint64_t n,
+                         struct refresh_token *ret_token);
+uint64_t fsm_fixture_rows(struct fsm_fixture *fx, const char *table);
+uint64_t fsm_fixture_attempts(struct fsm_fixture *fx, uint64_t account,
+                              struct login_attempts *ret_attempts);
+
+#define SCOPE_A 1u
+#define SCOPE_B 2u
+#define SCOPE_OFFLINE 4u
+#define MINUTE_MS (60u * 1000)
+#define HOUR_MS (60u * MINUTE_MS)
+
+#define assert_code(got, want) assert_string_equal(outcome_str(got), outcome_str(want))
+
+#endif
