@@ -137,7 +137,9 @@ static void harden(void) {
 
     umask(077);
     setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__ /* the leak checker has to look at its own process */
     prctl(PR_SET_DUMPABLE, 0);
+#endif
     signal(SIGPIPE, SIG_IGN);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;

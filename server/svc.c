@@ -149,7 +149,7 @@ enum err svc_keys(struct svc *svc) {
     arena_init(&arena, OP_ARENA_MAX);
     err = store_key_walk(svc->read, &arena, count_key, &count);
     arena_close(&arena);
-    if (err)
+    if (err || count == 0)
         return err;
     err = jwt_keys_load(svc->read, svc->sealer, &keys);
     if (err)
@@ -159,6 +159,13 @@ enum err svc_keys(struct svc *svc) {
     svc->keys_version = version;
     svc->keys_count = count;
     return OK;
+}
+
+enum err svc_keys_needed(struct svc *svc) {
+    enum err err = svc_keys(svc);
+
+    /* A cluster in its first seconds: its leader is about to make them. */
+    return !err && !svc->keys ? ERR_NO_LEADER : err;
 }
 
 struct key_hash svc_hash(struct svc *svc, enum hash_purpose purpose, struct span in) {

@@ -1,7 +1,24 @@
 /* svc_admin: the operator's use cases, reached through the operator port alone.
  *
  * Input is the JSON of a request body, parsed here with named errors; output is
- * JSON text for the CLI (ops/cli). */
+ * JSON text for the CLI (ops/cli). Unknown and doubled members are errors.
+ *
+ * ADMIN_ACCOUNT_ADD  account_id, password (15 to 512 bytes), type entry|prime|member,
+ *                    parent (account ID of a Prime: members only), profile {corp_type
+ *                    1|2, and the members of server/domain/profile.h; email is the
+ *                    account ID when left out}
+ *                    -> sub, account_id
+ * ADMIN_CLIENT_ADD   client_id, name, ministry?, start_month? yyyy-mm, environment?
+ *                    (the cluster's), profile? gbizid|standard, auth? basic|post|none,
+ *                    alg? RS256|ES256, native?, government?, scopes [with openid],
+ *                    account_types? [all], redirect_uris [1 to 16], client_secret?
+ *                    (32 characters and more), replace? (the whole row, secret too)
+ *                    -> client_id, client_secret when one was drawn
+ * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; retired, created_ms}]
+ * ADMIN_TRANSFER     to? (0: any voter) -> leader_id
+ * ADMIN_STATUS       -> members of struct repl_status and repl_node_status, digests
+ *                    as 32 hex digits, staleness_ms null when never proven; digest and
+ *                    digest_index of this node's store, rows {table: count} */
 #ifndef SERVER_SVC_ADMIN_H
 #define SERVER_SVC_ADMIN_H
 

@@ -44,7 +44,7 @@ static enum err verify_hint(struct svc_flow *flow) {
     err = svc_read_begin(svc);
     if (err)
         return err;
-    err = svc_keys(svc);
+    err = svc_keys_needed(svc);
     svc_read_end(svc);
     if (err)
         return err;

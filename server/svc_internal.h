@@ -80,8 +80,10 @@ void svc_fail(struct svc_state *state, enum err err);
 enum err svc_read_begin(struct svc *svc);
 void svc_read_end(struct svc *svc);
 
-/* The signing keys of the snapshot that stands open, reloaded when changed. */
+/* The signing keys of the snapshot that stands open, reloaded when changed. A new
+ * cluster has none: svc->keys stays NULL, and _needed says ERR_NO_LEADER (503). */
 enum err svc_keys(struct svc *svc);
+enum err svc_keys_needed(struct svc *svc);
 
 struct key_hash svc_hash(struct svc *svc, enum hash_purpose purpose, struct span in);
 void svc_random(struct svc *svc, void *out, size_t len);

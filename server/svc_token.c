@@ -254,7 +254,7 @@ static enum err read_client(struct token_op *op, struct span client_id,
     err = svc_read_begin(svc);
     if (err)
         return err;
-    err = svc_keys(svc);
+    err = svc_keys_needed(svc);
     if (!err) {
         err = svc_client_read(svc, &op->base.op->arena, client_id, &op->client,
                               &op->view);

@@ -168,7 +168,7 @@ enum err repl_transfer(struct repl *repl, uint64_t to, struct repl_wait *wait) {
 
 /* ---- set up */
 
-static void submit_now(struct fixture *f, const struct command *command) {
+void fixture_apply(struct fixture *f, const struct command *command) {
     struct repl_request request = {.type = command->type};
     struct buf payload;
 
@@ -181,27 +181,37 @@ static void submit_now(struct fixture *f, const struct command *command) {
     buf_free(&payload);
 }
 
+/* Made once for all tests, since an RSA key takes its time; every fixture has the
+ * same cluster key, under which it is sealed. */
+static const struct signing_key *made_key(struct fixture *f, enum key_alg alg) {
+    static struct signing_key keys[2];
+    static struct arena arena;
+    struct signing_key *key = &keys[alg - KEY_RS256];
+    struct sealer *sealer;
+
+    if (key->kid)
+        return key;
+    if (!arena.max)
+        arena_init(&arena, 1 << 20);
+    assert_int_equal(sealer_new(f->shared.keyring, &f->shared.random, &sealer), OK);
+    assert_int_equal(jwt_key_generate(alg, sealer, &arena, key), OK);
+    sealer_free(sealer);
+    key->state = KEY_ACTIVE;
+    return key;
+}
+
 static void add_key(struct fixture *f, enum key_alg alg) {
     struct command command = {.type = CMD_KEY_ADD};
-    struct sealer *sealer;
-    struct arena arena;
 
-    arena_init(&arena, 1 << 20);
-    assert_int_equal(sealer_new(f->shared.keyring, &f->shared.random, &sealer), OK);
-    assert_int_equal(jwt_key_generate(alg, sealer, &arena, &command.key_add.key), OK);
-    command.key_add.key.state = KEY_ACTIVE;
-    submit_now(f, &command);
-    sealer_free(sealer);
-    arena_close(&arena);
+    command.key_add.key = *made_key(f, alg);
+    fixture_apply(f, &command);
 }
 
 static void begin_cluster(struct fixture *f) {
-    struct command boot = {.type = CMD_BOOT_REGISTER, .boot_register = {1, 1}};
     struct command init = {.type = CMD_CLUSTER_INIT};
 
-    submit_now(f, &boot);
     memset(init.cluster_init.cluster_id.b, 0xc1, 16);
-    submit_now(f, &init);
+    fixture_apply(f, &init);
     add_key(f, KEY_RS256);
     add_key(f, KEY_ES256);
 }
@@ -218,7 +228,8 @@ static void fill_config(struct config *config) {
     config->session_lifetime_s = 43200;
 }
 
-int fixture_setup(void **state) {
+int fixture_setup_empty(void **state) {
+    struct command boot = {.type = CMD_BOOT_REGISTER, .boot_register = {1, 1}};
     struct fixture *f = calloc(1, sizeof *f);
     struct store_config store_config = {.map_bytes = 64u << 20, .readers_max = 16};
     uint8_t key[32];
@@ -246,9 +257,15 @@ int fixture_setup(void **state) {
     f->repl.hide_above = UINT64_MAX;
     f->repl.ready = true;
     assert_int_equal(fsm_new(f->shared.store, &f->repl.fsm), OK);
-    begin_cluster(f);
+    fixture_apply(f, &boot);
     assert_int_equal(svc_new(&f->shared, &f->loop.loop, &f->svc), OK);
     *state = f;
+    return 0;
+}
+
+int fixture_setup(void **state) {
+    fixture_setup_empty(state);
+    begin_cluster(*state);
     return 0;
 }
 

@@ -63,9 +63,14 @@ struct browser {
 };
 
 int fixture_setup(void **state);
+/* A store in which nothing has been applied but the node's boot. */
+int fixture_setup_empty(void **state);
 int fixture_teardown(void **state);
 /* Run tasks until *done. */
 void fixture_until(struct fixture *f, const bool *done);
+
+/* Apply a command as if another node had sent it; its outcome must be OUT_OK. */
+void fixture_apply(struct fixture *f, const struct command *command);
 
 /* name, value, ..., NULL. */
 struct params params_make(const char *name, ...);

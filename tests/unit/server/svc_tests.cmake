@@ -1,17 +1,13 @@
-# The services over the real store and state machine; svc_fixture stands in for
-# raft/repl, so target tasuki_repl is not linked for what it implements.
-foreach(name svc_flow svc_token svc_admin)
-  tasuki_unit_test(${name}
-    SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c
-            ${CMAKE_CURRENT_LIST_DIR}/svc_fixture.c
-    LIBS tasuki_server tasuki_oidc tasuki_domain tasuki_crypto tasuki_fsm tasuki_store
-         tasuki_base PkgConfig::JANSSON Threads::Threads)
-endforeach()
+# The services over the real store and state machine. svc_fixture stands in for
+# raft/repl: its definitions come first, so nothing of tasuki_repl is linked.
+set(SVC_TEST_LIBS tasuki_server tasuki_oidc tasuki_domain tasuki_crypto tasuki_fsm
+    tasuki_store tasuki_base PkgConfig::JANSSON Threads::Threads)
+tasuki_unit_test(svc_flow SOURCES test_svc_flow.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_token SOURCES test_svc_token.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_admin SOURCES test_svc_admin.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_state SOURCES test_svc_state.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 
 # Not a test: prints the cost of the hot paths (ops/docs/performance.md).
-add_executable(bench_svc EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/bench_svc.c
-               ${CMAKE_CURRENT_LIST_DIR}/svc_fixture.c)
+add_executable(bench_svc EXCLUDE_FROM_ALL bench_svc.c svc_fixture.c)
 target_compile_options(bench_svc PRIVATE ${TASUKI_WARNINGS})
-target_link_libraries(bench_svc PRIVATE tasuki_server tasuki_oidc tasuki_domain
-                      tasuki_crypto tasuki_fsm tasuki_store tasuki_base
-                      PkgConfig::JANSSON PkgConfig::CMOCKA Threads::Threads)
+target_link_libraries(bench_svc PRIVATE ${SVC_TEST_LIBS} PkgConfig::CMOCKA)
