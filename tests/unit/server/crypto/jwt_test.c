@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "server/crypto/digest.h"
@@ -361,6 +362,45 @@ static void sealed_rows_are_bound(void **state) {
     assert_null(keys);
 }
 
+struct signer {
+    struct fixture *fixture;
+    pthread_t thread;
+    unsigned good;
+};
+
+static void *sign_much(void *arg) {
+    struct signer *signer = arg;
+    struct jwt_keys *keys = jwt_keys_ref(signer->fixture->keys);
+    struct buf token;
+
+    buf_init(&token, LIMIT_JWT);
+    for (unsigned i = 0; i < 200; i++) {
+        buf_reset(&token);
+        if (jwt_sign(keys, i % 10 ? KEY_ES256 : KEY_RS256, "JWT", span_str(CLAIMS),
+                     &token) == OK &&
+            verify(signer->fixture, buf_span(&token)) == OK)
+            signer->good++;
+    }
+    buf_free(&token);
+    jwt_keys_unref(keys);
+    return NULL;
+}
+
+/* One key set serves all HTTP threads. */
+static void signs_on_many_threads(void **state) {
+    struct signer signers[4];
+
+    for (size_t i = 0; i < 4; i++) {
+        signers[i] = (struct signer){.fixture = *state};
+        assert_int_equal(
+            pthread_create(&signers[i].thread, NULL, sign_much, &signers[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(signers[i].thread, NULL), 0);
+        assert_int_equal(signers[i].good, 200);
+    }
+}
+
 /* C03: retired keys verify and are published, and sign nothing. */
 static void rotation(void **state) {
     struct fixture *fixture = *state;
@@ -405,6 +445,7 @@ int main(void) {
         cmocka_unit_test(publishes_public_parts_only),
         cmocka_unit_test(kid_is_the_thumbprint),
         cmocka_unit_test(sealed_rows_are_bound),
+        cmocka_unit_test(signs_on_many_threads),
         cmocka_unit_test(rotation), /* last: it replaces the fixture's keys */
     };
 
