@@ -1,0 +1,99 @@
+// The cluster under measurement: ops/demo's three nodes, all on one core.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runLoad } from './limits.mjs';
+import { BUILD, SERVER_CORE, TOP, run } from './process.mjs';
+
+const REDIRECT_URI = 'https://rp.bench.example/callback';
+const SCOPE = 'openid profile email';
+const CLIENTS = { ES256: 'bench-es256', RS256: 'bench-rs256' };
+
+// What bench_load is told for each phase; `client` also says that users sign in.
+const LOADS = {
+  discovery: { args: ['--path', '/oauth/.well-known/openid-configuration'] },
+  jwks: { args: ['--path', '/oauth/jwks'] },
+  userinfo: { args: ['--path', '/oauth/userinfo', '--bearer'], client: 'ES256' },
+  'code ES256': { args: ['--flow', 'code'], client: 'ES256' },
+  'code RS256': { args: ['--flow', 'code'], client: 'RS256' },
+  'refresh ES256': { args: ['--flow', 'refresh'], client: 'ES256', scope: `${SCOPE} offline_access` },
+  'refresh RS256': { args: ['--flow', 'refresh'], client: 'RS256', scope: `${SCOPE} offline_access` },
+  login: { args: ['--flow', 'login'], client: 'ES256' },
+};
+
+// NAME=value lines as a shell reads them: bare, 'single' or "double" quoted.
+export function parseEnv(text) {
+  const env = {};
+  for (const line of text.split('\n')) {
+    const match = line.match(/^(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)$/);
+    if (!match) continue;
+    const [, name, value] = match;
+    env[name] = value.startsWith("'")
+      ? value.slice(1, -1).replaceAll("'\\''", "'")
+      : value.replace(/^"(.*)"$/, '$1');
+  }
+  return env;
+}
+
+export class Cluster {
+  constructor(dir, portBase) {
+    this.dir = dir;
+    this.portBase = portBase;
+    this.place = ['--dir', dir, '--port-base', String(portBase)];
+    this.secrets = {};
+  }
+
+  up() {
+    run('taskset', [
+      ...['-c', String(SERVER_CORE), `${TOP}/ops/demo`, 'up', ...this.place],
+      // All load comes from one address; the limit is tested elsewhere.
+      ...['--config', 'login_limit_per_minute = 0'],
+    ]);
+    this.started = true;
+    this.envFile = join(this.dir, 'demo.env');
+    this.env = parseEnv(readFileSync(this.envFile, 'utf8'));
+    for (const [alg, id] of Object.entries(CLIENTS)) this.secrets[alg] = this.addClient(id, alg);
+  }
+
+  addClient(id, alg) {
+    const answer = run(`${BUILD}/tasuki`, [
+      ...['rp', 'add', id, '--env', this.envFile, '--json', '--name', id, '--alg', alg],
+      ...['--redirect-uri', REDIRECT_URI, '--scope', `${SCOPE} offline_access`],
+      ...['--profile', 'standard', '--government', '--environment', 'demo', '--replace'],
+    ]);
+    return JSON.parse(answer).client_secret;
+  }
+
+  down() {
+    if (!this.started) return;
+    run(`${TOP}/ops/demo`, ['down', ...this.place], { optional: true });
+    this.started = false;
+  }
+
+  get pids() {
+    return [1, 2, 3].map((n) => this.env[`TASUKI_NODE_${n}_PID`]).filter(Boolean);
+  }
+
+  async load(phase, options) {
+    const { args, client, scope = SCOPE } = LOADS[phase];
+    const nodes = [1, 2, 3].flatMap((n) => ['--node', this.env[`TASUKI_NODE_${n}`]]);
+    const signIn = client
+      ? [
+          ...['--client', CLIENTS[client], '--secret', this.secrets[client]],
+          ...['--redirect', REDIRECT_URI, '--scope', scope, '--account', this.env.TASUKI_ACCOUNT],
+        ]
+      : [];
+    const result = await runLoad(
+      [
+        ...nodes,
+        ...['--ca', this.env.TASUKI_CA, '--users', String(options.users)],
+        ...['--seconds', String(options.seconds), ...signIn, ...args],
+      ],
+      this.env.TASUKI_PASSWORD,
+    );
+    return result;
+  }
+
+  get alive() {
+    return this.pids.every((pid) => existsSync(`/proc/${pid}`));
+  }
+}
