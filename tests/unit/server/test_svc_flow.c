@@ -430,6 +430,7 @@ static void test_session_ends(void **state) {
     struct fixture *f = *state;
     struct browser browser = {0};
     struct params params = usual("conf", NULL);
+    struct svc_logout logout;
     char code[64];
 
     sign_in(f, &browser, ALICE, &params, code);
@@ -442,6 +443,9 @@ static void test_session_ends(void **state) {
     sign_in(f, &browser, ALICE, &params, code);
     f->repl.now_ms += 31 * 60 * 1000; /* idle */
     expect_kind(f, &browser, &params, AUTHORIZE_LOGIN);
+    run_logout(f, &browser, false, "", &logout);
+    assert_false(logout.signed_in);
+    svc_op_close(&logout.op);
 }
 
 static void test_logout(void **state) {
