@@ -4,6 +4,7 @@
 #define TESTS_UNIT_RAFT_FSM_FIXTURE_H
 
 #include "raft/fsm.h"
+#include "store/base/limits.h"
 #include "tests/unit/store/store_fixture.h"
 
 #define FIXTURE_NODE 1

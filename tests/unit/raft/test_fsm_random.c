@@ -1,0 +1,240 @@
+/* Random commands against the state machine: determinism, replay, and what must
+ * hold of every state. A failure prints the seed; TASUKI_SEED=n runs one again. */
+#include "tests/unit/store/unit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tests/unit/raft/fsm_fixture.h"
+
+#define ACCOUNTS 4
+#define SESSIONS 12
+#define CODES 40
+#define TOKENS 80
+#define FRAMES 150
+#define FRAME_COMMANDS 8
+
+struct random {
+    uint64_t state;
+};
+
+/* splitmix64 */
+static uint64_t draw(struct random *r, uint64_t below) {
+    uint64_t z = (r->state += 0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return (z ^ (z >> 31)) % below;
+}
+
+static struct command draw_account(struct random *r) {
+    struct command c = command_account(1 + draw(r, ACCOUNTS));
+    c.account_put.replace = draw(r, 4) != 0;
+    c.account_put.account.generation = 1 + draw(r, 20) / 19;
+    c.account_put.account.state = draw(r, 10) == 0 ? ACCOUNT_SUSPENDED : ACCOUNT_ACTIVE;
+    if (draw(r, 10) == 0) {
+        c.account_put.account.login_index = key_of(5001 + draw(r, ACCOUNTS));
+    }
+    return c;
+}
+
+static struct command draw_login(struct random *r) {
+    struct command c = command_login(1 + draw(r, ACCOUNTS), 1 + draw(r, SESSIONS));
+    c.login.password_ok = draw(r, 4) != 0;
+    c.login.generation = 1 + draw(r, 8) / 7;
+    c.login.has_replaced = draw(r, 3) == 0;
+    if (c.login.has_replaced) {
+        c.login.replaced = key_of(1 + draw(r, SESSIONS));
+    }
+    return c;
+}
+
+static struct command draw_command(struct random *r) {
+    struct command c;
+
+    switch (draw(r, 12)) {
+    case 0:
+        return draw_account(r);
+    case 1:
+        c = command_client("rp");
+        c.client_put.replace = true;
+        c.client_put.client.retired = draw(r, 8) == 0;
+        return c;
+    case 2:
+    case 3:
+        return draw_login(r);
+    case 4:
+        return command_end(1 + draw(r, SESSIONS));
+    case 5:
+    case 6:
+    case 7:
+        c = command_issue(1 + draw(r, SESSIONS), 1 + draw(r, CODES));
+        c.grant_issue.consent_scopes = draw(r, 4);
+        c.grant_issue.grant_ttl_ms = (uint32_t)(draw(r, 3) * HOUR_MS);
+        return c;
+    case 8:
+    case 9:
+        c = command_redeem(1 + draw(r, CODES), 1 + draw(r, TOKENS));
+        c.grant_redeem.verifier_hash[0] = draw(r, 10) == 0 ? 9 : 1;
+        return c;
+    case 10:
+        return command_refresh(1 + draw(r, TOKENS), 1 + draw(r, TOKENS));
+    default:
+        return (struct command){.type = CMD_TICK};
+    }
+}
+
+/* Successes by type. */
+struct seen {
+    uint64_t ok[CMD_TICK + 1];
+};
+
+static void count_ok(void *arg, const struct envelope *envelope,
+                     const struct outcome *outcome) {
+    struct seen *seen = arg;
+    seen->ok[envelope->type] += outcome->code == OUT_OK ? 1 : 0;
+}
+
+static void draw_frame(struct fsm_fixture *fx, struct random *r, struct buf *frame) {
+    struct buf envelopes;
+    uint16_t count = (uint16_t)(1 + draw(r, FRAME_COMMANDS));
+
+    buf_init(&envelopes, LIMIT_FRAME);
+    for (uint16_t i = 0; i < count; i++) {
+        struct command command = draw_command(r);
+        uint64_t seq = fx->seq - (fx->seq > 3 && draw(r, 8) == 0 ? draw(r, 3) : 0);
+        struct envelope envelope = {.node = FIXTURE_NODE,
+                                    .boot = FIXTURE_BOOT + (draw(r, 50) == 0 ? 1 : 0),
+                                    .seq = seq,
+                                    .low = fx->seq > 20 ? fx->seq - draw(r, 20) : 0,
+                                    .type = command.type,
+                                    .payload = fsm_fixture_payload(fx, &command)};
+        envelope_encode(&envelope, &envelopes);
+        fx->seq += seq == fx->seq ? 1 : 0;
+    }
+    fx->now_ms += draw(r, 4) == 0 ? draw(r, HOUR_MS / 2) : draw(r, 2000);
+    assert_ok(frame_encode(1, fx->now_ms, count, buf_span(&envelopes), frame));
+    buf_free(&envelopes);
+}
+
+/* Every token's family exists for as long as the token, and no family has two
+ * LIVE refresh tokens (G3). */
+static void check_tokens(struct fsm_fixture *fx) {
+    uint64_t live[CODES + 1] = {0};
+    struct refresh_token token;
+    struct access_token access;
+    struct grant grant;
+
+    for (uint64_t n = 1; n <= TOKENS; n++) {
+        uint64_t code;
+        arena_reset(&fx->arena);
+        if (fsm_fixture_refresh(fx, n, &token) && token.state == REFRESH_LIVE) {
+            memcpy(&code, token.grant.b, sizeof code);
+            assert_true(code <= CODES);
+            assert_int_equal(live[code], 0);
+            live[code] = 1;
+        }
+        if (fsm_fixture_access(fx, n, &access)) {
+            memcpy(&code, access.grant.b, sizeof code);
+            assert_true(fsm_fixture_grant(fx, code, &grant));
+            assert_int_not_equal(grant.state, GRANT_ISSUED);
+            assert_true(grant.expires_ms >= access.expires_ms);
+        }
+    }
+}
+
+static void assert_same_head(struct fsm_fixture *a, struct fsm_fixture *b) {
+    assert_memory_equal(fsm_meta(a->fsm), fsm_meta(b->fsm), sizeof(struct store_meta));
+}
+
+/* The same frames give the same digest, whatever is restarted in between. */
+static void run_seed(uint64_t seed, struct seen *seen) {
+    struct fsm_fixture *a = calloc(1, sizeof *a);
+    struct fsm_fixture *b = calloc(1, sizeof *b);
+    struct random r = {seed};
+    uint64_t index;
+
+    print_message("seed %" PRIu64 "\n", seed);
+    assert_non_null(a);
+    assert_non_null(b);
+    fsm_fixture_open(a);
+    fsm_fixture_open(b);
+    index = a->index;
+    for (int i = 0; i < FRAMES; i++) {
+        struct buf frame;
+        uint64_t clock_ms = fsm_meta(a->fsm)->clock_ms;
+        buf_init(&frame, LIMIT_FRAME);
+        draw_frame(a, &r, &frame);
+        index += 1 + draw(&r, 2);
+        assert_ok(fsm_apply(a->fsm, index, buf_span(&frame), count_ok, seen));
+        assert_true(fsm_meta(a->fsm)->clock_ms >= clock_ms);
+        if (draw(&r, 20) == 0) {
+            fsm_fixture_reopen(b);
+        }
+        assert_ok(fsm_apply(b->fsm, index, buf_span(&frame), NULL, NULL));
+        assert_ok(fsm_apply(b->fsm, index, buf_span(&frame), NULL, NULL)); /* replay */
+        assert_same_head(a, b);
+        buf_free(&frame);
+    }
+    assert_digest_sound(a->store.store);
+    check_tokens(a);
+    fsm_fixture_close(a);
+    fsm_fixture_close(b);
+    free(a);
+    free(b);
+}
+
+static void random_commands_keep_every_invariant(void **state) {
+    const char *one = getenv("TASUKI_SEED");
+    struct seen seen = {0};
+    (void)state;
+
+    if (one != NULL) {
+        run_seed(strtoull(one, NULL, 10), &seen);
+        return;
+    }
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        run_seed(seed, &seen);
+    }
+    for (int type = CMD_ACCOUNT_PUT; type <= CMD_TICK; type++) {
+        assert_true(seen.ok[type] > 5); /* the commands do reach states */
+    }
+}
+
+static void replay_of_the_whole_log_gives_the_same_digest(void **state) {
+    struct fsm_fixture *a = calloc(1, sizeof *a);
+    struct fsm_fixture *b = calloc(1, sizeof *b);
+    struct command refresh = command_refresh(1, 2);
+    struct command end = command_end(1);
+    (void)state;
+
+    assert_non_null(a);
+    assert_non_null(b);
+    fsm_fixture_open(a);
+    fsm_fixture_sign_in(a);
+    fsm_fixture_redeemed(a, 10, 1);
+    assert_code(fsm_fixture_do(a, &refresh), OUT_OK);
+    assert_code(fsm_fixture_do(a, &end), OUT_OK);
+    store_fixture_open(&b->store);
+    arena_init(&b->arena, 1 << 20);
+    assert_ok(fsm_new(b->store.store, &b->fsm));
+    for (size_t half = 0; half < 2; half++) { /* the second time all are skipped */
+        for (size_t i = 0; i < a->frames_count; i++) {
+            assert_ok(fsm_apply(b->fsm, i + 1, buf_span(&a->frames[i]), NULL, NULL));
+        }
+        assert_same_head(a, b);
+        fsm_fixture_reopen(b);
+        assert_same_head(a, b);
+    }
+    fsm_fixture_close(a);
+    fsm_fixture_close(b);
+    free(a);
+    free(b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_commands_keep_every_invariant),
+        cmocka_unit_test(replay_of_the_whole_log_gives_the_same_digest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
