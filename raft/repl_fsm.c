@@ -11,7 +11,7 @@
 
 #define MARKER_LEN 40
 /* Retained entries, whatever their size. */
-#define TRAILING_MIN 4096u
+#define TRAILING_MIN 1024u
 #define TRAILING_MAX 262144u
 /* Bytes that an entry costs beside its own. */
 #define ENTRY_OVERHEAD 128

@@ -24,7 +24,7 @@
 #include "raft/repl_internal.h"
 
 /* Entries between two markers. */
-#define SNAPSHOT_THRESHOLD 4096
+#define SNAPSHOT_THRESHOLD 2048
 /* After the leader's process has gone: others need to notice it too, then one
  * after the other stands for election. */
 #define GONE_FIRST_MS 30

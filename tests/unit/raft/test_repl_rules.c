@@ -1,0 +1,215 @@
+/* The rules of replication that need no cluster: time, digests, the watchdog. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "raft/repl_clock.h"
+#include "raft/repl_digest.h"
+#include "raft/repl_watchdog.h"
+
+#define SKEW 2000
+#define T0 UINT64_C(1800000000000)
+
+static const struct repl_offsets alone = {.voters = 1};
+
+static void test_time_follows_monotonic_time(void **state) {
+    (void)state;
+    struct repl_clock clock;
+    struct repl_offsets agree = {.offset_ms = {10, -20}, .count = 2, .voters = 3};
+    repl_clock_init(&clock, SKEW, 1000);
+    repl_clock_applied(&clock, T0, 1000, false);
+    assert_int_equal(repl_clock_now(&clock, 1500), T0 + 500);
+    /* The wall clock is right: time and wall go together. */
+    for (uint64_t t = 1; t <= 1000; t++) {
+        assert_int_equal(repl_clock_stamp(&clock, T0 + t, 1000 + t, &agree), T0 + t);
+    }
+}
+
+static void test_small_difference_is_slewed(void **state) {
+    (void)state;
+    struct repl_clock clock;
+    struct repl_offsets agree = {.offset_ms = {0, 0}, .count = 2, .voters = 3};
+    uint64_t last = T0;
+    repl_clock_init(&clock, SKEW, 0);
+    repl_clock_applied(&clock, T0, 0, false);
+    /* The wall clock is 1 s ahead: caught up at a sixteenth, never in a step. */
+    for (uint64_t t = 1; t <= 20000; t++) {
+        uint64_t stamp = repl_clock_stamp(&clock, T0 + 1000 + t, t, &agree);
+        assert_true(stamp >= last && stamp - last <= 2);
+        last = stamp;
+    }
+    assert_int_equal(last, T0 + 1000 + 20000);
+    /* It is 1 s behind: time slows down and never falls. */
+    for (uint64_t t = 20001; t <= 40000; t++) {
+        uint64_t stamp = repl_clock_stamp(&clock, T0 + t, t, &agree);
+        assert_true(stamp >= last);
+        last = stamp;
+    }
+    assert_int_equal(last, T0 + 40000);
+}
+
+static void test_large_step_needs_a_majority(void **state) {
+    (void)state;
+    struct repl_clock clock;
+    const uint64_t hour = 3600000;
+    struct repl_offsets unknown = {.count = 0, .voters = 3};
+    struct repl_offsets disagree = {
+        .offset_ms = {-(int64_t)hour, -(int64_t)hour}, .count = 2, .voters = 3};
+    struct repl_offsets one = {.offset_ms = {5}, .count = 1, .voters = 3};
+    repl_clock_init(&clock, SKEW, 0);
+    repl_clock_applied(&clock, T0, 0, false);
+    assert_true(repl_clock_must_wait(&clock, T0 + hour, 10, &unknown));
+    assert_int_equal(repl_clock_stamp(&clock, T0 + hour, 10, &unknown), T0 + 10);
+    assert_int_equal(repl_clock_stamp(&clock, T0 + hour, 1010, &disagree), T0 + 1010);
+    /* Two of three agree: the step is made at once. */
+    assert_false(repl_clock_must_wait(&clock, T0 + hour, 1020, &one));
+    assert_int_equal(repl_clock_stamp(&clock, T0 + hour, 1020, &one), T0 + hour);
+    /* And is not taken back when the wall clock is. */
+    assert_true(repl_clock_stamp(&clock, T0 + 1030, 1030, &one) >= T0 + hour);
+}
+
+static void test_alone_the_own_clock_counts(void **state) {
+    (void)state;
+    struct repl_clock clock;
+    repl_clock_init(&clock, SKEW, 0);
+    assert_false(repl_clock_must_wait(&clock, T0, 5, &alone));
+    assert_int_equal(repl_clock_stamp(&clock, T0, 5, &alone), T0);
+}
+
+static void test_applied_frames_and_time(void **state) {
+    (void)state;
+    struct repl_clock clock;
+    repl_clock_init(&clock, SKEW, 0);
+    repl_clock_applied(&clock, T0, 0, false);
+    /* The leader's own frame comes back 5 ms after it was stamped. */
+    repl_clock_applied(&clock, T0 + 100, 105, true);
+    assert_int_equal(repl_clock_now(&clock, 105), T0 + 105);
+    /* A follower takes the state's time as it is. */
+    repl_clock_applied(&clock, T0 + 100, 105, false);
+    assert_int_equal(repl_clock_now(&clock, 105), T0 + 100);
+}
+
+static void test_outliers(void **state) {
+    (void)state;
+    static const struct {
+        struct repl_offsets offsets;
+        bool outlier;
+    } rows[] = {
+        {{.count = 0, .voters = 1}, false},
+        {{.count = 0, .voters = 3}, false},
+        {{.offset_ms = {90000}, .count = 1, .voters = 3}, false}, /* one against one */
+        {{.offset_ms = {90000, 90500}, .count = 2, .voters = 3}, true},
+        {{.offset_ms = {90000, -90000}, .count = 2, .voters = 3}, false},
+        {{.offset_ms = {90000, 100}, .count = 2, .voters = 3}, false},
+        {{.offset_ms = {5000, 5100, 5200, 0}, .count = 4, .voters = 5}, true},
+        {{.offset_ms = {5000, 5100, 0, 0}, .count = 4, .voters = 5}, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(repl_clock_is_outlier(&rows[i].offsets, SKEW),
+                         rows[i].outlier);
+    }
+}
+
+static void test_offset_of_a_peer(void **state) {
+    (void)state;
+    int64_t offset;
+    /* Round trip of 40 ms, peer 500 ms ahead: 20 ms on the way back. */
+    assert_true(repl_clock_offset(T0 + 480, T0, 1100, 1000, 60, &offset));
+    assert_int_equal(offset, 500);
+    assert_true(repl_clock_offset(T0 - 1000, T0, 1000, 1000, 0, &offset));
+    assert_int_equal(offset, -1000);
+    assert_false(repl_clock_offset(T0, T0, 1000, 0, 0, &offset));    /* no echo */
+    assert_false(repl_clock_offset(T0, T0, 1000, 1001, 0, &offset)); /* future */
+    assert_false(
+        repl_clock_offset(T0, T0, 1000, 900, 101, &offset)); /* held too long */
+    assert_false(repl_clock_offset(T0, T0, 10000, 1000, 0, &offset)); /* 9 s */
+    assert_false(repl_clock_offset(UINT64_MAX, T0, 1000, 990, 0, &offset));
+}
+
+static const struct store_digest da = {1, 1}, db = {2, 2};
+
+static void test_digests(void **state) {
+    (void)state;
+    struct repl_digests *d = calloc(1, sizeof(*d));
+    assert_non_null(d);
+    d->peers_count = 3; /* number 0 is this node */
+    repl_digests_applied(d, 10, da);
+    repl_digests_heard(d, 1, 10, da);
+    assert_int_equal(d->peer[1].view, DIGEST_AGREES);
+    assert_false(repl_digests_in_doubt(d, 3));
+    /* One of three differs, one agrees: it is the other one's trouble. */
+    repl_digests_heard(d, 2, 10, db);
+    assert_int_equal(d->peer[2].view, DIGEST_DIFFERS);
+    assert_false(repl_digests_in_doubt(d, 3));
+    /* Both differ: ours. */
+    repl_digests_applied(d, 11, da);
+    repl_digests_heard(d, 1, 11, db);
+    assert_true(repl_digests_in_doubt(d, 3));
+    free(d);
+}
+
+static void test_digests_ahead_and_behind(void **state) {
+    (void)state;
+    struct repl_digests *d = calloc(1, sizeof(*d));
+    assert_non_null(d);
+    d->peers_count = 2;
+    /* A peer that is ahead is compared when we get there; not its later ones. */
+    repl_digests_heard(d, 1, 12, db);
+    repl_digests_heard(d, 1, 50, da);
+    assert_int_equal(d->peer[1].view, DIGEST_UNKNOWN);
+    repl_digests_applied(d, 11, da);
+    repl_digests_applied(d, 12, da);
+    assert_int_equal(d->peer[1].view, DIGEST_DIFFERS);
+    assert_int_equal(d->peer[1].compared_index, 12);
+    /* Index 12 has left the ring: nothing can be said about it. */
+    repl_digests_applied(d, 12 + REPL_DIGEST_RING, da);
+    repl_digests_heard(d, 1, 12, da);
+    assert_int_equal(d->peer[1].compared_index, 12);
+    assert_int_equal(d->peer[1].view, DIGEST_DIFFERS);
+    repl_digests_heard(d, 1, 12 + REPL_DIGEST_RING, da);
+    assert_int_equal(d->peer[1].view, DIGEST_AGREES);
+    free(d);
+}
+
+static void test_watchdog_verdicts(void **state) {
+    (void)state;
+    struct repl_stall stall = {0};
+    for (uint64_t i = 1; i < 100; i++) {
+        assert_int_equal(repl_stall_tick(&stall, i, 0, 0, 5), STALL_NONE);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(repl_stall_tick(&stall, 99, 0, 0, 5), STALL_NONE);
+    }
+    assert_int_equal(repl_stall_tick(&stall, 99, 0, 0, 5), STALL_LOOP);
+    /* A write that hangs while the loop goes on. */
+    stall = (struct repl_stall){0};
+    for (uint64_t i = 1; i < 5; i++) {
+        assert_int_equal(repl_stall_tick(&stall, i, 0, 1, 5), STALL_NONE);
+    }
+    assert_int_equal(repl_stall_tick(&stall, 5, 0, 1, 5), STALL_APPEND);
+    /* Writes that finish are progress, however many wait. */
+    stall = (struct repl_stall){0};
+    for (uint64_t i = 1; i < 100; i++) {
+        assert_int_equal(repl_stall_tick(&stall, i, i / 2, 7, 5), STALL_NONE);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_time_follows_monotonic_time),
+        cmocka_unit_test(test_small_difference_is_slewed),
+        cmocka_unit_test(test_large_step_needs_a_majority),
+        cmocka_unit_test(test_alone_the_own_clock_counts),
+        cmocka_unit_test(test_applied_frames_and_time),
+        cmocka_unit_test(test_outliers),
+        cmocka_unit_test(test_offset_of_a_peer),
+        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_digests_ahead_and_behind),
+        cmocka_unit_test(test_watchdog_verdicts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
