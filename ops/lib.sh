@@ -112,26 +112,30 @@ process_pid() {
   printf '%s' "$pid"
 }
 
-# process_stop FILE GRACE_S: TERM, then KILL after the grace; removes FILE.
-process_stop() {
-  local file=$1 grace_s=$2 pid i
+# process_wait FILE GRACE_S: until it is gone, by KILL after the grace; removes FILE.
+process_wait() {
+  local file=$1 grace_s=$2 i
+  for ((i = 0; i < grace_s * 50; i++)); do
+    process_alive "$file" || break
+    sleep 0.02
+  done
   if process_alive "$file"; then
-    pid=$(process_pid "$file")
-    kill -TERM "$pid" 2>/dev/null || true
-    for ((i = 0; i < grace_s * 20; i++)); do
+    warn "process $(process_pid "$file") (${file##*/}) did not end within $grace_s s: killed"
+    kill -KILL "$(process_pid "$file")" 2>/dev/null || true
+    for ((i = 0; i < 250; i++)); do
       process_alive "$file" || break
-      sleep 0.05
+      sleep 0.02
     done
-    if process_alive "$file"; then
-      warn "process $pid did not end within $grace_s s: killed"
-      kill -KILL "$pid" 2>/dev/null || true
-      for ((i = 0; i < 100; i++)); do
-        process_alive "$file" || break
-        sleep 0.05
-      done
-    fi
   fi
   rm -f "$file"
+}
+
+# process_stop FILE GRACE_S: TERM, then KILL after the grace; removes FILE.
+process_stop() {
+  if process_alive "$1"; then
+    kill -TERM "$(process_pid "$1")" 2>/dev/null || true
+  fi
+  process_wait "$1" "$2"
 }
 
 # Is something listening on 127.0.0.1:$1?
