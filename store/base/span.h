@@ -15,7 +15,7 @@ struct span {
 
 static inline struct span span_of(const void *data, size_t len)
 {
-    return (struct span){data, len};
+    return (struct span){(const uint8_t *)data, len};
 }
 
 static inline struct span span_str(const char *s)

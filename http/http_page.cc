@@ -1,0 +1,237 @@
+#include "http/http_page.h"
+
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <kainjow/mustache.hpp>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "http/pages.h" /* made by CMake: embedded files */
+
+using kainjow::mustache::data;
+using kainjow::mustache::mustache;
+
+struct http_page_data {
+    data values{data::type::object};
+};
+
+namespace {
+
+struct assets {
+    std::array<std::unique_ptr<mustache>, PAGES> pages;
+    std::unique_ptr<mustache> frame; /* around every page */
+    std::array<std::map<std::string, std::string>, LANGS> messages;
+    std::string style_path;
+};
+
+assets *shared = nullptr;
+
+/* `key = text` lines, `#` comments. */
+bool parse_messages(const std::string &text, std::map<std::string, std::string> &out)
+{
+    size_t at = 0;
+    while (at < text.size()) {
+        size_t end = text.find('\n', at);
+        end = end == std::string::npos ? text.size() : end;
+        std::string line = text.substr(at, end - at);
+        at = end + 1;
+        if (line.empty() || line[0] == '#') {
+            continue;
+        }
+        size_t eq = line.find(" = ");
+        if (eq == std::string::npos || !out.emplace(line.substr(0, eq), line.substr(eq + 3)).second) {
+            return false;
+        }
+    }
+    return !out.empty();
+}
+
+std::unique_ptr<mustache> compile(const unsigned char *bytes, size_t len)
+{
+    auto page = std::make_unique<mustache>(
+        std::string(reinterpret_cast<const char *>(bytes), len));
+    return page->is_valid() ? std::move(page) : nullptr;
+}
+
+std::string style_name()
+{
+    uint64_t hash = 1469598103934665603u; /* FNV-1a: a name, not a proof */
+    for (size_t i = 0; i < pages_style_css_len; i++) {
+        hash = (hash ^ pages_style_css[i]) * 1099511628211u;
+    }
+    char name[64];
+    std::snprintf(name, sizeof(name), "/assets/style-%016llx.css",
+                  static_cast<unsigned long long>(hash));
+    return name;
+}
+
+/* What could make one text look like another (SECURITY_CHECKS F10). */
+bool is_deceptive(uint32_t c)
+{
+    return c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0) || c == 0x00ad ||
+           (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
+           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
+std::string neutral(struct span text)
+{
+    std::string out;
+    const auto *p = reinterpret_cast<const unsigned char *>(text.data);
+    for (size_t i = 0; i < text.len;) {
+        size_t n = p[i] < 0x80 ? 1 : p[i] < 0xe0 ? 2 : p[i] < 0xf0 ? 3 : 4;
+        if (n > text.len - i) {
+            break;
+        }
+        uint32_t c = n == 1 ? p[i] : p[i] & (0xffu >> (n + 1));
+        for (size_t k = 1; k < n; k++) {
+            c = c << 6 | (p[i + k] & 0x3fu);
+        }
+        if (!is_deceptive(c)) {
+            out.append(reinterpret_cast<const char *>(p + i), n);
+        }
+        i += n;
+    }
+    return out;
+}
+
+} // namespace
+
+extern "C" enum err http_page_init(void)
+{
+    if (shared != nullptr) {
+        return OK;
+    }
+    try {
+        auto made = std::make_unique<assets>();
+        made->pages[PAGE_HOME] = compile(pages_home_mustache, pages_home_mustache_len);
+        made->pages[PAGE_LOGIN] = compile(pages_login_mustache, pages_login_mustache_len);
+        made->pages[PAGE_CONSENT] =
+            compile(pages_consent_mustache, pages_consent_mustache_len);
+        made->pages[PAGE_LOGOUT] =
+            compile(pages_logout_mustache, pages_logout_mustache_len);
+        made->pages[PAGE_ERROR] = compile(pages_error_mustache, pages_error_mustache_len);
+        made->frame = compile(pages_frame_mustache, pages_frame_mustache_len);
+        bool ok = made->frame != nullptr;
+        for (const auto &page : made->pages) {
+            ok = ok && page != nullptr;
+        }
+        auto text = [](const unsigned char *bytes, size_t len) {
+            return std::string(reinterpret_cast<const char *>(bytes), len);
+        };
+        ok = ok &&
+             parse_messages(text(pages_messages_ja, pages_messages_ja_len),
+                            made->messages[LANG_JA]) &&
+             parse_messages(text(pages_messages_en, pages_messages_en_len),
+                            made->messages[LANG_EN]);
+        for (const auto &[key, value] : made->messages[LANG_JA]) {
+            ok = ok && made->messages[LANG_EN].count(key) == 1;
+        }
+        ok = ok && made->messages[LANG_JA].size() == made->messages[LANG_EN].size();
+        made->style_path = style_name();
+        if (!ok) {
+            return ERR_INVALID;
+        }
+        shared = made.release();
+        return OK;
+    } catch (const std::exception &) {
+        return ERR_NOMEM;
+    }
+}
+
+extern "C" struct http_page_data *http_page_data_new(void)
+{
+    return new (std::nothrow) http_page_data;
+}
+
+extern "C" void http_page_data_free(struct http_page_data *page_data)
+{
+    delete page_data;
+}
+
+template <typename F> static void guarded(struct http_page_data *page_data, F f)
+{
+    if (page_data == nullptr) {
+        return;
+    }
+    try {
+        f(page_data->values);
+    } catch (const std::exception &) {
+        /* Out of memory: the page is shown without the value. */
+    }
+}
+
+extern "C" void http_page_set(struct http_page_data *page_data, const char *key,
+                              struct span value)
+{
+    guarded(page_data, [&](data &values) { values.set(key, neutral(value)); });
+}
+
+extern "C" void http_page_set_u64(struct http_page_data *page_data, const char *key,
+                                  uint64_t value)
+{
+    guarded(page_data, [&](data &values) { values.set(key, std::to_string(value)); });
+}
+
+extern "C" void http_page_set_bool(struct http_page_data *page_data, const char *key,
+                                   bool value)
+{
+    guarded(page_data, [&](data &values) {
+        values.set(key, value ? data{data::type::bool_true} : data{data::type::bool_false});
+    });
+}
+
+extern "C" void http_page_add_message(struct http_page_data *page_data, const char *list,
+                                      enum http_lang lang, const char *key)
+{
+    guarded(page_data, [&](data &values) {
+        const auto &messages = shared->messages[lang];
+        auto found = messages.find(key);
+        data item{"text", found != messages.end() ? found->second : std::string(key)};
+        const data *old = values.get(list);
+        data items = old != nullptr ? *old : data{data::type::list};
+        items.push_back(item);
+        values.set(list, items);
+    });
+}
+
+extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
+                                     const char *environment,
+                                     struct http_page_data *page_data, struct buf *out)
+{
+    if (page_data == nullptr) {
+        return ERR_NOMEM;
+    }
+    try {
+        data &values = page_data->values;
+        for (const auto &[key, text] : shared->messages[lang]) {
+            values.set("m_" + key, text);
+        }
+        values.set("lang", lang == LANG_JA ? "ja" : "en");
+        values.set("is_ja", lang == LANG_JA ? data::type::bool_true : data::type::bool_false);
+        values.set("is_en", lang == LANG_EN ? data::type::bool_true : data::type::bool_false);
+        values.set("environment", environment);
+        values.set("environment_text", shared->messages[lang].at(std::string("environment_") + environment));
+        values.set("style", shared->style_path);
+        const char *titles[PAGES] = {"home_title", "login_title", "consent_title",
+                                     "logout_title", "error_title"};
+        values.set("title", shared->messages[lang].at(titles[page]));
+        values.set("content", shared->pages[page]->render(values));
+        std::string html = shared->frame->render(values);
+        buf_put(out, html.data(), html.size());
+        return buf_err(out);
+    } catch (const std::exception &) {
+        return ERR_NOMEM;
+    }
+}
+
+extern "C" const char *http_page_style_path(void)
+{
+    return shared->style_path.c_str();
+}
+
+extern "C" struct span http_page_style(void)
+{
+    return span_of(pages_style_css, pages_style_css_len);
+}

@@ -1,0 +1,204 @@
+#include "http/http_request.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "http/http_cookie.h"
+#include "http/http_form.h"
+#include "http/http_respond.h"
+#include "http/http_thread.h"
+#include "store/base/check.h"
+
+#define ARENA_MAX (512 * 1024)
+#define SPARES_MAX 256
+
+struct http_gone {
+    struct http_request *request;
+};
+
+static void on_gone(void *data)
+{
+    struct http_gone *gone = data;
+    if (gone->request != NULL) {
+        gone->request->h2o = NULL;
+        gone->request->gone = NULL;
+    }
+}
+
+void http_request_choose_lang(struct http_request *request)
+{
+    request->lang = LANG_JA;
+    if (request->h2o == NULL) {
+        return;
+    }
+    struct span asked = params_get(&request->params, "ui", NULL);
+    struct span locales = params_get(&request->params, "ui_locales", NULL);
+    struct span kept = http_request_cookie(request, COOKIE_LANG);
+    if (span_is(asked, "en") || span_is(asked, "ja")) {
+        request->lang = span_is(asked, "en") ? LANG_EN : LANG_JA;
+        http_respond_cookie_year(request, COOKIE_LANG, asked);
+    } else if (span_is(kept, "en") || span_is(kept, "ja")) {
+        request->lang = span_is(kept, "en") ? LANG_EN : LANG_JA;
+    } else if (locales.data == NULL || !http_lang_locales(locales, &request->lang)) {
+        request->lang = http_lang_accept(
+            http_request_header(request, H2O_TOKEN_ACCEPT_LANGUAGE));
+    }
+}
+
+struct http_request *http_request_begin(struct http_thread *thread, enum http_door door,
+                                        h2o_req_t *h2o)
+{
+    struct http_request *request = thread->spare;
+    if (request != NULL) {
+        thread->spare = request->next;
+        thread->spare_count--;
+    } else {
+        request = malloc(sizeof(*request));
+        CHECK(request != NULL);
+        arena_init(&request->arena, ARENA_MAX);
+    }
+    request->thread = thread;
+    request->h2o = h2o;
+    request->door = door;
+    request->id = ++thread->request_id;
+    request->params.count = 0;
+    request->gone = h2o_mem_alloc_shared(&h2o->pool, sizeof(*request->gone), on_gone);
+    request->gone->request = request;
+    thread->requests_count++;
+    return request;
+}
+
+void http_request_end(struct http_request *request)
+{
+    struct http_thread *thread = request->thread;
+    if (request->gone != NULL) {
+        request->gone->request = NULL;
+    }
+    arena_reset(&request->arena);
+    thread->requests_count--;
+    if (thread->spare_count < SPARES_MAX) {
+        request->next = thread->spare;
+        thread->spare = request;
+        thread->spare_count++;
+        return;
+    }
+    arena_close(&request->arena);
+    free(request);
+}
+
+void http_request_drop_spares(struct http_thread *thread)
+{
+    while (thread->spare != NULL) {
+        struct http_request *request = thread->spare;
+        thread->spare = request->next;
+        arena_close(&request->arena);
+        free(request);
+    }
+}
+
+struct span http_request_header(struct http_request *request, const h2o_token_t *token)
+{
+    if (request->h2o == NULL) {
+        return span_of("", 0);
+    }
+    ssize_t at = h2o_find_header(&request->h2o->headers, token, -1);
+    if (at < 0) {
+        return span_of("", 0);
+    }
+    h2o_iovec_t value = request->h2o->headers.entries[at].value;
+    return arena_dup(&request->arena, span_of(value.base, value.len));
+}
+
+struct span http_request_cookie(struct http_request *request, const char *name)
+{
+    /* Two Cookie headers are never sent by a browser over HTTP/1.1. */
+    ssize_t at = h2o_find_header(&request->h2o->headers, H2O_TOKEN_COOKIE, -1);
+    if (at < 0 || h2o_find_header(&request->h2o->headers, H2O_TOKEN_COOKIE, at) >= 0) {
+        return span_of("", 0);
+    }
+    h2o_iovec_t value = request->h2o->headers.entries[at].value;
+    struct span found = http_cookie_get(span_of(value.base, value.len), name);
+    return found.len > 0 ? arena_dup(&request->arena, found) : span_of("", 0);
+}
+
+static struct span peer_address(struct http_request *request)
+{
+    struct sockaddr_storage peer;
+    char text[INET6_ADDRSTRLEN] = "";
+    if (request->h2o->conn->callbacks->get_peername(
+            request->h2o->conn, (struct sockaddr *)&peer) >= sizeof(struct sockaddr_in) &&
+        peer.ss_family == AF_INET) {
+        inet_ntop(AF_INET, &((struct sockaddr_in *)&peer)->sin_addr, text, sizeof(text));
+    }
+    return arena_dup(&request->arena, span_str(text));
+}
+
+struct span http_request_client(struct http_request *request)
+{
+    if (request->door != DOOR_BALANCER) {
+        return peer_address(request);
+    }
+    struct span forwarded = http_request_header(request, H2O_TOKEN_X_FORWARDED_FOR);
+    for (size_t i = forwarded.len; i > 0; i--) {
+        if (forwarded.data[i - 1] == ',' || forwarded.data[i - 1] == ' ') {
+            forwarded = span_of(forwarded.data + i, forwarded.len - i);
+            break;
+        }
+    }
+    return forwarded.len > 0 && forwarded.len < INET6_ADDRSTRLEN ? forwarded
+                                                                 : peer_address(request);
+}
+
+static void refuse(struct http_request *request, bool as_json, int status,
+                   const char *why)
+{
+    if (as_json) {
+        http_respond_oauth_error(request, status, OIDC_INVALID_REQUEST, why);
+    } else {
+        http_respond_error_page(request, status, OIDC_INVALID_REQUEST, why);
+    }
+    http_request_end(request);
+}
+
+static bool parse(struct http_request *request, struct span text, bool as_json)
+{
+    const char *why = "out of memory";
+    enum err err = http_form_parse(text, &request->arena, &request->params, &why);
+    if (err != OK) {
+        refuse(request, as_json, err == ERR_NOMEM ? 503 : 400, why);
+    }
+    return err == OK;
+}
+
+bool http_request_query(struct http_request *request, bool as_json)
+{
+    const h2o_req_t *h2o = request->h2o;
+    if (h2o->query_at == SIZE_MAX) {
+        return true;
+    }
+    return parse(request,
+                 span_of(h2o->path.base + h2o->query_at + 1,
+                         h2o->path.len - h2o->query_at - 1),
+                 as_json);
+}
+
+static bool is_form_type(struct span type)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    size_t len = sizeof(form) - 1;
+    return type.len >= len && h2o_lcstris((const char *)type.data, len, form, len) &&
+           (type.len == len || type.data[len] == ';' || type.data[len] == ' ');
+}
+
+bool http_request_form(struct http_request *request, bool as_json)
+{
+    struct span type = http_request_header(request, H2O_TOKEN_CONTENT_TYPE);
+    if (!is_form_type(type)) {
+        refuse(request, as_json, as_json ? 400 : 415,
+               "Content-Type must be application/x-www-form-urlencoded");
+        return false;
+    }
+    h2o_iovec_t body = request->h2o->entity;
+    return parse(request, span_of(body.base != NULL ? body.base : "", body.len), as_json);
+}

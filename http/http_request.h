@@ -1,0 +1,68 @@
+/* http_request: one request from its head to its response, over the asynchronous
+ * steps of the services.
+ *
+ * Life: http_request_begin (router) -> route reads what it needs -> a service's
+ * operation -> http_respond_* -> http_request_end. The client may go away at any
+ * moment: `h2o` is NULL from then on, responses become no-ops, and the struct lives
+ * until the operation is done.
+ *
+ * Everything read from the request is copied into `arena`: h2o's memory ends with
+ * the connection. Thread: the loop's. */
+#ifndef HTTP_HTTP_REQUEST_H
+#define HTTP_HTTP_REQUEST_H
+
+#include <h2o.h>
+
+#include "http/http_lang.h"
+#include "http/http_tls.h"
+#include "server/svc.h"
+#include "server/svc_admin.h"
+
+struct http_thread;
+struct http_gone; /* private: tells of a client that went away */
+
+struct http_request {
+    struct http_thread *thread;
+    h2o_req_t *h2o; /* NULL: the client has gone */
+    struct http_gone *gone;
+    struct http_request *next; /* while spare */
+    enum http_door door;
+    enum http_lang lang;
+    uint64_t id;
+    struct arena arena;
+    struct params params; /* of the query (GET) or the body (POST) */
+    union {
+        struct svc_authorize authorize;
+        struct svc_login login;
+        struct svc_consent consent;
+        struct svc_token token;
+        struct svc_userinfo userinfo;
+        struct svc_logout logout;
+        struct svc_admin admin;
+    } op;
+};
+
+struct http_request *http_request_begin(struct http_thread *thread, enum http_door door,
+                                        h2o_req_t *h2o);
+/* After the response (or without one, if the client has gone). */
+void http_request_end(struct http_request *request);
+void http_request_drop_spares(struct http_thread *thread);
+
+/* Set `lang` for the pages of this request: the switch (`ui`), then what it was kept
+ * as, then `ui_locales`, then Accept-Language. */
+void http_request_choose_lang(struct http_request *request);
+
+/* A header's value (copied); empty when absent. */
+struct span http_request_header(struct http_request *request, const h2o_token_t *token);
+struct span http_request_cookie(struct http_request *request, const char *name);
+/* The textual IP of the client: the peer's, or behind the balancer the last
+ * address of X-Forwarded-For, which the balancer has set. */
+struct span http_request_client(struct http_request *request);
+
+/* Parse the query string or the form body into `params`. On failure the response
+ * has been sent (400, 413, 415) in the shape that `as_json` asks for, and the
+ * request has ended. */
+bool http_request_query(struct http_request *request, bool as_json);
+bool http_request_form(struct http_request *request, bool as_json);
+
+#endif

@@ -1,0 +1,53 @@
+/* http_respond: every response of the server, with the headers that each must carry
+ * (SECURITY_CHECKS F02, F03, B12, D10) and the table of statuses for protocol errors.
+ *
+ * Each function sends once; all are no-ops when the client has gone. The caller ends
+ * the request afterwards. Thread: the request's. */
+#ifndef HTTP_HTTP_RESPOND_H
+#define HTTP_HTTP_RESPOND_H
+
+#include "http/http_page.h"
+#include "http/http_request.h"
+
+/* Add Set-Cookie before responding. A cookie of the browser's session; with an empty
+ * value it is deleted. */
+void http_respond_cookie(struct http_request *request, const char *name,
+                         struct span value);
+void http_respond_cookie_year(struct http_request *request, const char *name,
+                              struct span value);
+
+/* JSON of the protocol: no-store. */
+void http_respond_json(struct http_request *request, int status, struct span body);
+/* A document that may be cached for five minutes (discovery, JWKS). */
+void http_respond_document(struct http_request *request, struct span body);
+/* An asset whose name holds its hash: cached for ever. */
+void http_respond_asset(struct http_request *request, const char *type,
+                        struct span body);
+void http_respond_text(struct http_request *request, int status, const char *text);
+void http_respond_metrics(struct http_request *request, struct span body);
+
+/* {"error", "error_description"} (RFC 6749 §5.2). */
+void http_respond_oauth_error(struct http_request *request, int status,
+                              enum oidc_error error, const char *description);
+/* The token endpoint's status: 401 for invalid_client, else 400. */
+int http_respond_status(enum oidc_error error);
+/* WWW-Authenticate of RFC 6749 §5.2 and RFC 6750 §3, before http_respond_*. */
+void http_respond_challenge(struct http_request *request, const char *value);
+
+/* 303 after POST, 302 after GET; never 307 or 308 (RFC 9700 §4.12). */
+void http_respond_redirect(struct http_request *request, struct span location);
+
+/* A page. `form_action`: another origin to which a form's answer may redirect. */
+void http_respond_page(struct http_request *request, int status, enum http_page page,
+                       struct http_page_data *data, struct span form_action);
+void http_respond_error_page(struct http_request *request, int status,
+                             enum oidc_error error, const char *description);
+
+/* What op.err means: 503 with Retry-After, or 500. */
+void http_respond_failure(struct http_request *request, enum err err, bool as_json);
+
+/* Refuse a request before there is a http_request, and close the connection. */
+void http_respond_raw(struct http_thread *thread, h2o_req_t *h2o, int status,
+                      const char *why, const char *allow);
+
+#endif

@@ -1,0 +1,202 @@
+#include "http/http_router.h"
+
+#include <strings.h>
+
+#include "http/http_head.h"
+#include "http/http_page.h"
+#include "http/http_respond.h"
+
+struct route {
+    const char *path;
+    http_route *get; /* and HEAD; NULL: not allowed */
+    http_route *post;
+    bool browser_form; /* POST comes from a page of ours: other sites are refused */
+};
+
+static const struct route public_routes[] = {
+    {"/oauth/userinfo", route_userinfo_get, route_userinfo_post, false},
+    {"/oauth/token", NULL, route_token, false},
+    {"/oauth/authorize", route_authorize_get, route_authorize_post, false},
+    {"/oauth/jwks", route_jwks, NULL, false},
+    {"/oauth/.well-known/openid-configuration", route_discovery, NULL, false},
+    {"/oauth/login", NULL, route_login, true},
+    {"/oauth/consent", NULL, route_consent, true},
+    {"/oauth/logout", route_logout_get, route_logout_post, true},
+    {"/health", route_health, NULL, false},
+    {"/", route_home, NULL, false},
+    {"/favicon.ico", route_icon, NULL, false},
+};
+
+static const struct route operator_routes[] = {
+    {"/v1/status", route_operator_status, NULL, false},
+    {"/v1/accounts", NULL, route_operator_account_add, false},
+    {"/v1/clients", route_operator_client_list, route_operator_client_add, false},
+    {"/v1/transfer", NULL, route_operator_transfer, false},
+    {"/metrics", route_operator_metrics, NULL, false},
+    {"/health", route_health, NULL, false},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct span without_port(struct span host)
+{
+    const uint8_t *colon = memchr(host.data, ':', host.len);
+    return colon != NULL ? span_of(host.data, (size_t)(colon - host.data)) : host;
+}
+
+static bool same_host(struct span a, struct span b)
+{
+    return a.len == b.len &&
+           strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0;
+}
+
+bool http_router_host_known(const struct config *config, struct span host)
+{
+    for (size_t i = 0; i < config->hosts_count; i++) {
+        struct span known = span_str(config->hosts[i]);
+        bool any_port = memchr(known.data, ':', known.len) == NULL;
+        if (same_host(known, any_port ? without_port(host) : host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int status_of(enum http_head_verdict verdict)
+{
+    switch (verdict) {
+    case HEAD_CHUNKED: return 411;
+    case HEAD_URL_TOO_LONG: return 414;
+    case HEAD_FIELDS_TOO_MANY: return 431;
+    case HEAD_HTTP_VERSION: return 505;
+    default: return 400;
+    }
+}
+
+/* An absolute-form target (RFC 9112 §3.2.2) names the host; h2o keeps it as it is. */
+static bool split_target(struct http_head *head, struct span *ret_path)
+{
+    static const char scheme[] = "https://";
+    size_t len = sizeof(scheme) - 1;
+    struct span target = head->target;
+    if (target.data[0] == '/') {
+        *ret_path = target;
+        return true;
+    }
+    if (target.len <= len || strncasecmp((const char *)target.data, scheme, len) != 0) {
+        return false;
+    }
+    struct span rest = span_of(target.data + len, target.len - len);
+    const uint8_t *slash = memchr(rest.data, '/', rest.len);
+    if (slash == NULL || slash == rest.data) {
+        return false;
+    }
+    head->host = span_of(rest.data, (size_t)(slash - rest.data));
+    *ret_path = span_of(slash, rest.len - head->host.len);
+    return true;
+}
+
+/* Only a page of our own may send a form here (SECURITY_CHECKS D15). */
+static bool is_cross_site(const struct config *config, const h2o_req_t *h2o)
+{
+    ssize_t at = h2o_find_header_by_str(&h2o->headers, H2O_STRLIT("sec-fetch-site"), -1);
+    if (at >= 0) {
+        h2o_iovec_t site = h2o->headers.entries[at].value;
+        if (h2o_memis(site.base, site.len, H2O_STRLIT("cross-site"))) {
+            return true;
+        }
+    }
+    at = h2o_find_header_by_str(&h2o->headers, H2O_STRLIT("origin"), -1);
+    if (at < 0) {
+        return false;
+    }
+    static const char scheme[] = "https://";
+    size_t len = sizeof(scheme) - 1;
+    h2o_iovec_t origin = h2o->headers.entries[at].value;
+    return origin.len <= len || memcmp(origin.base, scheme, len) != 0 ||
+           !http_router_host_known(config, span_of(origin.base + len, origin.len - len));
+}
+
+static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t *h2o,
+                     const struct route *route, struct span method)
+{
+    bool is_post = span_is(method, "POST");
+    bool is_get = span_is(method, "GET") || span_is(method, "HEAD");
+    http_route *handler = is_post ? route->post : is_get ? route->get : NULL;
+    if (handler == NULL) {
+        const char *allow = route->get == NULL    ? "POST"
+                            : route->post == NULL ? "GET, HEAD"
+                                                  : "GET, HEAD, POST";
+        http_respond_raw(thread, h2o, 405, "see the Allow header", allow);
+        return;
+    }
+    if (is_post && route->browser_form && is_cross_site(thread->config, h2o)) {
+        http_respond_raw(thread, h2o, 403, "the form was sent by another site", NULL);
+        return;
+    }
+    handler(http_request_begin(thread, door, h2o));
+}
+
+static const struct route *find(enum http_door door, struct span path)
+{
+    const struct route *table = door == DOOR_OPERATOR ? operator_routes : public_routes;
+    size_t count =
+        door == DOOR_OPERATOR ? COUNT(operator_routes) : COUNT(public_routes);
+    for (size_t i = 0; i < count; i++) {
+        if (span_is(path, table[i].path)) {
+            return &table[i];
+        }
+    }
+    static const struct route style = {NULL, route_style, NULL, false};
+    return door != DOOR_OPERATOR && span_is(path, http_page_style_path()) ? &style : NULL;
+}
+
+struct door_handler {
+    h2o_handler_t super;
+    struct http_listener *listener;
+};
+
+static int on_request(h2o_handler_t *self, h2o_req_t *h2o)
+{
+    struct http_listener *listener = ((struct door_handler *)self)->listener;
+    struct http_thread *thread = listener->thread;
+    /* h2o consumes the head only after the response: it is still in the input. */
+    h2o_socket_t *socket = h2o->conn->callbacks->get_socket(h2o->conn);
+    struct http_head head;
+    const char *why = "malformed";
+    enum http_head_verdict verdict = http_head_check(
+        span_of(socket->input->bytes, socket->input->size), &head, &why);
+    if (verdict != HEAD_OK) {
+        http_respond_raw(thread, h2o, status_of(verdict), why, NULL);
+        return 0;
+    }
+    struct span path;
+    if (!split_target(&head, &path)) {
+        http_respond_raw(thread, h2o, 400, "request target is malformed", NULL);
+        return 0;
+    }
+    if (listener->door != DOOR_OPERATOR &&
+        !http_router_host_known(thread->config, head.host)) {
+        http_respond_raw(thread, h2o, 421, "this server does not serve that host", NULL);
+        return 0;
+    }
+    const uint8_t *question = memchr(path.data, '?', path.len);
+    struct span bare =
+        question != NULL ? span_of(path.data, (size_t)(question - path.data)) : path;
+    const struct route *route = find(listener->door, bare);
+    if (route == NULL) {
+        http_respond_raw(thread, h2o, 404, "there is nothing here", NULL);
+        return 0;
+    }
+    dispatch(thread, listener->door, h2o, route, head.method);
+    return 0;
+}
+
+void http_router_register(struct http_listener *listener)
+{
+    h2o_pathconf_t *path = h2o_config_register_path(listener->host, "/", 0);
+    struct door_handler *handler =
+        (struct door_handler *)h2o_create_handler(path, sizeof(*handler));
+    handler->super.on_req = on_request;
+    handler->listener = listener;
+}

@@ -1,0 +1,30 @@
+/* http_router: what answers where.
+ *
+ *   h2o -> guard (http_head) -> host -> path, method (the table in http_router.c)
+ *       -> route_*
+ *
+ * Paths are compared byte for byte: a path with `//`, dot segments, escapes or
+ * parameters equals none of ours and gets 404, so there are no two spellings of one
+ * resource. The operator's routes exist on the operator's door alone. */
+#ifndef HTTP_HTTP_ROUTER_H
+#define HTTP_HTTP_ROUTER_H
+
+#include "http/http_request.h"
+#include "http/http_thread.h"
+
+void http_router_register(struct http_listener *listener);
+
+/* True when `host` (of a Host header or an absolute target) is one of ours. */
+bool http_router_host_known(const struct config *config, struct span host);
+
+/* The routes; each owns the request until http_request_end. */
+typedef void http_route(struct http_request *request);
+http_route route_home, route_health, route_style, route_icon;
+http_route route_authorize_get, route_authorize_post, route_login, route_consent;
+http_route route_token, route_userinfo_get, route_userinfo_post;
+http_route route_discovery, route_jwks, route_logout_get, route_logout_post;
+http_route route_operator_status, route_operator_account_add;
+http_route route_operator_client_add, route_operator_client_list;
+http_route route_operator_transfer, route_operator_metrics;
+
+#endif

@@ -1,0 +1,287 @@
+#include "http/http_thread.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/http_request.h"
+#include "http/http_router.h"
+#include "store/base/check.h"
+#include "store/base/log.h"
+
+#define CONNECTIONS_MAX 10000
+#define ACCEPTS_AT_ONCE 16
+#define REQUEST_TIMEOUT_MS 10000
+#define HANDSHAKE_TIMEOUT_MS 10000
+#define STOP_GRACE_MS 5000
+#define BEAT_MS 200
+
+/* One accepted connection, so that it can be closed at the stop. */
+struct connection {
+    h2o_linklist_t link;
+    h2o_socket_t *socket;
+    struct http_thread *thread;
+};
+
+static void post(struct port_loop *loop, struct port_task *task)
+{
+    struct http_thread *thread = H2O_STRUCT_FROM_MEMBER(struct http_thread, loop, loop);
+    struct port_task *head =
+        atomic_load_explicit(&thread->mailbox, memory_order_relaxed);
+    do {
+        task->next = head;
+    } while (!atomic_compare_exchange_weak_explicit(&thread->mailbox, &head, task,
+                                                    memory_order_release,
+                                                    memory_order_relaxed));
+    /* Only the first into an empty mailbox wakes: `wake` is queued once. */
+    if (head == NULL) {
+        h2o_multithread_send_message(&thread->receiver, &thread->wake);
+    }
+}
+
+static void on_mail(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    struct http_thread *thread =
+        H2O_STRUCT_FROM_MEMBER(struct http_thread, receiver, receiver);
+    while (!h2o_linklist_is_empty(messages)) {
+        h2o_linklist_unlink(messages->next);
+    }
+    struct port_task *newest =
+        atomic_exchange_explicit(&thread->mailbox, NULL, memory_order_acquire);
+    struct port_task *oldest = NULL;
+    while (newest != NULL) {
+        struct port_task *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    while (oldest != NULL) {
+        struct port_task *task = oldest;
+        oldest = task->next;
+        task->run(task);
+    }
+}
+
+static void on_socket_closed(void *data)
+{
+    struct connection *connection = data;
+    h2o_linklist_unlink(&connection->link);
+    connection->thread->connections_count--;
+    free(connection);
+}
+
+static void on_accept(h2o_socket_t *listen_socket, const char *error)
+{
+    struct http_listener *listener = listen_socket->data;
+    struct http_thread *thread = listener->thread;
+    if (error != NULL) {
+        return;
+    }
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        h2o_socket_t *socket = h2o_evloop_socket_accept(listen_socket);
+        if (socket == NULL) {
+            return;
+        }
+        struct connection *connection = NULL;
+        if (thread->connections_count < CONNECTIONS_MAX && !thread->stopping) {
+            connection = calloc(1, sizeof(*connection));
+        }
+        if (connection == NULL) {
+            h2o_socket_close(socket);
+            continue;
+        }
+        connection->socket = socket;
+        connection->thread = thread;
+        h2o_linklist_insert(&thread->connections, &connection->link);
+        thread->connections_count++;
+        socket->on_close.cb = on_socket_closed;
+        socket->on_close.data = connection;
+        h2o_accept(&listener->accept, socket);
+    }
+}
+
+static void reload_certificates(struct http_thread *thread)
+{
+    uint64_t stamp = http_tls_stamp(thread->config);
+    if (stamp == thread->tls_stamp) {
+        return;
+    }
+    thread->tls_stamp = stamp;
+    for (int door = 0; door < DOORS; door++) {
+        struct http_listener *listener = &thread->listeners[door];
+        SSL_CTX *ctx = NULL;
+        char why[256] = "";
+        if (listener->socket == NULL) {
+            continue;
+        }
+        if (http_tls_new(thread->config, (enum http_door)door, &ctx, why) != OK) {
+            log_event(LOG_ERROR, "http.certificate.kept_old", log_str("why", why),
+                      log_end());
+            continue;
+        }
+        SSL_CTX_free(listener->accept.ssl_ctx);
+        listener->accept.ssl_ctx = ctx;
+        log_event(LOG_INFO, "http.certificate.loaded", log_end());
+    }
+}
+
+/* From outside of h2o a connection is ended by its socket: h2o reads the end of
+ * the stream and frees what is its own. */
+static void cut_connections(struct http_thread *thread)
+{
+    for (h2o_linklist_t *node = thread->connections.next; node != &thread->connections;
+         node = node->next) {
+        struct connection *connection =
+            H2O_STRUCT_FROM_MEMBER(struct connection, link, node);
+        shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
+    }
+}
+
+static void begin_stop(struct http_thread *thread, uint64_t now_ms)
+{
+    thread->stopping = true;
+    thread->stop_at_ms = now_ms + STOP_GRACE_MS;
+    h2o_context_request_shutdown(&thread->context);
+    for (int door = 0; door < DOORS; door++) {
+        if (thread->listeners[door].socket != NULL) {
+            h2o_socket_read_stop(thread->listeners[door].socket);
+        }
+    }
+}
+
+static void on_tick(h2o_timeout_entry_t *entry)
+{
+    struct http_thread *thread = H2O_STRUCT_FROM_MEMBER(struct http_thread, tick, entry);
+    uint64_t now_ms = thread->shared->clock.mono_ms(thread->shared->clock.impl);
+    if (atomic_load(&thread->stop) && !thread->stopping) {
+        begin_stop(thread, now_ms);
+    }
+    if (!thread->stopping) {
+        reload_certificates(thread);
+    } else if (thread->requests_count == 0 || now_ms >= thread->stop_at_ms) {
+        cut_connections(thread);
+        thread->done = thread->requests_count == 0 && thread->connections_count == 0;
+    }
+    h2o_timeout_link(thread->context.loop, &thread->beat, &thread->tick);
+}
+
+static void *run(void *arg)
+{
+    struct http_thread *thread = arg;
+    while (!thread->done) {
+        h2o_evloop_run(thread->context.loop, INT32_MAX);
+    }
+    return NULL;
+}
+
+static void configure_h2o(struct http_thread *thread)
+{
+    h2o_globalconf_t *global = &thread->global;
+    h2o_config_init(global);
+    global->server_name = h2o_iovec_init(NULL, 0);
+    global->max_request_entity_size = LIMIT_REQUEST_BODY;
+    global->http1.upgrade_to_http2 = 0;
+    global->http1.req_timeout = REQUEST_TIMEOUT_MS;
+    global->handshake_timeout = HANDSHAKE_TIMEOUT_MS;
+    for (int door = 0; door < DOORS; door++) {
+        struct http_listener *listener = &thread->listeners[door];
+        static const char *const names[DOORS] = {"direct", "balancer", "operator"};
+        listener->thread = thread;
+        listener->door = (enum http_door)door;
+        listener->host = h2o_config_register_host(
+            global, h2o_iovec_init(names[door], strlen(names[door])), 65535);
+        listener->hosts[0] = listener->host;
+        http_router_register(listener);
+    }
+}
+
+static enum err open_listener(struct http_listener *listener, int fd, char why[256])
+{
+    struct http_thread *thread = listener->thread;
+    SSL_CTX *ctx = NULL;
+    enum err err = http_tls_new(thread->config, listener->door, &ctx, why);
+    if (err != OK) {
+        return err;
+    }
+    listener->accept = (h2o_accept_ctx_t){
+        .ctx = &thread->context, .hosts = listener->hosts, .ssl_ctx = ctx};
+    listener->socket =
+        h2o_evloop_socket_create(thread->context.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+    listener->socket->data = listener;
+    h2o_socket_read_start(listener->socket, on_accept);
+    return OK;
+}
+
+static void thread_free(struct http_thread *thread)
+{
+    for (int door = 0; door < DOORS; door++) {
+        struct http_listener *listener = &thread->listeners[door];
+        if (listener->socket != NULL) {
+            h2o_socket_close(listener->socket);
+            SSL_CTX_free(listener->accept.ssl_ctx);
+        }
+    }
+    svc_free(thread->svc);
+    http_request_drop_spares(thread);
+    if (h2o_timeout_is_linked(&thread->tick)) {
+        h2o_timeout_unlink(&thread->tick);
+    }
+    h2o_timeout_dispose(thread->context.loop, &thread->beat);
+    h2o_multithread_unregister_receiver(thread->context.queue, &thread->receiver);
+    /* One more turn lets h2o release what it closed in this one. */
+    h2o_evloop_run(thread->context.loop, 0);
+    h2o_evloop_t *loop = thread->context.loop;
+    h2o_context_dispose(&thread->context);
+    h2o_config_dispose(&thread->global);
+    free(loop);
+    free(thread);
+}
+
+enum err http_thread_start(const struct config *config, struct svc_shared *shared,
+                           const int fds[DOORS], struct http_thread **ret_thread,
+                           char why[256])
+{
+    struct http_thread *thread = calloc(1, sizeof(*thread));
+    if (thread == NULL) {
+        return ERR_NOMEM;
+    }
+    thread->loop.post = post;
+    thread->config = config;
+    thread->shared = shared;
+    thread->tls_stamp = http_tls_stamp(config);
+    h2o_linklist_init_anchor(&thread->connections);
+    configure_h2o(thread);
+    h2o_context_init(&thread->context, h2o_evloop_create(), &thread->global);
+    h2o_multithread_register_receiver(thread->context.queue, &thread->receiver, on_mail);
+    h2o_timeout_init(thread->context.loop, &thread->beat, BEAT_MS);
+    thread->tick.cb = on_tick;
+    h2o_timeout_link(thread->context.loop, &thread->beat, &thread->tick);
+    enum err err = svc_new(shared, &thread->loop, &thread->svc);
+    for (int door = 0; door < DOORS && err == OK; door++) {
+        if (fds[door] >= 0) {
+            err = open_listener(&thread->listeners[door], fds[door], why);
+        }
+    }
+    if (err == OK && pthread_create(&thread->pthread, NULL, run, thread) != 0) {
+        err = ERR_IO;
+    }
+    if (err != OK) {
+        thread_free(thread);
+        return err;
+    }
+    *ret_thread = thread;
+    return OK;
+}
+
+void http_thread_stop(struct http_thread *thread)
+{
+    atomic_store(&thread->stop, true);
+}
+
+void http_thread_join(struct http_thread *thread)
+{
+    pthread_join(thread->pthread, NULL);
+    thread_free(thread);
+}

@@ -1,0 +1,23 @@
+/* http_tls: the TLS contexts of the listeners, made anew when a file changes.
+ *
+ * TLS 1.2 with forward secrecy and AEAD, or 1.3; ALPN http/1.1 only; no
+ * renegotiation, no early data. The balancer's and the operator's listeners ask for
+ * a client certificate of the cluster's CA whose SAN URI is
+ * `tasuki://<cluster id>/balancer` or `/operator` (DESIGN §3, Balancer). */
+#ifndef HTTP_HTTP_TLS_H
+#define HTTP_HTTP_TLS_H
+
+#include <openssl/ssl.h>
+
+#include "server/config.h"
+
+enum http_door { DOOR_DIRECT, DOOR_BALANCER, DOOR_OPERATOR, DOORS };
+
+/* ERR_CONFIG with one sentence that names the file. */
+enum err http_tls_new(const struct config *config, enum http_door door,
+                      SSL_CTX **ret_ctx, char why[256]);
+
+/* The newest change of the files that http_tls_new reads, in ns since 1970. */
+uint64_t http_tls_stamp(const struct config *config);
+
+#endif

@@ -1,0 +1,128 @@
+/* route_authorize: the authorization endpoint, and the pages on the way to a code:
+ * sign-in and consent. All three services end in a struct svc_authorize, which
+ * `http_route_authorized` turns into a response. */
+#include "http/http_cookie.h"
+#include "http/http_respond.h"
+#include "http/http_router.h"
+#include "http/route_authorize.h"
+#include "server/oidc/scope.h"
+
+static const char *notice_key(enum svc_login_notice notice)
+{
+    switch (notice) {
+    case NOTICE_BAD_CREDENTIALS: return "notice_bad_credentials";
+    case NOTICE_LOCKED: return "notice_locked";
+    case NOTICE_ACCOUNT_STATE: return "notice_account_state";
+    case NOTICE_NOT_PERMITTED: return "notice_not_permitted";
+    case NOTICE_LIMITED: return "notice_limited";
+    default: return NULL;
+    }
+}
+
+static void show_login(struct http_request *request,
+                       const struct svc_authorize *authorize, struct span account_id,
+                       enum svc_login_notice notice)
+{
+    struct http_page_data *data = http_page_data_new();
+    http_page_set(data, "login_state", authorize->login_state);
+    http_page_set(data, "client_name", authorize->client_name);
+    http_page_set(data, "account_id", account_id);
+    if (notice_key(notice) != NULL) {
+        http_page_add_message(data, "notices", request->lang, notice_key(notice));
+        http_page_set_bool(data, "has_notice", true);
+    }
+    http_respond_page(request, 200, PAGE_LOGIN, data, authorize->redirect_origin);
+}
+
+static void show_consent(struct http_request *request,
+                         const struct svc_authorize *authorize)
+{
+    static const struct {
+        uint64_t scope;
+        const char *message;
+    } scopes[] = {{SCOPE_PROFILE, "scope_profile"},
+                  {SCOPE_USER, "scope_user"},
+                  {SCOPE_EMAIL, "scope_email"},
+                  {SCOPE_OFFLINE_ACCESS, "scope_offline"}};
+    struct http_page_data *data = http_page_data_new();
+    http_page_set(data, "login_state", authorize->login_state);
+    http_page_set(data, "client_name", authorize->client_name);
+    http_page_set(data, "redirect_host", authorize->redirect_host);
+    http_page_add_message(data, "scopes", request->lang, "scope_openid");
+    for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+        if (authorize->consent_scopes & scopes[i].scope) {
+            http_page_add_message(data, "scopes", request->lang, scopes[i].message);
+        }
+    }
+    http_respond_page(request, 200, PAGE_CONSENT, data, authorize->redirect_origin);
+}
+
+void http_route_authorized(struct http_request *request,
+                           const struct svc_authorize *authorize, struct span account_id,
+                           enum svc_login_notice notice)
+{
+    http_request_choose_lang(request);
+    if (authorize->set_browser_cookie.len > 0) {
+        http_respond_cookie(request, COOKIE_BROWSER, authorize->set_browser_cookie);
+    }
+    switch (authorize->kind) {
+    case AUTHORIZE_REDIRECT:
+        http_respond_redirect(request, authorize->location);
+        break;
+    case AUTHORIZE_LOGIN:
+        show_login(request, authorize, account_id.len > 0 ? account_id : authorize->login_hint,
+                   notice);
+        break;
+    case AUTHORIZE_CONSENT:
+        show_consent(request, authorize);
+        break;
+    case AUTHORIZE_REFUSED:
+        http_respond_error_page(request, 400, authorize->refusal, authorize->description);
+        break;
+    }
+}
+
+static void on_authorized(struct svc_authorize *authorize)
+{
+    struct http_request *request = authorize->arg;
+    if (authorize->op.err != OK) {
+        http_request_choose_lang(request);
+        http_respond_failure(request, authorize->op.err, false);
+    } else {
+        http_route_authorized(request, authorize, span_of("", 0), NOTICE_NONE);
+    }
+    svc_op_close(&authorize->op);
+    http_request_end(request);
+}
+
+static void start(struct http_request *request)
+{
+    struct svc_authorize *authorize = &request->op.authorize;
+    *authorize = (struct svc_authorize){
+        .done = on_authorized,
+        .arg = request,
+        .params = &request->params,
+        .session_cookie = http_request_cookie(request, COOKIE_SESSION),
+        .browser_cookie = http_request_cookie(request, COOKIE_BROWSER),
+    };
+    svc_authorize(request->thread->svc, authorize);
+}
+
+void route_authorize_get(struct http_request *request)
+{
+    if (http_request_query(request, false)) {
+        start(request);
+    }
+}
+
+/* OIDC Core §3.1.2.1: the parameters are then the body's, and only there. */
+void route_authorize_post(struct http_request *request)
+{
+    if (request->h2o->query_at != SIZE_MAX) {
+        http_respond_error_page(request, 400, OIDC_INVALID_REQUEST,
+                                "parameters stand in the query and in the body");
+        http_request_end(request);
+    } else if (http_request_form(request, false)) {
+        start(request);
+    }
+}

@@ -1,0 +1,95 @@
+/* route_login: the forms of the sign-in and of the consent page. */
+#include "http/http_cookie.h"
+#include "http/http_respond.h"
+#include "http/http_router.h"
+#include "http/route_authorize.h"
+
+static void refuse_form(struct http_request *request)
+{
+    http_respond_error_page(request, 400, OIDC_INVALID_REQUEST,
+                            "the form has expired or belongs to another browser; go "
+                            "back to the service and start again");
+}
+
+static void on_login(struct svc_login *login)
+{
+    struct http_request *request = login->arg;
+    http_request_choose_lang(request);
+    if (login->op.err != OK) {
+        http_respond_failure(request, login->op.err, false);
+    } else if (login->kind == LOGIN_REFUSED) {
+        refuse_form(request);
+    } else {
+        if (login->set_session_cookie.len > 0) {
+            http_respond_cookie(request, COOKIE_SESSION, login->set_session_cookie);
+        }
+        http_route_authorized(request, &login->next, login->account_id, login->notice);
+    }
+    svc_op_close(&login->op);
+    http_request_end(request);
+}
+
+/* A field that stands twice is taken for none. */
+static struct span field(const struct http_request *request, const char *name)
+{
+    bool twice = false;
+    struct span value = params_get(&request->params, name, &twice);
+    return twice || value.data == NULL ? span_of("", 0) : value;
+}
+
+void route_login(struct http_request *request)
+{
+    if (!http_request_form(request, false)) {
+        return;
+    }
+    struct svc_login *login = &request->op.login;
+    *login = (struct svc_login){
+        .done = on_login,
+        .arg = request,
+        .account_id = field(request, "account_id"),
+        .password = field(request, "password"),
+        .login_state = field(request, "login_state"),
+        .session_cookie = http_request_cookie(request, COOKIE_SESSION),
+        .browser_cookie = http_request_cookie(request, COOKIE_BROWSER),
+        .client_address = http_request_client(request),
+    };
+    svc_login(request->thread->svc, login);
+}
+
+static void on_consent(struct svc_consent *consent)
+{
+    struct http_request *request = consent->arg;
+    if (consent->op.err != OK) {
+        http_request_choose_lang(request);
+        http_respond_failure(request, consent->op.err, false);
+    } else {
+        http_route_authorized(request, &consent->next, span_of("", 0), NOTICE_NONE);
+    }
+    svc_op_close(&consent->op);
+    http_request_end(request);
+}
+
+void route_consent(struct http_request *request)
+{
+    if (!http_request_form(request, false)) {
+        return;
+    }
+    struct span decision = field(request, "decision");
+    if (!span_is(decision, "allow") && !span_is(decision, "deny")) {
+        http_request_choose_lang(request);
+        http_respond_error_page(request, 400, OIDC_INVALID_REQUEST,
+                                "decision must be allow or deny");
+        http_request_end(request);
+        return;
+    }
+    struct svc_consent *consent = &request->op.consent;
+    *consent = (struct svc_consent){
+        .done = on_consent,
+        .arg = request,
+        .login_state = field(request, "login_state"),
+        .session_cookie = http_request_cookie(request, COOKIE_SESSION),
+        .browser_cookie = http_request_cookie(request, COOKIE_BROWSER),
+        .allow = span_is(decision, "allow"),
+    };
+    svc_consent(request->thread->svc, consent);
+}

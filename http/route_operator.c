@@ -1,0 +1,81 @@
+/* route_operator: the operator's port (mutual TLS), as svc_admin.h describes it. */
+#include "http/http_respond.h"
+#include "http/http_router.h"
+
+static void respond_message(struct http_request *request, int status,
+                            struct span message)
+{
+    struct buf body;
+    buf_init(&body, 4096);
+    buf_str(&body, "{");
+    buf_json_member(&body, "error", message);
+    buf_str(&body, "}");
+    http_respond_json(request, status, buf_span(&body));
+    buf_free(&body);
+}
+
+static void on_admin(struct svc_admin *admin)
+{
+    struct http_request *request = admin->arg;
+    if (admin->op.err != OK) {
+        http_respond_failure(request, admin->op.err, true);
+    } else {
+        switch (admin->kind) {
+        case ADMIN_OK: http_respond_json(request, 200, admin->body); break;
+        case ADMIN_INVALID: respond_message(request, 422, admin->message); break;
+        case ADMIN_CONFLICT: respond_message(request, 409, admin->message); break;
+        case ADMIN_NOT_FOUND: respond_message(request, 404, admin->message); break;
+        }
+    }
+    svc_op_close(&admin->op);
+    http_request_end(request);
+}
+
+static void start(struct http_request *request, enum svc_admin_action action)
+{
+    h2o_iovec_t body = request->h2o->entity;
+    struct svc_admin *admin = &request->op.admin;
+    *admin = (struct svc_admin){
+        .done = on_admin,
+        .arg = request,
+        .action = action,
+        .body_in = arena_dup(&request->arena,
+                             span_of(body.base != NULL ? body.base : "", body.len)),
+    };
+    svc_admin(request->thread->svc, admin);
+}
+
+void route_operator_status(struct http_request *request)
+{
+    start(request, ADMIN_STATUS);
+}
+
+void route_operator_account_add(struct http_request *request)
+{
+    start(request, ADMIN_ACCOUNT_ADD);
+}
+
+void route_operator_client_add(struct http_request *request)
+{
+    start(request, ADMIN_CLIENT_ADD);
+}
+
+void route_operator_client_list(struct http_request *request)
+{
+    start(request, ADMIN_CLIENT_LIST);
+}
+
+void route_operator_transfer(struct http_request *request)
+{
+    start(request, ADMIN_TRANSFER);
+}
+
+void route_operator_metrics(struct http_request *request)
+{
+    struct buf text;
+    buf_init(&text, 256 * 1024);
+    svc_metrics(request->thread->svc, &text);
+    http_respond_metrics(request, buf_span(&text));
+    buf_free(&text);
+    http_request_end(request);
+}

@@ -1,0 +1,132 @@
+/* route_token: the token endpoint (RFC 6749 §3.2) and userinfo (OIDC Core §5.3). */
+#include "http/http_respond.h"
+#include "http/http_router.h"
+
+static void on_token(struct svc_token *token)
+{
+    struct http_request *request = token->arg;
+    if (token->op.err != OK) {
+        http_respond_failure(request, token->op.err, true);
+    } else if (token->error == OIDC_OK) {
+        http_respond_json(request, 200, token->body);
+    } else {
+        if (token->challenge_basic) {
+            http_respond_challenge(request, "Basic realm=\"tasuki\", charset=\"UTF-8\"");
+        }
+        http_respond_oauth_error(request, http_respond_status(token->error), token->error,
+                                 token->description);
+    }
+    svc_op_close(&token->op);
+    http_request_end(request);
+}
+
+void route_token(struct http_request *request)
+{
+    if (!http_request_form(request, true)) {
+        return;
+    }
+    struct svc_token *token = &request->op.token;
+    *token = (struct svc_token){
+        .done = on_token,
+        .arg = request,
+        .params = &request->params,
+        .authorization = http_request_header(request, H2O_TOKEN_AUTHORIZATION),
+        .query_present = request->h2o->query_at != SIZE_MAX,
+    };
+    svc_token(request->thread->svc, token);
+}
+
+/* RFC 6750 §3: no error code when no token was presented. */
+static void challenge_bearer(struct http_request *request,
+                             const struct svc_userinfo *userinfo)
+{
+    struct buf value;
+    buf_init(&value, 1024);
+    buf_str(&value, "Bearer realm=\"tasuki\"");
+    if (!userinfo->token_missing) {
+        buf_printf(&value, ", error=\"%s\"", oidc_error_str(userinfo->error));
+        if (userinfo->description != NULL) {
+            buf_printf(&value, ", error_description=\"%s\"", userinfo->description);
+        }
+        if (userinfo->error == OIDC_INSUFFICIENT_SCOPE) {
+            buf_str(&value, ", scope=\"openid\"");
+        }
+    }
+    buf_put(&value, "", 1);
+    if (buf_err(&value) == OK) {
+        http_respond_challenge(request, (const char *)value.data);
+    }
+    buf_free(&value);
+}
+
+static void on_userinfo(struct svc_userinfo *userinfo)
+{
+    struct http_request *request = userinfo->arg;
+    if (userinfo->op.err != OK) {
+        http_respond_failure(request, userinfo->op.err, true);
+    } else if (userinfo->error == OIDC_OK) {
+        http_respond_json(request, 200, userinfo->body);
+    } else {
+        challenge_bearer(request, userinfo);
+        http_respond_oauth_error(request, http_respond_status(userinfo->error),
+                                 userinfo->error, userinfo->description);
+    }
+    svc_op_close(&userinfo->op);
+    http_request_end(request);
+}
+
+static void start_userinfo(struct http_request *request, const struct params *params)
+{
+    struct svc_userinfo *userinfo = &request->op.userinfo;
+    *userinfo = (struct svc_userinfo){
+        .done = on_userinfo,
+        .arg = request,
+        .authorization = http_request_header(request, H2O_TOKEN_AUTHORIZATION),
+        .params = params,
+    };
+    svc_userinfo(request->thread->svc, userinfo);
+}
+
+/* A token in the query is refused without being looked at (RFC 9700 §4.3.2). */
+static bool query_has_token(struct http_request *request)
+{
+    return params_get(&request->params, "access_token", NULL).data != NULL;
+}
+
+static void refuse_query(struct http_request *request)
+{
+    http_respond_challenge(request, "Bearer realm=\"tasuki\", error=\"invalid_request\"");
+    http_respond_oauth_error(request, 400, OIDC_INVALID_REQUEST,
+                             "an access token in the query string is not taken");
+    http_request_end(request);
+}
+
+void route_userinfo_get(struct http_request *request)
+{
+    if (!http_request_query(request, true)) {
+        return;
+    }
+    if (query_has_token(request)) {
+        refuse_query(request);
+    } else {
+        start_userinfo(request, NULL);
+    }
+}
+
+void route_userinfo_post(struct http_request *request)
+{
+    if (!http_request_query(request, true)) {
+        return;
+    }
+    if (query_has_token(request)) {
+        refuse_query(request);
+        return;
+    }
+    request->params.count = 0;
+    /* A POST with the token in its header may have no body (OIDC Core §5.3.1). */
+    if (request->h2o->entity.len == 0) {
+        start_userinfo(request, NULL);
+    } else if (http_request_form(request, true)) {
+        start_userinfo(request, &request->params);
+    }
+}
