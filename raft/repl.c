@@ -72,6 +72,7 @@ void repl_role_check(struct repl *repl) {
         repl->lead_since_ms = repl->now_ms;
         repl->last_frame_ms = 0; /* a leader's first frame is due at once */
     }
+    repl_status_publish(repl); /* who is told of the change must find it here */
     if (new_leader && leader != 0) {
         log_event(LOG_INFO, "repl.leader", log_u64("leader", leader),
                   log_u64("term", term), log_end());
