@@ -2,13 +2,11 @@
 
 #include <inttypes.h>
 
-static bool is_cookie_octet(uint8_t c)
-{
+static bool is_cookie_octet(uint8_t c) {
     return c > 0x20 && c < 0x7f && c != '"' && c != ',' && c != ';' && c != '\\';
 }
 
-static struct span trim(struct span s)
-{
+static struct span trim(struct span s) {
     while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
         s.data++;
         s.len--;
@@ -19,8 +17,7 @@ static struct span trim(struct span s)
     return s;
 }
 
-struct span http_cookie_get(struct span header, const char *name)
-{
+struct span http_cookie_get(struct span header, const char *name) {
     const struct span none = span_of(NULL, 0);
     struct span found = none;
     while (header.len > 0) {
@@ -47,8 +44,7 @@ struct span http_cookie_get(struct span header, const char *name)
 }
 
 void http_cookie_write(const char *name, struct span value, int64_t max_age_s,
-                       struct buf *out)
-{
+                       struct buf *out) {
     buf_str(out, name);
     buf_str(out, "=");
     buf_put(out, value.data, value.len);

@@ -3,8 +3,7 @@
 #include "store/base/buf.h"
 #include "store/base/codec.h"
 
-static int hex_value(uint8_t c)
-{
+static int hex_value(uint8_t c) {
     if (c >= '0' && c <= '9') {
         return c - '0';
     }
@@ -16,8 +15,7 @@ static int hex_value(uint8_t c)
 
 /* Decode into arena memory of the input's length, which is never exceeded. */
 static enum err decode(struct span in, size_t len_max, struct arena *arena,
-                       struct span *ret_out, const char **ret_why)
-{
+                       struct span *ret_out, const char **ret_why) {
     uint8_t *out = arena_alloc(arena, in.len + 1);
     if (out == NULL) {
         return ERR_NOMEM;
@@ -52,8 +50,7 @@ static enum err decode(struct span in, size_t len_max, struct arena *arena,
 }
 
 static enum err add_field(struct span pair, struct arena *arena, struct params *params,
-                          const char **ret_why)
-{
+                          const char **ret_why) {
     if (params->count == LIMIT_FORM_FIELDS) {
         *ret_why = "too many parameters";
         return ERR_TOO_BIG;
@@ -77,8 +74,7 @@ static enum err add_field(struct span pair, struct arena *arena, struct params *
 }
 
 enum err http_form_parse(struct span in, struct arena *arena, struct params *ret_params,
-                         const char **ret_why)
-{
+                         const char **ret_why) {
     ret_params->count = 0;
     while (in.len > 0) {
         const uint8_t *amp = memchr(in.data, '&', in.len);
@@ -96,12 +92,11 @@ enum err http_form_parse(struct span in, struct arena *arena, struct params *ret
     return OK;
 }
 
-void http_form_escape(struct span in, struct buf *out)
-{
+void http_form_escape(struct span in, struct buf *out) {
     for (size_t i = 0; i < in.len; i++) {
         uint8_t c = in.data[i];
-        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-            c == '-' || c == '.' || c == '_' || c == '~') {
+        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+            (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' || c == '~') {
             buf_put(out, &c, 1);
         } else {
             buf_printf(out, "%%%02X", c);

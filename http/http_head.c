@@ -12,14 +12,12 @@ struct scan {
 };
 
 /* RFC 9110 §5.6.2. */
-static bool is_token_char(uint8_t c)
-{
+static bool is_token_char(uint8_t c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
-static bool is_token(struct span s)
-{
+static bool is_token(struct span s) {
     for (size_t i = 0; i < s.len; i++) {
         if (!is_token_char(s.data[i])) {
             return false;
@@ -28,8 +26,7 @@ static bool is_token(struct span s)
     return s.len > 0;
 }
 
-static bool is_digits(struct span s)
-{
+static bool is_digits(struct span s) {
     for (size_t i = 0; i < s.len; i++) {
         if (s.data[i] < '0' || s.data[i] > '9') {
             return false;
@@ -38,15 +35,13 @@ static bool is_digits(struct span s)
     return s.len > 0;
 }
 
-static bool name_is(struct span name, const char *lower)
-{
+static bool name_is(struct span name, const char *lower) {
     return name.len == strlen(lower) &&
            strncasecmp((const char *)name.data, lower, name.len) == 0;
 }
 
 /* Cut the next line, without its CRLF. False: no CRLF, or a CR or LF alone. */
-static bool next_line(struct span *in, struct span *ret_line)
-{
+static bool next_line(struct span *in, struct span *ret_line) {
     const uint8_t *lf = memchr(in->data, '\n', in->len);
     if (lf == NULL || lf == in->data || lf[-1] != '\r') {
         return false;
@@ -61,16 +56,14 @@ static bool next_line(struct span *in, struct span *ret_line)
     return true;
 }
 
-static enum http_head_verdict bad(struct scan *scan, const char *why)
-{
+static enum http_head_verdict bad(struct scan *scan, const char *why) {
     scan->why = why;
     return HEAD_BAD;
 }
 
 /* method SP target SP "HTTP/1." ("0" / "1"), single spaces. */
 static enum http_head_verdict check_request_line(struct scan *scan, struct span line,
-                                                 bool *ret_needs_host)
-{
+                                                 bool *ret_needs_host) {
     const uint8_t *end = line.data + line.len;
     const uint8_t *sp = memchr(line.data, ' ', line.len);
     if (sp == NULL || !is_token(span_of(line.data, (size_t)(sp - line.data)))) {
@@ -89,7 +82,8 @@ static enum http_head_verdict check_request_line(struct scan *scan, struct span 
     }
     for (const uint8_t *p = target; p < sp; p++) {
         if (*p <= 0x20 || *p >= 0x7f) {
-            return bad(scan, "request target holds a byte that must be percent-encoded");
+            return bad(scan,
+                       "request target holds a byte that must be percent-encoded");
         }
     }
     struct span version = span_of(sp + 1, (size_t)(end - sp - 1));
@@ -102,8 +96,7 @@ static enum http_head_verdict check_request_line(struct scan *scan, struct span 
 }
 
 static enum http_head_verdict note_field(struct scan *scan, struct span name,
-                                         struct span value)
-{
+                                         struct span value) {
     if (name_is(name, "content-length")) {
         if (!is_digits(value)) {
             return bad(scan, "Content-Length is not a number");
@@ -125,8 +118,7 @@ static enum http_head_verdict note_field(struct scan *scan, struct span name,
     return HEAD_OK;
 }
 
-static enum http_head_verdict check_field(struct scan *scan, struct span line)
-{
+static enum http_head_verdict check_field(struct scan *scan, struct span line) {
     if (++scan->fields > LIMIT_HEADERS) {
         scan->why = "too many header fields";
         return HEAD_FIELDS_TOO_MANY;
@@ -155,8 +147,7 @@ static enum http_head_verdict check_field(struct scan *scan, struct span line)
                       span_of(from, (size_t)(to - from)));
 }
 
-static enum http_head_verdict check_framing(struct scan *scan, bool needs_host)
-{
+static enum http_head_verdict check_framing(struct scan *scan, bool needs_host) {
     if (scan->lengths + scan->encodings > 1) {
         return bad(scan, "body length is given more than once");
     }
@@ -171,8 +162,7 @@ static enum http_head_verdict check_framing(struct scan *scan, bool needs_host)
 }
 
 enum http_head_verdict http_head_check(struct span raw, struct http_head *ret_head,
-                                       const char **ret_why)
-{
+                                       const char **ret_why) {
     struct scan scan = {0};
     struct span line;
     bool needs_host = false;

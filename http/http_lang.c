@@ -4,8 +4,7 @@
 #include <strings.h>
 
 /* Quality in thousandths: "1", "0.8", "0.125"; -1 when malformed. */
-static int parse_quality(struct span s)
-{
+static int parse_quality(struct span s) {
     if (s.len == 0 || (s.data[0] != '0' && s.data[0] != '1') || s.len > 5 ||
         (s.len > 1 && s.data[1] != '.')) {
         return -1;
@@ -22,16 +21,14 @@ static int parse_quality(struct span s)
     return value <= 1000 ? value : -1;
 }
 
-static bool is_language(struct span tag, const char *primary)
-{
+static bool is_language(struct span tag, const char *primary) {
     size_t len = strlen(primary);
     return tag.len >= len && strncasecmp((const char *)tag.data, primary, len) == 0 &&
            (tag.len == len || tag.data[len] == '-');
 }
 
 /* Cut up to `stop`, without the blanks around. */
-static struct span cut(struct span *in, uint8_t stop)
-{
+static struct span cut(struct span *in, uint8_t stop) {
     const uint8_t *at = memchr(in->data, stop, in->len);
     size_t len = at != NULL ? (size_t)(at - in->data) : in->len;
     struct span part = span_of(in->data, len);
@@ -48,8 +45,7 @@ static struct span cut(struct span *in, uint8_t stop)
     return part;
 }
 
-enum http_lang http_lang_accept(struct span header)
-{
+enum http_lang http_lang_accept(struct span header) {
     int ja = -1;
     int en = -1;
     while (header.len > 0) {
@@ -69,8 +65,7 @@ enum http_lang http_lang_accept(struct span header)
     return en > 0 && en > ja ? LANG_EN : LANG_JA;
 }
 
-bool http_lang_locales(struct span ui_locales, enum http_lang *ret_lang)
-{
+bool http_lang_locales(struct span ui_locales, enum http_lang *ret_lang) {
     while (ui_locales.len > 0) {
         struct span tag = cut(&ui_locales, ' ');
         if (is_language(tag, "ja") || is_language(tag, "en")) {

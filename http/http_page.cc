@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "http/pages.h" /* made by CMake: embedded files */
+#include <http_pages.h> /* made by CMake: embedded files */
 
 using kainjow::mustache::data;
 using kainjow::mustache::mustache;
@@ -29,8 +29,7 @@ struct assets {
 assets *shared = nullptr;
 
 /* `key = text` lines, `#` comments. */
-bool parse_messages(const std::string &text, std::map<std::string, std::string> &out)
-{
+bool parse_messages(const std::string &text, std::map<std::string, std::string> &out) {
     size_t at = 0;
     while (at < text.size()) {
         size_t end = text.find('\n', at);
@@ -41,22 +40,21 @@ bool parse_messages(const std::string &text, std::map<std::string, std::string> 
             continue;
         }
         size_t eq = line.find(" = ");
-        if (eq == std::string::npos || !out.emplace(line.substr(0, eq), line.substr(eq + 3)).second) {
+        if (eq == std::string::npos ||
+            !out.emplace(line.substr(0, eq), line.substr(eq + 3)).second) {
             return false;
         }
     }
     return !out.empty();
 }
 
-std::unique_ptr<mustache> compile(const unsigned char *bytes, size_t len)
-{
+std::unique_ptr<mustache> compile(const unsigned char *bytes, size_t len) {
     auto page = std::make_unique<mustache>(
         std::string(reinterpret_cast<const char *>(bytes), len));
     return page->is_valid() ? std::move(page) : nullptr;
 }
 
-std::string style_name()
-{
+std::string style_name() {
     uint64_t hash = 1469598103934665603u; /* FNV-1a: a name, not a proof */
     for (size_t i = 0; i < pages_style_css_len; i++) {
         hash = (hash ^ pages_style_css[i]) * 1099511628211u;
@@ -68,15 +66,13 @@ std::string style_name()
 }
 
 /* What could make one text look like another (SECURITY_CHECKS F10). */
-bool is_deceptive(uint32_t c)
-{
+bool is_deceptive(uint32_t c) {
     return c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0) || c == 0x00ad ||
            (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
            (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
 }
 
-std::string neutral(struct span text)
-{
+std::string neutral(struct span text) {
     std::string out;
     const auto *p = reinterpret_cast<const unsigned char *>(text.data);
     for (size_t i = 0; i < text.len;) {
@@ -98,20 +94,21 @@ std::string neutral(struct span text)
 
 } // namespace
 
-extern "C" enum err http_page_init(void)
-{
+extern "C" enum err http_page_init(void) {
     if (shared != nullptr) {
         return OK;
     }
     try {
         auto made = std::make_unique<assets>();
         made->pages[PAGE_HOME] = compile(pages_home_mustache, pages_home_mustache_len);
-        made->pages[PAGE_LOGIN] = compile(pages_login_mustache, pages_login_mustache_len);
+        made->pages[PAGE_LOGIN] =
+            compile(pages_login_mustache, pages_login_mustache_len);
         made->pages[PAGE_CONSENT] =
             compile(pages_consent_mustache, pages_consent_mustache_len);
         made->pages[PAGE_LOGOUT] =
             compile(pages_logout_mustache, pages_logout_mustache_len);
-        made->pages[PAGE_ERROR] = compile(pages_error_mustache, pages_error_mustache_len);
+        made->pages[PAGE_ERROR] =
+            compile(pages_error_mustache, pages_error_mustache_len);
         made->frame = compile(pages_frame_mustache, pages_frame_mustache_len);
         bool ok = made->frame != nullptr;
         for (const auto &page : made->pages) {
@@ -140,18 +137,15 @@ extern "C" enum err http_page_init(void)
     }
 }
 
-extern "C" struct http_page_data *http_page_data_new(void)
-{
+extern "C" struct http_page_data *http_page_data_new(void) {
     return new (std::nothrow) http_page_data;
 }
 
-extern "C" void http_page_data_free(struct http_page_data *page_data)
-{
+extern "C" void http_page_data_free(struct http_page_data *page_data) {
     delete page_data;
 }
 
-template <typename F> static void guarded(struct http_page_data *page_data, F f)
-{
+template <typename F> static void guarded(struct http_page_data *page_data, F f) {
     if (page_data == nullptr) {
         return;
     }
@@ -163,28 +157,26 @@ template <typename F> static void guarded(struct http_page_data *page_data, F f)
 }
 
 extern "C" void http_page_set(struct http_page_data *page_data, const char *key,
-                              struct span value)
-{
+                              struct span value) {
     guarded(page_data, [&](data &values) { values.set(key, neutral(value)); });
 }
 
 extern "C" void http_page_set_u64(struct http_page_data *page_data, const char *key,
-                                  uint64_t value)
-{
+                                  uint64_t value) {
     guarded(page_data, [&](data &values) { values.set(key, std::to_string(value)); });
 }
 
 extern "C" void http_page_set_bool(struct http_page_data *page_data, const char *key,
-                                   bool value)
-{
+                                   bool value) {
     guarded(page_data, [&](data &values) {
-        values.set(key, value ? data{data::type::bool_true} : data{data::type::bool_false});
+        values.set(key,
+                   value ? data{data::type::bool_true} : data{data::type::bool_false});
     });
 }
 
-extern "C" void http_page_add_message(struct http_page_data *page_data, const char *list,
-                                      enum http_lang lang, const char *key)
-{
+extern "C" void http_page_add_message(struct http_page_data *page_data,
+                                      const char *list, enum http_lang lang,
+                                      const char *key) {
     guarded(page_data, [&](data &values) {
         const auto &messages = shared->messages[lang];
         auto found = messages.find(key);
@@ -198,8 +190,8 @@ extern "C" void http_page_add_message(struct http_page_data *page_data, const ch
 
 extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
                                      const char *environment,
-                                     struct http_page_data *page_data, struct buf *out)
-{
+                                     struct http_page_data *page_data,
+                                     struct buf *out) {
     if (page_data == nullptr) {
         return ERR_NOMEM;
     }
@@ -209,10 +201,13 @@ extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
             values.set("m_" + key, text);
         }
         values.set("lang", lang == LANG_JA ? "ja" : "en");
-        values.set("is_ja", lang == LANG_JA ? data::type::bool_true : data::type::bool_false);
-        values.set("is_en", lang == LANG_EN ? data::type::bool_true : data::type::bool_false);
+        values.set("is_ja",
+                   lang == LANG_JA ? data::type::bool_true : data::type::bool_false);
+        values.set("is_en",
+                   lang == LANG_EN ? data::type::bool_true : data::type::bool_false);
         values.set("environment", environment);
-        values.set("environment_text", shared->messages[lang].at(std::string("environment_") + environment));
+        values.set("environment_text", shared->messages[lang].at(
+                                           std::string("environment_") + environment));
         values.set("style", shared->style_path);
         const char *titles[PAGES] = {"home_title", "login_title", "consent_title",
                                      "logout_title", "error_title"};
@@ -226,12 +221,10 @@ extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
     }
 }
 
-extern "C" const char *http_page_style_path(void)
-{
+extern "C" const char *http_page_style_path(void) {
     return shared->style_path.c_str();
 }
 
-extern "C" struct span http_page_style(void)
-{
+extern "C" struct span http_page_style(void) {
     return span_of(pages_style_css, pages_style_css_len);
 }

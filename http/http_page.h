@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 
-
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -17,8 +17,7 @@ struct http_gone {
     struct http_request *request;
 };
 
-static void on_gone(void *data)
-{
+static void on_gone(void *data) {
     struct http_gone *gone = data;
     if (gone->request != NULL) {
         gone->request->h2o = NULL;
@@ -26,8 +25,7 @@ static void on_gone(void *data)
     }
 }
 
-void http_request_choose_lang(struct http_request *request)
-{
+void http_request_choose_lang(struct http_request *request) {
     request->lang = LANG_JA;
     if (request->h2o == NULL) {
         return;
@@ -41,14 +39,13 @@ void http_request_choose_lang(struct http_request *request)
     } else if (span_is(kept, "en") || span_is(kept, "ja")) {
         request->lang = span_is(kept, "en") ? LANG_EN : LANG_JA;
     } else if (locales.data == NULL || !http_lang_locales(locales, &request->lang)) {
-        request->lang = http_lang_accept(
-            http_request_header(request, H2O_TOKEN_ACCEPT_LANGUAGE));
+        request->lang =
+            http_lang_accept(http_request_header(request, H2O_TOKEN_ACCEPT_LANGUAGE));
     }
 }
 
 struct http_request *http_request_begin(struct http_thread *thread, enum http_door door,
-                                        h2o_req_t *h2o)
-{
+                                        h2o_req_t *h2o) {
     struct http_request *request = thread->spare;
     if (request != NULL) {
         thread->spare = request->next;
@@ -69,8 +66,7 @@ struct http_request *http_request_begin(struct http_thread *thread, enum http_do
     return request;
 }
 
-void http_request_end(struct http_request *request)
-{
+void http_request_end(struct http_request *request) {
     struct http_thread *thread = request->thread;
     if (request->gone != NULL) {
         request->gone->request = NULL;
@@ -87,8 +83,7 @@ void http_request_end(struct http_request *request)
     free(request);
 }
 
-void http_request_drop_spares(struct http_thread *thread)
-{
+void http_request_drop_spares(struct http_thread *thread) {
     while (thread->spare != NULL) {
         struct http_request *request = thread->spare;
         thread->spare = request->next;
@@ -97,8 +92,8 @@ void http_request_drop_spares(struct http_thread *thread)
     }
 }
 
-struct span http_request_header(struct http_request *request, const h2o_token_t *token)
-{
+struct span http_request_header(struct http_request *request,
+                                const h2o_token_t *token) {
     if (request->h2o == NULL) {
         return span_of("", 0);
     }
@@ -110,8 +105,7 @@ struct span http_request_header(struct http_request *request, const h2o_token_t 
     return arena_dup(&request->arena, span_of(value.base, value.len));
 }
 
-struct span http_request_cookie(struct http_request *request, const char *name)
-{
+struct span http_request_cookie(struct http_request *request, const char *name) {
     /* Two Cookie headers are never sent by a browser over HTTP/1.1. */
     ssize_t at = h2o_find_header(&request->h2o->headers, H2O_TOKEN_COOKIE, -1);
     if (at < 0 || h2o_find_header(&request->h2o->headers, H2O_TOKEN_COOKIE, at) >= 0) {
@@ -122,20 +116,20 @@ struct span http_request_cookie(struct http_request *request, const char *name)
     return found.len > 0 ? arena_dup(&request->arena, found) : span_of("", 0);
 }
 
-static struct span peer_address(struct http_request *request)
-{
+static struct span peer_address(struct http_request *request) {
     struct sockaddr_storage peer;
     char text[INET6_ADDRSTRLEN] = "";
-    if (request->h2o->conn->callbacks->get_peername(
-            request->h2o->conn, (struct sockaddr *)&peer) >= sizeof(struct sockaddr_in) &&
+    if (request->h2o->conn->callbacks->get_peername(request->h2o->conn,
+                                                    (struct sockaddr *)&peer) >=
+            sizeof(struct sockaddr_in) &&
         peer.ss_family == AF_INET) {
-        inet_ntop(AF_INET, &((struct sockaddr_in *)&peer)->sin_addr, text, sizeof(text));
+        inet_ntop(AF_INET, &((struct sockaddr_in *)&peer)->sin_addr, text,
+                  sizeof(text));
     }
     return arena_dup(&request->arena, span_str(text));
 }
 
-struct span http_request_client(struct http_request *request)
-{
+struct span http_request_client(struct http_request *request) {
     if (request->door != DOOR_BALANCER) {
         return peer_address(request);
     }
@@ -146,13 +140,13 @@ struct span http_request_client(struct http_request *request)
             break;
         }
     }
-    return forwarded.len > 0 && forwarded.len < INET6_ADDRSTRLEN ? forwarded
-                                                                 : peer_address(request);
+    return forwarded.len > 0 && forwarded.len < INET6_ADDRSTRLEN
+               ? forwarded
+               : peer_address(request);
 }
 
 static void refuse(struct http_request *request, bool as_json, int status,
-                   const char *why)
-{
+                   const char *why) {
     if (as_json) {
         http_respond_oauth_error(request, status, OIDC_INVALID_REQUEST, why);
     } else {
@@ -161,8 +155,7 @@ static void refuse(struct http_request *request, bool as_json, int status,
     http_request_end(request);
 }
 
-static bool parse(struct http_request *request, struct span text, bool as_json)
-{
+static bool parse(struct http_request *request, struct span text, bool as_json) {
     const char *why = "out of memory";
     enum err err = http_form_parse(text, &request->arena, &request->params, &why);
     if (err != OK) {
@@ -171,28 +164,25 @@ static bool parse(struct http_request *request, struct span text, bool as_json)
     return err == OK;
 }
 
-bool http_request_query(struct http_request *request, bool as_json)
-{
+bool http_request_query(struct http_request *request, bool as_json) {
     const h2o_req_t *h2o = request->h2o;
     if (h2o->query_at == SIZE_MAX) {
         return true;
     }
-    return parse(request,
-                 span_of(h2o->path.base + h2o->query_at + 1,
-                         h2o->path.len - h2o->query_at - 1),
-                 as_json);
+    return parse(
+        request,
+        span_of(h2o->path.base + h2o->query_at + 1, h2o->path.len - h2o->query_at - 1),
+        as_json);
 }
 
-static bool is_form_type(struct span type)
-{
+static bool is_form_type(struct span type) {
     static const char form[] = "application/x-www-form-urlencoded";
     size_t len = sizeof(form) - 1;
     return type.len >= len && h2o_lcstris((const char *)type.data, len, form, len) &&
            (type.len == len || type.data[len] == ';' || type.data[len] == ' ');
 }
 
-bool http_request_form(struct http_request *request, bool as_json)
-{
+bool http_request_form(struct http_request *request, bool as_json) {
     struct span type = http_request_header(request, H2O_TOKEN_CONTENT_TYPE);
     if (!is_form_type(type)) {
         refuse(request, as_json, as_json ? 400 : 415,
@@ -200,5 +190,6 @@ bool http_request_form(struct http_request *request, bool as_json)
         return false;
     }
     h2o_iovec_t body = request->h2o->entity;
-    return parse(request, span_of(body.base != NULL ? body.base : "", body.len), as_json);
+    return parse(request, span_of(body.base != NULL ? body.base : "", body.len),
+                 as_json);
 }

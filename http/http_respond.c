@@ -9,33 +9,51 @@
 
 #define PAGE_MAX (256 * 1024)
 
-static const char *reason_of(int status)
-{
+static const char *reason_of(int status) {
     switch (status) {
-    case 200: return "OK";
-    case 302: return "Found";
-    case 303: return "See Other";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 409: return "Conflict";
-    case 411: return "Length Required";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 415: return "Unsupported Media Type";
-    case 421: return "Misdirected Request";
-    case 422: return "Unprocessable Content";
-    case 431: return "Request Header Fields Too Large";
-    case 503: return "Service Unavailable";
-    case 505: return "HTTP Version Not Supported";
-    default: return "Internal Server Error";
+    case 200:
+        return "OK";
+    case 302:
+        return "Found";
+    case 303:
+        return "See Other";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 409:
+        return "Conflict";
+    case 411:
+        return "Length Required";
+    case 413:
+        return "Content Too Large";
+    case 414:
+        return "URI Too Long";
+    case 415:
+        return "Unsupported Media Type";
+    case 421:
+        return "Misdirected Request";
+    case 422:
+        return "Unprocessable Content";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 503:
+        return "Service Unavailable";
+    case 505:
+        return "HTTP Version Not Supported";
+    default:
+        return "Internal Server Error";
     }
 }
 
-static void add(h2o_req_t *h2o, const h2o_token_t *token, const char *value, size_t len)
-{
+static void add(h2o_req_t *h2o, const h2o_token_t *token, const char *value,
+                size_t len) {
     h2o_add_header(&h2o->pool, &h2o->res.headers, token, NULL, value, len);
 }
 
@@ -48,8 +66,7 @@ static const char hsts[] = "max-age=63072000; includeSubDomains";
 
 /* Headers that every response has, then the response itself. */
 static void send_all(struct http_thread *thread, h2o_req_t *h2o, int status,
-                 const char *type, const char *cache, struct span body)
-{
+                     const char *type, const char *cache, struct span body) {
     h2o->res.status = status;
     h2o->res.reason = reason_of(status);
     h2o->res.content_length = body.len;
@@ -64,16 +81,14 @@ static void send_all(struct http_thread *thread, h2o_req_t *h2o, int status,
 }
 
 static void respond(struct http_request *request, int status, const char *type,
-                    const char *cache, struct span body)
-{
+                    const char *cache, struct span body) {
     if (request->h2o != NULL) {
         send_all(request->thread, request->h2o, status, type, cache, body);
     }
 }
 
 static void set_cookie(struct http_request *request, const char *name,
-                       struct span value, int64_t max_age_s)
-{
+                       struct span value, int64_t max_age_s) {
     if (request->h2o == NULL) {
         return;
     }
@@ -89,60 +104,58 @@ static void set_cookie(struct http_request *request, const char *name,
 }
 
 void http_respond_cookie(struct http_request *request, const char *name,
-                         struct span value)
-{
+                         struct span value) {
     set_cookie(request, name, value, value.len > 0 ? -1 : 0);
 }
 
 void http_respond_cookie_year(struct http_request *request, const char *name,
-                              struct span value)
-{
+                              struct span value) {
     set_cookie(request, name, value, 365 * 86400);
 }
 
-void http_respond_json(struct http_request *request, int status, struct span body)
-{
+void http_respond_json(struct http_request *request, int status, struct span body) {
     if (request->h2o != NULL) {
         ADD_NAMED(request->h2o, "pragma", "no-cache");
     }
     respond(request, status, "application/json", "no-store", body);
 }
 
-void http_respond_document(struct http_request *request, struct span body)
-{
+void http_respond_document(struct http_request *request, struct span body) {
     respond(request, 200, "application/json", "public, max-age=300", body);
 }
 
-void http_respond_asset(struct http_request *request, const char *type, struct span body)
-{
+void http_respond_asset(struct http_request *request, const char *type,
+                        struct span body) {
     respond(request, 200, type, "public, max-age=31536000, immutable", body);
 }
 
-void http_respond_text(struct http_request *request, int status, const char *text)
-{
+void http_respond_text(struct http_request *request, int status, const char *text) {
     respond(request, status, "text/plain; charset=utf-8", "no-store", span_str(text));
 }
 
-void http_respond_metrics(struct http_request *request, struct span body)
-{
+void http_respond_metrics(struct http_request *request, struct span body) {
     respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", "no-store", body);
 }
 
-int http_respond_status(enum oidc_error error)
-{
+int http_respond_status(enum oidc_error error) {
     switch (error) {
-    case OIDC_OK: return 200;
+    case OIDC_OK:
+        return 200;
     case OIDC_INVALID_CLIENT:
-    case OIDC_INVALID_TOKEN: return 401;
-    case OIDC_INSUFFICIENT_SCOPE: return 403;
-    case OIDC_SERVER_ERROR: return 500;
-    case OIDC_TEMPORARILY_UNAVAILABLE: return 503;
-    default: return 400;
+    case OIDC_INVALID_TOKEN:
+        return 401;
+    case OIDC_INSUFFICIENT_SCOPE:
+        return 403;
+    case OIDC_SERVER_ERROR:
+        return 500;
+    case OIDC_TEMPORARILY_UNAVAILABLE:
+        return 503;
+    default:
+        return 400;
     }
 }
 
-void http_respond_challenge(struct http_request *request, const char *value)
-{
+void http_respond_challenge(struct http_request *request, const char *value) {
     if (request->h2o != NULL) {
         h2o_iovec_t copy = h2o_strdup(&request->h2o->pool, value, strlen(value));
         add(request->h2o, H2O_TOKEN_WWW_AUTHENTICATE, copy.base, copy.len);
@@ -150,8 +163,7 @@ void http_respond_challenge(struct http_request *request, const char *value)
 }
 
 void http_respond_oauth_error(struct http_request *request, int status,
-                              enum oidc_error error, const char *description)
-{
+                              enum oidc_error error, const char *description) {
     struct buf body;
     buf_init(&body, 4096);
     buf_str(&body, "{");
@@ -164,21 +176,20 @@ void http_respond_oauth_error(struct http_request *request, int status,
     buf_free(&body);
 }
 
-void http_respond_redirect(struct http_request *request, struct span location)
-{
+void http_respond_redirect(struct http_request *request, struct span location) {
     h2o_req_t *h2o = request->h2o;
     if (h2o == NULL) {
         return;
     }
-    h2o_iovec_t copy = h2o_strdup(&h2o->pool, (const char *)location.data, location.len);
+    h2o_iovec_t copy =
+        h2o_strdup(&h2o->pool, (const char *)location.data, location.len);
     add(h2o, H2O_TOKEN_LOCATION, copy.base, copy.len);
     ADD_NAMED(h2o, "referrer-policy", "no-referrer");
     bool post = h2o_memis(h2o->method.base, h2o->method.len, H2O_STRLIT("POST"));
     respond(request, post ? 303 : 302, NULL, "no-store", span_of("", 0));
 }
 
-static void add_page_headers(h2o_req_t *h2o, struct span form_action)
-{
+static void add_page_headers(h2o_req_t *h2o, struct span form_action) {
     char policy[512];
     int len = snprintf(policy, sizeof(policy),
                        "default-src 'none'; style-src 'self'; img-src 'self'; "
@@ -202,19 +213,20 @@ static void add_page_headers(h2o_req_t *h2o, struct span form_action)
     ADD(h2o, H2O_TOKEN_VARY, "accept-language, cookie");
 }
 
-static const char *environment_name(const struct http_request *request)
-{
+static const char *environment_name(const struct http_request *request) {
     switch (request->thread->config->environment) {
-    case ENV_DEMO: return "demo";
-    case ENV_VERIFICATION: return "verification";
-    default: return "production";
+    case ENV_DEMO:
+        return "demo";
+    case ENV_VERIFICATION:
+        return "verification";
+    default:
+        return "production";
     }
 }
 
 /* Links to this page in either language: its own address with another `ui`. A page
  * that answers a form has no address, and no switch. */
-static void add_switch(struct http_request *request, struct http_page_data *data)
-{
+static void add_switch(struct http_request *request, struct http_page_data *data) {
     h2o_req_t *h2o = request->h2o;
     if (!h2o_memis(h2o->method.base, h2o->method.len, H2O_STRLIT("GET"))) {
         return;
@@ -245,8 +257,7 @@ static void add_switch(struct http_request *request, struct http_page_data *data
 }
 
 void http_respond_page(struct http_request *request, int status, enum http_page page,
-                       struct http_page_data *data, struct span form_action)
-{
+                       struct http_page_data *data, struct span form_action) {
     if (request->h2o == NULL) {
         http_page_data_free(data);
         return;
@@ -270,18 +281,17 @@ void http_respond_page(struct http_request *request, int status, enum http_page 
 }
 
 void http_respond_error_page(struct http_request *request, int status,
-                             enum oidc_error error, const char *description)
-{
+                             enum oidc_error error, const char *description) {
     struct http_page_data *data = http_page_data_new();
     http_page_set(data, "error", span_str(oidc_error_str(error)));
-    http_page_set(data, "description", span_str(description != NULL ? description : ""));
+    http_page_set(data, "description",
+                  span_str(description != NULL ? description : ""));
     http_page_set_bool(data, "unavailable", status == 503);
     http_page_set_bool(data, "refused", status != 503);
     http_respond_page(request, status, PAGE_ERROR, data, span_of("", 0));
 }
 
-void http_respond_failure(struct http_request *request, enum err err, bool as_json)
-{
+void http_respond_failure(struct http_request *request, enum err err, bool as_json) {
     bool again = err == ERR_BUSY || err == ERR_TIMEOUT || err == ERR_STALE ||
                  err == ERR_NO_LEADER || err == ERR_NOT_LEADER || err == ERR_CLOSED ||
                  err == ERR_NO_SPACE;
@@ -298,17 +308,17 @@ void http_respond_failure(struct http_request *request, enum err err, bool as_js
 }
 
 void http_respond_raw(struct http_thread *thread, h2o_req_t *h2o, int status,
-                      const char *why, const char *allow)
-{
+                      const char *why, const char *allow) {
     char body[256];
-    int len = snprintf(body, sizeof(body), "%d %s: %s\n", status, reason_of(status), why);
+    int len =
+        snprintf(body, sizeof(body), "%d %s: %s\n", status, reason_of(status), why);
     if (allow != NULL) {
-        h2o_add_header_by_str(&h2o->pool, &h2o->res.headers, H2O_STRLIT("allow"), 0, NULL,
-                              allow, strlen(allow));
+        h2o_add_header_by_str(&h2o->pool, &h2o->res.headers, H2O_STRLIT("allow"), 0,
+                              NULL, allow, strlen(allow));
     } else {
         h2o->http1_is_persistent = 0;
     }
     add_page_headers(h2o, span_of("", 0));
     send_all(thread, h2o, status, "text/plain; charset=utf-8", "no-store",
-         span_of(body, len > 0 ? (size_t)len : 0));
+             span_of(body, len > 0 ? (size_t)len : 0));
 }

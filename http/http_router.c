@@ -38,20 +38,17 @@ static const struct route operator_routes[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct span without_port(struct span host)
-{
+static struct span without_port(struct span host) {
     const uint8_t *colon = memchr(host.data, ':', host.len);
     return colon != NULL ? span_of(host.data, (size_t)(colon - host.data)) : host;
 }
 
-static bool same_host(struct span a, struct span b)
-{
+static bool same_host(struct span a, struct span b) {
     return a.len == b.len &&
            strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0;
 }
 
-bool http_router_host_known(const struct config *config, struct span host)
-{
+bool http_router_host_known(const struct config *config, struct span host) {
     for (size_t i = 0; i < config->hosts_count; i++) {
         struct span known = span_str(config->hosts[i]);
         bool any_port = memchr(known.data, ':', known.len) == NULL;
@@ -62,20 +59,23 @@ bool http_router_host_known(const struct config *config, struct span host)
     return false;
 }
 
-static int status_of(enum http_head_verdict verdict)
-{
+static int status_of(enum http_head_verdict verdict) {
     switch (verdict) {
-    case HEAD_CHUNKED: return 411;
-    case HEAD_URL_TOO_LONG: return 414;
-    case HEAD_FIELDS_TOO_MANY: return 431;
-    case HEAD_HTTP_VERSION: return 505;
-    default: return 400;
+    case HEAD_CHUNKED:
+        return 411;
+    case HEAD_URL_TOO_LONG:
+        return 414;
+    case HEAD_FIELDS_TOO_MANY:
+        return 431;
+    case HEAD_HTTP_VERSION:
+        return 505;
+    default:
+        return 400;
     }
 }
 
 /* An absolute-form target (RFC 9112 §3.2.2) names the host; h2o keeps it as it is. */
-static bool split_target(struct http_head *head, struct span *ret_path)
-{
+static bool split_target(struct http_head *head, struct span *ret_path) {
     static const char scheme[] = "https://";
     size_t len = sizeof(scheme) - 1;
     struct span target = head->target;
@@ -97,9 +97,9 @@ static bool split_target(struct http_head *head, struct span *ret_path)
 }
 
 /* Only a page of our own may send a form here (SECURITY_CHECKS D15). */
-static bool is_cross_site(const struct config *config, const h2o_req_t *h2o)
-{
-    ssize_t at = h2o_find_header_by_str(&h2o->headers, H2O_STRLIT("sec-fetch-site"), -1);
+static bool is_cross_site(const struct config *config, const h2o_req_t *h2o) {
+    ssize_t at =
+        h2o_find_header_by_str(&h2o->headers, H2O_STRLIT("sec-fetch-site"), -1);
     if (at >= 0) {
         h2o_iovec_t site = h2o->headers.entries[at].value;
         if (h2o_memis(site.base, site.len, H2O_STRLIT("cross-site"))) {
@@ -114,12 +114,12 @@ static bool is_cross_site(const struct config *config, const h2o_req_t *h2o)
     size_t len = sizeof(scheme) - 1;
     h2o_iovec_t origin = h2o->headers.entries[at].value;
     return origin.len <= len || memcmp(origin.base, scheme, len) != 0 ||
-           !http_router_host_known(config, span_of(origin.base + len, origin.len - len));
+           !http_router_host_known(config,
+                                   span_of(origin.base + len, origin.len - len));
 }
 
 static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t *h2o,
-                     const struct route *route, struct span method)
-{
+                     const struct route *route, struct span method) {
     bool is_post = span_is(method, "POST");
     bool is_get = span_is(method, "GET") || span_is(method, "HEAD");
     http_route *handler = is_post ? route->post : is_get ? route->get : NULL;
@@ -137,8 +137,7 @@ static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t 
     handler(http_request_begin(thread, door, h2o));
 }
 
-static const struct route *find(enum http_door door, struct span path)
-{
+static const struct route *find(enum http_door door, struct span path) {
     const struct route *table = door == DOOR_OPERATOR ? operator_routes : public_routes;
     size_t count =
         door == DOOR_OPERATOR ? COUNT(operator_routes) : COUNT(public_routes);
@@ -148,7 +147,8 @@ static const struct route *find(enum http_door door, struct span path)
         }
     }
     static const struct route style = {NULL, route_style, NULL, false};
-    return door != DOOR_OPERATOR && span_is(path, http_page_style_path()) ? &style : NULL;
+    return door != DOOR_OPERATOR && span_is(path, http_page_style_path()) ? &style
+                                                                          : NULL;
 }
 
 struct door_handler {
@@ -156,8 +156,7 @@ struct door_handler {
     struct http_listener *listener;
 };
 
-static int on_request(h2o_handler_t *self, h2o_req_t *h2o)
-{
+static int on_request(h2o_handler_t *self, h2o_req_t *h2o) {
     struct http_listener *listener = ((struct door_handler *)self)->listener;
     struct http_thread *thread = listener->thread;
     /* h2o consumes the head only after the response: it is still in the input. */
@@ -177,7 +176,8 @@ static int on_request(h2o_handler_t *self, h2o_req_t *h2o)
     }
     if (listener->door != DOOR_OPERATOR &&
         !http_router_host_known(thread->config, head.host)) {
-        http_respond_raw(thread, h2o, 421, "this server does not serve that host", NULL);
+        http_respond_raw(thread, h2o, 421, "this server does not serve that host",
+                         NULL);
         return 0;
     }
     const uint8_t *question = memchr(path.data, '?', path.len);
@@ -192,8 +192,7 @@ static int on_request(h2o_handler_t *self, h2o_req_t *h2o)
     return 0;
 }
 
-void http_router_register(struct http_listener *listener)
-{
+void http_router_register(struct http_listener *listener) {
     h2o_pathconf_t *path = h2o_config_register_path(listener->host, "/", 0);
     struct door_handler *handler =
         (struct door_handler *)h2o_create_handler(path, sizeof(*handler));

@@ -18,8 +18,7 @@ struct http_server {
     unsigned threads_count;
 };
 
-static bool parse_address(const char *text, struct sockaddr_in *ret_address)
-{
+static bool parse_address(const char *text, struct sockaddr_in *ret_address) {
     char host[64];
     const char *colon = strrchr(text, ':');
     if (colon == NULL || (size_t)(colon - text) >= sizeof(host)) {
@@ -29,16 +28,15 @@ static bool parse_address(const char *text, struct sockaddr_in *ret_address)
     host[colon - text] = '\0';
     char *end;
     unsigned long port = strtoul(colon + 1, &end, 10);
-    *ret_address = (struct sockaddr_in){.sin_family = AF_INET,
-                                        .sin_port = htons((uint16_t)port)};
+    *ret_address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     return *end == '\0' && port > 0 && port <= UINT16_MAX &&
            inet_pton(AF_INET, host, &ret_address->sin_addr) == 1;
 }
 
 /* Another process's listener must be noticed although SO_REUSEPORT lets our own
  * threads share the port: the first bind of this process goes without it. */
-static enum err probe_port(const struct sockaddr_in *address)
-{
+static enum err probe_port(const struct sockaddr_in *address) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -50,8 +48,7 @@ static enum err probe_port(const struct sockaddr_in *address)
     return rc == 0 ? OK : ERR_IO;
 }
 
-static int bind_listener(const struct sockaddr_in *address)
-{
+static int bind_listener(const struct sockaddr_in *address) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
     if (fd < 0) {
@@ -74,8 +71,7 @@ static const char *const door_keys[DOORS] = {"http_listen", "balancer_listen",
                                              "operator_listen"};
 
 static enum err bind_doors(const struct config *config, bool first, int fds[DOORS],
-                           char why[256])
-{
+                           char why[256]) {
     const char *texts[DOORS] = {config->http.address, config->balancer.address,
                                 config->operator_.address};
     for (int door = 0; door < DOORS; door++) {
@@ -99,8 +95,7 @@ static enum err bind_doors(const struct config *config, bool first, int fds[DOOR
 }
 
 static enum err start_thread(struct http_server *server, const struct config *config,
-                             struct svc_shared *shared, char why[256])
-{
+                             struct svc_shared *shared, char why[256]) {
     int fds[DOORS] = {-1, -1, -1};
     enum err err = bind_doors(config, server->threads_count == 0, fds, why);
     if (err == OK) {
@@ -120,8 +115,7 @@ static enum err start_thread(struct http_server *server, const struct config *co
 }
 
 enum err http_server_start(const struct config *config, struct svc_shared *shared,
-                           struct http_server **ret_server, char why[256])
-{
+                           struct http_server **ret_server, char why[256]) {
     struct http_server *server = calloc(1, sizeof(*server));
     enum err err = server != NULL ? http_page_init() : ERR_NOMEM;
     if (err == OK) {
@@ -139,8 +133,7 @@ enum err http_server_start(const struct config *config, struct svc_shared *share
     return OK;
 }
 
-void http_server_stop(struct http_server *server)
-{
+void http_server_stop(struct http_server *server) {
     if (server == NULL) {
         return;
     }

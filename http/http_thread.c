@@ -25,24 +25,21 @@ struct connection {
     struct http_thread *thread;
 };
 
-static void post(struct port_loop *loop, struct port_task *task)
-{
+static void post(struct port_loop *loop, struct port_task *task) {
     struct http_thread *thread = H2O_STRUCT_FROM_MEMBER(struct http_thread, loop, loop);
     struct port_task *head =
         atomic_load_explicit(&thread->mailbox, memory_order_relaxed);
     do {
         task->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&thread->mailbox, &head, task,
-                                                    memory_order_release,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(
+        &thread->mailbox, &head, task, memory_order_release, memory_order_relaxed));
     /* Only the first into an empty mailbox wakes: `wake` is queued once. */
     if (head == NULL) {
         h2o_multithread_send_message(&thread->receiver, &thread->wake);
     }
 }
 
-static void on_mail(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
-{
+static void on_mail(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages) {
     struct http_thread *thread =
         H2O_STRUCT_FROM_MEMBER(struct http_thread, receiver, receiver);
     while (!h2o_linklist_is_empty(messages)) {
@@ -64,16 +61,14 @@ static void on_mail(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messag
     }
 }
 
-static void on_socket_closed(void *data)
-{
+static void on_socket_closed(void *data) {
     struct connection *connection = data;
     h2o_linklist_unlink(&connection->link);
     connection->thread->connections_count--;
     free(connection);
 }
 
-static void on_accept(h2o_socket_t *listen_socket, const char *error)
-{
+static void on_accept(h2o_socket_t *listen_socket, const char *error) {
     struct http_listener *listener = listen_socket->data;
     struct http_thread *thread = listener->thread;
     if (error != NULL) {
@@ -102,8 +97,7 @@ static void on_accept(h2o_socket_t *listen_socket, const char *error)
     }
 }
 
-static void reload_certificates(struct http_thread *thread)
-{
+static void reload_certificates(struct http_thread *thread) {
     uint64_t stamp = http_tls_stamp(thread->config);
     if (stamp == thread->tls_stamp) {
         return;
@@ -129,8 +123,7 @@ static void reload_certificates(struct http_thread *thread)
 
 /* From outside of h2o a connection is ended by its socket: h2o reads the end of
  * the stream and frees what is its own. */
-static void cut_connections(struct http_thread *thread)
-{
+static void cut_connections(struct http_thread *thread) {
     for (h2o_linklist_t *node = thread->connections.next; node != &thread->connections;
          node = node->next) {
         struct connection *connection =
@@ -139,8 +132,7 @@ static void cut_connections(struct http_thread *thread)
     }
 }
 
-static void begin_stop(struct http_thread *thread, uint64_t now_ms)
-{
+static void begin_stop(struct http_thread *thread, uint64_t now_ms) {
     thread->stopping = true;
     thread->stop_at_ms = now_ms + STOP_GRACE_MS;
     h2o_context_request_shutdown(&thread->context);
@@ -151,9 +143,9 @@ static void begin_stop(struct http_thread *thread, uint64_t now_ms)
     }
 }
 
-static void on_tick(h2o_timeout_entry_t *entry)
-{
-    struct http_thread *thread = H2O_STRUCT_FROM_MEMBER(struct http_thread, tick, entry);
+static void on_tick(h2o_timeout_entry_t *entry) {
+    struct http_thread *thread =
+        H2O_STRUCT_FROM_MEMBER(struct http_thread, tick, entry);
     uint64_t now_ms = thread->shared->clock.mono_ms(thread->shared->clock.impl);
     if (atomic_load(&thread->stop) && !thread->stopping) {
         begin_stop(thread, now_ms);
@@ -167,8 +159,7 @@ static void on_tick(h2o_timeout_entry_t *entry)
     h2o_timeout_link(thread->context.loop, &thread->beat, &thread->tick);
 }
 
-static void *run(void *arg)
-{
+static void *run(void *arg) {
     struct http_thread *thread = arg;
     while (!thread->done) {
         h2o_evloop_run(thread->context.loop, INT32_MAX);
@@ -176,8 +167,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void configure_h2o(struct http_thread *thread)
-{
+static void configure_h2o(struct http_thread *thread) {
     h2o_globalconf_t *global = &thread->global;
     h2o_config_init(global);
     global->server_name = h2o_iovec_init(NULL, 0);
@@ -197,8 +187,7 @@ static void configure_h2o(struct http_thread *thread)
     }
 }
 
-static enum err open_listener(struct http_listener *listener, int fd, char why[256])
-{
+static enum err open_listener(struct http_listener *listener, int fd, char why[256]) {
     struct http_thread *thread = listener->thread;
     SSL_CTX *ctx = NULL;
     enum err err = http_tls_new(thread->config, listener->door, &ctx, why);
@@ -214,8 +203,7 @@ static enum err open_listener(struct http_listener *listener, int fd, char why[2
     return OK;
 }
 
-static void thread_free(struct http_thread *thread)
-{
+static void thread_free(struct http_thread *thread) {
     for (int door = 0; door < DOORS; door++) {
         struct http_listener *listener = &thread->listeners[door];
         if (listener->socket != NULL) {
@@ -241,8 +229,7 @@ static void thread_free(struct http_thread *thread)
 
 enum err http_thread_start(const struct config *config, struct svc_shared *shared,
                            const int fds[DOORS], struct http_thread **ret_thread,
-                           char why[256])
-{
+                           char why[256]) {
     struct http_thread *thread = calloc(1, sizeof(*thread));
     if (thread == NULL) {
         return ERR_NOMEM;
@@ -254,7 +241,8 @@ enum err http_thread_start(const struct config *config, struct svc_shared *share
     h2o_linklist_init_anchor(&thread->connections);
     configure_h2o(thread);
     h2o_context_init(&thread->context, h2o_evloop_create(), &thread->global);
-    h2o_multithread_register_receiver(thread->context.queue, &thread->receiver, on_mail);
+    h2o_multithread_register_receiver(thread->context.queue, &thread->receiver,
+                                      on_mail);
     h2o_timeout_init(thread->context.loop, &thread->beat, BEAT_MS);
     thread->tick.cb = on_tick;
     h2o_timeout_link(thread->context.loop, &thread->beat, &thread->tick);
@@ -275,13 +263,11 @@ enum err http_thread_start(const struct config *config, struct svc_shared *share
     return OK;
 }
 
-void http_thread_stop(struct http_thread *thread)
-{
+void http_thread_stop(struct http_thread *thread) {
     atomic_store(&thread->stop, true);
 }
 
-void http_thread_join(struct http_thread *thread)
-{
+void http_thread_join(struct http_thread *thread) {
     pthread_join(thread->pthread, NULL);
     thread_free(thread);
 }

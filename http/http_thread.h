@@ -11,8 +11,8 @@
 #define HTTP_HTTP_THREAD_H
 
 #include <h2o.h>
-#include <stdatomic.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "http/http_tls.h"
 #include "server/svc.h"
@@ -43,7 +43,7 @@ struct http_thread {
     _Atomic(struct port_task *) mailbox;
     h2o_linklist_t connections;
     size_t connections_count;
-    size_t requests_count; /* that services hold */
+    size_t requests_count;      /* that services hold */
     struct http_request *spare; /* to be used again */
     size_t spare_count;
     uint64_t tls_stamp;

@@ -9,8 +9,7 @@
 #include "store/base/codec.h"
 
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
-                       const unsigned char *in, unsigned in_len, void *arg)
-{
+                       const unsigned char *in, unsigned in_len, void *arg) {
     static const unsigned char http11[] = "\x08http/1.1";
     (void)ssl;
     (void)arg;
@@ -29,14 +28,12 @@ struct wanted_name {
 };
 
 static void wanted_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl,
-                        void *argp)
-{
+                        void *argp) {
     (void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
     OPENSSL_free(ptr);
 }
 
-static int wanted_index(void)
-{
+static int wanted_index(void) {
     static int index = -1;
     if (index < 0) {
         index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, wanted_free);
@@ -44,17 +41,15 @@ static int wanted_index(void)
     return index;
 }
 
-static bool has_uri(X509 *cert, const char *uri)
-{
+static bool has_uri(X509 *cert, const char *uri) {
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     bool found = false;
     for (int i = 0; names != NULL && i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
         if (name->type == GEN_URI) {
             const ASN1_IA5STRING *s = name->d.uniformResourceIdentifier;
-            found |= span_is(span_of(ASN1_STRING_get0_data(s),
-                                     (size_t)ASN1_STRING_length(s)),
-                             uri);
+            found |= span_is(
+                span_of(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s)), uri);
         }
     }
     GENERAL_NAMES_free(names);
@@ -62,16 +57,15 @@ static bool has_uri(X509 *cert, const char *uri)
 }
 
 /* Called per certificate of the chain; ours is the leaf's name. */
-static int verify_client(int ok, X509_STORE_CTX *store)
-{
+static int verify_client(int ok, X509_STORE_CTX *store) {
     if (!ok || X509_STORE_CTX_get_error_depth(store) != 0) {
         return ok;
     }
-    SSL *ssl =
-        X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     const struct wanted_name *wanted =
         SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), wanted_index());
-    if (wanted == NULL || !has_uri(X509_STORE_CTX_get_current_cert(store), wanted->uri)) {
+    if (wanted == NULL ||
+        !has_uri(X509_STORE_CTX_get_current_cert(store), wanted->uri)) {
         X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
         return 0;
     }
@@ -79,8 +73,7 @@ static int verify_client(int ok, X509_STORE_CTX *store)
 }
 
 static enum err require_client(const struct config *config, SSL_CTX *ctx,
-                               const char *role, char why[256])
-{
+                               const char *role, char why[256]) {
     struct wanted_name *wanted = OPENSSL_zalloc(sizeof(*wanted));
     if (wanted == NULL || SSL_CTX_set_ex_data(ctx, wanted_index(), wanted) != 1) {
         OPENSSL_free(wanted);
@@ -98,8 +91,7 @@ static enum err require_client(const struct config *config, SSL_CTX *ctx,
     return OK;
 }
 
-static bool set_protocol(SSL_CTX *ctx)
-{
+static bool set_protocol(SSL_CTX *ctx) {
     static const unsigned char session_context[] = "tasuki";
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -112,8 +104,7 @@ static bool set_protocol(SSL_CTX *ctx)
 }
 
 enum err http_tls_new(const struct config *config, enum http_door door,
-                      SSL_CTX **ret_ctx, char why[256])
-{
+                      SSL_CTX **ret_ctx, char why[256]) {
     enum err err = ERR_CONFIG;
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (ctx == NULL || !set_protocol(ctx)) {
@@ -146,15 +137,14 @@ done:
     return OK;
 }
 
-uint64_t http_tls_stamp(const struct config *config)
-{
+uint64_t http_tls_stamp(const struct config *config) {
     const char *files[] = {config->http_cert, config->http_key, config->ca};
     uint64_t newest = 0;
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         struct stat st;
         if (stat(files[i], &st) == 0) {
-            uint64_t at =
-                (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+            uint64_t at = (uint64_t)st.st_mtim.tv_sec * 1000000000u +
+                          (uint64_t)st.st_mtim.tv_nsec;
             newest = at > newest ? at : newest;
         }
     }

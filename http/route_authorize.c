@@ -1,28 +1,32 @@
 /* route_authorize: the authorization endpoint, and the pages on the way to a code:
  * sign-in and consent. All three services end in a struct svc_authorize, which
  * `http_route_authorized` turns into a response. */
+#include "http/route_authorize.h"
 #include "http/http_cookie.h"
 #include "http/http_respond.h"
 #include "http/http_router.h"
-#include "http/route_authorize.h"
 #include "server/oidc/scope.h"
 
-static const char *notice_key(enum svc_login_notice notice)
-{
+static const char *notice_key(enum svc_login_notice notice) {
     switch (notice) {
-    case NOTICE_BAD_CREDENTIALS: return "notice_bad_credentials";
-    case NOTICE_LOCKED: return "notice_locked";
-    case NOTICE_ACCOUNT_STATE: return "notice_account_state";
-    case NOTICE_NOT_PERMITTED: return "notice_not_permitted";
-    case NOTICE_LIMITED: return "notice_limited";
-    default: return NULL;
+    case NOTICE_BAD_CREDENTIALS:
+        return "notice_bad_credentials";
+    case NOTICE_LOCKED:
+        return "notice_locked";
+    case NOTICE_ACCOUNT_STATE:
+        return "notice_account_state";
+    case NOTICE_NOT_PERMITTED:
+        return "notice_not_permitted";
+    case NOTICE_LIMITED:
+        return "notice_limited";
+    default:
+        return NULL;
     }
 }
 
 static void show_login(struct http_request *request,
                        const struct svc_authorize *authorize, struct span account_id,
-                       enum svc_login_notice notice)
-{
+                       enum svc_login_notice notice) {
     struct http_page_data *data = http_page_data_new();
     http_page_set(data, "login_state", authorize->login_state);
     http_page_set(data, "client_name", authorize->client_name);
@@ -35,8 +39,7 @@ static void show_login(struct http_request *request,
 }
 
 static void show_consent(struct http_request *request,
-                         const struct svc_authorize *authorize)
-{
+                         const struct svc_authorize *authorize) {
     static const struct {
         uint64_t scope;
         const char *message;
@@ -58,9 +61,8 @@ static void show_consent(struct http_request *request,
 }
 
 void http_route_authorized(struct http_request *request,
-                           const struct svc_authorize *authorize, struct span account_id,
-                           enum svc_login_notice notice)
-{
+                           const struct svc_authorize *authorize,
+                           struct span account_id, enum svc_login_notice notice) {
     http_request_choose_lang(request);
     if (authorize->set_browser_cookie.len > 0) {
         http_respond_cookie(request, COOKIE_BROWSER, authorize->set_browser_cookie);
@@ -70,20 +72,20 @@ void http_route_authorized(struct http_request *request,
         http_respond_redirect(request, authorize->location);
         break;
     case AUTHORIZE_LOGIN:
-        show_login(request, authorize, account_id.len > 0 ? account_id : authorize->login_hint,
-                   notice);
+        show_login(request, authorize,
+                   account_id.len > 0 ? account_id : authorize->login_hint, notice);
         break;
     case AUTHORIZE_CONSENT:
         show_consent(request, authorize);
         break;
     case AUTHORIZE_REFUSED:
-        http_respond_error_page(request, 400, authorize->refusal, authorize->description);
+        http_respond_error_page(request, 400, authorize->refusal,
+                                authorize->description);
         break;
     }
 }
 
-static void on_authorized(struct svc_authorize *authorize)
-{
+static void on_authorized(struct svc_authorize *authorize) {
     struct http_request *request = authorize->arg;
     if (authorize->op.err != OK) {
         http_request_choose_lang(request);
@@ -95,8 +97,7 @@ static void on_authorized(struct svc_authorize *authorize)
     http_request_end(request);
 }
 
-static void start(struct http_request *request)
-{
+static void start(struct http_request *request) {
     struct svc_authorize *authorize = &request->op.authorize;
     *authorize = (struct svc_authorize){
         .done = on_authorized,
@@ -108,16 +109,14 @@ static void start(struct http_request *request)
     svc_authorize(request->thread->svc, authorize);
 }
 
-void route_authorize_get(struct http_request *request)
-{
+void route_authorize_get(struct http_request *request) {
     if (http_request_query(request, false)) {
         start(request);
     }
 }
 
 /* OIDC Core §3.1.2.1: the parameters are then the body's, and only there. */
-void route_authorize_post(struct http_request *request)
-{
+void route_authorize_post(struct http_request *request) {
     if (request->h2o->query_at != SIZE_MAX) {
         http_respond_error_page(request, 400, OIDC_INVALID_REQUEST,
                                 "parameters stand in the query and in the body");

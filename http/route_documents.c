@@ -3,14 +3,12 @@
 #include "http/http_respond.h"
 #include "http/http_router.h"
 
-void route_discovery(struct http_request *request)
-{
+void route_discovery(struct http_request *request) {
     http_respond_document(request, svc_discovery(request->thread->svc));
     http_request_end(request);
 }
 
-void route_jwks(struct http_request *request)
-{
+void route_jwks(struct http_request *request) {
     struct span jwks = svc_jwks(request->thread->svc);
     if (jwks.len > 0) {
         http_respond_document(request, jwks);
@@ -21,28 +19,24 @@ void route_jwks(struct http_request *request)
 }
 
 /* Terse on purpose: reasons are for the operator's port (SECURITY_CHECKS G08). */
-void route_health(struct http_request *request)
-{
+void route_health(struct http_request *request) {
     const char *why = NULL;
     bool ready = svc_ready(request->thread->svc, &why);
     http_respond_text(request, ready ? 200 : 503, ready ? "ok\n" : "not ready\n");
     http_request_end(request);
 }
 
-void route_style(struct http_request *request)
-{
+void route_style(struct http_request *request) {
     http_respond_asset(request, "text/css; charset=utf-8", http_page_style());
     http_request_end(request);
 }
 
-void route_icon(struct http_request *request)
-{
+void route_icon(struct http_request *request) {
     http_respond_text(request, 404, "");
     http_request_end(request);
 }
 
-void route_home(struct http_request *request)
-{
+void route_home(struct http_request *request) {
     if (!http_request_query(request, false)) {
         return;
     }

@@ -4,15 +4,13 @@
 #include "http/http_router.h"
 #include "http/route_authorize.h"
 
-static void refuse_form(struct http_request *request)
-{
+static void refuse_form(struct http_request *request) {
     http_respond_error_page(request, 400, OIDC_INVALID_REQUEST,
                             "the form has expired or belongs to another browser; go "
                             "back to the service and start again");
 }
 
-static void on_login(struct svc_login *login)
-{
+static void on_login(struct svc_login *login) {
     struct http_request *request = login->arg;
     http_request_choose_lang(request);
     if (login->op.err != OK) {
@@ -30,15 +28,13 @@ static void on_login(struct svc_login *login)
 }
 
 /* A field that stands twice is taken for none. */
-static struct span field(const struct http_request *request, const char *name)
-{
+static struct span field(const struct http_request *request, const char *name) {
     bool twice = false;
     struct span value = params_get(&request->params, name, &twice);
     return twice || value.data == NULL ? span_of("", 0) : value;
 }
 
-void route_login(struct http_request *request)
-{
+void route_login(struct http_request *request) {
     if (!http_request_form(request, false)) {
         return;
     }
@@ -56,8 +52,7 @@ void route_login(struct http_request *request)
     svc_login(request->thread->svc, login);
 }
 
-static void on_consent(struct svc_consent *consent)
-{
+static void on_consent(struct svc_consent *consent) {
     struct http_request *request = consent->arg;
     if (consent->op.err != OK) {
         http_request_choose_lang(request);
@@ -69,8 +64,7 @@ static void on_consent(struct svc_consent *consent)
     http_request_end(request);
 }
 
-void route_consent(struct http_request *request)
-{
+void route_consent(struct http_request *request) {
     if (!http_request_form(request, false)) {
         return;
     }

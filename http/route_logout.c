@@ -3,8 +3,7 @@
 #include "http/http_respond.h"
 #include "http/http_router.h"
 
-static void on_logout(struct svc_logout *logout)
-{
+static void on_logout(struct svc_logout *logout) {
     struct http_request *request = logout->arg;
     http_request_choose_lang(request);
     if (logout->op.err != OK) {
@@ -30,8 +29,7 @@ done:
     http_request_end(request);
 }
 
-static void start(struct http_request *request, bool confirm, struct span csrf)
-{
+static void start(struct http_request *request, bool confirm, struct span csrf) {
     struct svc_logout *logout = &request->op.logout;
     *logout = (struct svc_logout){
         .done = on_logout,
@@ -43,15 +41,13 @@ static void start(struct http_request *request, bool confirm, struct span csrf)
     svc_logout(request->thread->svc, logout);
 }
 
-void route_logout_get(struct http_request *request)
-{
+void route_logout_get(struct http_request *request) {
     if (http_request_query(request, false)) {
         start(request, false, span_of("", 0));
     }
 }
 
-void route_logout_post(struct http_request *request)
-{
+void route_logout_post(struct http_request *request) {
     if (http_request_form(request, false)) {
         struct span csrf = params_get(&request->params, "csrf", NULL);
         start(request, true, csrf.data != NULL ? csrf : span_of("", 0));

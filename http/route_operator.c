@@ -3,8 +3,7 @@
 #include "http/http_router.h"
 
 static void respond_message(struct http_request *request, int status,
-                            struct span message)
-{
+                            struct span message) {
     struct buf body;
     buf_init(&body, 4096);
     buf_str(&body, "{");
@@ -14,25 +13,31 @@ static void respond_message(struct http_request *request, int status,
     buf_free(&body);
 }
 
-static void on_admin(struct svc_admin *admin)
-{
+static void on_admin(struct svc_admin *admin) {
     struct http_request *request = admin->arg;
     if (admin->op.err != OK) {
         http_respond_failure(request, admin->op.err, true);
     } else {
         switch (admin->kind) {
-        case ADMIN_OK: http_respond_json(request, 200, admin->body); break;
-        case ADMIN_INVALID: respond_message(request, 422, admin->message); break;
-        case ADMIN_CONFLICT: respond_message(request, 409, admin->message); break;
-        case ADMIN_NOT_FOUND: respond_message(request, 404, admin->message); break;
+        case ADMIN_OK:
+            http_respond_json(request, 200, admin->body);
+            break;
+        case ADMIN_INVALID:
+            respond_message(request, 422, admin->message);
+            break;
+        case ADMIN_CONFLICT:
+            respond_message(request, 409, admin->message);
+            break;
+        case ADMIN_NOT_FOUND:
+            respond_message(request, 404, admin->message);
+            break;
         }
     }
     svc_op_close(&admin->op);
     http_request_end(request);
 }
 
-static void start(struct http_request *request, enum svc_admin_action action)
-{
+static void start(struct http_request *request, enum svc_admin_action action) {
     h2o_iovec_t body = request->h2o->entity;
     struct svc_admin *admin = &request->op.admin;
     *admin = (struct svc_admin){
@@ -45,33 +50,27 @@ static void start(struct http_request *request, enum svc_admin_action action)
     svc_admin(request->thread->svc, admin);
 }
 
-void route_operator_status(struct http_request *request)
-{
+void route_operator_status(struct http_request *request) {
     start(request, ADMIN_STATUS);
 }
 
-void route_operator_account_add(struct http_request *request)
-{
+void route_operator_account_add(struct http_request *request) {
     start(request, ADMIN_ACCOUNT_ADD);
 }
 
-void route_operator_client_add(struct http_request *request)
-{
+void route_operator_client_add(struct http_request *request) {
     start(request, ADMIN_CLIENT_ADD);
 }
 
-void route_operator_client_list(struct http_request *request)
-{
+void route_operator_client_list(struct http_request *request) {
     start(request, ADMIN_CLIENT_LIST);
 }
 
-void route_operator_transfer(struct http_request *request)
-{
+void route_operator_transfer(struct http_request *request) {
     start(request, ADMIN_TRANSFER);
 }
 
-void route_operator_metrics(struct http_request *request)
-{
+void route_operator_metrics(struct http_request *request) {
     struct buf text;
     buf_init(&text, 256 * 1024);
     svc_metrics(request->thread->svc, &text);

@@ -2,8 +2,7 @@
 #include "http/http_respond.h"
 #include "http/http_router.h"
 
-static void on_token(struct svc_token *token)
-{
+static void on_token(struct svc_token *token) {
     struct http_request *request = token->arg;
     if (token->op.err != OK) {
         http_respond_failure(request, token->op.err, true);
@@ -11,17 +10,17 @@ static void on_token(struct svc_token *token)
         http_respond_json(request, 200, token->body);
     } else {
         if (token->challenge_basic) {
-            http_respond_challenge(request, "Basic realm=\"tasuki\", charset=\"UTF-8\"");
+            http_respond_challenge(request,
+                                   "Basic realm=\"tasuki\", charset=\"UTF-8\"");
         }
-        http_respond_oauth_error(request, http_respond_status(token->error), token->error,
-                                 token->description);
+        http_respond_oauth_error(request, http_respond_status(token->error),
+                                 token->error, token->description);
     }
     svc_op_close(&token->op);
     http_request_end(request);
 }
 
-void route_token(struct http_request *request)
-{
+void route_token(struct http_request *request) {
     if (!http_request_form(request, true)) {
         return;
     }
@@ -38,8 +37,7 @@ void route_token(struct http_request *request)
 
 /* RFC 6750 §3: no error code when no token was presented. */
 static void challenge_bearer(struct http_request *request,
-                             const struct svc_userinfo *userinfo)
-{
+                             const struct svc_userinfo *userinfo) {
     struct buf value;
     buf_init(&value, 1024);
     buf_str(&value, "Bearer realm=\"tasuki\"");
@@ -59,8 +57,7 @@ static void challenge_bearer(struct http_request *request,
     buf_free(&value);
 }
 
-static void on_userinfo(struct svc_userinfo *userinfo)
-{
+static void on_userinfo(struct svc_userinfo *userinfo) {
     struct http_request *request = userinfo->arg;
     if (userinfo->op.err != OK) {
         http_respond_failure(request, userinfo->op.err, true);
@@ -75,8 +72,7 @@ static void on_userinfo(struct svc_userinfo *userinfo)
     http_request_end(request);
 }
 
-static void start_userinfo(struct http_request *request, const struct params *params)
-{
+static void start_userinfo(struct http_request *request, const struct params *params) {
     struct svc_userinfo *userinfo = &request->op.userinfo;
     *userinfo = (struct svc_userinfo){
         .done = on_userinfo,
@@ -88,21 +84,19 @@ static void start_userinfo(struct http_request *request, const struct params *pa
 }
 
 /* A token in the query is refused without being looked at (RFC 9700 §4.3.2). */
-static bool query_has_token(struct http_request *request)
-{
+static bool query_has_token(struct http_request *request) {
     return params_get(&request->params, "access_token", NULL).data != NULL;
 }
 
-static void refuse_query(struct http_request *request)
-{
-    http_respond_challenge(request, "Bearer realm=\"tasuki\", error=\"invalid_request\"");
+static void refuse_query(struct http_request *request) {
+    http_respond_challenge(request,
+                           "Bearer realm=\"tasuki\", error=\"invalid_request\"");
     http_respond_oauth_error(request, 400, OIDC_INVALID_REQUEST,
                              "an access token in the query string is not taken");
     http_request_end(request);
 }
 
-void route_userinfo_get(struct http_request *request)
-{
+void route_userinfo_get(struct http_request *request) {
     if (!http_request_query(request, true)) {
         return;
     }
@@ -113,8 +107,7 @@ void route_userinfo_get(struct http_request *request)
     }
 }
 
-void route_userinfo_post(struct http_request *request)
-{
+void route_userinfo_post(struct http_request *request) {
     if (!http_request_query(request, true)) {
         return;
     }
