@@ -187,17 +187,6 @@ static enum err decide(struct fsm_tx *tx, const struct envelope *envelope,
     return err == OK ? dispatch(tx, &command, ret_code) : err;
 }
 
-static enum err apply_tick(struct fsm *fsm, struct fsm_tx *tx,
-                           const struct envelope *envelope, struct outcome *outcome) {
-    (void)fsm;
-    if (envelope->payload.len > 0) {
-        outcome->code = OUT_NOT_SUPPORTED;
-        return OK;
-    }
-    outcome->code = OUT_OK;
-    return fsm_sweep(tx);
-}
-
 static enum err apply_boot(struct fsm *fsm, struct fsm_tx *tx,
                            const struct envelope *envelope, struct outcome *outcome) {
     struct command command;
@@ -286,13 +275,27 @@ static enum err apply_envelope(struct fsm *fsm, struct fsm_tx *tx,
     arena_reset(&fsm->arena);
     buf_reset(&fsm->detail);
     if (envelope->type == CMD_TICK) {
-        err = apply_tick(fsm, tx, envelope, &outcome);
+        /* Its work is done at the frame's end (frame_end). */
+        outcome.code = envelope->payload.len == 0 ? OUT_OK : OUT_NOT_SUPPORTED;
+        err = OK;
     } else if (envelope->type == CMD_BOOT_REGISTER) {
         err = apply_boot(fsm, tx, envelope, &outcome);
     } else {
         err = apply_sequenced(fsm, tx, envelope, &outcome);
     }
     return err == OK ? result_add(fsm, envelope, &outcome) : err;
+}
+
+/* After the last envelope: marks of the sequences, and sweeping. */
+static enum err frame_end(struct fsm *fsm, struct fsm_tx *tx, bool ticked,
+                          uint16_t count) {
+    uint64_t rows = (uint64_t)count * FSM_SWEEP_PER_COMMAND;
+    enum err err = fsm_boot_flush(tx, &fsm->boots);
+
+    if (err != OK) {
+        return err;
+    }
+    return fsm_sweep(tx, ticked || rows > LIMIT_SWEEP_ROWS ? LIMIT_SWEEP_ROWS : rows);
 }
 
 static enum err apply_envelopes(struct fsm *fsm, struct store_write *write,
@@ -305,9 +308,9 @@ static enum err apply_envelopes(struct fsm *fsm, struct store_write *write,
         .scratch = &fsm->scratch,
         .meta = meta,
         .now_ms = meta->clock_ms,
-        .sweep_left = LIMIT_SWEEP_ROWS,
         .detail = &fsm->detail,
     };
+    bool ticked = false;
 
     fsm->results_count = 0;
     buf_reset(&fsm->details);
@@ -320,8 +323,9 @@ static enum err apply_envelopes(struct fsm *fsm, struct store_write *write,
         if (err != OK) {
             return err;
         }
+        ticked = ticked || envelope.type == CMD_TICK;
     }
-    return fsm_boot_flush(&tx, &fsm->boots);
+    return frame_end(fsm, &tx, ticked, count);
 }
 
 static struct store_meta meta_next(const struct store_meta *meta, uint64_t index,

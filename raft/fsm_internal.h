@@ -20,7 +20,6 @@ struct fsm_tx {
     struct arena *scratch;   /* lives for one step of a loop; reset by its user */
     struct store_meta *meta; /* as the frame will leave it */
     uint64_t now_ms;         /* meta->clock_ms */
-    uint64_t sweep_left;     /* rows that ticks of this frame may still sweep */
     struct buf *detail;      /* the outcome's detail, empty at first */
 };
 
@@ -69,8 +68,8 @@ struct fsm_tokens {
  * grant are stored, and the detail is written. */
 enum err fsm_token_store(struct fsm_tx *tx, struct grant *grant,
                          const struct fsm_tokens *tokens, enum outcome_code *ret_code);
-/* fsm_sweep.c */
-enum err fsm_sweep(struct fsm_tx *tx);
+/* fsm_sweep.c: at most `rows_max` expired rows, oldest first. */
+enum err fsm_sweep(struct fsm_tx *tx, uint64_t rows_max);
 
 /* fsm_boot.c: registered boots and stored outcomes (O1, O2), kept in memory
  * during a frame and written at its end. */

@@ -14,10 +14,14 @@
 #define FSM_LOGIN_FAILURES_MAX 10u
 #define FSM_LOCK_FIRST_MS (15ull * 60 * 1000)
 #define FSM_LOCK_MAX_MS (24ull * 60 * 60 * 1000)
-/* Without a further failure the counter is forgotten. */
+/* Without a further failure the counter is forgotten, after the lock's end. */
 #define FSM_ATTEMPTS_FORGET_MS (24ull * 60 * 60 * 1000)
 /* Rows of counters; then the one that would be forgotten first makes room. */
 #define FSM_ATTEMPTS_ROWS_MAX 100000u
+
+/* A frame without a tick sweeps too, or a busy cluster would never sweep: this many
+ * rows a command, more than a command makes. */
+#define FSM_SWEEP_PER_COMMAND 4u
 
 /* End of the year 9999: a stamp beyond it is taken for this one, so that adding
  * a life time can never overflow. */

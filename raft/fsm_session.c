@@ -49,9 +49,7 @@ static enum err login_failed(struct fsm_tx *tx, struct key_hash login_index,
     attempts->forget_at_ms = tx->now_ms + FSM_ATTEMPTS_FORGET_MS;
     if (attempts->failures >= FSM_LOGIN_FAILURES_MAX) {
         attempts->locked_until_ms = tx->now_ms + lock_ms(attempts->failures);
-        if (attempts->forget_at_ms < attempts->locked_until_ms) {
-            attempts->forget_at_ms = attempts->locked_until_ms;
-        }
+        attempts->forget_at_ms = attempts->locked_until_ms + FSM_ATTEMPTS_FORGET_MS;
     }
     return store_attempts_put(tx->write, login_index, attempts);
 }
@@ -109,6 +107,9 @@ enum err fsm_session_login(struct fsm_tx *tx, const struct cmd_login *cmd,
 
     if (err != OK) {
         return err;
+    }
+    if (attempts.forget_at_ms <= tx->now_ms) {
+        attempts = (struct login_attempts){0}; /* not swept yet */
     }
     if (tx->now_ms < attempts.locked_until_ms) {
         *ret_code = OUT_LOCKED;

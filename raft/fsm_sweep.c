@@ -56,24 +56,31 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
     return ERR_CORRUPT;
 }
 
-enum err fsm_sweep(struct fsm_tx *tx) {
-    while (tx->sweep_left > 0) {
+static enum err sweep_one(struct fsm_tx *tx, const struct expiry *entry) {
+    uint64_t end_ms;
+    enum err err = row_end(tx, entry, &end_ms);
+
+    if (err == OK && end_ms <= tx->now_ms) {
+        return row_del(tx, entry); /* takes its entry along */
+    }
+    if (err == OK || err == ERR_NOT_FOUND) {
+        return store_expiry_del(tx->write, entry);
+    }
+    return err;
+}
+
+enum err fsm_sweep(struct fsm_tx *tx, uint64_t rows_max) {
+    enum err err = OK;
+
+    for (uint64_t i = 0; i < rows_max && err == OK; i++) {
         struct expiry entry;
-        uint64_t end_ms;
-        enum err err = store_expiry_first(tx->read, tx->now_ms, &entry);
-        if (err != OK) {
-            return err == ERR_NOT_FOUND ? OK : err;
+        err = store_expiry_first(tx->read, tx->now_ms, &entry);
+        if (err == ERR_NOT_FOUND) {
+            return OK;
         }
-        tx->sweep_left--;
-        err = row_end(tx, &entry, &end_ms);
-        if (err == OK && end_ms <= tx->now_ms) {
-            err = row_del(tx, &entry); /* takes its entry along */
-        } else if (err == OK || err == ERR_NOT_FOUND) {
-            err = store_expiry_del(tx->write, &entry);
-        }
-        if (err != OK) {
-            return err;
+        if (err == OK) {
+            err = sweep_one(tx, &entry);
         }
     }
-    return OK;
+    return err;
 }

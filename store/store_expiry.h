@@ -1,7 +1,7 @@
 /* store_expiry: what is to be swept, in the order of its expiry.
  *
  * The table families add and drop their own entries; raft/fsm_sweep.c takes the
- * oldest, at most LIMIT_SWEEP_ROWS a tick. An entry whose row has a later expiry
+ * oldest, at most LIMIT_SWEEP_ROWS a frame. An entry whose row has a later expiry
  * by now is simply dropped. */
 #ifndef STORE_STORE_EXPIRY_H
 #define STORE_STORE_EXPIRY_H

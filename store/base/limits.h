@@ -39,7 +39,7 @@
 /* One message between peers. */
 #define LIMIT_PEER_MESSAGE (2 * 1024 * 1024)
 #define LIMIT_NODES 16
-/* Rows that one tick may sweep. */
+/* Rows that one frame may sweep. */
 #define LIMIT_SWEEP_ROWS 256
 /* Password hashes that wait for a thread; beyond it ERR_BUSY. */
 #define LIMIT_HASH_QUEUE 256

@@ -485,7 +485,12 @@ static void locks_grow_to_a_day_and_are_forgotten(void **state) {
         }
     }
     assert_int_equal(attempts.failures, 40);
-    assert_int_equal(attempts.forget_at_ms, attempts.locked_until_ms);
+    assert_int_equal(attempts.forget_at_ms,
+                     attempts.locked_until_ms + FSM_ATTEMPTS_FORGET_MS);
+    fx->now_ms = attempts.forget_at_ms - 1;
+    assert_code(fsm_fixture_tick(fx), OUT_OK);
+    assert_int_equal(fsm_fixture_attempts(fx, 2, &attempts), 40);
+    fx->now_ms++;
     assert_code(fsm_fixture_tick(fx), OUT_OK);
     assert_int_equal(fsm_fixture_attempts(fx, 2, &attempts), 0);
 }
@@ -613,6 +618,32 @@ static void expired_rows_are_swept_in_order_and_bounded(void **state) {
     assert_int_equal(fsm_fixture_rows(fx, "expiry"), 0);
 }
 
+/* A cluster under load has no ticks of their own. */
+static void frames_without_a_tick_sweep_too(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command login = command_login(1, 900);
+
+    fsm_fixture_sign_in(fx);
+    for (uint64_t i = 0; i < 9; i++) {
+        struct command one = command_login(1, 100 + i);
+        assert_code(fsm_fixture_do(fx, &one), OUT_OK);
+    }
+    fx->now_ms += HOUR_MS;
+    assert_code(fsm_fixture_do(fx, &login), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "session"), 11 - FSM_SWEEP_PER_COMMAND);
+}
+
+/* A counter is over at its time, swept or not. */
+static void a_counter_is_forgotten_on_time(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct login_attempts attempts;
+
+    assert_code(fail_login(fx, 2, false), OUT_BAD_CREDENTIALS);
+    fx->now_ms += FSM_ATTEMPTS_FORGET_MS;
+    assert_code(fail_login(fx, 2, false), OUT_BAD_CREDENTIALS);
+    assert_int_equal(fsm_fixture_attempts(fx, 2, &attempts), 1);
+}
+
 static void ticks_of_one_frame_share_the_bound(void **state) {
     struct fsm_fixture *fx = *state;
     struct envelope tick = {.type = CMD_TICK};
@@ -708,6 +739,8 @@ int main(void) {
         TEST(a_failed_login_leaves_the_replaced_session),
         TEST(ending_a_session_revokes_its_grants),
         TEST(expired_rows_are_swept_in_order_and_bounded),
+        TEST(frames_without_a_tick_sweep_too),
+        TEST(a_counter_is_forgotten_on_time),
         TEST(ticks_of_one_frame_share_the_bound),
         TEST(everything_is_swept_in_the_end),
         TEST(the_table_of_counters_is_capped),
