@@ -38,18 +38,19 @@ export class Cluster {
   constructor(dir, portBase) {
     this.dir = dir;
     this.portBase = portBase;
-    this.place = ['--dir', dir, '--port-base', String(portBase)];
+    this.place = ['--dir', join(dir, 'cluster')];
     this.secrets = {};
   }
 
   up() {
     run('taskset', [
       ...['-c', String(SERVER_CORE), `${TOP}/ops/demo`, 'up', ...this.place],
+      ...['--port-base', String(this.portBase), '--build-dir', BUILD],
       // All load comes from one address; the limit is tested elsewhere.
-      ...['--config', 'login_limit_per_minute = 0'],
+      ...['--login-limit', '0'],
     ]);
     this.started = true;
-    this.envFile = join(this.dir, 'demo.env');
+    this.envFile = join(this.dir, 'cluster/demo.env');
     this.env = parseEnv(readFileSync(this.envFile, 'utf8'));
     for (const [alg, id] of Object.entries(CLIENTS)) this.secrets[alg] = this.addClient(id, alg);
   }
