@@ -186,7 +186,7 @@ struct oidc_verdict client_auth_parse(struct span authorization,
     if (secret_twice)
         return refuse(OIDC_INVALID_REQUEST, "parameter client_secret is repeated");
     if (authorization.len > 0 && secret.len > 0)
-        return refuse(OIDC_INVALID_REQUEST,
+        return refuse(OIDC_INVALID_CLIENT,
                       "two methods of client authentication at once");
     if (authorization.len > 0) {
         verdict =

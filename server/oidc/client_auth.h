@@ -23,9 +23,10 @@ struct client_credentials {
 };
 
 /* `authorization`: the header's value, empty when absent. `basic_used` is set in
- * any case, the rest on OIDC_OK alone. Two methods at once, a repeated parameter,
- * or a client_id that contradicts the header: invalid_request (RFC 6749 §5.2).
- * Malformed Basic, no client at all: invalid_client. */
+ * any case, the rest on OIDC_OK alone. A repeated parameter, or a client_id that
+ * contradicts the header: invalid_request (RFC 6749 §5.2). Two methods at once,
+ * malformed Basic, no client at all: invalid_client, as a client that sends its
+ * secret twice has not authenticated (SECURITY_CHECKS B09). */
 struct oidc_verdict client_auth_parse(struct span authorization,
                                       const struct params *params,
                                       struct client_credentials *ret_credentials);

@@ -138,7 +138,7 @@ static void refuses_two_methods(void **state) {
 
     (void)state;
     assert_int_equal(parse_basic("rp:x", PARAMS("client_secret=x"), &credentials).error,
-                     OIDC_INVALID_REQUEST);
+                     OIDC_INVALID_CLIENT);
     assert_int_equal(parse_basic("rp:x", PARAMS("client_id=other"), &credentials).error,
                      OIDC_INVALID_REQUEST);
     assert_int_equal(parse_basic("rp:x", PARAMS("client_id=rp"), &credentials).error,
