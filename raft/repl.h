@@ -11,7 +11,10 @@
  *   R2  a request is applied at most once, however often it is resubmitted;
  *   R3  every queue is bounded: beyond it ERR_BUSY, before any work is done;
  *   R4  nothing here ever answers from a guess: repl_fresh is proven by a probe
- *       that committed after it was sent (DESIGN §3, read 3). */
+ *       that committed after it was sent (DESIGN §3, read 3).
+ *
+ * What leaves the log or the store in doubt ends the process, with a code of
+ * raft/repl_exit.h. */
 #ifndef RAFT_REPL_H
 #define RAFT_REPL_H
 
@@ -139,7 +142,8 @@ struct repl_status {
 void repl_status(struct repl *repl, struct repl_status *ret_status);
 
 /* Ask for leadership to move to `to` (0: any voter). Completes `wait` with OK
- * once another node leads; ERR_NOT_LEADER when this node does not; ERR_TIMEOUT. */
+ * once another node leads; ERR_NOT_LEADER when this node does not; ERR_NOT_FOUND
+ * when `to` is no other voter; ERR_TIMEOUT. */
 enum err repl_transfer(struct repl *repl, uint64_t to, struct repl_wait *wait);
 
 #endif

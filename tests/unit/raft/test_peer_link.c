@@ -232,12 +232,44 @@ static void test_silent_connections(void **state) {
     assert_node_is_up();
 }
 
+/* The serial number of the certificate that the node shows. */
+static long shown_serial(void) {
+    repl_pki_issue(c.pki, c.cluster_id, 2, 30, cert, key);
+    struct tls t = tls_dial(false, TLS1_3_VERSION);
+    assert_int_equal(SSL_connect(t.ssl), 1);
+    X509 *shown = SSL_get0_peer_certificate(t.ssl);
+    assert_non_null(shown);
+    long serial = ASN1_INTEGER_get(X509_get0_serialNumber(shown));
+    tls_close(&t);
+    return serial;
+}
+
+static void test_certificate_is_renewed(void **state) {
+    (void)state;
+    char own_cert[96], own_key[96];
+    long before = shown_serial();
+    bool renewed = false;
+    snprintf(own_cert, sizeof(own_cert), "%s/node1.pem", c.dir);
+    snprintf(own_key, sizeof(own_key), "%s/node1.key", c.dir);
+    /* One that is not for this node is not taken. */
+    repl_pki_issue(c.pki, c.cluster_id, 3, 30, own_cert, own_key);
+    usleep(2500000);
+    assert_int_equal(shown_serial(), before);
+    repl_pki_issue(c.pki, c.cluster_id, 1, 30, own_cert, own_key);
+    for (int i = 0; i < 60 && !renewed; i++) {
+        usleep(100000);
+        renewed = shown_serial() != before;
+    }
+    assert_true(renewed);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_node_of_the_cluster_is_heard),
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_messages_of_a_mad_node),
         cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_certificate_is_renewed),
         cmocka_unit_test(test_silent_connections),
     };
     signal(SIGPIPE, SIG_IGN);
