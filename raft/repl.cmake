@@ -1,12 +1,12 @@
 # tasuki_repl: the replicated log (libraft on libuv) and the links between nodes.
-pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
-pkg_check_modules(LIBRAFT REQUIRED IMPORTED_TARGET raft>=0.22.1)
-pkg_check_modules(OPENSSL_SSL REQUIRED IMPORTED_TARGET libssl libcrypto)
+pkg_check_modules(REPL_LIBUV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(REPL_LIBRAFT REQUIRED IMPORTED_TARGET raft>=0.22.1)
+pkg_check_modules(REPL_OPENSSL REQUIRED IMPORTED_TARGET libssl libcrypto)
 
 # The bytes between nodes; no I/O, so the fuzz targets link this alone.
 add_library(tasuki_peer_wire STATIC peer_raft.c peer_wire.c)
 target_compile_options(tasuki_peer_wire PRIVATE ${TASUKI_WARNINGS})
-target_link_libraries(tasuki_peer_wire PRIVATE tasuki_base PkgConfig::LIBRAFT)
+target_link_libraries(tasuki_peer_wire PRIVATE tasuki_base PkgConfig::REPL_LIBRAFT)
 
 add_library(tasuki_repl STATIC
   peer_conn.c peer_link.c peer_tls.c
@@ -14,5 +14,5 @@ add_library(tasuki_repl STATIC
   repl_status.c repl_submit.c repl_uv.c repl_watchdog.c)
 target_compile_options(tasuki_repl PRIVATE ${TASUKI_WARNINGS})
 target_link_libraries(tasuki_repl PRIVATE tasuki_peer_wire tasuki_fsm tasuki_store
-                      tasuki_base PkgConfig::LIBRAFT PkgConfig::LIBUV
-                      PkgConfig::OPENSSL_SSL Threads::Threads)
+                      tasuki_base PkgConfig::REPL_LIBRAFT PkgConfig::REPL_LIBUV
+                      PkgConfig::REPL_OPENSSL Threads::Threads)

@@ -1,6 +1,6 @@
 # Tests of the replication layer (raft/repl*, raft/peer_*).
-pkg_check_modules(OPENSSL_CRYPTO REQUIRED IMPORTED_TARGET libssl libcrypto)
-pkg_check_modules(LIBRAFT REQUIRED IMPORTED_TARGET raft>=0.22.1)
+pkg_check_modules(REPL_TEST_OPENSSL REQUIRED IMPORTED_TARGET libssl libcrypto)
+pkg_check_modules(REPL_TEST_LIBRAFT REQUIRED IMPORTED_TARGET raft>=0.22.1)
 
 # One replica as a process, and what drives several of them.
 add_executable(repl_node repl_node.c)
@@ -11,7 +11,7 @@ add_library(repl_cluster STATIC repl_cluster.c repl_pki.c)
 target_compile_options(repl_cluster PRIVATE ${TASUKI_WARNINGS})
 target_compile_definitions(repl_cluster PRIVATE
                            REPL_NODE_PATH="$<TARGET_FILE:repl_node>")
-target_link_libraries(repl_cluster PRIVATE tasuki_base PkgConfig::OPENSSL_CRYPTO)
+target_link_libraries(repl_cluster PRIVATE tasuki_base PkgConfig::REPL_TEST_OPENSSL)
 add_dependencies(repl_cluster repl_node)
 
 add_executable(repl_bench repl_bench.c)
@@ -27,11 +27,11 @@ set_tests_properties(repl_cluster_load PROPERTIES LABELS quick TIMEOUT 60)
 add_test(NAME repl_cluster_faults COMMAND test_repl_cluster full)
 set_tests_properties(repl_cluster_faults PROPERTIES LABELS full TIMEOUT 240)
 tasuki_unit_test(peer_link SOURCES test_peer_link.c
-                 LIBS repl_cluster tasuki_peer_wire tasuki_base PkgConfig::OPENSSL_CRYPTO
+                 LIBS repl_cluster tasuki_peer_wire tasuki_base PkgConfig::REPL_TEST_OPENSSL
                  LABEL full)
 
 # The bytes and the rules alone.
 tasuki_unit_test(peer_wire SOURCES test_peer_wire.c
-                 LIBS tasuki_peer_wire tasuki_base PkgConfig::LIBRAFT)
+                 LIBS tasuki_peer_wire tasuki_base PkgConfig::REPL_TEST_LIBRAFT)
 tasuki_unit_test(repl_rules SOURCES test_repl_rules.c
                  LIBS tasuki_repl tasuki_base)
