@@ -2,7 +2,7 @@
 import https from 'node:https';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { demo, sleep } from './demo.mjs';
+import { demo, sleep, until } from './demo.mjs';
 import { request } from './http.mjs';
 import { note } from './secrets.mjs';
 
@@ -28,6 +28,22 @@ export async function operator(id, method, path, body) {
   return { status: answer.status, json: answer.body ? answer.json : null, answer };
 }
 
+// Rows of accounts and clients carry no stamp: a test waits until all nodes that
+// answer have what `id` has.
+async function everywhere(id) {
+  const { applied_index: index } = await statusOf(id);
+  for (const node of demo().nodes) {
+    await until(
+      `${node.name} at index ${index}`,
+      async () => {
+        const status = await statusOf(node.id).catch(() => null);
+        return status === null || status.applied_index >= index;
+      },
+      { every: 5 },
+    );
+  }
+}
+
 // Try the nodes in turn while the answer is 503: a leader change may be under way.
 async function must(method, path, body) {
   let last;
@@ -35,7 +51,10 @@ async function must(method, path, body) {
     const id = 1 + (attempt % demo().nodes.length);
     try {
       last = await operator(id, method, path, body);
-      if (last.status >= 200 && last.status < 300) return last.json;
+      if (last.status >= 200 && last.status < 300) {
+        await everywhere(id);
+        return last.json;
+      }
       if (last.status !== 503) break;
     } catch (error) {
       last = { status: 0, json: error.message };

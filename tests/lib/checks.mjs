@@ -24,7 +24,7 @@ export function check(id, what, body, options = {}) {
   if (process.env.TASUKI_COLLECT_CHECKS) return;
   if (wanted().length > 0 && !wanted().includes(id)) return;
   const timeout = options.timeout ?? 120000;
-  test(`${id} ${what}`, { timeout: timeout * 2 }, async (t) => {
+  test(`${id} ${what}`, { timeout: timeout * 5, concurrency: Boolean(options.parallel) }, async (t) => {
     const list = targetsOf(options.targets);
     const one = (target) =>
       t.test(target.name, { timeout }, async () => {

@@ -90,12 +90,12 @@ export const isConsentPage = (answer) =>
   answer.status === 200 && Boolean(formWith(answer.body, 'login_state')) && !isLoginPage(answer);
 
 // Fill the login page that `page` is.
-export function submitLogin(browser, page, account, { at, fields = {} } = {}) {
+export function submitLogin(browser, page, account, { at, fields = {}, ...more } = {}) {
   const form = loginForm(page);
   return browser.post(
     form.path,
     { ...form.fields, account_id: account.id, password: account.password, ...fields },
-    { at },
+    { at, ...more },
   );
 }
 
@@ -130,10 +130,10 @@ export async function authorize(browser, rp, { account, params = {}, at = {} } =
   return { ...callback(answer, rp), sent };
 }
 
-// The text of a page without tags, for messages.
+// The text of a page without tags, and without the footer's number of the request.
 export const textOf = (answer) =>
   answer.body
-    .replace(/<(style|script|head)\b[\s\S]*?<\/\1>/gi, ' ')
+    .replace(/<(style|script|head|footer)\b[\s\S]*?<\/\1>/gi, ' ')
     .replace(/<[^>]+>/g, ' ')
     .replace(/\s+/g, ' ')
     .trim();

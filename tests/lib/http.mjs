@@ -54,7 +54,8 @@ export class Answer {
   }
 }
 
-// options: headers, form (object or [name, value] list), body, jar, agent, timeout
+// options: headers, form (object or [name, value] list), body, jar, agent, timeout;
+// `fresh`: on a connection of its own, for what may be refused half-way.
 export function request(target, method, path, options = {}) {
   const url = new URL(target.base);
   const headers = { host: target.host ?? url.host, ...options.headers };
@@ -77,8 +78,11 @@ export function request(target, method, path, options = {}) {
         method,
         path,
         headers,
-        agent: options.agent ?? agentFor(url),
+        agent: options.fresh ? false : options.agent ?? agentFor(url),
         timeout: 0,
+        ca: demo().ca,
+        // Not from the Host header, which may be forged on purpose.
+        servername: net.isIP(url.hostname) ? '' : url.hostname,
         ...(options.tls ?? {}),
       },
       (message) => {
