@@ -68,7 +68,8 @@ function registration(client) {
     native: client.native ?? false,
     government: client.government ?? false,
     scopes: client.offline_access === false ? BASE : [...BASE, 'offline_access'],
-    redirect_uris: client.redirect_uris ?? [callback(id)],
+    // Those with variables in demo.env can be used with TASUKI_REDIRECT_URI too.
+    redirect_uris: client.redirect_uris ?? [...new Set([callback(id), ...(client.env ? [callback('demo-rp')] : [])])],
     ...secret,
     replace: true,
   };
