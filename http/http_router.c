@@ -96,26 +96,33 @@ static bool split_target(struct http_head *head, struct span *ret_path) {
     return true;
 }
 
-/* Only a page of our own may send a form here (SECURITY_CHECKS D15). */
-static bool is_cross_site(const struct config *config, const h2o_req_t *h2o) {
-    ssize_t at =
-        h2o_find_header_by_str(&h2o->headers, H2O_STRLIT("sec-fetch-site"), -1);
-    if (at >= 0) {
-        h2o_iovec_t site = h2o->headers.entries[at].value;
-        if (h2o_memis(site.base, site.len, H2O_STRLIT("cross-site"))) {
-            return true;
-        }
-    }
-    at = h2o_find_header_by_str(&h2o->headers, H2O_STRLIT("origin"), -1);
+static struct span header_of(const h2o_req_t *h2o, const char *name, size_t len) {
+    ssize_t at = h2o_find_header_by_str(&h2o->headers, name, len, -1);
     if (at < 0) {
-        return false;
+        return span_of(NULL, 0);
     }
+    h2o_iovec_t value = h2o->headers.entries[at].value;
+    return span_of(value.base, value.len);
+}
+
+/* Only a page of our own may send a form here (SECURITY_CHECKS D15). Browsers say
+ * where a form comes from by Sec-Fetch-Site; older ones by Origin, which our own
+ * `no-referrer` makes "null": there the form's binding to the browser's cookie,
+ * which is SameSite, stands alone. */
+static bool is_cross_site(const struct config *config, const h2o_req_t *h2o) {
     static const char scheme[] = "https://";
     size_t len = sizeof(scheme) - 1;
-    h2o_iovec_t origin = h2o->headers.entries[at].value;
-    return origin.len <= len || memcmp(origin.base, scheme, len) != 0 ||
+    struct span site = header_of(h2o, H2O_STRLIT("sec-fetch-site"));
+    if (site.data != NULL) {
+        return !span_is(site, "same-origin") && !span_is(site, "none");
+    }
+    struct span origin = header_of(h2o, H2O_STRLIT("origin"));
+    if (origin.data == NULL || span_is(origin, "null")) {
+        return false;
+    }
+    return origin.len <= len || memcmp(origin.data, scheme, len) != 0 ||
            !http_router_host_known(config,
-                                   span_of(origin.base + len, origin.len - len));
+                                   span_of(origin.data + len, origin.len - len));
 }
 
 static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t *h2o,

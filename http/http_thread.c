@@ -14,6 +14,10 @@
 #ifdef __SANITIZE_ADDRESS__
 /* h2o keeps freed buffers in lists of each thread, which end with the thread, and
  * does not free a loop's queue. */
+const char *__lsan_default_options(void);
+const char *__lsan_default_options(void) {
+    return "print_suppressions=0"; /* the log is JSON lines */
+}
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) {
     return "leak:h2o_mem_alloc_recycle\nleak:h2o_multithread_create_queue\n";
