@@ -9,7 +9,8 @@ static void on_token(struct svc_token *token) {
     } else if (token->error == OIDC_OK) {
         http_respond_json(request, 200, token->body);
     } else {
-        if (token->challenge_basic) {
+        /* RFC 6749 §5.2: with 401 alone; clients take it for the whole answer. */
+        if (token->challenge_basic && token->error == OIDC_INVALID_CLIENT) {
             http_respond_challenge(request,
                                    "Basic realm=\"tasuki\", charset=\"UTF-8\"");
         }
