@@ -161,11 +161,6 @@ extern "C" void http_page_set(struct http_page_data *page_data, const char *key,
     guarded(page_data, [&](data &values) { values.set(key, neutral(value)); });
 }
 
-extern "C" void http_page_set_u64(struct http_page_data *page_data, const char *key,
-                                  uint64_t value) {
-    guarded(page_data, [&](data &values) { values.set(key, std::to_string(value)); });
-}
-
 extern "C" void http_page_set_bool(struct http_page_data *page_data, const char *key,
                                    bool value) {
     guarded(page_data, [&](data &values) {

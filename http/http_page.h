@@ -30,7 +30,6 @@ struct http_page_data *http_page_data_new(void);
 void http_page_data_free(struct http_page_data *data);
 /* Text from people loses control and bidirectional formatting characters. */
 void http_page_set(struct http_page_data *data, const char *key, struct span value);
-void http_page_set_u64(struct http_page_data *data, const char *key, uint64_t value);
 void http_page_set_bool(struct http_page_data *data, const char *key, bool value);
 /* Add {"text": the message `key`} to the list `list`. */
 void http_page_add_message(struct http_page_data *data, const char *list,

@@ -12,6 +12,8 @@
 
 #define ARENA_MAX (512 * 1024)
 #define SPARES_MAX 256
+/* Odd, so that every number comes before one comes again. */
+#define REQUEST_ID_STEP 0x9e3779b97f4a7c15u
 
 struct http_gone {
     struct http_request *request;
@@ -58,7 +60,7 @@ struct http_request *http_request_begin(struct http_thread *thread, enum http_do
     request->thread = thread;
     request->h2o = h2o;
     request->door = door;
-    request->id = ++thread->request_id;
+    request->id = thread->request_id += REQUEST_ID_STEP;
     request->params.count = 0;
     request->gone = h2o_mem_alloc_shared(&h2o->pool, sizeof(*request->gone), on_gone);
     request->gone->request = request;

@@ -1,11 +1,13 @@
 #include "http/http_respond.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "http/http_cookie.h"
 #include "http/http_form.h"
 #include "http/http_thread.h"
 #include "server/svc_metrics.h"
+#include "store/base/log.h"
 
 #define PAGE_MAX (256 * 1024)
 
@@ -264,7 +266,6 @@ void http_respond_page(struct http_request *request, int status, enum http_page 
     }
     struct buf html;
     buf_init(&html, PAGE_MAX);
-    http_page_set_u64(data, "request_id", request->id);
     add_switch(request, data);
     enum err err =
         http_page_render(page, request->lang, environment_name(request), data, &html);
@@ -286,6 +287,13 @@ void http_respond_error_page(struct http_request *request, int status,
     http_page_set(data, "error", span_str(oidc_error_str(error)));
     http_page_set(data, "description",
                   span_str(description != NULL ? description : ""));
+    char id[2 * sizeof(request->id) + 1];
+    snprintf(id, sizeof(id), "%016" PRIx64, request->id);
+    http_page_set(data, "request_id", span_str(id));
+    log_event(LOG_INFO, "http.error_page", log_str("request", id),
+              log_u64("status", (uint64_t)status),
+              log_str("error", oidc_error_str(error)), log_str("why", description),
+              log_end());
     http_page_set_bool(data, "unavailable", status == 503);
     http_page_set_bool(data, "refused", status != 503);
     http_respond_page(request, status, PAGE_ERROR, data, span_of("", 0));

@@ -253,6 +253,8 @@ enum err http_thread_start(const struct config *config, struct svc_shared *share
     thread->config = config;
     thread->shared = shared;
     thread->tls_stamp = http_tls_stamp(config);
+    shared->random.fill(shared->random.impl, &thread->request_id,
+                        sizeof(thread->request_id));
     h2o_linklist_init_anchor(&thread->connections);
     configure_h2o(thread);
     h2o_context_init(&thread->context, h2o_evloop_create(), &thread->global);

@@ -49,7 +49,8 @@ struct http_thread {
     uint64_t tls_stamp;
     h2o_timeout_t beat;
     h2o_timeout_entry_t tick;
-    uint64_t request_id; /* counts up; shown on error pages */
+    uint64_t
+        request_id; /* of the last request; begins at random, told on error pages */
     _Atomic bool stop;
     bool stopping;
     uint64_t stop_at_ms;
