@@ -219,6 +219,7 @@ export function assertTokenError(answer, status, errors) {
   assert.equal(answer.status, status, `${answer.status} ${answer.body}`);
   assert.match(answer.headers['content-type'] ?? '', /^application\/json/);
   assert.match(answer.headers['cache-control'] ?? '', /no-store/);
+  if (status !== 401) assert.equal(answer.headers['www-authenticate'], undefined, 'a challenge goes with 401 alone');
   const body = answer.json;
   assert.ok(list.includes(body.error), `error ${body.error}, expected ${list.join(' or ')}`);
   assert.equal(body.access_token, undefined);

@@ -177,6 +177,8 @@ export function connect(target, options = {}) {
 export async function raw(target, bytes, { quiet = 1500, pause = 20, ...options } = {}) {
   const socket = await connect(target, options);
   const chunks = [];
+  const started = Date.now();
+  let firstMs;
   let closed = false;
   let timer;
   const ended = new Promise((done) => {
@@ -186,6 +188,7 @@ export async function raw(target, bytes, { quiet = 1500, pause = 20, ...options 
     };
     arm();
     socket.on('data', (chunk) => {
+      firstMs ??= Date.now() - started;
       chunks.push(chunk);
       arm();
     });
@@ -204,8 +207,8 @@ export async function raw(target, bytes, { quiet = 1500, pause = 20, ...options 
   await ended;
   socket.destroy();
   const text = Buffer.concat(chunks).toString('latin1');
-  const statuses = [...text.matchAll(/^HTTP\/1\.[01] (\d{3})/gm)].map((m) => Number(m[1]));
-  return { text, closed, statuses };
+  const statuses = [...text.matchAll(/HTTP\/1\.[01] (\d{3})/g)].map((m) => Number(m[1]));
+  return { text, closed, statuses, firstMs };
 }
 
 // A fetch for openid-client that goes through this client, to one target.

@@ -1,0 +1,391 @@
+// A proxy before one node that weakens one answer, as a careless release would. Each
+// entry names the check that must turn red behind it: a check that cannot fail is
+// worthless (SECURITY_CHECKS, running rule 3).
+//
+// request(message) changes { method, path, headers, body } on the way in, or returns an
+// answer { status, headers, body } itself; response(answer, message) changes the one
+// that comes back. Both may keep things in `this`, one object a proxy.
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import tls from 'node:tls';
+import { demo } from '../lib/demo.mjs';
+import { noted } from '../lib/secrets.mjs';
+// Which accounts of the check D01 exist: the operator port is not behind the proxy.
+import { timingKnown } from './d_login.test.mjs';
+
+const form = (message) => new URLSearchParams(message.body.toString());
+const setForm = (message, params) => (message.body = Buffer.from(params.toString()));
+const url = (message) => new URL(message.path, 'http://proxy');
+const setUrl = (message, to) => (message.path = to.pathname + to.search);
+const isAuthorize = (message) => message.path.startsWith('/oauth/authorize');
+const isToken = (message) => message.path.startsWith('/oauth/token') && message.method === 'POST';
+const isHtml = (answer) => /text\/html/.test(answer.headers['content-type'] ?? '');
+
+// Change the parameters of an authorization request, wherever they stand.
+function authorizeParams(message, change) {
+  if (!isAuthorize(message)) return;
+  if (message.method === 'POST') {
+    const params = form(message);
+    change(params);
+    setForm(message, params);
+  } else {
+    const to = url(message);
+    change(to.searchParams);
+    setUrl(message, to);
+  }
+}
+
+function location(answer, change) {
+  if (!answer.headers.location) return;
+  const to = new URL(answer.headers.location);
+  change(to.searchParams);
+  answer.headers.location = to.href;
+}
+
+const html = (answer, change) => {
+  if (isHtml(answer)) answer.body = Buffer.from(change(answer.body.toString()));
+};
+
+const success = (values) => ({
+  status: 200,
+  headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
+  body: Buffer.from(JSON.stringify({ access_token: 'x'.repeat(90), token_type: 'Bearer', expires_in: 3599, scope: 'openid', ...values })),
+});
+
+const cookieOf = (message, name) => (message.headers.cookie ?? '').match(new RegExp(`(?:^|; )${name}=([^;]*)`))?.[1];
+const SESSION = '__Host-tasuki_session';
+const BROWSER = '__Host-tasuki_browser';
+const header = (name, value) => ({
+  response(answer) {
+    if (value === undefined) delete answer.headers[name];
+    else answer.headers[name] = value;
+  },
+});
+
+// A token endpoint that answers 200 where it should refuse.
+const lenientToken = {
+  request(message) {
+    if (!isToken(message)) return undefined;
+    this.body = message;
+    return undefined;
+  },
+  response(answer, message) {
+    if (!isToken(message)) return;
+    if (answer.status === 200) this.last = answer.body;
+    else if (this.last) Object.assign(answer, success({}), { body: this.last });
+  },
+};
+
+export const weaknesses = [
+  { id: 'A01', what: 'redirect URIs are compared by prefix', request: (m) => authorizeParams(m, (p) => {
+    const sent = p.get('redirect_uri') ?? '';
+    if (sent.startsWith('https://rp.example.test/cb')) p.set('redirect_uri', 'https://rp.example.test/cb');
+  }) },
+  { id: 'A01', what: 'the case of the host is ignored', request: (m) => authorizeParams(m, (p) => {
+    const sent = p.get('redirect_uri');
+    if (/^https:\/\/rp\.example\.test\/cb$/i.test(sent ?? '')) p.set('redirect_uri', 'https://rp.example.test/cb');
+  }) },
+  { id: 'A02', what: 'localhost passes for the loopback literal', request: (m) => authorizeParams(m, (p) => {
+    if (p.get('redirect_uri')?.startsWith('http://localhost')) p.set('redirect_uri', p.get('redirect_uri').replace('localhost', '127.0.0.1'));
+  }) },
+  { id: 'A03', what: 'an unknown client is told at its redirect URI', response(answer, m) {
+    if (isAuthorize(m) && answer.status === 400) Object.assign(answer, { status: 302, headers: { location: 'https://rp.example.test/cb?error=invalid_client' }, body: Buffer.alloc(0) });
+  } },
+  { id: 'A04', what: 'the last of two values counts', request: (m) => authorizeParams(m, (p) => {
+    for (const name of new Set(p.keys())) p.set(name, p.getAll(name).at(-1));
+  }) },
+  { id: 'A05', what: 'any response_type means code', request: (m) => authorizeParams(m, (p) => p.has('response_type') && p.set('response_type', 'code')) },
+  { id: 'A06', what: 'PKCE method plain is taken', request: (m) => authorizeParams(m, (p) => p.has('code_challenge_method') && p.set('code_challenge_method', 'S256')) },
+  { id: 'A06', what: 'a public client may omit PKCE', request: (m) => authorizeParams(m, (p) => {
+    if (!p.has('code_challenge') && !p.has('code_challenge_method')) {
+      p.set('code_challenge', 'A'.repeat(43));
+      p.set('code_challenge_method', 'S256');
+    }
+  }) },
+  { id: 'A07', what: 'a verifier without challenge is ignored', request(m) {
+    if (!isToken(m)) return;
+    const params = form(m);
+    params.delete('code_verifier');
+    setForm(m, params);
+  } },
+  { id: 'A08', what: 'no iss in the answer', response: (answer) => location(answer, (p) => p.delete('iss')) },
+  { id: 'A08', what: 'iss without its slash', response: (answer) => location(answer, (p) => p.has('iss') && p.set('iss', p.get('iss').replace(/\/$/, ''))) },
+  { id: 'A09', what: '307 after the login form', response(answer, m) {
+    if (m.path === '/oauth/login' && answer.status === 303) answer.status = 307;
+  } },
+  { id: 'A10', what: 'state is decoded once too often', response: (answer) => {
+    location(answer, (p) => p.has('state') && p.set('state', p.get('state').replace(/%20/g, ' ')));
+  } },
+  { id: 'A10', what: 'state is reflected into the page', response(answer, m) {
+    if (isAuthorize(m)) html(answer, (text) => text.replace('</main>', `${url(m).searchParams.get('state') ?? ''}</main>`));
+  } },
+  { id: 'A12', what: 'response_mode is ignored', request: (m) => authorizeParams(m, (p) => p.delete('response_mode')) },
+  { id: 'A13', what: 'prompt=none shows the login page', request: (m) => authorizeParams(m, (p) => p.get('prompt') === 'none' && p.delete('prompt')) },
+  { id: 'A14', what: 'prompt=login is ignored', request: (m) => authorizeParams(m, (p) => p.get('prompt') === 'login' && p.delete('prompt')) },
+  { id: 'A14', what: 'max_age is ignored', request: (m) => authorizeParams(m, (p) => p.delete('max_age')) },
+  { id: 'A15', what: 'id_token_hint is ignored', request: (m) => authorizeParams(m, (p) => p.delete('id_token_hint')) },
+  { id: 'A16', what: 'request objects are ignored', request: (m) => authorizeParams(m, (p) => {
+    p.delete('request');
+    p.delete('request_uri');
+  }) },
+  { id: 'A19', what: 'scope openid is added', request: (m) => authorizeParams(m, (p) => p.set('scope', `openid ${p.get('scope') ?? ''}`.trim())) },
+  { id: 'A20', what: 'login_hint is not escaped', response(answer, m) {
+    if (isAuthorize(m)) html(answer, (text) => text.replace('</main>', `${url(m).searchParams.get('login_hint') ?? ''}</main>`));
+  } },
+  { id: 'A21', what: 'error_description is shown', response: (answer, m) => html(answer, (text) => text.replace('</main>', `${url(m).searchParams.get('error_description') ?? ''}</main>`)) },
+  { id: 'A22', what: 'any Host is served', request(m, upstream) {
+    m.headers.host = upstream;
+  } },
+  { id: 'A22', what: 'X-Forwarded-Host makes the links', response(answer, m) {
+    const host = m.headers['x-forwarded-host'];
+    if (host) html(answer, (text) => text.replaceAll('href="/', `href="https://${host}/`));
+  } },
+  { id: 'B01', what: 'a code is good twice', ...lenientToken },
+  { id: 'B02', what: 'racing redemptions all win', ...lenientToken, anywhere: true },
+  { id: 'B03', what: 'redirect_uri is not compared', request(m) {
+    if (!isToken(m)) return;
+    const params = form(m);
+    if (params.get('redirect_uri')) params.set('redirect_uri', 'https://rp.example.test/cb');
+    setForm(m, params);
+  } },
+  { id: 'B03', what: 'a wrong code is good', ...lenientToken },
+  { id: 'B05', what: 'an old refresh token is good', ...lenientToken },
+  { id: 'B06', what: 'every race gives another successor', response(answer, m) {
+    if (isToken(m) && answer.status === 200 && form(m).get('grant_type') === 'refresh_token')
+      answer.body = Buffer.from(JSON.stringify({ ...JSON.parse(answer.body), refresh_token: `r${Math.random()}`.repeat(3) }));
+  } },
+  { id: 'B07', what: "another client's refresh token is good", ...lenientToken },
+  { id: 'B08', what: 'grant_type=password gives tokens', request: (m) => (isToken(m) && form(m).get('grant_type') === 'password' ? success({}) : undefined) },
+  { id: 'B09', what: 'a secret in the query is taken', request(m) {
+    if (!isToken(m)) return;
+    const to = url(m);
+    if (!to.searchParams.has('client_secret')) return;
+    const params = form(m);
+    for (const [name, value] of to.searchParams) params.set(name, value);
+    setForm(m, params);
+    m.path = '/oauth/token';
+  } },
+  { id: 'B09', what: '401 without challenge', response: (answer) => delete answer.headers['www-authenticate'] },
+  { id: 'B11', what: 'unknown clients are refused early', async request(m) {
+    if (!isToken(m)) return;
+    const id = Buffer.from((m.headers.authorization ?? '').replace(/^Basic /, ''), 'base64').toString().split(':')[0];
+    this.seen ??= new Map();
+    this.seen.set(id, (this.seen.get(id) ?? 0) + 1);
+    if (this.seen.get(id) > 2) await new Promise((done) => setTimeout(done, 3));
+  } },
+  { id: 'B12', what: 'tokens may be cached', ...header('cache-control', 'private') },
+  { id: 'B15', what: 'introspection answers anybody', request: (m) => (m.path === '/oauth/introspect' ? success({ active: true }) : undefined) },
+  { id: 'B16', what: 'a token in the query is taken', request(m) {
+    const to = url(m);
+    const access = to.searchParams.get('access_token');
+    if (!access) return;
+    m.headers.authorization = `Bearer ${access}`;
+    m.path = to.pathname;
+  } },
+  { id: 'C01', what: 'alg none', response(answer, m) {
+    if (!isToken(m) || answer.status !== 200) return;
+    const body = JSON.parse(answer.body);
+    body.id_token = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${body.id_token.split('.')[1]}.`;
+    answer.body = Buffer.from(JSON.stringify(body));
+  } },
+  { id: 'C01', what: 'nonce is trimmed before it is kept', request: (m) => authorizeParams(m, (p) => p.has('nonce') && p.set('nonce', p.get('nonce').replace(/[^\w]+/g, ''))) },
+  { id: 'C02', what: 'hints with alg none are passed over', request: (m) => authorizeParams(m, (p) => {
+    const [head] = (p.get('id_token_hint') ?? '').split('.');
+    if (/"none"/i.test(Buffer.from(head, 'base64url').toString())) p.delete('id_token_hint');
+  }) },
+  { id: 'C05', what: 'one node differs in a blank', response(answer, m) {
+    if (m.path.endsWith('openid-configuration')) answer.body = Buffer.from(`${answer.body} `);
+  } },
+  { id: 'C05', what: 'not cacheable', ...header('cache-control', 'no-store') },
+  { id: 'D01', what: 'unknown accounts are told so', response(answer, m) {
+    if (m.path === '/oauth/login' && !timingKnown.has(form(m).get('account_id'))) html(answer, (text) => text.replace('role="alert"', 'role="alert" data-unknown="1"'));
+  } },
+  { id: 'D01', what: 'unknown accounts are not hashed (6 ms)', async request(m) {
+    if (m.path === '/oauth/login' && timingKnown.has(form(m).get('account_id'))) await new Promise((done) => setTimeout(done, 6));
+  } },
+  { id: 'D03', what: 'an unknown account is never locked', response(answer, m) {
+    if (m.path !== '/oauth/login' || answer.headers.location) return;
+    this.pages ??= new Map();
+    const id = form(m).get('account_id');
+    if (!this.pages.has(id)) this.pages.set(id, answer.body);
+    answer.body = this.pages.get(id);
+  } },
+  { id: 'D06', what: 'long passwords are cut and hashed', request(m) {
+    if (m.path !== '/oauth/login' || m.body.length < 65536) return undefined;
+    return { status: 500, headers: {}, body: Buffer.from('hashed for a long time') };
+  } },
+  { id: 'D07', what: 'only 72 bytes count', request(m) {
+    if (m.path !== '/oauth/login') return;
+    const params = form(m);
+    const password = params.get('password') ?? '';
+    // What a hash that cuts would do: find the password that begins alike.
+    const whole = noted().find((known) => known.length > 72 && known.slice(0, 72) === password.slice(0, 72));
+    if (whole) params.set('password', whole);
+    setForm(m, params);
+  } },
+  { id: 'D08', what: 'the old session id goes on', request(m) {
+    const old = cookieOf(m, SESSION);
+    if (old && this.alias?.has(old) && m.path !== '/oauth/login') m.headers.cookie = m.headers.cookie.replace(old, this.alias.get(old));
+  }, response(answer, m) {
+    const old = cookieOf(m, SESSION);
+    for (const line of [answer.headers['set-cookie'] ?? []].flat()) {
+      const fresh = line.match(new RegExp(`^${SESSION}=([^;]+)`))?.[1];
+      if (m.path === '/oauth/login' && old && fresh) (this.alias ??= new Map()).set(old, fresh);
+    }
+  } },
+  { id: 'D09', what: 'a login is not bound to its browser', request(m) {
+    if (!['/oauth/login', '/oauth/consent'].includes(m.path)) return;
+    const owner = this.owners?.get(form(m).get('login_state'));
+    if (!owner) return;
+    const rest = (m.headers.cookie ?? '').split('; ').filter((c) => c && !c.startsWith(BROWSER));
+    m.headers.cookie = [...rest, `${BROWSER}=${owner}`].join('; ');
+  }, response(answer, m) {
+    const state = answer.body.toString().match(/name="login_state" value="([^"]+)"/)?.[1];
+    const set = [answer.headers['set-cookie'] ?? []].flat().map((l) => l.match(new RegExp(`^${BROWSER}=([^;]+)`))?.[1]).find(Boolean);
+    const owner = set ?? cookieOf(m, BROWSER);
+    if (state && owner) (this.owners ??= new Map()).set(state, owner);
+  } },
+  { id: 'D10', what: 'cookies without Secure', response(answer) {
+    if (answer.headers['set-cookie']) answer.headers['set-cookie'] = [answer.headers['set-cookie']].flat().map((line) => line.replace(/;\s*secure/i, ''));
+  } },
+  { id: 'D12', what: 'sign-out only deletes the cookie', request(m) {
+    if (m.path !== '/oauth/logout' || m.method !== 'POST') return undefined;
+    return { status: 200, headers: { 'content-type': 'text/html', 'set-cookie': [`${SESSION}=; Max-Age=0; Path=/; Secure; HttpOnly`] }, body: Buffer.from('<p>signed out</p>') };
+  } },
+  { id: 'D15', what: 'the Origin is not looked at', request(m) {
+    delete m.headers.origin;
+    delete m.headers['sec-fetch-site'];
+  } },
+  { id: 'F01', what: 'consent by GET', request(m) {
+    if (!m.path.startsWith('/oauth/consent?')) return;
+    const to = url(m);
+    Object.assign(m, { method: 'POST', path: '/oauth/consent', body: Buffer.from(to.search.slice(1)) });
+    m.headers['content-type'] = 'application/x-www-form-urlencoded';
+  } },
+  { id: 'F02', what: 'pages can be framed', response(answer) {
+    if (answer.headers['content-security-policy']) answer.headers['content-security-policy'] = answer.headers['content-security-policy'].replace(/frame-ancestors[^;]*;?/, '');
+  } },
+  { id: 'F02', what: 'no X-Frame-Options', ...header('x-frame-options') },
+  { id: 'F03', what: 'inline styles are allowed', response(answer) {
+    const policy = answer.headers['content-security-policy'];
+    if (policy) answer.headers['content-security-policy'] = policy.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'");
+  } },
+  { id: 'F03', what: 'no HSTS', ...header('strict-transport-security') },
+  { id: 'F03', what: 'no Referrer-Policy', ...header('referrer-policy') },
+  { id: 'F03', what: 'no nosniff', ...header('x-content-type-options') },
+  { id: 'F03', what: 'a script from elsewhere', response: (answer) => html(answer, (text) => text.replace('</head>', '<script src="https://cdn.test/a.js"></script></head>')) },
+  { id: 'F04', what: 'a link to another site with state', response: (answer, m) => html(answer, (text) => text.replace('</main>', `<a href="https://help.test/?state=${url(m).searchParams.get('state')}">?</a></main>`)) },
+  { id: 'F06', what: 'a GET signs out', async request(m, upstream, send) {
+    if (m.path !== '/oauth/logout' || m.method !== 'GET') return undefined;
+    const page = await send(m);
+    const csrf = page.body.toString().match(/name="csrf" value="([^"]+)"/)?.[1];
+    if (csrf) await send({ ...m, method: 'POST', body: Buffer.from(`csrf=${csrf}`), headers: { ...m.headers, 'content-type': 'application/x-www-form-urlencoded' } });
+    return page;
+  } },
+  { id: 'F08', what: 'next= redirects anywhere', request(m) {
+    const next = url(m).searchParams.get('next');
+    return next && !isAuthorize(m) ? { status: 302, headers: { location: next }, body: Buffer.alloc(0) } : undefined;
+  } },
+  { id: 'F09', what: 'CORS reflects the origin', response(answer, m) {
+    if (m.headers.origin) Object.assign(answer.headers, { 'access-control-allow-origin': m.headers.origin, 'access-control-allow-credentials': 'true' });
+  } },
+  { id: 'G01', what: 'a parser that forgives', forgiving: true },
+  { id: 'G04', what: 'no time limit on a request head', forgiving: true },
+  { id: 'G05', what: 'what is too long is cut', forgiving: true, request(m) {
+    if (m.path.length > 8000) m.path = '/health';
+    for (const name of Object.keys(m.headers)) if (String(m.headers[name]).length > 4000 || /^x-\d+$/.test(name)) delete m.headers[name];
+  } },
+  { id: 'G06', what: 'paths in any case', request: (m) => {
+    if (/^\/oauth\/\w+\/?$/i.test(m.path)) m.path = m.path.toLowerCase();
+  } },
+  { id: 'G06', what: 'TRACE echoes', request: (m) => (m.method === 'TRACE' ? { status: 200, headers: {}, body: Buffer.from(JSON.stringify(m.headers)) } : undefined) },
+  { id: 'G08', what: 'metrics are public', request: (m) => (m.path === '/metrics' ? { status: 200, headers: {}, body: Buffer.from('tasuki_logins_total 3\n') } : undefined) },
+];
+
+const HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'upgrade', 'te', 'trailer', 'proxy-connection']);
+
+// One exchange with the node, on the bytes as they are.
+function exchange(upstream, agent, message) {
+  return new Promise((done, fail) => {
+    const headers = Object.fromEntries(Object.entries(message.headers).filter(([name]) => !HOP.has(name)));
+    if (message.body.length > 0 || message.method === 'POST') headers['content-length'] = message.body.length;
+    const call = https.request(
+      { host: upstream.hostname, port: upstream.port, method: message.method, path: message.path, headers, agent, setHost: false },
+      (answer) => {
+        const chunks = [];
+        answer.on('data', (chunk) => chunks.push(chunk));
+        answer.on('error', fail);
+        answer.on('end', () => done({ status: answer.statusCode, headers: { ...answer.headers }, body: Buffer.concat(chunks) }));
+      },
+    );
+    call.on('error', fail);
+    call.end(message.body);
+  });
+}
+
+// A proxy on loopback before `node`; `weakness` may be empty. { target, close }
+export async function proxy(node, weakness = {}) {
+  const upstream = new URL(node.base);
+  const agent = new https.Agent({ keepAlive: true, timeout: 2500, ca: demo().ca, servername: '' });
+  const kept = {};
+  const send = (message) => exchange(upstream, agent, message);
+  const serve = async (incoming, outgoing) => {
+    const chunks = [];
+    for await (const chunk of incoming) chunks.push(chunk);
+    const message = { method: incoming.method, path: incoming.url, headers: { ...incoming.headers }, body: Buffer.concat(chunks) };
+    let answer = await weakness.request?.call(kept, message, upstream.host, send);
+    answer ??= await send(message);
+    await weakness.response?.call(kept, answer, message);
+    const headers = Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !HOP.has(name)));
+    outgoing.writeHead(answer.status, { ...headers, 'content-length': answer.body.length });
+    outgoing.end(incoming.method === 'HEAD' ? undefined : answer.body);
+  };
+  const limits = weakness.forgiving
+    ? { insecureHTTPParser: true, maxHeaderSize: 4 << 20, headersTimeout: 0, requestTimeout: 0 }
+    : { maxHeaderSize: 4 << 20 };
+  const server = http.createServer({ ...limits, joinDuplicateHeaders: false }, (incoming, outgoing) => {
+    serve(incoming, outgoing).catch((error) => {
+      outgoing.destroy(error);
+    });
+  });
+  server.on('clientError', (_, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    target: { ...node, name: `proxy of ${node.name}`, base: `http://127.0.0.1:${server.address().port}`, host: upstream.host },
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+      agent.destroy();
+    },
+  };
+}
+
+// The same without any reading of what passes: for checks of bytes.
+export async function pipe(node) {
+  const upstream = new URL(node.base);
+  const sockets = new Set();
+  const server = net.createServer((client) => {
+    const up = tls.connect({ host: upstream.hostname, port: Number(upstream.port), ca: demo().ca });
+    for (const socket of [client, up]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        sockets.delete(socket);
+        client.destroy();
+        up.destroy();
+      });
+    }
+    client.pipe(up).pipe(client);
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    target: { ...node, name: `pipe to ${node.name}`, base: `http://127.0.0.1:${server.address().port}`, host: upstream.host },
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
