@@ -13,13 +13,13 @@ const PHASES = {
   discovery: ['discovery'],
   jwks: ['jwks'],
   userinfo: ['userinfo'],
-  code: ['code ES256', 'code RS256'],
+  code: ['code ES256', 'code ES256, few users', 'code RS256'],
   refresh: ['refresh ES256', 'refresh RS256'],
   login: ['login'],
 };
 const EXTRA = ['limits', 'failover'];
 
-const USAGE = `usage: ops/bench [--seconds N] [--users N] [--json FILE] [--html FILE] [--profile]
+const USAGE = `usage: ops/bench [--seconds N] [--users N] [--crowd N] [--json FILE] [--html FILE] [--profile]
                  [--keep] [--dir DIR] [--port-base N] [PHASE ...]
 
 Builds the release, starts three nodes with ops/demo on core ${SERVER_CORE} and the load on core ${LOAD_CORE},
@@ -29,6 +29,7 @@ and prints requests/s, p50, p99 and errors, beside the limits measured in the sa
                  (default: all but failover)
   --seconds N    measured per phase (default 8), after one second of warm-up
   --users N      at once (default 32); each keeps connections to two of the nodes
+  --crowd N      users at once for code and refresh (default 256)
   --json FILE    results (default build/bench/bench.json)
   --html FILE    the same as bars, in one self-contained page (default
                  build/bench/bench.html)
@@ -63,6 +64,7 @@ function parseArguments(args) {
   const options = {
     seconds: 8,
     users: 32,
+    crowd: 256,
     rounds: 20,
     portBase: 13400,
     dir: join(TOP, 'build/bench'),
@@ -71,6 +73,7 @@ function parseArguments(args) {
   const take = {
     '--seconds': (next) => (options.seconds = number('--seconds', next(), 1, 600)),
     '--users': (next) => (options.users = number('--users', next(), 1, 512)),
+    '--crowd': (next) => (options.crowd = number('--crowd', next(), 1, 1000)),
     '--rounds': (next) => (options.rounds = number('--rounds', next(), 1, 200)),
     '--port-base': (next) => (options.portBase = number('--port-base', next(), 1024, 65000)),
     '--json': (next) => (options.json = next()),
@@ -120,7 +123,7 @@ async function main(args) {
   const results = {
     commit: commit(),
     machine: { cpu: cpus()[0].model, cores: cpus().length, memory_gib: Math.round(totalmem() / 2 ** 30) },
-    footing: `three nodes on core ${SERVER_CORE}, load on core ${LOAD_CORE}, ${options.users} users, ${options.seconds} s a phase, HTTPS keep-alive, straight to the nodes`,
+    footing: `three nodes on core ${SERVER_CORE}, load on core ${LOAD_CORE}, ${options.users} users (code and refresh: ${options.crowd}), ${options.seconds} s a phase, HTTPS keep-alive, straight to the nodes`,
     limits: {},
     phases: {},
   };

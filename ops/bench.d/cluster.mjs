@@ -1,5 +1,5 @@
 // The cluster under measurement: ops/demo's three nodes, all on one core.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runLoad } from './limits.mjs';
 import { BUILD, SERVER_CORE, TOP, run } from './process.mjs';
@@ -9,14 +9,17 @@ const SCOPE = 'openid profile email';
 const CLIENTS = { ES256: 'bench-es256', RS256: 'bench-rs256' };
 
 // What bench_load is told for each phase; `client` also says that users sign in.
+// `crowd`: commands are committed in groups, so that many users at once are needed
+// to see what the cluster can do.
 const LOADS = {
   discovery: { args: ['--path', '/oauth/.well-known/openid-configuration'] },
   jwks: { args: ['--path', '/oauth/jwks'] },
   userinfo: { args: ['--path', '/oauth/userinfo', '--bearer'], client: 'ES256' },
-  'code ES256': { args: ['--flow', 'code'], client: 'ES256' },
-  'code RS256': { args: ['--flow', 'code'], client: 'RS256' },
-  'refresh ES256': { args: ['--flow', 'refresh'], client: 'ES256', scope: `${SCOPE} offline_access` },
-  'refresh RS256': { args: ['--flow', 'refresh'], client: 'RS256', scope: `${SCOPE} offline_access` },
+  'code ES256': { args: ['--flow', 'code'], client: 'ES256', crowd: true },
+  'code ES256, few users': { args: ['--flow', 'code'], client: 'ES256' },
+  'code RS256': { args: ['--flow', 'code'], client: 'RS256', crowd: true },
+  'refresh ES256': { args: ['--flow', 'refresh'], client: 'ES256', scope: `${SCOPE} offline_access`, crowd: true },
+  'refresh RS256': { args: ['--flow', 'refresh'], client: 'RS256', scope: `${SCOPE} offline_access`, crowd: true },
   login: { args: ['--flow', 'login'], client: 'ES256' },
 };
 
@@ -46,8 +49,9 @@ export class Cluster {
     run('taskset', [
       ...['-c', String(SERVER_CORE), `${TOP}/ops/demo`, 'up', ...this.place],
       ...['--port-base', String(this.portBase), '--build-dir', BUILD],
-      // All load comes from one address; the limit is tested elsewhere.
-      ...['--login-limit', '0'],
+      // All load comes from one address; the limit is tested elsewhere. The nodes
+      // share one core, so that one HTTP thread each is what a node has of it.
+      ...['--login-limit', '0', '--http-threads', '1'],
     ]);
     this.started = true;
     this.envFile = join(this.dir, 'cluster/demo.env');
@@ -75,7 +79,7 @@ export class Cluster {
   }
 
   async load(phase, options) {
-    const { args, client, scope = SCOPE } = LOADS[phase];
+    const { args, client, scope = SCOPE, crowd } = LOADS[phase];
     const nodes = [1, 2, 3].flatMap((n) => ['--node', this.env[`TASUKI_NODE_${n}`]]);
     const signIn = client
       ? [
@@ -83,18 +87,13 @@ export class Cluster {
           ...['--redirect', REDIRECT_URI, '--scope', scope, '--account', this.env.TASUKI_ACCOUNT],
         ]
       : [];
-    const result = await runLoad(
+    return runLoad(
       [
         ...nodes,
-        ...['--ca', this.env.TASUKI_CA, '--users', String(options.users)],
+        ...['--ca', this.env.TASUKI_CA, '--users', String(crowd ? options.crowd : options.users)],
         ...['--seconds', String(options.seconds), ...signIn, ...args],
       ],
       this.env.TASUKI_PASSWORD,
     );
-    return result;
-  }
-
-  get alive() {
-    return this.pids.every((pid) => existsSync(`/proc/${pid}`));
   }
 }

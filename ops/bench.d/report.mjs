@@ -146,7 +146,7 @@ function rateBars(results, names) {
 export function writeHtml(results, file) {
   const charts = [
     ['Reads', rateBars(results, ['hello, 1 process', 'hello, 3 processes', 'discovery', 'jwks', 'userinfo']), 'requests/s; the mark is the target'],
-    ['Tokens', rateBars(results, ['code ES256', 'code RS256', 'refresh ES256', 'refresh RS256']), 'per second; the mark is the target'],
+    ['Tokens', rateBars(results, ['code ES256', 'code ES256, few users', 'code RS256', 'refresh ES256', 'refresh RS256']), 'per second; the mark is the target'],
     ['Logins with password', rateBars(results, ['login']), 'per second'],
     [
       'Cryptography on one core',
