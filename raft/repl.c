@@ -601,6 +601,11 @@ static void init_handles(struct repl *repl) {
     repl->timer.data = repl;
     repl->idle.data = repl;
     repl->prepare.data = repl;
+}
+
+/* Not before everything is open: a failing open runs the loop to get rid of its
+ * handles, and on_timer would take a log that was never opened for a broken one. */
+static void start_handles(struct repl *repl) {
     CHECK(uv_timer_start(&repl->timer, on_timer, 0, REPL_TIMER_MS) == 0);
     CHECK(uv_prepare_start(&repl->prepare, on_prepare) == 0);
 }
@@ -669,6 +674,7 @@ static enum err open_all(struct repl *repl, char why[256]) {
     repl->now_ms = repl_mono(repl);
     repl_role_check(repl);
     repl_status_publish(repl);
+    start_handles(repl);
     return OK;
 }
 
