@@ -204,12 +204,11 @@ export const weaknesses = [
   { id: 'D01', what: 'unknown accounts are not hashed (6 ms)', async request(m) {
     if (m.path === '/oauth/login' && timingKnown.has(form(m).get('account_id'))) await new Promise((done) => setTimeout(done, 6));
   } },
-  { id: 'D03', what: 'an unknown account is never locked', response(answer, m) {
+  { id: 'D03', what: 'an unknown account is told so', response(answer, m) {
     if (m.path !== '/oauth/login' || answer.headers.location) return;
-    this.pages ??= new Map();
     const id = form(m).get('account_id');
-    if (!this.pages.has(id)) this.pages.set(id, answer.body);
-    answer.body = this.pages.get(id);
+    this.first ??= id;
+    if (id !== this.first) html(answer, (text) => text.replace('</main>', '<p>no such account</p></main>'));
   } },
   { id: 'D06', what: 'long passwords are cut and hashed', request(m) {
     if (m.path !== '/oauth/login' || m.body.length < 65536) return undefined;

@@ -1,0 +1,233 @@
+// Headless Chromium through HAProxy and the demo RP: both languages, a telephone's and
+// a desk's screen. Our pages need no script, so the flows run with scripts switched
+// off; axe needs them, so it looks at the same pages in a browser of its own.
+import '../lib/runtime.mjs';
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import axe from 'axe-core';
+import { chromium } from 'playwright-core';
+import { addAccount, addClient } from '../lib/admin.mjs';
+import { demo } from '../lib/demo.mjs';
+import { authorizeParams, authorizePath, random } from '../lib/flow.mjs';
+import { Jar } from '../lib/http.mjs';
+
+const { env, issuer, prime, password } = demo();
+const op = new URL(issuer).origin;
+const rpBase = env.TASUKI_DEMO_RP.replace(/\/$/, '');
+const shots = join(process.env.TASUKI_OUT_DIR ?? demo().dir, 'screenshots');
+const SIZES = { telephone: { width: 390, height: 844 }, desk: { width: 1280, height: 800 } };
+const LANGUAGES = { ja: 'ja-JP', en: 'en-US' };
+const WORDS = {
+  ja: { wrong: /正しくありません|違い|誤/, account: 'アカウント' },
+  en: { wrong: /wrong/, account: 'Account' },
+};
+const STEP_MS = 15000;
+
+let browser;
+before(async () => {
+  mkdirSync(shots, { recursive: true });
+  browser = await chromium.launch({
+    executablePath: process.env.TASUKI_CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+});
+after(() => browser?.close());
+
+// A fresh profile. Notes what goes wrong in it: errors on the console (CSP among
+// them), and requests to anybody but the provider and the RP.
+async function open({ language = 'ja', size = 'desk', script = false } = {}) {
+  const context = await browser.newContext({
+    ignoreHTTPSErrors: true,
+    javaScriptEnabled: script,
+    bypassCSP: script,
+    locale: LANGUAGES[language],
+    viewport: SIZES[size],
+  });
+  context.setDefaultTimeout(STEP_MS);
+  const page = await context.newPage();
+  const trouble = [];
+  page.on('console', (message) => {
+    // The demo RP answers a refusal with a status of its own.
+    if (message.type() === 'error' && !message.location().url.startsWith(rpBase)) trouble.push(message.text());
+  });
+  page.on('request', (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (protocol !== 'data:' && ![op, rpBase].includes(origin)) trouble.push(`request to ${origin}`);
+  });
+  return {
+    page,
+    shot: (name) => page.screenshot({ path: join(shots, `${name}-${language}-${size}.png`), fullPage: true }),
+    close: async () => {
+      await context.close();
+      assert.deepEqual(trouble.filter((text) => !/status of 4\d\d/.test(text)), []);
+    },
+  };
+}
+
+async function fill(page, account = { id: prime, password }) {
+  await page.fill('#account_id', account.id);
+  await page.fill('#password', account.password);
+  await Promise.all([page.waitForLoadState('load'), page.click('main button[type=submit]')]);
+}
+
+const fits = async (page) => {
+  const [inner, whole] = await page.evaluate(() => [window.innerWidth, document.documentElement.scrollWidth]);
+  assert.ok(whole <= inner, `the page is ${whole} wide on a screen of ${inner}`);
+};
+
+for (const language of Object.keys(LANGUAGES)) {
+  for (const size of Object.keys(SIZES)) {
+    test(`sign in at the demo RP without script: ${language}, ${size}`, { timeout: 60000 }, async () => {
+      const view = await open({ language, size });
+      const { page } = view;
+      await page.goto(`${rpBase}/rp/${env.TASUKI_CLIENT_ID}/login`);
+      assert.equal(new URL(page.url()).origin, op, 'at the provider');
+      assert.equal(await page.getAttribute('html', 'lang'), language);
+      assert.equal(await page.getAttribute('#password', 'type'), 'password');
+      assert.equal(await page.getAttribute('#password', 'autocomplete'), 'current-password');
+      await fits(page);
+      await view.shot('login');
+      // The other language is one click away, and the request is not lost by it.
+      const other = language === 'ja' ? 'en' : 'ja';
+      await page.click(`nav.languages a[lang=${other}]`);
+      assert.equal(await page.getAttribute('html', 'lang'), other);
+      await page.click(`nav.languages a[lang=${language}]`);
+      assert.equal(await page.getAttribute('html', 'lang'), language);
+
+      await fill(page, { id: prime, password: 'not the right one' });
+      assert.match(await page.textContent('[role=alert]'), WORDS[language].wrong);
+      assert.equal(await page.inputValue('#account_id'), prime, 'the account ID stays');
+      assert.equal(await page.inputValue('#password'), '', 'the password does not');
+      await fits(page);
+      await view.shot('wrong-password');
+
+      await fill(page);
+      assert.equal(page.url(), `${rpBase}/rp/${env.TASUKI_CLIENT_ID}`, 'back at the RP');
+      assert.ok((await page.textContent('main')).includes(prime));
+      await view.shot('signed-in');
+
+      // Another service: no page in between.
+      await page.goto(`${rpBase}/rp/${env.TASUKI_ES256_CLIENT_ID}/login`);
+      assert.equal(page.url(), `${rpBase}/rp/${env.TASUKI_ES256_CLIENT_ID}`);
+
+      await page.goto(`${op}/oauth/logout`);
+      await fits(page);
+      await view.shot('logout');
+      await page.click('main button[type=submit]');
+      await page.waitForSelector('[role=status]');
+      await view.shot('signed-out');
+      await page.goto(`${rpBase}/rp/${env.TASUKI_CLIENT_ID}/login`);
+      assert.ok(await page.isVisible('#password'), 'a sign-in is asked for again');
+      await view.close();
+    });
+  }
+
+  test(`consent: ${language}`, { timeout: 60000 }, async () => {
+    const view = await open({ language, size: 'telephone' });
+    const { page } = view;
+    const account = await addAccount({ name: 'browser' });
+    const id = env.TASUKI_CONSENT_CLIENT_ID;
+    await page.goto(`${rpBase}/rp/${id}/login`);
+    await fill(page, account);
+    const host = new URL(rpBase).host;
+    assert.ok((await page.textContent('main')).includes(host), 'where the data go is shown');
+    assert.ok(await page.isVisible('button[value=allow]'));
+    await fits(page);
+    await view.shot('consent');
+    await page.click('button[value=deny]');
+    assert.equal(new URL(page.url()).origin, rpBase, 'denied: the RP is told');
+    assert.ok((await page.textContent('main')).includes('access_denied'));
+    await page.goto(`${rpBase}/rp/${id}/login`);
+    await page.click('button[value=allow]');
+    assert.equal(page.url(), `${rpBase}/rp/${id}`);
+    assert.ok((await page.textContent('main')).includes(account.id));
+    await view.close();
+  });
+}
+
+test('keyboard alone', { timeout: 60000 }, async () => {
+  const view = await open({ language: 'en' });
+  const { page } = view;
+  await page.goto(`${rpBase}/rp/${env.TASUKI_CLIENT_ID}/login`);
+  const focused = () => page.evaluate(() => document.activeElement?.id || document.activeElement?.tagName);
+  let reached = false;
+  for (let i = 0; i < 12 && !reached; i++) {
+    await page.keyboard.press('Tab');
+    reached = (await focused()) === 'account_id';
+    const visible = await page.evaluate(() => {
+      const style = getComputedStyle(document.activeElement);
+      return style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+    });
+    assert.ok(visible, `focus is to be seen on ${await focused()}`);
+  }
+  assert.ok(reached, 'the first field is reached by Tab');
+  await page.keyboard.type(prime);
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'password');
+  await page.keyboard.type(password);
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'BUTTON');
+  await Promise.all([page.waitForURL(`${rpBase}/rp/${env.TASUKI_CLIENT_ID}`), page.keyboard.press('Enter')]);
+  await view.close();
+});
+
+test('cookies of the provider are its own, and unseen by script', { timeout: 60000 }, async () => {
+  const view = await open({});
+  const { page } = view;
+  await page.goto(`${rpBase}/rp/${env.TASUKI_CLIENT_ID}/login`);
+  await fill(page);
+  const cookies = (await page.context().cookies(op)).filter((c) => c.name.startsWith('__Host-'));
+  const jar = new Jar();
+  jar.take(cookies.map((c) => `${c.name}=${c.value}`)); // noted for the logs' check
+  assert.ok(cookies.length >= 2);
+  for (const cookie of cookies) {
+    assert.equal(cookie.secure && cookie.httpOnly, true, cookie.name);
+    assert.match(cookie.sameSite, /Lax|Strict/);
+    assert.equal(cookie.domain, new URL(op).hostname);
+  }
+  await view.close();
+});
+
+// Pages as axe sees them, reached with scripts on.
+async function assertClean(page, name) {
+  await page.addScriptTag({ content: axe.source });
+  const { violations, passes } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations', 'passes'] }));
+  assert.ok(passes.length > 10, `${name}: axe has looked`);
+  const list = violations.map((v) => `${v.id} (${v.impact}): ${v.help}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')}`);
+  assert.deepEqual(list, [], name);
+}
+
+for (const language of Object.keys(LANGUAGES)) {
+  for (const size of Object.keys(SIZES)) {
+    test(`axe: ${language}, ${size}`, { timeout: 120000 }, async () => {
+      const view = await open({ language, size, script: true });
+      const { page } = view;
+      const account = await addAccount({ name: 'axe' });
+      const ask = await addClient({ name: 'axe', government: false, redirect_uris: [`${rpBase}/rp/none/callback`], label: '会計サービス' });
+      const start = authorizePath(authorizeParams(ask, { state: random(6) }));
+      await page.goto(`${op}/`);
+      await assertClean(page, 'start');
+      await page.goto(op + start);
+      await assertClean(page, 'login');
+      await fill(page, { id: account.id, password: 'not the right one' });
+      await assertClean(page, 'wrong password');
+      await fill(page, account);
+      assert.ok(await page.isVisible('button[value=allow]'));
+      await assertClean(page, 'consent');
+      await page.goto(`${op}/oauth/authorize?client_id=nobody&redirect_uri=x`);
+      await assertClean(page, 'error');
+      await view.shot('error');
+      await page.goto(`${op}/`);
+      await assertClean(page, 'start, signed in');
+      await view.shot('start');
+      await page.goto(`${op}/oauth/logout`);
+      await assertClean(page, 'logout');
+      await page.click('main button[type=submit]');
+      await page.waitForSelector('[role=status]');
+      await assertClean(page, 'signed out');
+      await view.close();
+    });
+  }
+}
