@@ -38,24 +38,33 @@ export function parseEnv(text) {
 }
 
 export class Cluster {
-  constructor(dir, portBase) {
-    this.dir = dir;
+  // `pinned`: all nodes on SERVER_CORE.
+  constructor(dir, portBase, { name = 'cluster', pinned = false } = {}) {
+    this.dir = join(dir, name);
     this.portBase = portBase;
-    this.place = ['--dir', join(dir, 'cluster')];
+    this.pinned = pinned;
+    this.place = ['--dir', this.dir];
     this.secrets = {};
   }
 
   up() {
-    run('taskset', [
-      ...['-c', String(SERVER_CORE), `${TOP}/ops/demo`, 'up', ...this.place],
-      ...['--port-base', String(this.portBase), '--build-dir', BUILD],
-      // All load comes from one address; the limit is tested elsewhere. The nodes
-      // share one core, so that one HTTP thread each is what a node has of it.
-      ...['--login-limit', '0', '--http-threads', '1'],
-    ]);
+    const demo = [
+      ...[`${TOP}/ops/demo`, 'up', ...this.place, '--port-base', String(this.portBase)],
+      // All load comes from one address; the limit is tested elsewhere.
+      ...['--build-dir', BUILD, '--login-limit', '0'],
+    ];
+    if (this.pinned) {
+      // Nodes that share one core have one thread of it each.
+      run('taskset', ['-c', String(SERVER_CORE), ...demo, '--http-threads', '1']);
+    } else {
+      run(demo[0], demo.slice(1));
+    }
     this.started = true;
-    this.envFile = join(this.dir, 'cluster/demo.env');
+    this.envFile = join(this.dir, 'demo.env');
     this.env = parseEnv(readFileSync(this.envFile, 'utf8'));
+  }
+
+  addClients() {
     for (const [alg, id] of Object.entries(CLIENTS)) this.secrets[alg] = this.addClient(id, alg);
   }
 

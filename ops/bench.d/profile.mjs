@@ -13,19 +13,26 @@ export class Profile {
     this.recording = start(LOAD_CORE, 'sh', ['-c', command]);
   }
 
-  // [{ percent, dso, symbol }], of the time on the processor.
-  async end() {
-    const { code, stderr } = await this.recording.ended;
-    if (code !== 0 || !existsSync(this.file)) return { failed: stderr.trim() };
+  rows(sort, percentLimit) {
     const text = run('perf', [
       ...['report', '-i', this.file, '--stdio', '--no-children', '-g', 'none'],
-      ...['--sort', 'dso,symbol', '--percent-limit', '0.5'],
+      ...['--sort', sort, '--percent-limit', percentLimit],
     ]);
     return text
       .split('\n')
-      .map((line) => line.match(/^\s*([\d.]+)%\s+(\S+)\s+\[(.)\]\s+(.*?)\s*$/))
+      .map((line) => line.match(/^\s*([\d.]+)%\s+(\S+)(?:\s+\[.\]\s+(\S+))?/))
       .filter(Boolean)
-      .slice(0, TOP_SYMBOLS)
-      .map(([, percent, dso, , symbol]) => ({ percent: Number(percent), dso, symbol }));
+      .map(([, percent, dso, symbol]) => ({ percent: Number(percent), dso, symbol }));
+  }
+
+  // { parts: [{ percent, dso }], symbols: [{ percent, dso, symbol }] }, of the time on
+  // the processor.
+  async end() {
+    const { code, stderr } = await this.recording.ended;
+    if (code !== 0 || !existsSync(this.file)) return { failed: stderr.trim() };
+    return {
+      parts: this.rows('dso', '1'),
+      symbols: this.rows('dso,symbol', '0.5').slice(0, TOP_SYMBOLS),
+    };
   }
 }

@@ -44,11 +44,17 @@ function rows(results) {
 }
 
 export function printTable(results) {
+  console.log(`${results.machine.cpu}, ${results.machine.cores} cores, commit ${results.commit}`);
+  if (rows(results).length > 0) printRates(results);
+  if (results.failover) printFailover(results.failover);
+}
+
+function printRates(results) {
   const table = [['', 'per second', 'p50 ms', 'p99 ms', 'errors', 'of hello', 'target'], ...rows(results)];
   const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
   const aligned = (row) =>
     row.map((cell, i) => (i === 0 || i === 6 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
-  console.log(`${results.footing}\n${results.machine.cpu}, commit ${results.commit}\n`);
+  console.log(`${results.footing}\n`);
   table.forEach((row) => console.log(aligned(row).trimEnd()));
   if (results.limits.crypto) {
     const crypto = Object.entries(results.limits.crypto).map(([name, rate]) => `${name} ${whole(rate)}`);
@@ -63,7 +69,6 @@ export function printTable(results) {
     }
     if (result.profile) printProfile(name, result.profile);
   }
-  if (results.failover) printFailover(results.failover);
 }
 
 function printProfile(name, profile) {
@@ -72,30 +77,30 @@ function printProfile(name, profile) {
     console.log(`  perf failed: ${profile.failed}`);
     return;
   }
-  for (const { percent, dso, symbol } of profile) {
+  console.log(`  ${profile.parts.map(({ percent, dso }) => `${dso} ${percent.toFixed(0)} %`).join(', ')}`);
+  for (const { percent, dso, symbol } of profile.symbols) {
     console.log(`  ${percent.toFixed(2).padStart(6)} %  ${dso.padEnd(24)} ${symbol}`);
   }
 }
 
-export function quantile(sorted, q) {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * q) - 1)];
+const FAILOVER = { first_ms: 'first success of any kind', sign_in_ms: 'first sign-in', code_ms: 'first code exchange' };
+
+function printFailover({ rate, rounds, summary }) {
+  console.log(`\nfailover: ms from kill -9 of the leader to the next success, ${rounds.length} rounds, ${rate} sign-ins/s`);
+  for (const [name, title] of Object.entries(FAILOVER)) {
+    const { min, median, p90, max } = summary[name];
+    const numbers = [min, median, p90, max].map((ms) => ms?.toFixed(0) ?? 'none');
+    console.log(`  ${title.padEnd(26)} min ${numbers[0]}, median ${numbers[1]}, p90 ${numbers[2]}, worst ${numbers[3]}`);
+  }
+  const times = sortedTimes(rounds);
+  for (const ms of times) {
+    console.log(`  ${ms.toFixed(0).padStart(6)} ${'#'.repeat(Math.max(1, Math.round((ms / times.at(-1)) * 50)))}`);
+  }
+  const sum = (name) => rounds.reduce((total, round) => total + round[name], 0);
+  console.log(`  lost ${sum('lost')}, redeemed twice ${sum('twice')}; of ${sum('sign_ins')} sign-ins and ${sum('codes')} codes`);
 }
 
-function printFailover({ times_ms: times, failed }) {
-  if (failed) {
-    console.log(`\nfailover: ${failed}`);
-    return;
-  }
-  const sorted = [...times].sort((a, b) => a - b);
-  console.log(
-    `\nfailover, ms from the kill to the next success, ${sorted.length} rounds: ` +
-      `median ${quantile(sorted, 0.5)}, worst ${sorted.at(-1)}`,
-  );
-  const most = sorted.at(-1);
-  for (const ms of sorted) {
-    console.log(`  ${String(ms).padStart(6)} ${'#'.repeat(Math.max(1, Math.round((ms / most) * 50)))}`);
-  }
-}
+const sortedTimes = (rounds) => rounds.map((round) => round.first_ms).filter((ms) => ms !== null).sort((a, b) => a - b);
 
 // ---- the page
 
@@ -155,7 +160,7 @@ export function writeHtml(results, file) {
     ],
     [
       'Failover',
-      [...(results.failover?.times_ms ?? [])].sort((a, b) => a - b).map((ms, i) => ({ label: `round ${i + 1} by time`, value: ms, text: `${ms} ms` })),
+      sortedTimes(results.failover?.rounds ?? []).map((ms, i) => ({ label: i === 0 ? 'shortest' : '', value: ms, text: `${ms.toFixed(0)} ms` })),
       'ms from the kill of the leader to the next success',
     ],
   ];
