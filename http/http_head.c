@@ -163,7 +163,7 @@ static enum http_head_verdict check_framing(struct scan *scan, bool needs_host) 
 
 enum http_head_verdict http_head_check(struct span raw, struct http_head *ret_head,
                                        const char **ret_why) {
-    struct scan scan = {0};
+    struct scan scan = {.head = {.host = span_of("", 0)}};
     struct span line;
     bool needs_host = false;
     enum http_head_verdict verdict;

@@ -21,7 +21,8 @@ enum http_head_verdict {
 };
 
 struct http_head {
-    struct span method, target, host;
+    struct span method, target;
+    struct span host; /* empty: none (HTTP/1.0) */
     bool has_body; /* a Content-Length other than 0 */
 };
 

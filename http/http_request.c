@@ -60,6 +60,7 @@ struct http_request *http_request_begin(struct http_thread *thread, enum http_do
     request->thread = thread;
     request->h2o = h2o;
     request->door = door;
+    request->lang = LANG_JA;
     request->id = thread->request_id += REQUEST_ID_STEP;
     request->params.count = 0;
     request->gone = h2o_mem_alloc_shared(&h2o->pool, sizeof(*request->gone), on_gone);
@@ -152,6 +153,7 @@ static void refuse(struct http_request *request, bool as_json, int status,
     if (as_json) {
         http_respond_oauth_error(request, status, OIDC_INVALID_REQUEST, why);
     } else {
+        http_request_choose_lang(request); /* by what was read before the error */
         http_respond_error_page(request, status, OIDC_INVALID_REQUEST, why);
     }
     http_request_end(request);

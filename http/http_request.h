@@ -27,7 +27,7 @@ struct http_request {
     struct http_gone *gone;
     struct http_request *next; /* while spare */
     enum http_door door;
-    enum http_lang lang;
+    enum http_lang lang; /* Japanese until http_request_choose_lang */
     uint64_t id;
     struct arena arena;
     struct params params; /* of the query (GET) or the body (POST) */

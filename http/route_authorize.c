@@ -118,6 +118,7 @@ void route_authorize_get(struct http_request *request) {
 /* OIDC Core §3.1.2.1: the parameters are then the body's, and only there. */
 void route_authorize_post(struct http_request *request) {
     if (request->h2o->query_at != SIZE_MAX) {
+        http_request_choose_lang(request);
         http_respond_error_page(request, 400, OIDC_INVALID_REQUEST,
                                 "parameters stand in the query and in the body");
         http_request_end(request);
