@@ -34,6 +34,7 @@ and prints requests/s, p50, p99 and errors, beside the limits measured in the sa
   --html FILE    the same as bars, in one self-contained page (default
                  build/bench/bench.html)
   --profile      perf record on the nodes; prints the top symbols of each phase
+                 (Debian package linux-perf)
   --rounds N     failover: how often the leader is killed (default 20)
   --keep         leave the cluster running
   --dir DIR      where the cluster lives (default build/bench)

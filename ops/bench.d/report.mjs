@@ -128,7 +128,7 @@ function chart(title, bars, unit) {
     );
   });
   return `<h2>${escape(title)} <small>${escape(unit)}</small></h2>
-<svg viewBox="0 0 ${left + width + 260} ${height}" role="img" aria-label="${escape(title)}">${drawn.join('\n')}</svg>`;
+<svg viewBox="0 0 ${left + width + 340} ${height}" role="img" aria-label="${escape(title)}">${drawn.join('\n')}</svg>`;
 }
 
 function rateBars(results, names) {
