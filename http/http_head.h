@@ -23,7 +23,7 @@ enum http_head_verdict {
 struct http_head {
     struct span method, target;
     struct span host; /* empty: none (HTTP/1.0) */
-    bool has_body; /* a Content-Length other than 0 */
+    bool has_body;    /* a Content-Length other than 0 */
 };
 
 /* `raw` begins at the request line; bytes after the head are not looked at. Names

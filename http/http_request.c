@@ -9,6 +9,7 @@
 #include "http/http_respond.h"
 #include "http/http_thread.h"
 #include "store/base/check.h"
+#include "store/base/secret.h"
 
 #define ARENA_MAX (512 * 1024)
 #define SPARES_MAX 256
@@ -132,19 +133,38 @@ static struct span peer_address(struct http_request *request) {
     return arena_dup(&request->arena, span_str(text));
 }
 
+/* What stands last in the last of the headers: whether the balancer adds a header or
+ * appends to the client's, that is the one which it has written. */
+static struct span last_forwarded(const h2o_req_t *h2o) {
+    struct span value = span_of("", 0);
+    ssize_t at = -1;
+    while ((at = h2o_find_header(&h2o->headers, H2O_TOKEN_X_FORWARDED_FOR, at)) >= 0) {
+        h2o_iovec_t found = h2o->headers.entries[at].value;
+        value = span_of(found.base, found.len);
+    }
+    for (size_t i = value.len; i > 0; i--) {
+        if (value.data[i - 1] == ',' || value.data[i - 1] == ' ') {
+            return span_of(value.data + i, value.len - i);
+        }
+    }
+    return value;
+}
+
 struct span http_request_client(struct http_request *request) {
     if (request->door != DOOR_BALANCER) {
         return peer_address(request);
     }
-    struct span forwarded = http_request_header(request, H2O_TOKEN_X_FORWARDED_FOR);
-    for (size_t i = forwarded.len; i > 0; i--) {
-        if (forwarded.data[i - 1] == ',' || forwarded.data[i - 1] == ' ') {
-            forwarded = span_of(forwarded.data + i, forwarded.len - i);
-            break;
-        }
+    struct span forwarded = last_forwarded(request->h2o);
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr parsed;
+    if (forwarded.len >= sizeof(text)) {
+        return peer_address(request);
     }
-    return forwarded.len > 0 && forwarded.len < INET6_ADDRSTRLEN
-               ? forwarded
+    memcpy(text, forwarded.data, forwarded.len);
+    text[forwarded.len] = '\0';
+    return inet_pton(AF_INET, text, &parsed) == 1 ||
+                   inet_pton(AF_INET6, text, &parsed) == 1
+               ? arena_dup(&request->arena, forwarded)
                : peer_address(request);
 }
 
@@ -159,9 +179,25 @@ static void refuse(struct http_request *request, bool as_json, int status,
     http_request_end(request);
 }
 
-static bool parse(struct http_request *request, struct span text, bool as_json) {
+/* What h2o has of a body: nothing, when there was none. */
+struct span http_request_body(const struct http_request *request) {
+    h2o_iovec_t body = request->h2o->entity;
+    return span_of(body.base != NULL ? body.base : "", body.len);
+}
+
+void http_request_wipe_body(struct http_request *request) {
+    if (request->h2o->entity.len > 0) {
+        secret_wipe(request->h2o->entity.base, request->h2o->entity.len);
+    }
+}
+
+static bool parse(struct http_request *request, struct span text, bool is_body,
+                  bool as_json) {
     const char *why = "out of memory";
     enum err err = http_form_parse(text, &request->arena, &request->params, &why);
+    if (is_body) {
+        http_request_wipe_body(request);
+    }
     if (err != OK) {
         refuse(request, as_json, err == ERR_NOMEM ? 503 : 400, why);
     }
@@ -176,7 +212,7 @@ bool http_request_query(struct http_request *request, bool as_json) {
     return parse(
         request,
         span_of(h2o->path.base + h2o->query_at + 1, h2o->path.len - h2o->query_at - 1),
-        as_json);
+        false, as_json);
 }
 
 static bool is_form_type(struct span type) {
@@ -193,7 +229,5 @@ bool http_request_form(struct http_request *request, bool as_json) {
                "Content-Type must be application/x-www-form-urlencoded");
         return false;
     }
-    h2o_iovec_t body = request->h2o->entity;
-    return parse(request, span_of(body.base != NULL ? body.base : "", body.len),
-                 as_json);
+    return parse(request, http_request_body(request), true, as_json);
 }

@@ -59,6 +59,12 @@ struct span http_request_cookie(struct http_request *request, const char *name);
  * address of X-Forwarded-For, which the balancer has set. */
 struct span http_request_client(struct http_request *request);
 
+/* The body, in h2o's memory. */
+struct span http_request_body(const struct http_request *request);
+/* h2o uses its input buffers again without clearing them, and a body may hold a
+ * password: to be called once it is copied to the arena, which is wiped. */
+void http_request_wipe_body(struct http_request *request);
+
 /* Parse the query string or the form body into `params`. On failure the response
  * has been sent (400, 413, 415) in the shape that `as_json` asks for, and the
  * request has ended. */

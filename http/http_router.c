@@ -38,9 +38,18 @@ static const struct route operator_routes[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* RFC 3986 §3.2.3: what follows the colon is digits, or it is no port. */
 static struct span without_port(struct span host) {
     const uint8_t *colon = memchr(host.data, ':', host.len);
-    return colon != NULL ? span_of(host.data, (size_t)(colon - host.data)) : host;
+    if (colon == NULL) {
+        return host;
+    }
+    for (const uint8_t *p = colon + 1; p < host.data + host.len; p++) {
+        if (*p < '0' || *p > '9') {
+            return host;
+        }
+    }
+    return span_of(host.data, (size_t)(colon - host.data));
 }
 
 static bool same_host(struct span a, struct span b) {

@@ -98,18 +98,18 @@ static enum err start_thread(struct http_server *server, const struct config *co
                              struct svc_shared *shared, char why[256]) {
     int fds[DOORS] = {-1, -1, -1};
     enum err err = bind_doors(config, server->threads_count == 0, fds, why);
-    if (err == OK) {
-        err = http_thread_start(config, shared, fds,
-                                &server->threads[server->threads_count], why);
+    if (err != OK) {
+        for (int door = 0; door < DOORS; door++) {
+            if (fds[door] >= 0) {
+                close(fds[door]);
+            }
+        }
+        return err;
     }
+    err = http_thread_start(config, shared, fds,
+                            &server->threads[server->threads_count], why);
     if (err == OK) {
         server->threads_count++;
-        return OK;
-    }
-    for (int door = 0; door < DOORS; door++) {
-        if (fds[door] >= 0) {
-            close(fds[door]);
-        }
     }
     return err;
 }

@@ -1,8 +1,8 @@
 #include "http/http_thread.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,17 +25,23 @@ const char *__lsan_default_suppressions(void) {
 #endif
 
 #define CONNECTIONS_MAX 10000
+#define CONNECTIONS_MIN 16
+#define FILES_FOR_OTHERS 256 /* descriptors of the store, the log and the peers */
 #define ACCEPTS_AT_ONCE 16
 #define REQUEST_TIMEOUT_MS 10000
 #define HANDSHAKE_TIMEOUT_MS 10000
 #define STOP_GRACE_MS 5000
 #define BEAT_MS 200
+#define LOOK_MS 1000
+#define RESPONSE_TIMEOUT_MS 10000
 
-/* One accepted connection, so that it can be closed at the stop. */
+/* One accepted connection, so that it can be cut off from outside of h2o. */
 struct connection {
     h2o_linklist_t link;
     h2o_socket_t *socket;
     struct http_thread *thread;
+    size_t written;      /* when last looked at: names the response being written */
+    uint64_t written_ms; /* since when it has been that one; 0: none is */
 };
 
 static void post(struct port_loop *loop, struct port_task *task) {
@@ -93,7 +99,7 @@ static void on_accept(h2o_socket_t *listen_socket, const char *error) {
             return;
         }
         struct connection *connection = NULL;
-        if (thread->connections_count < CONNECTIONS_MAX && !thread->stopping) {
+        if (thread->connections_count < thread->connections_max && !thread->stopping) {
             connection = calloc(1, sizeof(*connection));
         }
         if (connection == NULL) {
@@ -145,6 +151,31 @@ static void cut_connections(struct http_thread *thread) {
     }
 }
 
+/* Bytes count when h2o hands them to TLS: once for each response. */
+static void cut_if_slow(struct connection *connection, uint64_t now_ms) {
+    h2o_socket_t *socket = connection->socket;
+    if (!h2o_socket_is_writing(socket)) {
+        connection->written_ms = 0;
+    } else if (connection->written_ms == 0 ||
+               connection->written != socket->bytes_written) {
+        connection->written = socket->bytes_written;
+        connection->written_ms = now_ms;
+    } else if (now_ms - connection->written_ms >= RESPONSE_TIMEOUT_MS) {
+        shutdown(h2o_socket_get_fd(socket), SHUT_RDWR);
+    }
+}
+
+static void look_for_slow(struct http_thread *thread, uint64_t now_ms) {
+    if (now_ms - thread->looked_at_ms < LOOK_MS) {
+        return;
+    }
+    thread->looked_at_ms = now_ms;
+    for (h2o_linklist_t *node = thread->connections.next; node != &thread->connections;
+         node = node->next) {
+        cut_if_slow(H2O_STRUCT_FROM_MEMBER(struct connection, link, node), now_ms);
+    }
+}
+
 static void begin_stop(struct http_thread *thread, uint64_t now_ms) {
     thread->stopping = true;
     thread->stop_at_ms = now_ms + STOP_GRACE_MS;
@@ -166,6 +197,7 @@ static void on_tick(h2o_timeout_entry_t *entry) {
     }
     if (!thread->stopping) {
         reload_certificates(thread);
+        look_for_slow(thread, now_ms);
     } else if (thread->requests_count == 0 || now_ms >= thread->stop_at_ms) {
         cut_connections(thread);
         thread->done = thread->requests_count == 0 && thread->connections_count == 0;
@@ -201,11 +233,13 @@ static void configure_h2o(struct http_thread *thread) {
     }
 }
 
+/* Owns `fd`, on failure too. */
 static enum err open_listener(struct http_listener *listener, int fd, char why[256]) {
     struct http_thread *thread = listener->thread;
     SSL_CTX *ctx = NULL;
     enum err err = http_tls_new(thread->config, listener->door, &ctx, why);
     if (err != OK) {
+        close(fd);
         return err;
     }
     listener->accept = (h2o_accept_ctx_t){
@@ -242,13 +276,41 @@ static void thread_free(struct http_thread *thread) {
     free(thread);
 }
 
+static enum err open_listeners(struct http_thread *thread, const int fds[DOORS],
+                               char why[256]) {
+    enum err err = OK;
+    for (int door = 0; door < DOORS; door++) {
+        if (fds[door] < 0) {
+            continue;
+        }
+        if (err == OK) {
+            err = open_listener(&thread->listeners[door], fds[door], why);
+        } else {
+            close(fds[door]);
+        }
+    }
+    return err;
+}
+
+/* No more connections than there are descriptors for: at the end of those a listener
+ * could neither accept nor stop being ready. */
+static size_t connections_max(const struct config *config) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur <= FILES_FOR_OTHERS) {
+        return CONNECTIONS_MIN;
+    }
+    uint64_t share = (files.rlim_cur - FILES_FOR_OTHERS) / config->http_threads;
+    return share < CONNECTIONS_MIN   ? CONNECTIONS_MIN
+           : share < CONNECTIONS_MAX ? (size_t)share
+                                     : CONNECTIONS_MAX;
+}
+
 enum err http_thread_start(const struct config *config, struct svc_shared *shared,
                            const int fds[DOORS], struct http_thread **ret_thread,
                            char why[256]) {
     struct http_thread *thread = calloc(1, sizeof(*thread));
-    if (thread == NULL) {
-        return ERR_NOMEM;
-    }
+    CHECK(thread != NULL); /* as h2o takes it, at the start */
+    thread->connections_max = connections_max(config);
     thread->loop.post = post;
     thread->config = config;
     thread->shared = shared;
@@ -263,11 +325,9 @@ enum err http_thread_start(const struct config *config, struct svc_shared *share
     h2o_timeout_init(thread->context.loop, &thread->beat, BEAT_MS);
     thread->tick.cb = on_tick;
     h2o_timeout_link(thread->context.loop, &thread->beat, &thread->tick);
-    enum err err = svc_new(shared, &thread->loop, &thread->svc);
-    for (int door = 0; door < DOORS && err == OK; door++) {
-        if (fds[door] >= 0) {
-            err = open_listener(&thread->listeners[door], fds[door], why);
-        }
+    enum err err = open_listeners(thread, fds, why);
+    if (err == OK) {
+        err = svc_new(shared, &thread->loop, &thread->svc);
     }
     if (err == OK && pthread_create(&thread->pthread, NULL, run, thread) != 0) {
         err = ERR_IO;

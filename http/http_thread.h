@@ -6,7 +6,9 @@
  *       (port_loop.post) and the stop flag;
  *   H2  a connection over the cap is closed at once, before its TLS handshake;
  *   H3  at the stop no connection is left open: those in a request are closed after
- *       it, idle ones at once, all after a grace. */
+ *       it, idle ones at once, all after a grace;
+ *   H4  a client that does not take its response is cut off; h2o bounds the time of
+ *       handshakes, requests and pauses, but not of responses. */
 #ifndef HTTP_HTTP_THREAD_H
 #define HTTP_HTTP_THREAD_H
 
@@ -42,15 +44,15 @@ struct http_thread {
     h2o_multithread_message_t wake;
     _Atomic(struct port_task *) mailbox;
     h2o_linklist_t connections;
-    size_t connections_count;
+    size_t connections_count, connections_max;
     size_t requests_count;      /* that services hold */
     struct http_request *spare; /* to be used again */
     size_t spare_count;
     uint64_t tls_stamp;
     h2o_timeout_t beat;
     h2o_timeout_entry_t tick;
-    uint64_t
-        request_id; /* of the last request; begins at random, told on error pages */
+    uint64_t looked_at_ms; /* for clients that take nothing */
+    uint64_t request_id;   /* of the last request; random at first */
     _Atomic bool stop;
     bool stopping;
     uint64_t stop_at_ms;
@@ -58,7 +60,7 @@ struct http_thread {
     pthread_t pthread;
 };
 
-/* `fds` are bound sockets, -1 where there is none; owned from here on success. */
+/* `fds` are bound sockets, -1 where there is none; owned from here, on failure too. */
 enum err http_thread_start(const struct config *config, struct svc_shared *shared,
                            const int fds[DOORS], struct http_thread **ret_thread,
                            char why[256]);

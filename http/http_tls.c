@@ -137,16 +137,21 @@ done:
     return OK;
 }
 
+static uint64_t mix(uint64_t stamp, uint64_t value) {
+    return (stamp ^ value) * 1099511628211u; /* FNV-1a, a word at a time */
+}
+
 uint64_t http_tls_stamp(const struct config *config) {
     const char *files[] = {config->http_cert, config->http_key, config->ca};
-    uint64_t newest = 0;
+    uint64_t stamp = 1469598103934665603u;
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         struct stat st;
         if (stat(files[i], &st) == 0) {
-            uint64_t at = (uint64_t)st.st_mtim.tv_sec * 1000000000u +
-                          (uint64_t)st.st_mtim.tv_nsec;
-            newest = at > newest ? at : newest;
+            stamp = mix(stamp, (uint64_t)st.st_mtim.tv_sec);
+            stamp = mix(stamp, (uint64_t)st.st_mtim.tv_nsec);
+            stamp = mix(stamp, (uint64_t)st.st_ino);
+            stamp = mix(stamp, (uint64_t)st.st_size);
         }
     }
-    return newest;
+    return stamp;
 }

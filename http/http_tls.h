@@ -17,7 +17,8 @@ enum http_door { DOOR_DIRECT, DOOR_BALANCER, DOOR_OPERATOR, DOORS };
 enum err http_tls_new(const struct config *config, enum http_door door,
                       SSL_CTX **ret_ctx, char why[256]);
 
-/* The newest change of the files that http_tls_new reads, in ns since 1970. */
+/* Another number when one of the files that http_tls_new reads is another, or was
+ * written to; an older file put in the place of a newer one is another. */
 uint64_t http_tls_stamp(const struct config *config);
 
 #endif

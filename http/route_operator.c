@@ -38,15 +38,14 @@ static void on_admin(struct svc_admin *admin) {
 }
 
 static void start(struct http_request *request, enum svc_admin_action action) {
-    h2o_iovec_t body = request->h2o->entity;
     struct svc_admin *admin = &request->op.admin;
     *admin = (struct svc_admin){
         .done = on_admin,
         .arg = request,
         .action = action,
-        .body_in = arena_dup(&request->arena,
-                             span_of(body.base != NULL ? body.base : "", body.len)),
+        .body_in = arena_dup(&request->arena, http_request_body(request)),
     };
+    http_request_wipe_body(request);
     svc_admin(request->thread->svc, admin);
 }
 
