@@ -1,0 +1,143 @@
+#include "tests/unit/http/doubles.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "server/svc_admin.h"
+#include "store/base/check.h"
+
+struct answer answer;
+struct asked asked;
+
+struct svc {
+    struct port_loop *loop;
+};
+
+enum err svc_new(struct svc_shared *shared, struct port_loop *loop,
+                 struct svc **ret_svc) {
+    (void)shared;
+    *ret_svc = calloc(1, sizeof(**ret_svc));
+    (*ret_svc)->loop = loop;
+    return OK;
+}
+
+void svc_free(struct svc *svc) {
+    free(svc);
+}
+
+void svc_op_close(struct svc_op *op) {
+    arena_close(&op->arena);
+}
+
+static void note(char *out, size_t cap, struct span value) {
+    snprintf(out, cap, "%.*s", (int)value.len, (const char *)value.data);
+}
+
+/* The answer of a test, in the place of the outputs that the caller left empty. */
+#define ANSWER(op_, with)                                                              \
+    do {                                                                               \
+        void *arg_ = (op_)->arg;                                                       \
+        void *done_ = (void *)(op_)->done;                                             \
+        *(op_) = (with);                                                               \
+        (op_)->arg = arg_;                                                             \
+        memcpy(&(op_)->done, &done_, sizeof(done_));                                   \
+    } while (0)
+
+void svc_authorize(struct svc *svc, struct svc_authorize *authorize) {
+    (void)svc;
+    note(asked.session_cookie, sizeof(asked.session_cookie), authorize->session_cookie);
+    ANSWER(authorize, answer.authorize);
+    authorize->done(authorize);
+}
+
+void svc_login(struct svc *svc, struct svc_login *login) {
+    (void)svc;
+    note(asked.client_address, sizeof(asked.client_address), login->client_address);
+    note(asked.password, sizeof(asked.password), login->password);
+    ANSWER(login, answer.login);
+    login->done(login);
+}
+
+void svc_consent(struct svc *svc, struct svc_consent *consent) {
+    (void)svc;
+    consent->next = answer.authorize;
+    consent->done(consent);
+}
+
+void svc_token(struct svc *svc, struct svc_token *token) {
+    (void)svc;
+    ANSWER(token, answer.token);
+    token->done(token);
+}
+
+struct later {
+    struct port_task task;
+    struct port_loop *loop;
+    struct svc_userinfo *userinfo;
+    unsigned ms;
+};
+
+static void run_later(struct port_task *task) {
+    struct later *later = (struct later *)task;
+    later->userinfo->done(later->userinfo);
+    free(later);
+    atomic_fetch_add(&asked.userinfos_done, 1);
+}
+
+static void *wait_and_post(void *arg) {
+    struct later *later = arg;
+    usleep(later->ms * 1000);
+    later->loop->post(later->loop, &later->task);
+    return NULL;
+}
+
+void svc_userinfo(struct svc *svc, struct svc_userinfo *userinfo) {
+    ANSWER(userinfo, answer.userinfo);
+    if (answer.later_ms == 0) {
+        userinfo->done(userinfo);
+        return;
+    }
+    struct later *later = calloc(1, sizeof(*later));
+    later->task.run = run_later;
+    later->loop = svc->loop;
+    later->userinfo = userinfo;
+    later->ms = answer.later_ms;
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, wait_and_post, later) == 0);
+    pthread_detach(thread);
+}
+
+void svc_logout(struct svc *svc, struct svc_logout *logout) {
+    (void)svc;
+    logout->done(logout);
+}
+
+struct span svc_discovery(struct svc *svc) {
+    (void)svc;
+    return span_str("{\"issuer\":\"https://id.test/oauth/\"}");
+}
+
+struct span svc_jwks(struct svc *svc) {
+    (void)svc;
+    return span_of("", 0);
+}
+
+bool svc_ready(struct svc *svc, const char **ret_why) {
+    (void)svc;
+    (void)ret_why;
+    return true;
+}
+
+void svc_admin(struct svc *svc, struct svc_admin *admin) {
+    (void)svc;
+    admin->kind = ADMIN_OK;
+    admin->body = span_str("{\"admin\":true}");
+    admin->done(admin);
+}
+
+void svc_metrics(struct svc *svc, struct buf *out) {
+    (void)svc;
+    buf_str(out, "tasuki_ready 1\n");
+}
