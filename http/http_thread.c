@@ -40,6 +40,8 @@ struct connection {
     h2o_linklist_t link;
     h2o_socket_t *socket;
     struct http_thread *thread;
+    /* h2o makes the SSL of it at the first bytes, and holds no reference until then. */
+    SSL_CTX *ssl_ctx;
     size_t written;      /* when last looked at: names the response being written */
     uint64_t written_ms; /* since when it has been that one; 0: none is */
 };
@@ -84,6 +86,7 @@ static void on_socket_closed(void *data) {
     struct connection *connection = data;
     h2o_linklist_unlink(&connection->link);
     connection->thread->connections_count--;
+    SSL_CTX_free(connection->ssl_ctx);
     free(connection);
 }
 
@@ -108,6 +111,8 @@ static void on_accept(h2o_socket_t *listen_socket, const char *error) {
         }
         connection->socket = socket;
         connection->thread = thread;
+        connection->ssl_ctx = listener->accept.ssl_ctx;
+        SSL_CTX_up_ref(connection->ssl_ctx);
         h2o_linklist_insert(&thread->connections, &connection->link);
         thread->connections_count++;
         socket->on_close.cb = on_socket_closed;

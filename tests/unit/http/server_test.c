@@ -415,12 +415,17 @@ static long serial_shown(void) {
 
 static void test_new_certificate(void **state) {
     (void)state;
+    SSL_CTX *ctx = certs_client(NULL, false);
+    SSL *silent = dial(config.http.address, ctx, 0); /* says nothing yet */
     assert_int_equal(serial_shown(), 2);
     certs_write_server(folder, 20);
     for (int i = 0; i < 100 && serial_shown() != 20; i++) {
         usleep(50000);
     }
     assert_int_equal(serial_shown(), 20);
+    assert_int_equal(SSL_connect(silent), 1);
+    hang_up(silent);
+    SSL_CTX_free(ctx);
 }
 
 static void test_start_says_what_is_wrong(void **state) {
