@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "http/http_cookie.h"
 #include "http/http_form.h"
@@ -47,6 +48,12 @@ void http_request_choose_lang(struct http_request *request) {
     }
 }
 
+uint64_t http_request_now_us(void) {
+    struct timespec now;
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
 struct http_request *http_request_begin(struct http_thread *thread, enum http_door door,
                                         h2o_req_t *h2o) {
     struct http_request *request = thread->spare;
@@ -63,6 +70,7 @@ struct http_request *http_request_begin(struct http_thread *thread, enum http_do
     request->door = door;
     request->lang = LANG_JA;
     request->id = thread->request_id += REQUEST_ID_STEP;
+    request->begun_us = http_request_now_us();
     request->params.count = 0;
     request->gone = h2o_mem_alloc_shared(&h2o->pool, sizeof(*request->gone), on_gone);
     request->gone->request = request;

@@ -29,6 +29,7 @@ struct http_request {
     enum http_door door;
     enum http_lang lang; /* Japanese until http_request_choose_lang */
     uint64_t id;
+    uint64_t begun_us;
     struct arena arena;
     struct params params; /* of the query (GET) or the body (POST) */
     union {
@@ -41,6 +42,9 @@ struct http_request {
         struct svc_admin admin;
     } op;
 };
+
+/* Microseconds that never fall, for begun_us. */
+uint64_t http_request_now_us(void);
 
 struct http_request *http_request_begin(struct http_thread *thread, enum http_door door,
                                         h2o_req_t *h2o);

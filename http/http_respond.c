@@ -85,6 +85,8 @@ static void send_all(struct http_thread *thread, h2o_req_t *h2o, int status,
 static void respond(struct http_request *request, int status, const char *type,
                     const char *cache, struct span body) {
     if (request->h2o != NULL) {
+        svc_time_http(request->thread->shared->counters,
+                      http_request_now_us() - request->begun_us);
         send_all(request->thread, request->h2o, status, type, cache, body);
     }
 }

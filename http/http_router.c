@@ -167,6 +167,14 @@ static const struct route *find(enum http_door door, struct span path) {
                                                                           : NULL;
 }
 
+/* Browsers name it first when they go to an address. */
+static bool asks_for_page(const h2o_req_t *h2o) {
+    static const char html[] = "text/html";
+    struct span accept = header_of(h2o, H2O_STRLIT("accept"));
+    return accept.len >= sizeof(html) - 1 &&
+           memcmp(accept.data, html, sizeof(html) - 1) == 0;
+}
+
 struct door_handler {
     h2o_handler_t super;
     struct http_listener *listener;
@@ -200,6 +208,11 @@ static int on_request(h2o_handler_t *self, h2o_req_t *h2o) {
     struct span bare =
         question != NULL ? span_of(path.data, (size_t)(question - path.data)) : path;
     const struct route *route = find(listener->door, bare);
+    static const struct route missing = {NULL, route_missing, NULL, false};
+    if (route == NULL && listener->door != DOOR_OPERATOR && asks_for_page(h2o) &&
+        span_is(head.method, "GET")) {
+        route = &missing;
+    }
     if (route == NULL) {
         http_respond_raw(thread, h2o, 404, "there is nothing here", NULL);
         return 0;

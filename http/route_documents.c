@@ -1,4 +1,5 @@
-/* route_documents: discovery, keys, health, style sheet, and the TOP page. */
+/* route_documents: discovery, keys, health, style sheet, the TOP page, and what is
+ * shown where there is none. */
 #include "http/http_cookie.h"
 #include "http/http_respond.h"
 #include "http/http_router.h"
@@ -33,6 +34,15 @@ void route_style(struct http_request *request) {
 
 void route_icon(struct http_request *request) {
     http_respond_text(request, 404, "");
+    http_request_end(request);
+}
+
+/* For people who followed a wrong link. */
+void route_missing(struct http_request *request) {
+    http_request_choose_lang(request);
+    struct http_page_data *data = http_page_data_new();
+    http_page_set_bool(data, "missing", true);
+    http_respond_page(request, 404, PAGE_ERROR, data, span_of("", 0));
     http_request_end(request);
 }
 

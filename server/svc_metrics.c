@@ -45,6 +45,27 @@ static void put_counters(const struct svc_counters *counters, struct buf *out) {
     }
 }
 
+static void put_http_times(const struct svc_counters *counters, struct buf *out) {
+    static const char *const labels[] = {
+#define X(us, label) label,
+        SVC_HTTP_TIME_LIST(X)
+#undef X
+        "+Inf"};
+    uint64_t total = 0;
+
+    head(out, "tasuki_http_request_seconds", "histogram",
+         "Time from a request's arrival to its response");
+    for (size_t i = 0; i <= SVC_HTTP_TIMES; i++) {
+        total += atomic_load_explicit(&counters->http_times[i], memory_order_relaxed);
+        buf_printf(out, "tasuki_http_request_seconds_bucket{le=\"%s\"} %" PRIu64 "\n",
+                   labels[i], total);
+    }
+    uint64_t sum_us =
+        atomic_load_explicit(&counters->http_us_sum, memory_order_relaxed);
+    buf_printf(out, "tasuki_http_request_seconds_sum %.6f\n", (double)sum_us / 1e6);
+    buf_printf(out, "tasuki_http_request_seconds_count %" PRIu64 "\n", total);
+}
+
 static void put_nodes(const struct repl_status *status, struct buf *out) {
     head(out, "tasuki_node_applied_index", "gauge", "Applied index as last reported");
     for (size_t i = 0; i < status->nodes_count; i++)
@@ -124,6 +145,7 @@ void svc_metrics(struct svc *svc, struct buf *out) {
 
     repl_status(svc->shared->repl, &status);
     put_counters(svc->shared->counters, out);
+    put_http_times(svc->shared->counters, out);
     put_repl(&status, out);
     put_nodes(&status, out);
     put_store(svc, out);

@@ -39,9 +39,32 @@ enum svc_counter {
         SVC_COUNTERS
 };
 
+/* X(upper bound in microseconds, the same in seconds as a label). */
+#define SVC_HTTP_TIME_LIST(X)                                                          \
+    X(500, "0.0005")                                                                   \
+    X(1000, "0.001")                                                                   \
+    X(2500, "0.0025")                                                                  \
+    X(5000, "0.005")                                                                   \
+    X(10000, "0.01")                                                                   \
+    X(25000, "0.025")                                                                  \
+    X(50000, "0.05")                                                                   \
+    X(100000, "0.1")                                                                   \
+    X(250000, "0.25")                                                                  \
+    X(1000000, "1")                                                                    \
+    X(5000000, "5")
+
+enum {
+#define X(us, label) SVC_HTTP_TIME_##us,
+    SVC_HTTP_TIME_LIST(X)
+#undef X
+        SVC_HTTP_TIMES
+};
+
 /* Zeroed at the start. */
 struct svc_counters {
     _Atomic uint64_t values[SVC_COUNTERS];
+    _Atomic uint64_t http_times[SVC_HTTP_TIMES + 1]; /* each its own; last: longer */
+    _Atomic uint64_t http_us_sum;
 };
 
 static inline void svc_count(struct svc_counters *counters, enum svc_counter which) {
@@ -52,6 +75,20 @@ static inline void svc_count(struct svc_counters *counters, enum svc_counter whi
 static inline void svc_count_http(struct svc_counters *counters, int status) {
     if (status >= 100 && status < 600)
         svc_count(counters, (enum svc_counter)((int)COUNT_HTTP_1XX + status / 100 - 1));
+}
+
+/* For the HTTP layer: from a request's arrival to its response. */
+static inline void svc_time_http(struct svc_counters *counters, uint64_t us) {
+    static const uint64_t bounds[] = {
+#define X(us_, label) us_,
+        SVC_HTTP_TIME_LIST(X)
+#undef X
+    };
+    unsigned i = 0;
+    while (i < SVC_HTTP_TIMES && us > bounds[i])
+        i++;
+    atomic_fetch_add_explicit(&counters->http_times[i], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->http_us_sum, us, memory_order_relaxed);
 }
 
 #endif

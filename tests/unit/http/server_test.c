@@ -178,7 +178,13 @@ static void test_hosts_and_targets(void **state) {
                  bad[i]);
         exchange(request);
         assert_int_equal(status(), 404);
+        assert_false(has("<html"));
     }
+    exchange("GET /nothing?x=%zz HTTP/1.1\r\n" HOST LAST
+             "Accept: text/html,*/*\r\nAccept-Language: en\r\n\r\n");
+    assert_int_equal(status(), 404);
+    assert_true(has("<h1>Page not found</h1>"));
+    assert_true(has("frame-ancestors 'none'"));
 }
 
 static void test_methods(void **state) {
