@@ -52,8 +52,9 @@ static void post(struct port_loop *loop, struct port_task *task) {
         atomic_load_explicit(&thread->mailbox, memory_order_relaxed);
     do {
         task->next = head;
+        /* acquire: whoever finds it empty sees `wake` unlinked by on_mail */
     } while (!atomic_compare_exchange_weak_explicit(
-        &thread->mailbox, &head, task, memory_order_release, memory_order_relaxed));
+        &thread->mailbox, &head, task, memory_order_acq_rel, memory_order_relaxed));
     /* Only the first into an empty mailbox wakes: `wake` is queued once. */
     if (head == NULL) {
         h2o_multithread_send_message(&thread->receiver, &thread->wake);
@@ -67,7 +68,7 @@ static void on_mail(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messag
         h2o_linklist_unlink(messages->next);
     }
     struct port_task *newest =
-        atomic_exchange_explicit(&thread->mailbox, NULL, memory_order_acquire);
+        atomic_exchange_explicit(&thread->mailbox, NULL, memory_order_acq_rel);
     struct port_task *oldest = NULL;
     while (newest != NULL) {
         struct port_task *next = newest->next;
