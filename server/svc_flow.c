@@ -1,8 +1,18 @@
 #include "server/svc_flow.h"
 
+#include "server/oidc/redirect_uri.h"
+#include "server/oidc/scope.h"
 #include "server/svc_answer.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
+
+/* An operator may have taken a redirect URI or a scope from the client while the page
+ * was open; what was proven then does not hold now (W1). */
+static bool still_allowed(struct svc_flow *flow) {
+    flow->request.scopes &= flow->client.scopes;
+    return (flow->request.scopes & SCOPE_OPENID) != 0 &&
+           redirect_uri_registered(&flow->view, flow->request.redirect_uri);
+}
 
 enum err svc_flow_resume(struct svc_flow *flow, struct span login_state,
                          uint32_t page) {
@@ -38,6 +48,8 @@ enum err svc_flow_resume(struct svc_flow *flow, struct span login_state,
     err = svc_client_read(svc, &flow->base.op->arena, flow->request.client_id,
                           &flow->client, &flow->view);
     svc_read_end(svc);
+    if (!err && !still_allowed(flow))
+        return ERR_FORGED;
     return err == ERR_NOT_FOUND ? ERR_FORGED : err;
 }
 

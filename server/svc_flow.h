@@ -67,8 +67,8 @@ void svc_flow_login_page(struct svc_flow *flow);
 void svc_flow_verdict(struct svc_flow *flow, const struct authorize_verdict *verdict);
 
 /* Take up the request inside a form: seal, age, browser, kind of page (0 or
- * FLOW_STATE_CONSENT), and the client, which must still be there. OK; ERR_FORGED: not
- * to be taken up. */
+ * FLOW_STATE_CONSENT), and the client, which must still be there and have the redirect
+ * URI; scopes that it has no more are dropped. OK; ERR_FORGED: not to be taken up. */
 enum err svc_flow_resume(struct svc_flow *flow, struct span login_state, uint32_t page);
 /* Names and origin of the client for the pages. ERR_NOMEM. */
 enum err svc_flow_describe(struct svc_flow *flow);

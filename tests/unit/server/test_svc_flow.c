@@ -1,6 +1,8 @@
 /* Authorization, sign-in, consent and sign-out as the HTTP layer sees them. */
 #include "tests/unit/server/svc_fixture.h"
 
+#include "server/oidc/scope.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -349,6 +351,50 @@ static void test_never_redirects_to_unproven(void **state) {
 }
 
 /* An ID token that the cluster signs, with claims of the test's choice. */
+/* The client as it is registered, without one redirect URI or scope. */
+static void change_client(struct fixture *f, const char *id, const char *redirect,
+                          uint64_t scopes) {
+    struct command command = {.type = CMD_CLIENT_PUT};
+    struct client *client = &command.client_put.client;
+    struct oidc_client view;
+    struct arena arena;
+
+    arena_init(&arena, 1 << 20);
+    assert_int_equal(svc_read_begin(f->svc), OK);
+    assert_int_equal(svc_client_read(f->svc, &arena, span_str(id), client, &view), OK);
+    svc_read_end(f->svc);
+    client->redirect_uris[0] = redirect;
+    client->scopes = scopes;
+    command.client_put.replace = true;
+    fixture_apply(f, &command);
+    arena_close(&arena);
+}
+
+static void test_client_changes_while_page_is_open(void **state) {
+    struct fixture *f = *state;
+    struct browser login = {0}, consent = {0};
+    struct params conf = usual("conf", NULL);
+    struct params shop = usual("shop", "openid profile");
+    struct svc_consent got;
+    struct svc_login signed_in;
+
+    expect_kind(f, &login, &conf, AUTHORIZE_LOGIN);
+    change_client(f, "conf", "https://conf.test/new", SCOPE_OPENID);
+    expect_refused(f, &login);
+
+    expect_kind(f, &consent, &shop, AUTHORIZE_LOGIN);
+    change_client(f, "shop", redirect_of("shop"), SCOPE_OPENID);
+    run_login(f, &consent, ALICE, FIXTURE_PASSWORD, &signed_in);
+    assert_int_equal(signed_in.next.kind, AUTHORIZE_CONSENT);
+    assert_int_equal(signed_in.next.consent_scopes, SCOPE_OPENID);
+    svc_op_close(&signed_in.op);
+    change_client(f, "shop", "https://shop.test/new", SCOPE_OPENID);
+    run_consent(f, &consent, true, &got);
+    assert_int_equal(got.next.kind, AUTHORIZE_REFUSED);
+    assert_int_equal(got.next.location.len, 0);
+    svc_op_close(&got.op);
+}
+
 static void sign_hint(struct fixture *f, const char *sub, const char *aud,
                       char out[2048]) {
     char claims[512];
@@ -478,14 +524,23 @@ static void test_logout(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        FLOW_TEST(test_login_gives_code), FLOW_TEST(test_query_of_redirect_uri_is_kept),
-        FLOW_TEST(test_prompt_none),      FLOW_TEST(test_prompt_login_and_max_age),
-        FLOW_TEST(test_bad_credentials),  FLOW_TEST(test_lock),
-        FLOW_TEST(test_local_limit),      FLOW_TEST(test_login_state_is_bound),
-        FLOW_TEST(test_consent),          FLOW_TEST(test_consent_is_the_accounts),
-        FLOW_TEST(test_account_type),     FLOW_TEST(test_never_redirects_to_unproven),
-        FLOW_TEST(test_id_token_hint),    FLOW_TEST(test_behind_and_stale),
-        FLOW_TEST(test_session_ends),     FLOW_TEST(test_logout),
+        FLOW_TEST(test_login_gives_code),
+        FLOW_TEST(test_query_of_redirect_uri_is_kept),
+        FLOW_TEST(test_prompt_none),
+        FLOW_TEST(test_prompt_login_and_max_age),
+        FLOW_TEST(test_bad_credentials),
+        FLOW_TEST(test_lock),
+        FLOW_TEST(test_local_limit),
+        FLOW_TEST(test_login_state_is_bound),
+        FLOW_TEST(test_consent),
+        FLOW_TEST(test_consent_is_the_accounts),
+        FLOW_TEST(test_account_type),
+        FLOW_TEST(test_never_redirects_to_unproven),
+        FLOW_TEST(test_id_token_hint),
+        FLOW_TEST(test_behind_and_stale),
+        FLOW_TEST(test_session_ends),
+        FLOW_TEST(test_logout),
+        FLOW_TEST(test_client_changes_while_page_is_open),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
