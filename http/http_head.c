@@ -7,7 +7,7 @@
 /* What is known of the head while its lines are read. */
 struct scan {
     struct http_head head;
-    unsigned fields, hosts, lengths, encodings;
+    unsigned fields, hosts, lengths, encodings, authorizations;
     const char *why;
 };
 
@@ -111,6 +111,9 @@ static enum http_head_verdict note_field(struct scan *scan, struct span name,
     } else if (name_is(name, "host")) {
         scan->hosts++;
         scan->head.host = value;
+    } else if (name_is(name, "authorization") && ++scan->authorizations > 1) {
+        /* RFC 6749 §2.3: one method of authentication a request. */
+        return bad(scan, "Authorization is given more than once");
     } else if (name_is(name, "cookie") && value.len > LIMIT_COOKIE) {
         scan->why = "Cookie header is too large";
         return HEAD_FIELDS_TOO_MANY;

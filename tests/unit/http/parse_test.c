@@ -46,6 +46,7 @@ static const struct head_case heads[] = {
     {GET HOST "X: \x01\r\n\r\n", HEAD_BAD},
     {GET HOST "X: a\x7f\r\n\r\n", HEAD_BAD},
     {GET HOST HOST "\r\n", HEAD_BAD},
+    {GET HOST "Authorization: Basic a\r\nauthorization: Basic b\r\n\r\n", HEAD_BAD},
     {GET "\r\n", HEAD_BAD},
     {"GET  / HTTP/1.1\r\n" HOST "\r\n", HEAD_BAD},
     {"GET /\x80 HTTP/1.1\r\n" HOST "\r\n", HEAD_BAD},
