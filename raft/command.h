@@ -68,7 +68,7 @@ struct cmd_client_put {
 /* One attempt to sign in, after the password was compared. */
 struct cmd_login {
     struct key_hash login_index;
-    bool known;       /* an account was found */
+    bool known; /* an account was found */
     bool password_ok;
     struct id128 sub; /* when known */
     uint64_t generation;
@@ -92,8 +92,8 @@ struct cmd_grant_issue {
     enum challenge_method challenge_method;
     uint8_t challenge[32];
     uint32_t code_ttl_ms;
-    uint32_t grant_ttl_ms; /* longest life of anything it may give */
-    uint32_t idle_ms;      /* the session's idle limit starts anew */
+    uint32_t grant_ttl_ms;  /* longest life of anything it may give */
+    uint32_t idle_ms;       /* the session's idle limit starts anew */
     uint64_t auth_after_ms; /* the session's auth_time must not be earlier; 0: any */
 };
 struct cmd_grant_redeem {
@@ -112,7 +112,7 @@ struct cmd_grant_redeem {
 struct cmd_token_refresh {
     struct key_hash refresh; /* the one presented */
     struct span client_id;
-    uint64_t scopes; /* asked for; 0: as before */
+    uint64_t scopes;              /* asked for; 0: as before */
     struct key_hash next_refresh; /* both derived from the presented one, so */
     struct key_hash next_access;  /* that an honest retry names the same */
     uint32_t access_ttl_ms, refresh_ttl_ms;
@@ -150,17 +150,17 @@ enum outcome_code {
     OUT_EXISTS = 1,
     OUT_NOT_FOUND = 2,
     OUT_EXPIRED = 3,
-    OUT_UNKNOWN_BOOT = 4,   /* envelope of a boot that is not the registered one */
-    OUT_OLD_SEQUENCE = 5,   /* below the boot's low mark: its outcome is gone */
+    OUT_UNKNOWN_BOOT = 4, /* envelope of a boot that is not the registered one */
+    OUT_OLD_SEQUENCE = 5, /* below the boot's low mark: its outcome is gone */
     OUT_BAD_CREDENTIALS = 6,
     OUT_LOCKED = 7,
-    OUT_ACCOUNT_STATE = 8,  /* suspended, deleted, or of another generation */
+    OUT_ACCOUNT_STATE = 8, /* suspended, deleted, or of another generation */
     OUT_SESSION_ENDED = 9,
-    OUT_CLIENT_STATE = 10,  /* unknown or retired by now */
+    OUT_CLIENT_STATE = 10, /* unknown or retired by now */
     OUT_CLIENT_MISMATCH = 11,
     OUT_REDIRECT_MISMATCH = 12,
     OUT_PKCE_MISMATCH = 13,
-    OUT_REPLAYED = 14,      /* used before: the family is revoked */
+    OUT_REPLAYED = 14, /* used before: the family is revoked */
     OUT_REVOKED = 15,
     OUT_SCOPE = 16,         /* more than was granted */
     OUT_NOT_SUPPORTED = 17, /* beyond the replicated fsm_version */

@@ -44,17 +44,34 @@ static void put_status(const struct peer_status *s, struct buf *out) {
     put_u64(out, s->digest.hi);
     put_u8(out, (uint8_t)((s->ready ? 1 : 0) | (s->no_space ? 2 : 0) |
                           (s->digest_differs ? 4 : 0)));
+    put_u64(out, s->configuration_index);
+    put_u64(out, s->hold_index);
+}
+
+/* HELLO and FETCH begin alike. */
+static void put_greeting(struct id128 cluster_id, uint64_t from, uint64_t to,
+                         uint64_t last, struct buf *out) {
+    buf_put(out, hello_magic, sizeof(hello_magic));
+    put_u16(out, PEER_VERSION);
+    buf_put(out, cluster_id.b, sizeof(cluster_id.b));
+    put_u64(out, from);
+    put_u64(out, to);
+    put_u64(out, last);
+}
+
+static void put_refused(const struct peer_image_refused *refused, struct buf *out) {
+    size_t len = refused->why.len < PEER_WHY_MAX ? refused->why.len : PEER_WHY_MAX;
+    put_u8(out, refused->reason);
+    put_u8(out, (uint8_t)len);
+    buf_put(out, refused->why.data, len);
 }
 
 void peer_message_encode(const struct peer_message *message, struct buf *out) {
     size_t start = peer_message_begin(message->type, out);
     switch (message->type) {
     case PEER_HELLO:
-        buf_put(out, hello_magic, sizeof(hello_magic));
-        put_u16(out, PEER_VERSION);
-        buf_put(out, message->hello.cluster_id.b, sizeof(struct id128));
-        put_u64(out, message->hello.from);
-        put_u64(out, message->hello.to);
+        put_greeting(message->hello.cluster_id, message->hello.from, message->hello.to,
+                     message->hello.epoch, out);
         break;
     case PEER_RAFT:
         buf_put(out, message->raft.data, message->raft.len);
@@ -88,21 +105,55 @@ void peer_message_encode(const struct peer_message *message, struct buf *out) {
         put_u64(out, message->beyond.term);
         put_u64(out, message->beyond.first_index);
         break;
+    case PEER_FETCH:
+        put_greeting(message->fetch.cluster_id, message->fetch.from, message->fetch.to,
+                     message->fetch.floor_index, out);
+        break;
+    case PEER_IMAGE_DATA:
+        buf_put(out, message->image_data.data, message->image_data.len);
+        break;
+    case PEER_IMAGE_WAIT:
+    case PEER_IMAGE_END:
+        break;
+    case PEER_IMAGE_REFUSED:
+        put_refused(&message->refused, out);
+        break;
     }
     peer_message_end(start, out);
 }
 
-static enum err get_hello(struct reader *r, struct peer_hello *hello) {
+static enum err get_greeting(struct reader *r, struct id128 *cluster_id, uint64_t *from,
+                             uint64_t *to, uint64_t *last) {
     struct span magic = read_bytes(r, sizeof(hello_magic));
     uint16_t version = read_u16(r);
-    struct span cluster = read_bytes(r, sizeof(struct id128));
-    hello->from = read_u64(r);
-    hello->to = read_u64(r);
+    struct span cluster = read_bytes(r, sizeof(cluster_id->b));
+    *from = read_u64(r);
+    *to = read_u64(r);
+    if (version == PEER_VERSION) {
+        *last = read_u64(r);
+    }
     if (r->bad || !span_equal(magic, span_of(hello_magic, sizeof(hello_magic)))) {
         return ERR_INVALID;
     }
-    memcpy(hello->cluster_id.b, cluster.data, sizeof(struct id128));
+    memcpy(cluster_id->b, cluster.data, sizeof(cluster_id->b));
     return version == PEER_VERSION ? OK : ERR_VERSION;
+}
+
+/* Text that may go to a terminal or a log. */
+static enum err get_refused(struct reader *r, struct peer_image_refused *refused) {
+    refused->reason = read_u8(r);
+    size_t len = read_u8(r);
+    refused->why = read_bytes(r, len);
+    if (r->bad || len > PEER_WHY_MAX || refused->reason < PEER_IMAGE_BUSY ||
+        refused->reason > PEER_IMAGE_FAILED) {
+        return ERR_INVALID;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (refused->why.data[i] < 0x20 || refused->why.data[i] > 0x7e) {
+            return ERR_INVALID;
+        }
+    }
+    return OK;
 }
 
 static enum err get_status(struct reader *r, struct peer_status *s) {
@@ -124,6 +175,8 @@ static enum err get_status(struct reader *r, struct peer_status *s) {
     s->ready = (flags & 1) != 0;
     s->no_space = (flags & 2) != 0;
     s->digest_differs = (flags & 4) != 0;
+    s->configuration_index = read_u64(r);
+    s->hold_index = read_u64(r);
     return flags <= 7 ? OK : ERR_INVALID;
 }
 
@@ -144,7 +197,8 @@ static enum err get_body(enum peer_type type, struct reader *r,
     uint8_t flag = 0;
     switch (type) {
     case PEER_HELLO:
-        return get_hello(r, &m->hello);
+        return get_greeting(r, &m->hello.cluster_id, &m->hello.from, &m->hello.to,
+                            &m->hello.epoch);
     case PEER_RAFT:
         m->raft = read_bytes(r, reader_left(r));
         return OK;
@@ -172,6 +226,17 @@ static enum err get_body(enum peer_type type, struct reader *r,
         m->beyond.term = read_u64(r);
         m->beyond.first_index = read_u64(r);
         return OK;
+    case PEER_FETCH:
+        return get_greeting(r, &m->fetch.cluster_id, &m->fetch.from, &m->fetch.to,
+                            &m->fetch.floor_index);
+    case PEER_IMAGE_DATA:
+        m->image_data = read_bytes(r, reader_left(r));
+        return m->image_data.len > 0 ? OK : ERR_INVALID;
+    case PEER_IMAGE_WAIT:
+    case PEER_IMAGE_END:
+        return OK;
+    case PEER_IMAGE_REFUSED:
+        return get_refused(r, &m->refused);
     }
     return ERR_VERSION;
 }

@@ -1,12 +1,13 @@
 /* peer_wire: the messages between nodes, as bytes.
  *
- * A connection carries messages one way, from the node that dialled to the one
- * that accepted, inside TLS (raft/peer_conn.h). Each is a header and a body,
+ * A connection that begins with HELLO carries messages one way, from the node that
+ * dialled to the one that accepted, inside TLS (raft/peer_conn.h); one that begins
+ * with FETCH brings an image back (raft/peer_image.h). Each is a header and a body,
  * little-endian:
  *
  *   u32 body length | u8 type | u8 0 | u16 0 | body
  *
- * The first one is HELLO. Pure: no I/O, no clock; fuzzed
+ * Pure: no I/O, no clock; fuzzed
  * (tests/fuzz/fuzz_peer_message.c). Invariants:
  *   W1  a length is compared with its bound before anything is allocated;
  *   W2  a body is accepted only when every byte of it is accounted for;
@@ -22,8 +23,9 @@
 
 #define PEER_HEADER_LEN 8
 #define PEER_VERSION 1
-/* Before HELLO nothing longer is taken. */
+/* Before HELLO or FETCH nothing longer is taken. */
 #define PEER_HELLO_MAX 64
+#define PEER_WHY_MAX 200
 /* Envelopes in one FORWARD, in bytes; one more command may exceed it. */
 #define PEER_FORWARD_BYTES (256 * 1024)
 
@@ -37,11 +39,18 @@ enum peer_type {
     PEER_PROVEN = 6,  /* leader: an index that was submitted after the probe */
     PEER_STATUS = 7,
     PEER_BEYOND = 8, /* leader: what you lack is no longer in my log */
+    /* On a connection of its own (raft/peer_image.h): */
+    PEER_FETCH = 9,       /* taker: an image, please */
+    PEER_IMAGE_WAIT = 10, /* donor: still there, nothing to send yet */
+    PEER_IMAGE_DATA = 11,
+    PEER_IMAGE_END = 12,
+    PEER_IMAGE_REFUSED = 13,
 };
 
 struct peer_hello {
     struct id128 cluster_id;
     uint64_t from, to;
+    uint64_t epoch; /* 0: not known yet. Nodes of two epochs do not talk */
 };
 /* Envelopes of one boot, in the order of their sequence numbers. `after` is the
  * sequence sent before on this stream, 0 at its start: the leader takes no
@@ -73,9 +82,26 @@ struct peer_status {
     uint64_t digest_index;
     struct store_digest digest;
     bool ready, no_space, digest_differs;
+    uint64_t configuration_index; /* of the committed configuration here */
+    uint64_t hold_index; /* somebody is being seeded from here: keep the log above; 0 */
 };
 struct peer_beyond {
     uint64_t term, first_index;
+};
+
+struct peer_fetch {
+    struct id128 cluster_id;
+    uint64_t from, to;
+    uint64_t floor_index; /* an older image is of no use */
+};
+enum peer_image_refusal {
+    PEER_IMAGE_BUSY = 1,   /* come again, or ask another */
+    PEER_IMAGE_DENIED = 2, /* no member, or of another cluster */
+    PEER_IMAGE_FAILED = 3, /* this donor's own state is in doubt */
+};
+struct peer_image_refused {
+    uint8_t reason;
+    struct span why; /* at most PEER_WHY_MAX bytes of printable ASCII */
 };
 
 struct peer_message {
@@ -89,6 +115,9 @@ struct peer_message {
         struct peer_proven proven;
         struct peer_status status;
         struct peer_beyond beyond;
+        struct peer_fetch fetch;
+        struct span image_data;
+        struct peer_image_refused refused;
     };
 };
 

@@ -178,7 +178,12 @@ static bool on_message(void *arg, uint64_t from, const struct peer_message *mess
     repl->now_ms = repl_mono(repl);
     switch (message->type) {
     case PEER_HELLO:
-        return false;
+    case PEER_FETCH:
+    case PEER_IMAGE_WAIT:
+    case PEER_IMAGE_DATA:
+    case PEER_IMAGE_END:
+    case PEER_IMAGE_REFUSED:
+        return false; /* not on a link */
     case PEER_RAFT:
         return on_raft_message(repl, peer, message->raft);
     case PEER_FORWARD:

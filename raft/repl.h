@@ -24,6 +24,8 @@
 #include "store/base/limits.h"
 #include "store/base/port.h"
 #include "store/store.h"
+#include "store/store_image.h"
+#include "store/store_member.h"
 
 struct repl;
 
@@ -37,18 +39,21 @@ struct repl_config {
     uint64_t node_id;
     struct id128 cluster_id;
     const char *raft_dir; /* exists, mode 0700 */
-    struct repl_peer_config peers[LIMIT_NODES]; /* all voters, this node included */
+    /* This node and those it begins with. Once the state has members (store_member)
+     * they take the place of these. */
+    struct repl_peer_config peers[LIMIT_NODES];
     size_t peers_count;
-    bool bootstrap; /* first start of a new cluster: write the configuration */
+    bool bootstrap; /* first start of a new cluster: all `peers` are voters */
     const char *ca_file, *cert_file, *key_file; /* PEM; the node's peer identity */
-    uint32_t election_timeout_ms; /* default 300 */
-    uint32_t heartbeat_ms;        /* default 20 */
-    uint32_t staleness_bound_ms;  /* default 3000 */
-    uint32_t clock_skew_max_ms;   /* default 2000: larger steps need a majority */
-    uint32_t stall_limit_ms;      /* default 4000: watchdog (RAFT.md §2.6) */
-    uint64_t trailing_bytes;      /* default 64 MiB of retained log */
-    uint64_t free_bytes_min;      /* default 256 MiB: refuse writes below */
-    struct store *store;          /* outlives repl */
+    uint32_t election_timeout_ms;               /* default 300 */
+    uint32_t heartbeat_ms;                      /* default 20 */
+    uint32_t staleness_bound_ms;                /* default 3000 */
+    uint32_t clock_skew_max_ms; /* default 2000: larger steps need a majority */
+    uint32_t stall_limit_ms;    /* default 4000: watchdog (RAFT.md §2.6) */
+    uint64_t trailing_bytes;    /* default 64 MiB of retained log */
+    uint64_t image_bytes_per_s; /* default 64 MiB/s for each image given */
+    uint64_t free_bytes_min;    /* default 256 MiB: refuse writes below */
+    struct store *store;        /* outlives repl */
     struct port_clock clock;
     struct port_random random;
 };
@@ -65,7 +70,7 @@ void repl_stop(struct repl *repl);
  * `payload` points to, until `done`. */
 struct repl_request {
     enum command_type type;
-    struct span payload;         /* command_encode's bytes */
+    struct span payload; /* command_encode's bytes */
     uint64_t deadline_mono_ms;
     struct port_loop *loop;
     void (*done)(struct repl_request *request); /* on `loop` */
@@ -115,10 +120,13 @@ uint64_t repl_now_ms(const struct repl *repl);
 struct repl_node_status {
     uint64_t id;
     char address[64], region[32];
-    bool self, leader, connected, voter;
+    bool self, leader, connected;
+    bool voter, standby;     /* by libraft's configuration; neither: not in it (yet) */
+    enum member_role wanted; /* by the state; MEMBER_GONE: leaving */
+    bool settled;
     uint64_t seen_age_ms; /* since its last status message; self: 0 */
     uint64_t term, applied_index;
-    uint64_t staleness_ms; /* as it proved last; UINT64_MAX: never */
+    uint64_t staleness_ms;   /* as it proved last; UINT64_MAX: never */
     int64_t clock_offset_ms; /* its wall clock minus ours */
     struct store_digest digest;
     uint64_t digest_index; /* index at which `digest` was taken */
@@ -129,10 +137,16 @@ struct repl_status {
     uint64_t node_id, leader_id /* 0: none known */, term;
     uint64_t applied_index, commit_index, last_index;
     uint64_t staleness_ms, clock_ms, fsm_version, epoch;
-    uint64_t queue_len;       /* requests waiting here */
+    uint64_t queue_len; /* requests waiting here */
     uint64_t frames_applied, commands_applied;
-    uint64_t trailing_frames; /* log kept behind the last marker */
-    bool ready;               /* fresh, digest not in doubt, writes possible */
+    /* The retained log: a node that was away for less needs no image. */
+    uint64_t trailing_frames, trailing_bytes;
+    uint64_t trailing_covers_ms; /* of replicated time, oldest kept entry to newest */
+    uint64_t trailing_bytes_max;
+    uint64_t configuration_index; /* of libraft's configuration, as committed here */
+    char member_change[160]; /* what the leader waits for in the unsettled change */
+    struct leader_regions leader_regions;
+    bool ready; /* fresh, digest not in doubt, writes possible */
     char why_not_ready[96];
     struct repl_node_status nodes[LIMIT_NODES];
     size_t nodes_count;
@@ -145,5 +159,27 @@ void repl_status(struct repl *repl, struct repl_status *ret_status);
  * once another node leads; ERR_NOT_LEADER when this node does not; ERR_NOT_FOUND
  * when `to` is no other voter; ERR_TIMEOUT. */
 enum err repl_transfer(struct repl *repl, uint64_t to, struct repl_wait *wait);
+
+/* A consistent copy of the state together with what the raft thread knows of it,
+ * for an image (store_image). */
+struct repl_capture {
+    uint64_t floor_index;  /* set by the caller: at least so new */
+    struct repl_wait wait; /* set by the caller: deadline, loop, done */
+
+    /* after OK */
+    struct image_head head;
+    struct store_read *read; /* begun; the caller ends it (store_image_source_new) */
+    struct repl *repl;
+    bool holding; /* private */
+    struct repl_capture *next;
+};
+
+/* Capture behind a probe: the copy has everything that was committed before the
+ * call. From then on no node trims its log above head.meta.applied_index, until
+ * some time after repl_capture_release. ERR_BUSY while the configuration changes
+ * (try again); else as repl_read. Only while this node is fresh. */
+enum err repl_capture(struct repl *repl, struct repl_capture *capture);
+/* The image is delivered or given up. Any thread. */
+void repl_capture_release(struct repl_capture *capture);
 
 #endif

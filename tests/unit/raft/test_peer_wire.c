@@ -26,6 +26,12 @@ static const struct peer_message samples[] = {
     {.type = PEER_STATUS,
      .status = {.term = 3, .wall_ms = 1, .digest = {5, 6}, .ready = true}},
     {.type = PEER_BEYOND, .beyond = {.term = 3, .first_index = 1000}},
+    {.type = PEER_FETCH,
+     .fetch = {.cluster_id = {{1, 2, 3}}, .from = 4, .to = 2, .floor_index = 9}},
+    {.type = PEER_IMAGE_WAIT},
+    {.type = PEER_IMAGE_END},
+    {.type = PEER_IMAGE_REFUSED,
+     .refused = {.reason = PEER_IMAGE_BUSY, .why = {(const uint8_t *)"busy", 4}}},
 };
 #define SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
