@@ -23,6 +23,7 @@ struct link {
     uint32_t pause_ms;
     bool was_up;     /* `out` had been open */
     bool complained; /* the present trouble was logged */
+    bool dropped;    /* being forgotten: nobody is told */
 };
 
 struct peer_links {
@@ -31,17 +32,17 @@ struct peer_links {
     struct peer_tls *tls;
     struct peer_link_handlers handlers;
     struct id128 cluster_id;
-    uint64_t self;
+    uint64_t self, epoch;
     uint64_t now_ms;
-    struct link link[LIMIT_NODES];
-    size_t count;
-    struct peer_conn *strangers; /* accepted, no HELLO yet */
+    struct link link[LIMIT_NODES]; /* id 0: free */
+    size_t count;                  /* places ever used */
+    struct peer_conn *strangers;   /* accepted, no HELLO yet */
     size_t strangers_count;
     bool closing;
 };
 
 static struct link *link_find(struct peer_links *links, uint64_t id) {
-    for (size_t i = 0; i < links->count; i++) {
+    for (size_t i = 0; i < links->count && id != 0; i++) {
         if (links->link[i].id == id) {
             return &links->link[i];
         }
@@ -60,7 +61,8 @@ static bool out_opened(struct peer_conn *conn, uint64_t peer) {
     struct peer_message hello = {.type = PEER_HELLO,
                                  .hello = {.cluster_id = links->cluster_id,
                                            .from = links->self,
-                                           .to = link->id}};
+                                           .to = link->id,
+                                           .epoch = links->epoch}};
     struct buf out;
     buf_init(&out, 256);
     peer_message_encode(&hello, &out);
@@ -92,7 +94,7 @@ static void out_closed(struct peer_conn *conn, const char *why, bool refused) {
     struct peer_links *links = link->links;
     CHECK(link->out == conn);
     link->out = NULL;
-    if (links->closing) {
+    if (links->closing || link->dropped) {
         return;
     }
     /* One that worked is dialled again at once: a refusal says early that the
@@ -156,6 +158,15 @@ static bool in_hello(struct peer_links *links, struct peer_conn *conn,
         memcmp(&hello->cluster_id, &links->cluster_id, sizeof(struct id128)) != 0) {
         return false;
     }
+    if (hello->epoch != 0 && links->epoch != 0 && hello->epoch != links->epoch) {
+        log_event(LOG_ERROR, "peer.epoch", log_u64("peer", conn->peer),
+                  log_u64("its_epoch", hello->epoch), log_u64("epoch", links->epoch),
+                  log_str("why",
+                          "it belongs to another epoch of this cluster: the older "
+                          "one was given up and needs re-seeding"),
+                  log_end());
+        return false; /* K3 */
+    }
     stranger_drop(links, conn);
     if (link->in != NULL) {
         peer_conn_close(link->in, "replaced by a newer connection", false);
@@ -188,7 +199,7 @@ static void in_closed(struct peer_conn *conn, const char *why, bool refused) {
     (void)refused;
     if (link != NULL && link->in == conn) {
         link->in = NULL;
-        if (!links->closing) {
+        if (!links->closing && !link->dropped) {
             links->handlers.lost(links->handlers.arg, link->id);
         }
         return;
@@ -276,7 +287,6 @@ static enum err start_listening(struct peer_links *links, const char *text,
 enum err peer_links_new(uv_loop_t *loop, const struct repl_config *config,
                         struct peer_tls *tls, const struct peer_link_handlers *handlers,
                         struct peer_links **ret_links, char why[256]) {
-    enum err err = ERR_CONFIG;
     const char *own_address = NULL;
     struct peer_links *links = calloc(1, sizeof(*links));
     if (links == NULL) {
@@ -289,31 +299,68 @@ enum err peer_links_new(uv_loop_t *loop, const struct repl_config *config,
     links->self = config->node_id;
     links->now_ms = config->clock.mono_ms(config->clock.impl);
     for (size_t i = 0; i < config->peers_count; i++) {
-        const struct repl_peer_config *peer = &config->peers[i];
-        if (peer->id == config->node_id) {
-            own_address = peer->address;
-            continue;
-        }
-        struct link *link = &links->link[links->count++];
-        *link = (struct link){.links = links, .id = peer->id, .pause_ms = PAUSE_MIN_MS};
-        if (parse_address(peer->address, &link->address) != OK) {
-            snprintf(why, 256, "peer address %.60s is not IPv4:port", peer->address);
-            goto fail;
+        if (config->peers[i].id == config->node_id) {
+            own_address = config->peers[i].address;
         }
     }
     CHECK(own_address != NULL);
-    err = start_listening(links, own_address, why);
+    enum err err = start_listening(links, own_address, why);
     if (err != OK) {
         /* The listener's handle may still be closing inside *links. */
         (void)uv_run(loop, UV_RUN_NOWAIT);
-        goto fail;
+        free(links);
+        return err;
     }
     links->tls = tls;
     *ret_links = links;
     return OK;
-fail:
-    free(links);
-    return err;
+}
+
+static void link_close(struct link *link, const char *why) {
+    if (link->in != NULL) {
+        peer_conn_close(link->in, why, false);
+    }
+    if (link->out != NULL) {
+        peer_conn_close(link->out, why, false);
+    }
+}
+
+enum err peer_links_set(struct peer_links *links, const struct repl_peer_config *peer) {
+    struct sockaddr_in address;
+    struct link *link = link_find(links, peer->id);
+    if (parse_address(peer->address, &address) != OK) {
+        return ERR_CONFIG;
+    }
+    for (size_t i = 0; i < LIMIT_NODES && link == NULL; i++) {
+        if (links->link[i].id == 0) {
+            link = &links->link[i];
+            links->count = i >= links->count ? i + 1 : links->count;
+            *link =
+                (struct link){.links = links, .id = peer->id, .pause_ms = PAUSE_MIN_MS};
+        }
+    }
+    if (link == NULL) {
+        return ERR_CONFIG;
+    }
+    bool moved = memcmp(&link->address, &address, sizeof(address)) != 0;
+    link->address = address;
+    if (moved && link->out != NULL) {
+        peer_conn_close(link->out, "it has a new address", false);
+    }
+    return OK;
+}
+
+void peer_links_drop(struct peer_links *links, uint64_t peer) {
+    struct link *link = link_find(links, peer);
+    if (link != NULL) {
+        link->dropped = true;
+        link_close(link, "no member any more");
+        *link = (struct link){0};
+    }
+}
+
+void peer_links_epoch(struct peer_links *links, uint64_t epoch) {
+    links->epoch = epoch;
 }
 
 void peer_links_close(struct peer_links *links) {
@@ -364,6 +411,9 @@ void peer_links_tick(struct peer_links *links, uint64_t mono_ms) {
     }
     for (size_t i = 0; i < links->count; i++) {
         struct link *link = &links->link[i];
+        if (link->id == 0) {
+            continue;
+        }
         if (link->out == NULL && mono_ms >= link->dial_at_ms) {
             dial(link);
         } else if (link->out != NULL && !link->out->open &&
@@ -390,7 +440,7 @@ enum err peer_links_send(struct peer_links *links, uint64_t to, struct span mess
 }
 
 bool peer_links_is_up(const struct peer_links *links, uint64_t peer) {
-    for (size_t i = 0; i < links->count; i++) {
+    for (size_t i = 0; i < links->count && peer != 0; i++) {
         if (links->link[i].id == peer) {
             return links->link[i].out != NULL && links->link[i].out->open;
         }

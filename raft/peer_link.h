@@ -5,9 +5,10 @@
  * works one way only is seen as such. What travels: raft/peer_wire.h.
  * Invariants:
  *   K1  a message handed up came from the node that the certificate named, which
- *       is configured, and which said in its HELLO that it meant this node;
+ *       is a peer, and which said in its HELLO that it meant this node;
  *   K2  one link a peer and direction: a newer accepted one replaces the older;
- *   K3  handshakes in progress are bounded in number and time.
+ *   K3  nodes of two epochs do not talk;
+ *   K4  handshakes in progress are bounded in number and time.
  * Thread: raft. It logs what happens to links. */
 #ifndef RAFT_PEER_LINK_H
 #define RAFT_PEER_LINK_H
@@ -32,7 +33,8 @@ struct peer_link_handlers {
     void *arg;
 };
 
-/* Bind and listen at the address of `config->node_id`. Takes `tls` on success.
+/* Bind and listen at the address of `config->node_id`; who may be talked to is said
+ * by peer_links_set. Takes `tls` on success.
  * ERR_CONFIG, ERR_IO with a sentence in `why`. */
 enum err peer_links_new(uv_loop_t *loop, const struct repl_config *config,
                         struct peer_tls *tls, const struct peer_link_handlers *handlers,
@@ -40,6 +42,15 @@ enum err peer_links_new(uv_loop_t *loop, const struct repl_config *config,
 /* Close everything; peer_links_free once the loop has run out of handles. */
 void peer_links_close(struct peer_links *links);
 void peer_links_free(struct peer_links *links);
+
+/* A peer, or its new address: dial it, accept it. ERR_CONFIG: not IPv4:port, or
+ * LIMIT_NODES are there. */
+enum err peer_links_set(struct peer_links *links, const struct repl_peer_config *peer);
+/* No longer. Its connections are closed. */
+void peer_links_drop(struct peer_links *links, uint64_t peer);
+/* Said in HELLO; a peer that says another one (neither being 0) is refused: it
+ * belongs to a history that was given up. */
+void peer_links_epoch(struct peer_links *links, uint64_t epoch);
 
 /* Certificates for connections from now on. Takes `tls`. */
 void peer_links_renew(struct peer_links *links, struct peer_tls *tls);

@@ -38,6 +38,7 @@ struct repl_peer_config {
 struct repl_config {
     uint64_t node_id;
     struct id128 cluster_id;
+    const char *data_dir; /* where a mark for re-seeding is left; NULL: nowhere */
     const char *raft_dir; /* exists, mode 0700 */
     /* This node and those it begins with. Once the state has members (store_member)
      * they take the place of these. */
@@ -169,8 +170,11 @@ struct repl_capture {
     /* after OK */
     struct image_head head;
     struct store_read *read; /* begun; the caller ends it (store_image_source_new) */
+
+    /* private */
     struct repl *repl;
-    bool holding; /* private */
+    struct repl_wait probe;
+    size_t hold;
     struct repl_capture *next;
 };
 

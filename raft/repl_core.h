@@ -34,6 +34,11 @@ struct repl_host {
      * one); no longer that one. Never this node itself. */
     void (*peer_set)(void *impl, const struct repl_peer_config *peer);
     void (*peer_drop)(void *impl, uint64_t peer);
+    /* The state's epoch, 0 before there is one. */
+    void (*epoch)(void *impl, uint64_t epoch);
+    /* This node goes on only after it was re-seeded: keep that for its next start.
+     * repl_on_fatal follows. */
+    void (*reseed)(void *impl, const char *why);
     /* The log's raft_io, initialised by the host; the core wraps some of its calls. */
     struct raft_io *io;
     /* All is closed: the core calls nothing any more. */

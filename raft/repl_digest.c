@@ -52,3 +52,8 @@ bool repl_digests_in_doubt(const struct repl_digests *digests, size_t voters) {
     }
     return differ > 0 && agree <= voters / 2;
 }
+
+void repl_digests_forget(struct repl_digests *digests, size_t peer) {
+    CHECK(peer < LIMIT_NODES);
+    digests->peer[peer] = (struct repl_digest_peer){0};
+}

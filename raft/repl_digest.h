@@ -38,6 +38,8 @@ void repl_digests_applied(struct repl_digests *digests, uint64_t index,
 /* Peer number `peer` says that its state at `index` has this digest. */
 void repl_digests_heard(struct repl_digests *digests, size_t peer, uint64_t index,
                         struct store_digest digest);
+/* Another node has this number now. */
+void repl_digests_forget(struct repl_digests *digests, size_t peer);
 /* The nodes that agree with this one, itself included, are no majority of
  * `voters`, and somebody disagrees: this node's state is in doubt. */
 bool repl_digests_in_doubt(const struct repl_digests *digests, size_t voters);

@@ -43,7 +43,7 @@ static bool check_envelopes(const struct repl_peer *peer,
         struct envelope envelope;
         if (envelope_decode(&in, &envelope) != OK || envelope.node != peer->config.id ||
             envelope.boot != forward->boot || envelope.seq <= previous ||
-            envelope.type < CMD_BOOT_REGISTER || envelope.type > CMD_TICK) {
+            envelope.type < CMD_BOOT_REGISTER || envelope.type > CMD_LAST) {
             return false; /* a type that nobody knows would stop every node */
         }
         previous = envelope.seq;
@@ -222,8 +222,6 @@ static void submit(struct repl *repl, struct repl_frame *frame) {
     if (rv == 0) {
         repl->stuck = false;
         repl->last_frame_ms = repl->now_ms;
-        repl->frames_bytes += bytes.len;
-        repl->frames_count++;
         for (size_t i = 0; i < repl->peers_count; i++) {
             repl->peer[i].probe = 0;
             repl->peer[i].probe_urgent = false;
@@ -317,23 +315,26 @@ void repl_frame_build(struct repl *repl) {
     }
 }
 
+void repl_frame_forget(struct repl_peer *peer) {
+    while (peer->first != NULL) {
+        struct repl_batch *batch = peer->first;
+        peer->first = batch->next;
+        free(batch);
+    }
+    peer->last = NULL;
+    peer->queued = 0;
+    peer->queued_bytes = 0;
+    peer->taken_boot = 0;
+    peer->taken_seq = 0;
+    peer->probe = 0;
+    peer->probe_urgent = false;
+    peer->told_commit = 0;
+    peer->has_held = false;
+}
+
 void repl_frame_reset(struct repl *repl) {
     repl->stuck = false;
     for (size_t i = 0; i < repl->peers_count; i++) {
-        struct repl_peer *peer = &repl->peer[i];
-        while (peer->first != NULL) {
-            struct repl_batch *batch = peer->first;
-            peer->first = batch->next;
-            free(batch);
-        }
-        peer->last = NULL;
-        peer->queued = 0;
-        peer->queued_bytes = 0;
-        peer->taken_boot = 0;
-        peer->taken_seq = 0;
-        peer->probe = 0;
-        peer->probe_urgent = false;
-        peer->told_commit = 0;
-        peer->has_held = false;
+        repl_frame_forget(&repl->peer[i]);
     }
 }

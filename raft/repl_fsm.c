@@ -10,11 +10,6 @@
 #include "store/base/codec.h"
 
 #define MARKER_LEN 40
-/* Retained entries, whatever their size. */
-#define TRAILING_MIN 1024u
-#define TRAILING_MAX 262144u
-/* Bytes that an entry costs beside its own. */
-#define ENTRY_OVERHEAD 128
 
 static const uint8_t marker_magic[8] = {'T', 'A', 'S', 'U', 'K', 'I', 'M', '1'};
 
@@ -23,6 +18,29 @@ static void on_outcome(void *arg, const struct envelope *envelope,
     struct repl *repl = arg;
     repl->commands_applied++;
     repl_submit_outcome(repl, envelope, outcome);
+}
+
+/* How many entries to keep: as many as fit `trailing_bytes`, and what is held for
+ * takers of images, within its own bound. */
+static unsigned trailing_entries(struct repl *repl) {
+    const struct repl_trail *trail = &repl->trail;
+    uint64_t count = repl_trail_entries(trail, repl->config.trailing_bytes);
+    uint64_t held = repl_hold_index(repl);
+    if (held != 0 && held < trail->index && trail->index - held > count) {
+        uint64_t most =
+            repl_trail_entries(trail, REPL_HOLD_FACTOR * repl->config.trailing_bytes);
+        count = trail->index - held < most ? trail->index - held : most;
+    }
+    if (count < REPL_TRAILING_MIN) {
+        return REPL_TRAILING_MIN;
+    }
+    return count > REPL_TRAILING_MAX ? REPL_TRAILING_MAX : (unsigned)count;
+}
+
+/* The log between two markers is bounded in bytes too. */
+static void pace_markers(struct repl *repl) {
+    bool due = repl->trail.bytes - repl->marker_bytes > repl->config.trailing_bytes / 4;
+    raft_set_snapshot_threshold(&repl->raft, due ? 1 : REPL_SNAPSHOT_THRESHOLD);
 }
 
 static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf,
@@ -38,9 +56,13 @@ static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf
         repl_fatal(REPL_EXIT_STATE, "repl.fatal", "a frame could not be applied");
     }
     const struct store_meta *meta = fsm_meta(repl->fsm);
+    if (index > repl->trail.index) {
+        repl_trail_note(&repl->trail, index, buf->len, meta->clock_ms);
+    }
     if (meta->applied_index != index) {
         return 0; /* replayed: was applied before the restart */
     }
+    pace_markers(repl);
     repl->frames_applied++;
     repl_clock_applied(&repl->clock, meta->clock_ms, repl_mono(repl), repl_leads(repl));
     repl_publish_clock(repl);
@@ -48,19 +70,6 @@ static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf
     repl_digests_applied(&repl->digests, index, meta->digest);
     repl_prove_applied(repl, index);
     return 0;
-}
-
-/* How many entries fit `trailing_bytes`, by the mean frame so far. */
-static unsigned trailing_entries(const struct repl *repl) {
-    uint64_t mean = ENTRY_OVERHEAD;
-    if (repl->frames_count > 0) {
-        mean += repl->frames_bytes / repl->frames_count;
-    }
-    uint64_t count = repl->config.trailing_bytes / mean;
-    if (count < TRAILING_MIN) {
-        return TRAILING_MIN;
-    }
-    return count > TRAILING_MAX ? TRAILING_MAX : (unsigned)count;
 }
 
 static int fsm_snapshot_cb(struct raft_fsm *raft_fsm, struct raft_buffer *bufs[],
@@ -89,8 +98,14 @@ static int fsm_snapshot_cb(struct raft_fsm *raft_fsm, struct raft_buffer *bufs[]
     buf_free(&marker);
     (*bufs)[0] = (struct raft_buffer){.base = base, .len = MARKER_LEN};
     *n_bufs = 1;
-    repl->trailing = trailing_entries(repl);
-    raft_set_snapshot_trailing(&repl->raft, repl->trailing);
+    unsigned trailing = trailing_entries(repl);
+    raft_set_snapshot_trailing(&repl->raft, trailing);
+    uint64_t at = raft_last_applied(&repl->raft); /* libraft's snapshot index */
+    repl->marker_index = at;
+    repl->marker_bytes = repl->trail.bytes;
+    if (at > trailing && repl->log_first < at - trailing + 1) {
+        repl->log_first = at - trailing + 1;
+    }
     return 0;
 }
 
@@ -131,5 +146,4 @@ void repl_fsm_init(struct repl *repl) {
                                        .apply = fsm_apply_cb,
                                        .snapshot = fsm_snapshot_cb,
                                        .restore = fsm_restore_cb};
-    repl->trailing = trailing_entries(repl);
 }

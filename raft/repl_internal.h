@@ -1,12 +1,13 @@
 /* repl_internal: what the repl_*.c files share. Included by them alone.
  *
- *   repl.c         start, stop, the loop, roles      any thread -> raft thread
+ *   repl_core.c    roles, messages, the order of the work (raft/repl_core.h)
  *   repl_submit.c  requests of this node: their way to the leader and back
  *   repl_frame.c   leader: commands of all nodes -> frames -> raft_apply
  *   repl_prove.c   waits for an index, probes, freshness
  *   repl_status.c  status between nodes, digests, clocks, free space
- *   repl_uv.c      libraft on libuv: its files, its messages over our links
+ *   repl_io.c      what passes between libraft and its raft_io
  *   repl_fsm.c     libraft's callbacks over raft/fsm
+ *   repl_capture.c copies for images, and the log that is kept for their takers
  *
  * Everything is the raft thread's, but for what stands in `inbox` (under its
  * mutex), `published` (under its mutex) and `shared` (atomics).
@@ -22,26 +23,23 @@
 
 #include <pthread.h>
 #include <raft.h>
-#include <raft/uv.h>
 #include <stdatomic.h>
-#include <uv.h>
 
 #include "raft/fsm.h"
-#include "raft/peer_link.h"
 #include "raft/peer_raft.h"
-#include "raft/repl.h"
+#include "raft/peer_wire.h"
 #include "raft/repl_clock.h"
+#include "raft/repl_core.h"
 #include "raft/repl_digest.h"
+#include "raft/repl_trail.h"
 #include "raft/repl_watchdog.h"
 #include "store/base/check.h"
 #include "store/base/log.h"
 
-#define REPL_TIMER_MS 20
 #define REPL_TICK_MS 250 /* a frame at least so often */
 #define REPL_STATUS_MS 250
 #define REPL_PUBLISH_MS 50
 #define REPL_PROBE_MS 500
-#define REPL_HOUSEKEEPING_MS 2000
 #define REPL_RESEND_MS 1000     /* silence after which requests are sent again */
 #define REPL_STATUS_OLD_MS 2000 /* a peer not heard for so long is not counted */
 #define REPL_CLOCK_WAIT_MS 2000 /* a new leader waits so long for others' clocks */
@@ -53,6 +51,14 @@
 /* Sequence numbers between the oldest and the newest outstanding request. */
 #define REPL_RING (2 * LIMIT_SUBMIT_QUEUE)
 #define REPL_PROBES 16
+#define REPL_HOLDS 4
+/* Entries between two markers, if their bytes do not ask for one earlier. */
+#define REPL_SNAPSHOT_THRESHOLD 2048
+/* Retained entries, whatever their size. */
+#define REPL_TRAILING_MIN 1024u
+#define REPL_TRAILING_MAX 262144u
+/* The log that is kept for takers of images, in retained logs. */
+#define REPL_HOLD_FACTOR 4
 
 /* A raft_apply on its way. */
 struct repl_frame {
@@ -98,7 +104,8 @@ struct repl_inbox {
     struct repl_wait *indexes, **indexes_end;
     struct repl_wait *reads, **reads_end;
     struct repl_wait *transfers, **transfers_end;
-    bool closed, stop;
+    struct repl_capture *captures, **captures_end;
+    bool closed;
 };
 
 struct repl_list { /* of requests, in the order of their sequence numbers */
@@ -152,50 +159,31 @@ struct repl_prove {
     uint64_t next_id, last_probe_mono_ms;
 };
 
-struct repl_housekeeping {
-    uv_work_t work;
-    bool busy;
-    /* in */
-    char raft_dir[1024];
-    uint64_t tls_stamp_known;
-    /* out */
-    bool space_known;
-    uint64_t free_bytes;
-    uint64_t tls_stamp;
-    struct peer_tls *tls; /* new one, or NULL */
-    char why[256];
+struct repl_hold { /* under the inbox's mutex */
+    uint64_t index, until_mono_ms;
 };
 
 struct repl {
-    struct repl_config config; /* its strings are below */
-    char raft_dir[1024], ca_file[1024], cert_file[1024], key_file[1024];
-    size_t self; /* number of this node in `peer` */
-    struct repl_peer peer[LIMIT_NODES];
-    size_t peers_count;
+    struct repl_config config; /* its strings are the host's */
+    struct repl_host host;
+    size_t self;                        /* number of this node in `peer` */
+    struct repl_peer peer[LIMIT_NODES]; /* id 0: a free place */
+    size_t peers_count;                 /* places ever used */
 
-    uv_loop_t loop;
-    uv_async_t async;
-    uv_timer_t timer;
-    uv_idle_t idle;
-    uv_prepare_t prepare;
-    pthread_t thread;
     bool stopping, closing;
     bool raft_open, raft_closed; /* raft_init done; raft_close finished */
     uint64_t stop_at_ms;
     uint64_t now_ms; /* monotonic, read once a callback */
+    uint64_t told_epoch;
 
     struct raft raft;
-    struct raft_io io, io_uv; /* wrapped; as raft_uv_init filled it */
-    struct raft_uv_transport transport;
+    struct raft_io io_inner; /* host.io as the host filled it */
     struct raft_fsm raft_fsm;
     raft_io_recv_cb receive;
     raft_index load_last_index; /* of the log as it was loaded */
+    raft_index log_first;       /* the oldest entry that is kept */
     struct fsm *fsm;
     struct buf out; /* message being encoded */
-
-    struct peer_links *links;
-    struct peer_tls_files tls_files;
-    uint64_t tls_stamp;
 
     /* Role, as last seen by repl_role_check. */
     int state;
@@ -212,25 +200,24 @@ struct repl {
     struct buf gather, encoded;
     bool stuck; /* `encoded` was refused for lack of space: again */
     uint64_t last_frame_ms;
-    uint64_t frames_bytes, frames_count; /* for the mean frame size */
 
     struct repl_prove prove;
     struct repl_clock clock;
     struct repl_digests digests;
-    uint64_t last_status_ms, last_publish_ms, last_housekeeping_ms, last_yield_ms;
+    uint64_t last_status_ms, last_publish_ms, last_yield_ms;
     uint64_t frames_applied, commands_applied;
-    unsigned trailing;
-    struct repl_housekeeping housekeeping;
+    struct repl_trail trail;
+    uint64_t marker_index, marker_bytes; /* trail.bytes at the last marker */
+    struct repl_hold hold[REPL_HOLDS];
 
     struct repl_inbox inbox;
     struct repl_shared shared;
     struct repl_pulse pulse;
-    struct repl_watchdog *watchdog;
     pthread_mutex_t published_mutex;
     struct repl_status published;
 };
 
-/* repl.c */
+/* repl_core.c */
 static inline uint64_t repl_mono(const struct repl *repl) {
     return repl->config.clock.mono_ms(repl->config.clock.impl);
 }
@@ -240,11 +227,20 @@ static inline uint64_t repl_wall(const struct repl *repl) {
 static inline bool repl_leads(const struct repl *repl) {
     return repl->state == RAFT_LEADER;
 }
-/* Log at FATAL, then _exit. */
+/* End the node, by repl_on_fatal. */
 _Noreturn void repl_fatal(int exit_code, const char *event, const char *why);
 /* Run the pump in the next loop iteration. */
 void repl_kick(struct repl *repl);
+/* NULL: unknown. */
 struct repl_peer *repl_peer_find(struct repl *repl, uint64_t id);
+/* A new member, or a new address. NULL: LIMIT_NODES are there already. */
+struct repl_peer *repl_peer_set(struct repl *repl,
+                                const struct repl_peer_config *config);
+void repl_peer_drop(struct repl *repl, uint64_t id);
+/* By libraft's latest configuration. NULL: not in it. */
+const struct raft_server *repl_server(const struct repl *repl, uint64_t id);
+bool repl_is_voter(const struct repl *repl, uint64_t id);
+size_t repl_voters(const struct repl *repl);
 /* Queue a message; false when it could not be taken. */
 bool repl_send(struct repl *repl, uint64_t to, const struct peer_message *message);
 void repl_role_check(struct repl *repl);
@@ -271,8 +267,9 @@ void repl_submit_close(struct repl *repl);
 void repl_frame_build(struct repl *repl);
 bool repl_frame_take(struct repl *repl, struct repl_peer *peer,
                      const struct peer_forward *forward);
-/* Forget everything that belongs to the term that has ended. */
+/* Forget everything that belongs to the term that has ended; what a peer forwarded. */
 void repl_frame_reset(struct repl *repl);
+void repl_frame_forget(struct repl_peer *peer);
 
 /* repl_prove.c */
 void repl_prove_take_index(struct repl *repl, struct repl_wait *wait);
@@ -295,21 +292,29 @@ void repl_status_heard(struct repl *repl, struct repl_peer *peer,
 void repl_status_send(struct repl *repl, uint64_t to);
 void repl_status_tick(struct repl *repl);
 void repl_status_publish(struct repl *repl);
+/* Its status is younger than REPL_STATUS_OLD_MS. */
+bool repl_peer_heard(const struct repl *repl, const struct repl_peer *peer);
 void repl_offsets(const struct repl *repl, struct repl_offsets *ret_offsets);
 void repl_publish_clock(struct repl *repl);
 uint64_t repl_staleness(const struct repl *repl);
 
-/* repl_uv.c */
-enum err repl_uv_open(struct repl *repl, char why[256]);
+/* repl_io.c */
+enum err repl_io_open(struct repl *repl, bool bootstrap, char why[256]);
 /* A message of libraft from a peer; takes what it owns. */
-void repl_uv_receive(struct repl *repl, struct repl_peer *peer,
+void repl_io_receive(struct repl *repl, struct repl_peer *peer,
                      struct raft_message *message);
 /* Leader: acknowledgements that waited for our own disk. */
-void repl_uv_release_held(struct repl *repl);
+void repl_io_release_held(struct repl *repl);
 /* Leader: tell followers a commit index that no other message will carry. */
-void repl_uv_tell_commit(struct repl *repl);
+void repl_io_tell_commit(struct repl *repl);
 /* Follower: the leader's process is gone; do not sit out the timeout. */
-void repl_uv_leader_gone(struct repl *repl, uint64_t id);
+void repl_io_leader_gone(struct repl *repl, uint64_t id);
+
+/* repl_capture.c */
+void repl_capture_take(struct repl *repl, struct repl_capture *capture);
+/* The lowest index held: by this node's own captures; by anybody heard. 0: none. */
+uint64_t repl_hold_own(struct repl *repl);
+uint64_t repl_hold_index(struct repl *repl);
 
 /* repl_fsm.c */
 void repl_fsm_init(struct repl *repl);

@@ -44,7 +44,7 @@ static enum err submit_wait(struct repl *repl, struct repl_wait *wait,
         atomic_fetch_sub(&repl->shared.waiting, 1);
         return err;
     }
-    (void)uv_async_send(&repl->async);
+    repl->host.wake(repl->host.impl);
     return OK;
 }
 

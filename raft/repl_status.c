@@ -7,16 +7,17 @@
 /* A leader that should not lead tries to hand over so often. */
 #define YIELD_MS 5000
 
-static bool heard_lately(const struct repl *repl, const struct repl_peer *peer) {
+bool repl_peer_heard(const struct repl *repl, const struct repl_peer *peer) {
     return peer->heard_mono_ms != 0 &&
            repl->now_ms < peer->heard_mono_ms + REPL_STATUS_OLD_MS;
 }
 
 void repl_offsets(const struct repl *repl, struct repl_offsets *ret_offsets) {
-    *ret_offsets = (struct repl_offsets){.voters = repl->peers_count};
+    *ret_offsets = (struct repl_offsets){.voters = repl_voters(repl)};
     for (size_t i = 0; i < repl->peers_count; i++) {
         const struct repl_peer *peer = &repl->peer[i];
-        if (i != repl->self && peer->offset_known && heard_lately(repl, peer)) {
+        if (i != repl->self && peer->offset_known && repl_peer_heard(repl, peer) &&
+            repl_is_voter(repl, peer->config.id)) {
             ret_offsets->offset_ms[ret_offsets->count++] = peer->offset_ms;
         }
     }
@@ -63,7 +64,7 @@ static void warn_clock(struct repl *repl, struct repl_peer *peer) {
 
 static void check_digests(struct repl *repl) {
     if (!atomic_load(&repl->shared.in_doubt) &&
-        repl_digests_in_doubt(&repl->digests, repl->peers_count)) {
+        repl_digests_in_doubt(&repl->digests, repl_voters(repl))) {
         /* For good: only an operator can say which copy is right. */
         atomic_store(&repl->shared.in_doubt, true);
         log_event(LOG_ERROR, "repl.digest_differs",
@@ -114,6 +115,8 @@ void repl_status_send(struct repl *repl, uint64_t to) {
     s->ready = is_ready(repl, &why);
     s->no_space = atomic_load(&repl->shared.no_space);
     s->digest_differs = atomic_load(&repl->shared.in_doubt);
+    s->configuration_index = repl->raft.configuration_committed_index;
+    s->hold_index = repl_hold_own(repl);
     (void)repl_send(repl, to, &message); /* the next one is soon */
 }
 
@@ -130,8 +133,8 @@ static bool clock_differs(const struct repl *repl, const struct repl_peer *peer)
 static uint64_t successor(const struct repl *repl, bool other_clock) {
     for (size_t i = 0; i < repl->peers_count; i++) {
         const struct repl_peer *peer = &repl->peer[i];
-        if (i != repl->self && heard_lately(repl, peer) && !peer->status.no_space &&
-            !peer->status.digest_differs &&
+        if (i != repl->self && repl_peer_heard(repl, peer) && !peer->status.no_space &&
+            !peer->status.digest_differs && repl_is_voter(repl, peer->config.id) &&
             (!peer->offset_known || clock_differs(repl, peer) == other_clock)) {
             return peer->config.id;
         }
@@ -171,10 +174,13 @@ static void maybe_yield(struct repl *repl) {
 static void publish_node(const struct repl *repl, size_t i,
                          struct repl_status *status) {
     const struct repl_peer *peer = &repl->peer[i];
-    struct repl_node_status *node = &status->nodes[i];
-    *node = (struct repl_node_status){.id = peer->config.id,
-                                      .leader = peer->config.id == repl->leader_id,
-                                      .voter = true};
+    const struct raft_server *server = repl_server(repl, peer->config.id);
+    struct repl_node_status *node = &status->nodes[status->nodes_count++];
+    *node = (struct repl_node_status){
+        .id = peer->config.id,
+        .leader = peer->config.id == repl->leader_id,
+        .voter = server != NULL && server->role == RAFT_VOTER,
+        .standby = server != NULL && server->role == RAFT_STANDBY};
     memcpy(node->address, peer->config.address, sizeof(node->address));
     memcpy(node->region, peer->config.region, sizeof(node->region));
     if (i == repl->self) {
@@ -189,8 +195,8 @@ static void publish_node(const struct repl *repl, size_t i,
         node->digest_differs = atomic_load(&repl->shared.in_doubt);
         return;
     }
-    node->connected =
-        heard_lately(repl, peer) && peer_links_is_up(repl->links, peer->config.id);
+    node->connected = repl_peer_heard(repl, peer) &&
+                      repl->host.is_up(repl->host.impl, peer->config.id);
     node->seen_age_ms =
         peer->heard_mono_ms == 0 ? UINT64_MAX : repl->now_ms - peer->heard_mono_ms;
     node->term = peer->status.term;
@@ -206,13 +212,14 @@ static void publish_node(const struct repl *repl, size_t i,
 void repl_status_publish(struct repl *repl) {
     const struct store_meta *meta = fsm_meta(repl->fsm);
     const char *why;
+    uint64_t last = raft_last_index(&repl->raft);
     struct repl_status status = {
         .node_id = repl->config.node_id,
         .leader_id = repl->leader_id,
         .term = repl->term,
         .applied_index = meta->applied_index,
         .commit_index = raft_commit_index(&repl->raft),
-        .last_index = raft_last_index(&repl->raft),
+        .last_index = last,
         .staleness_ms = repl_staleness(repl),
         .clock_ms = meta->clock_ms,
         .fsm_version = meta->fsm_version,
@@ -220,14 +227,19 @@ void repl_status_publish(struct repl *repl) {
         .queue_len = atomic_load(&repl->shared.pending),
         .frames_applied = repl->frames_applied,
         .commands_applied = repl->commands_applied,
-        .trailing_frames = repl->trailing,
-        .nodes_count = repl->peers_count,
+        .trailing_frames = last - repl->log_first + 1,
+        .trailing_bytes_max = repl->config.trailing_bytes,
+        .configuration_index = repl->raft.configuration_committed_index,
     };
     status.ready = is_ready(repl, &why);
     snprintf(status.why_not_ready, sizeof(status.why_not_ready), "%s",
              why == NULL ? "" : why);
+    repl_trail_since(&repl->trail, repl->log_first, &status.trailing_bytes,
+                     &status.trailing_covers_ms);
     for (size_t i = 0; i < repl->peers_count; i++) {
-        publish_node(repl, i, &status);
+        if (repl->peer[i].config.id != 0) {
+            publish_node(repl, i, &status);
+        }
     }
     pthread_mutex_lock(&repl->published_mutex);
     repl->published = status;
@@ -252,7 +264,7 @@ void repl_status_tick(struct repl *repl) {
     if (repl->now_ms >= repl->last_status_ms + REPL_STATUS_MS) {
         repl->last_status_ms = repl->now_ms;
         for (size_t i = 0; i < repl->peers_count; i++) {
-            if (i != repl->self) {
+            if (i != repl->self && repl->peer[i].config.id != 0) {
                 repl_status_send(repl, repl->peer[i].config.id);
             }
         }

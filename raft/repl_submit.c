@@ -62,7 +62,7 @@ enum err repl_submit(struct repl *repl, struct repl_request *request) {
     if (err != OK) {
         unreserve(&repl->shared, request->payload.len);
     } else if (wake) {
-        (void)uv_async_send(&repl->async);
+        repl->host.wake(repl->host.impl);
     }
     return err;
 }
@@ -343,7 +343,7 @@ void repl_submit_forward(struct repl *repl) {
     if (repl->leader_id == 0 || repl_leads(repl) ||
         repl->leader_id == repl->config.node_id ||
         repl->now_ms < mine->pause_until_ms ||
-        !peer_links_is_up(repl->links, repl->leader_id)) {
+        !repl->host.is_up(repl->host.impl, repl->leader_id)) {
         return;
     }
     while (may_send(mine, mine->unsent)) {
