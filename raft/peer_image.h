@@ -7,13 +7,20 @@
  * its own at a bounded rate, so that neither its raft thread nor its neighbours'
  * answers suffer.
  *
+ *   taker:  FETCH -> WAIT* -> DATA* -> END -> closes
+ *   donor:  capture (WAIT each second) -> DATA* -> END -> waits for the close
+ *   REFUSED may come instead of any message; it is the last one.
+ *
  * Invariants:
  *   G1  only a member (a row of store_member that is not gone, or, while there are
  *       none, a configured peer) is given an image: certificate and FETCH agree;
- *   G2  at most PEER_IMAGE_JOBS at a time; beyond it REFUSED with the reason "busy";
+ *   G2  at most PEER_IMAGE_JOBS at a time, and one a taker: beyond it REFUSED with
+ *       the reason "busy";
  *   G3  the donor's log is not trimmed above the image's index until the taker had
  *       time to catch up (repl_capture's hold), within the byte cap;
- *   G4  silence of PEER_IMAGE_SILENCE_MS on either side ends the transfer. */
+ *   G4  a message that takes longer than PEER_IMAGE_SILENCE_MS ends the transfer, and
+ *       so does PEER_IMAGE_TOTAL_MS: a slow taker must not pin a snapshot for ever;
+ *   G5  the taker speaks once; whatever else it says ends the transfer. */
 #ifndef RAFT_PEER_IMAGE_H
 #define RAFT_PEER_IMAGE_H
 
@@ -24,6 +31,9 @@
 
 #define PEER_IMAGE_JOBS 2
 #define PEER_IMAGE_SILENCE_MS 10000
+#define PEER_IMAGE_TOTAL_MS (30u * 60 * 1000)
+/* The donor waits so long for a copy that is new enough, then says "busy". */
+#define PEER_IMAGE_CAPTURE_MS 30000
 
 /* --- taker: blocking, before repl_start --- */
 
@@ -39,30 +49,45 @@ struct peer_image_take {
     void *arg;
 };
 
-/* Pull from one donor into `sink`. ERR_BUSY: it asks to come again (or another donor
- * to be tried); ERR_DENIED: this node is no member, or of another cluster; ERR_IO,
- * ERR_TIMEOUT: the connection; else the sink's. A new sink is needed after any error.
- */
+/* Pull from one donor into `sink`; OK: all that it sent is fed, store_image_sink_finish
+ * has the last word. `progress` (may be NULL) hears "dialling", "waiting" and
+ * "receiving", about twice a second. ERR_BUSY: it asks to come again (or another donor
+ * to be tried), or it is this node itself; ERR_DENIED: this node is no member, or of
+ * another cluster; ERR_CONFIG: this node's own certificate; ERR_IO, ERR_TIMEOUT: the
+ * connection, or a donor that does not keep to the protocol; else the sink's. A new
+ * sink is needed after any error. */
 enum err peer_image_take(const struct peer_image_take *take, size_t donor,
                          struct image_sink *sink, char why[256]);
 
-/* --- donor: owned by the raft thread's peer_links --- */
+/* --- donor --- */
 
 struct peer_image_donor;
 
+/* What came with a connection whose first message was FETCH. */
+struct peer_image_call {
+    int fd;                           /* non-blocking; the donor's from now on */
+    struct peer_tls_session *session; /* likewise */
+    uint64_t peer;                    /* by its certificate, and its FETCH */
+    bool member;                      /* else it is refused (G1) */
+    uint64_t floor_index;
+};
+
 enum err peer_image_donor_new(struct repl *repl, uint64_t bytes_per_s,
+                              struct port_clock clock,
                               struct peer_image_donor **ret_donor);
-/* A connection whose first message was FETCH: socket and session now belong to the
- * donor. Non-blocking: the rest happens on the job's thread. */
-void peer_image_donor_serve(struct peer_image_donor *donor, int fd,
-                            struct peer_tls_session *session, uint64_t peer,
-                            const struct peer_fetch *fetch);
-/* Cancel and join all jobs. Before repl's raft thread ends: jobs wait for it. */
+/* Raft thread. Does not block: the rest happens on the job's thread. */
+void peer_image_donor_serve(struct peer_image_donor *donor,
+                            const struct peer_image_call *call);
+/* Cancel and join all jobs, refuse what comes. Any thread but the raft thread, while
+ * that still runs: jobs wait for it (up to two seconds, for a capture under way). */
+void peer_image_donor_close(struct peer_image_donor *donor);
+/* After `close`, once nobody can call `serve`. NULL-safe. */
 void peer_image_donor_free(struct peer_image_donor *donor);
 
 struct peer_image_job_status {
     uint64_t peer, index, rows, rows_total, bytes;
 };
+/* Those that run now. Any thread. */
 size_t peer_image_donor_status(struct peer_image_donor *donor,
                                struct peer_image_job_status jobs[PEER_IMAGE_JOBS]);
 

@@ -1,5 +1,6 @@
 #include "raft/peer_wire.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "store/base/check.h"
@@ -380,5 +381,28 @@ enum err peer_name_parse(struct span uri, struct id128 *ret_cluster_id,
     }
     *ret_cluster_id = cluster;
     *ret_node_id = id;
+    return OK;
+}
+
+enum err peer_address_parse(const char *text, struct sockaddr_in *ret_address) {
+    char host[INET_ADDRSTRLEN];
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || (size_t)(colon - text) >= sizeof(host)) {
+        return ERR_INVALID;
+    }
+    memcpy(host, text, (size_t)(colon - text));
+    host[colon - text] = '\0';
+    uint32_t port = 0;
+    const char *at = colon + 1;
+    for (; *at >= '0' && *at <= '9' && port <= 65535; at++) {
+        port = port * 10 + (uint32_t)(*at - '0');
+    }
+    if (*at != '\0' || port == 0 || port > 65535 ||
+        inet_pton(AF_INET, host, &address.sin_addr) != 1) {
+        return ERR_INVALID;
+    }
+    address.sin_port = htons((uint16_t)port);
+    *ret_address = address;
     return OK;
 }

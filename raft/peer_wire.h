@@ -15,6 +15,7 @@
 #ifndef RAFT_PEER_WIRE_H
 #define RAFT_PEER_WIRE_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 
 #include "store/base/buf.h"
@@ -154,5 +155,7 @@ enum err peer_framer_next(struct peer_framer *framer, struct span *in,
  * in a node's certificate. ERR_INVALID unless exactly of this form. */
 enum err peer_name_parse(struct span uri, struct id128 *ret_cluster_id,
                          uint64_t *ret_node_id);
+/* "IPv4:port", a port other than 0. ERR_INVALID unless exactly of this form. */
+enum err peer_address_parse(const char *text, struct sockaddr_in *ret_address);
 
 #endif

@@ -1,0 +1,382 @@
+/* peer_image_give: the donor's side of raft/peer_image.h.
+ *
+ * A job is one thread and one connection. Its place is free -> running -> ended
+ * (by its thread, under the mutex) -> joined and free (by the next call). */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "raft/peer_image.h"
+#include "raft/peer_image_channel.h"
+#include "store/base/check.h"
+#include "store/base/log.h"
+#include "store/base/mailbox.h"
+
+#define NICE 10             /* below everything that answers somebody */
+#define CAPTURE_TRY_MS 2000 /* of waiting for one probe */
+#define RETRY_MS 200
+#define WAIT_EACH_MS 1000
+#define BURST_US 100000 /* of the rate may be made up for */
+
+enum place { PLACE_FREE, PLACE_RUNS, PLACE_ENDED };
+
+struct job {
+    struct peer_image_donor *donor;
+    pthread_t thread;
+    enum place place;      /* mutex */
+    atomic_bool cancelled; /* set under the mutex */
+    uint64_t floor_index;
+    struct peer_image_job_status status; /* mutex */
+    struct peer_channel channel;
+    struct mailbox mailbox;
+    bool captured; /* `done` of the capture has run */
+    uint64_t begun_ms, due_us;
+};
+
+struct peer_image_donor {
+    struct repl *repl;
+    uint64_t bytes_per_s;
+    struct port_clock clock;
+    pthread_mutex_t mutex;
+    bool closed;
+    struct job job[PEER_IMAGE_JOBS];
+};
+
+/* --- the job's thread --- */
+
+static enum err say(struct job *job, const struct peer_message *message) {
+    return peer_channel_send(&job->channel, message,
+                             peer_channel_now(&job->channel) + PEER_IMAGE_SILENCE_MS);
+}
+
+static enum err say_wait(struct job *job) {
+    struct peer_message wait = {.type = PEER_IMAGE_WAIT};
+    return say(job, &wait);
+}
+
+static struct peer_message refusal(enum peer_image_refusal reason, const char *why) {
+    return (struct peer_message){
+        .type = PEER_IMAGE_REFUSED,
+        .refused = {.reason = (uint8_t)reason, .why = span_str(why)}};
+}
+
+static void on_captured(struct repl_wait *wait) {
+    struct mailbox *mailbox = (struct mailbox *)wait->loop;
+    struct job *job = (struct job *)((char *)mailbox - offsetof(struct job, mailbox));
+    job->captured = true;
+}
+
+/* One try. Whatever becomes of the taker, the raft thread's word is waited for: it
+ * writes into *capture. ERR_CLOSED: the taker is gone, the capture given back. */
+static enum err capture_once(struct job *job, struct repl_capture *capture) {
+    uint64_t now = peer_channel_now(&job->channel);
+    enum err taker = OK;
+    *capture = (struct repl_capture){.floor_index = job->floor_index,
+                                     .wait = {.deadline_mono_ms = now + CAPTURE_TRY_MS,
+                                              .loop = &job->mailbox.loop,
+                                              .done = on_captured}};
+    job->captured = false;
+    enum err err = repl_capture(job->donor->repl, capture);
+    if (err != OK) {
+        return err;
+    }
+    while (!job->captured) {
+        if (!mailbox_run(&job->mailbox, WAIT_EACH_MS) && taker == OK) {
+            taker = say_wait(job);
+        }
+    }
+    if (capture->wait.err == OK && taker != OK) {
+        store_read_end(capture->read);
+        store_read_free(capture->read);
+        repl_capture_release(capture);
+    }
+    return taker != OK ? ERR_CLOSED : capture->wait.err;
+}
+
+static enum err capture_new(struct job *job, struct repl_capture *capture) {
+    uint64_t until = peer_channel_now(&job->channel) + PEER_IMAGE_CAPTURE_MS;
+    for (;;) {
+        enum err err = say_wait(job);
+        if (err != OK) {
+            return ERR_CLOSED;
+        }
+        err = capture_once(job, capture);
+        bool again = err == ERR_BUSY || err == ERR_TIMEOUT || err == ERR_NO_LEADER;
+        if (!again || peer_channel_now(&job->channel) >= until) {
+            return err;
+        }
+        if (peer_channel_pause(&job->channel, RETRY_MS) != OK) {
+            return ERR_CLOSED;
+        }
+    }
+}
+
+/* Sleep as the rate demands. */
+static enum err throttle(struct job *job, size_t bytes) {
+    uint64_t now_us = peer_channel_now(&job->channel) * 1000;
+    if (job->due_us + BURST_US < now_us) {
+        job->due_us = now_us - BURST_US;
+    }
+    job->due_us += (uint64_t)bytes * 1000000 / job->donor->bytes_per_s;
+    if (job->due_us < now_us + 1000) {
+        return OK;
+    }
+    return peer_channel_pause(&job->channel, (job->due_us - now_us) / 1000);
+}
+
+static enum err send_bytes(struct job *job, struct span bytes) {
+    while (bytes.len > 0) {
+        size_t len = bytes.len;
+        if (len > PEER_CHANNEL_DATA_MAX) {
+            len = PEER_CHANNEL_DATA_MAX;
+        }
+        struct peer_message data = {.type = PEER_IMAGE_DATA,
+                                    .image_data = span_of(bytes.data, len)};
+        enum err err = say(job, &data);
+        if (err == OK) {
+            err = throttle(job, len);
+        }
+        if (err != OK) {
+            return err;
+        }
+        bytes = span_of(bytes.data + len, bytes.len - len);
+    }
+    return OK;
+}
+
+/* *ret_ours: the error is of this node's state, not of the connection. */
+static enum err stream(struct job *job, struct image_source *source, bool *ret_ours) {
+    uint64_t until = peer_channel_now(&job->channel) + PEER_IMAGE_TOTAL_MS;
+    struct peer_message end = {.type = PEER_IMAGE_END};
+    for (;;) {
+        struct span bytes;
+        enum err err = store_image_source_next(source, &bytes);
+        if (err != OK) {
+            *ret_ours = true;
+            return err;
+        }
+        if (bytes.len == 0) {
+            break;
+        }
+        err = send_bytes(job, bytes);
+        if (err != OK) {
+            return err;
+        }
+        pthread_mutex_lock(&job->donor->mutex);
+        job->status.rows = store_image_source_rows(source);
+        job->status.bytes += bytes.len;
+        pthread_mutex_unlock(&job->donor->mutex);
+        if (peer_channel_now(&job->channel) >= until) {
+            return ERR_TIMEOUT;
+        }
+    }
+    enum err err = say(job, &end);
+    if (err != OK) {
+        return err;
+    }
+    /* It has everything once it closes. */
+    err = peer_channel_pause(&job->channel, PEER_IMAGE_SILENCE_MS);
+    return err == OK ? ERR_TIMEOUT : err == ERR_CLOSED ? OK : err;
+}
+
+static void refuse_late(struct job *job, enum err err) {
+    struct peer_message message =
+        err == ERR_CORRUPT
+            ? refusal(PEER_IMAGE_FAILED, "this node's own state does not add up")
+        : err == ERR_STALE
+            ? refusal(PEER_IMAGE_BUSY, "this node's data is not proven fresh")
+            : refusal(PEER_IMAGE_BUSY, err_str(err));
+    (void)say(job, &message); /* a courtesy: the connection ends in any case */
+}
+
+static enum err give(struct job *job) {
+    struct repl_capture capture;
+    struct image_source *source = NULL;
+    bool ours = false;
+    enum err err = capture_new(job, &capture);
+    if (err != OK) {
+        if (err != ERR_CLOSED) {
+            refuse_late(job, err);
+        }
+        return err;
+    }
+    err = store_image_source_new(capture.read, &capture.head, &source);
+    ours = err != OK;
+    if (err == OK) {
+        pthread_mutex_lock(&job->donor->mutex);
+        job->status.index = capture.head.meta.applied_index;
+        job->status.rows_total = store_image_source_head(source)->rows;
+        pthread_mutex_unlock(&job->donor->mutex);
+        log_event(LOG_INFO, "image.begin", log_u64("peer", job->status.peer),
+                  log_u64("index", job->status.index),
+                  log_u64("rows", job->status.rows_total), log_end());
+        err = stream(job, source, &ours);
+        store_image_source_free(source);
+    }
+    repl_capture_release(&capture);
+    if (ours) {
+        refuse_late(job, err);
+    }
+    return err;
+}
+
+static void *run(void *arg) {
+    struct job *job = arg;
+    /* For this thread alone. A refinement: the rate is the real bound. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    mailbox_init(&job->mailbox);
+    enum err err = give(job);
+    mailbox_close(&job->mailbox);
+    uint64_t ms = peer_channel_now(&job->channel) - job->begun_ms;
+    log_event(
+        err == OK ? LOG_INFO : LOG_WARN, err == OK ? "image.given" : "image.failed",
+        log_u64("peer", job->status.peer), log_u64("index", job->status.index),
+        log_u64("rows", job->status.rows), log_u64("bytes", job->status.bytes),
+        log_u64("ms", ms), log_str("why", err == OK ? "" : err_str(err)), log_end());
+    pthread_mutex_lock(&job->donor->mutex);
+    peer_channel_close(&job->channel); /* not while somebody shuts it down */
+    job->place = PLACE_ENDED;
+    pthread_mutex_unlock(&job->donor->mutex);
+    return NULL;
+}
+
+/* --- the raft thread, and others --- */
+
+enum err peer_image_donor_new(struct repl *repl, uint64_t bytes_per_s,
+                              struct port_clock clock,
+                              struct peer_image_donor **ret_donor) {
+    CHECK(bytes_per_s > 0);
+    struct peer_image_donor *donor = calloc(1, sizeof(*donor));
+    if (donor == NULL) {
+        return ERR_NOMEM;
+    }
+    donor->repl = repl;
+    donor->bytes_per_s = bytes_per_s;
+    donor->clock = clock;
+    CHECK(pthread_mutex_init(&donor->mutex, NULL) == 0);
+    *ret_donor = donor;
+    return OK;
+}
+
+/* A few bytes into an empty socket: they go, or the peer is gone. */
+static void refuse_now(const struct peer_image_call *call,
+                       enum peer_image_refusal reason, const char *why) {
+    struct peer_message message = refusal(reason, why);
+    struct buf out;
+    buf_init(&out, 512);
+    peer_message_encode(&message, &out);
+    if (buf_err(&out) == OK && peer_tls_write(call->session, buf_span(&out)) == OK) {
+        struct span pending = peer_tls_pending(call->session);
+        (void)send(call->fd, pending.data, pending.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    buf_free(&out);
+    peer_tls_session_free(call->session);
+    close(call->fd);
+    log_event(LOG_WARN, "image.refused", log_u64("peer", call->peer),
+              log_str("why", why), log_end());
+}
+
+static void cancel(struct job *job) {
+    atomic_store(&job->cancelled, true);
+    (void)shutdown(job->channel.fd, SHUT_RDWR); /* wakes its poll */
+}
+
+static bool begin(struct job *job, const struct peer_image_call *call) {
+    struct peer_image_donor *donor = job->donor;
+    sigset_t all, before;
+    atomic_store(&job->cancelled, false);
+    job->floor_index = call->floor_index;
+    job->status = (struct peer_image_job_status){.peer = call->peer};
+    job->begun_ms = donor->clock.mono_ms(donor->clock.impl);
+    job->due_us = job->begun_ms * 1000;
+    peer_channel_init(&job->channel, call->fd, call->session, &job->cancelled,
+                      donor->clock);
+    sigfillset(&all); /* signals are for the main thread */
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    bool started = pthread_create(&job->thread, NULL, run, job) == 0;
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    job->place = started ? PLACE_RUNS : PLACE_FREE;
+    return started;
+}
+
+void peer_image_donor_serve(struct peer_image_donor *donor,
+                            const struct peer_image_call *call) {
+    struct job *free_job = NULL;
+    const char *busy = "as many images as this node gives at a time are under way";
+    if (!call->member) {
+        refuse_now(call, PEER_IMAGE_DENIED, "the caller is no member of this cluster");
+        return;
+    }
+    pthread_mutex_lock(&donor->mutex);
+    for (size_t i = 0; i < PEER_IMAGE_JOBS && !donor->closed; i++) {
+        struct job *job = &donor->job[i];
+        job->donor = donor;
+        if (job->place == PLACE_ENDED) {
+            CHECK(pthread_join(job->thread, NULL) == 0); /* it is at its last line */
+            job->place = PLACE_FREE;
+        }
+        if (job->place == PLACE_RUNS && job->status.peer == call->peer) {
+            cancel(job); /* its taker has begun again */
+            busy = "the image that was asked for before is being given up";
+            free_job = NULL;
+            break;
+        }
+        if (job->place == PLACE_FREE) {
+            free_job = job;
+        }
+    }
+    bool begun = free_job != NULL && begin(free_job, call);
+    pthread_mutex_unlock(&donor->mutex);
+    if (!begun) {
+        refuse_now(call, PEER_IMAGE_BUSY, busy);
+    }
+}
+
+void peer_image_donor_close(struct peer_image_donor *donor) {
+    pthread_mutex_lock(&donor->mutex);
+    donor->closed = true;
+    for (size_t i = 0; i < PEER_IMAGE_JOBS; i++) {
+        if (donor->job[i].place == PLACE_RUNS) {
+            cancel(&donor->job[i]);
+        }
+    }
+    pthread_mutex_unlock(&donor->mutex);
+    for (size_t i = 0; i < PEER_IMAGE_JOBS; i++) {
+        struct job *job = &donor->job[i];
+        pthread_mutex_lock(&donor->mutex);
+        bool join = job->place != PLACE_FREE;
+        pthread_mutex_unlock(&donor->mutex);
+        if (join) {
+            CHECK(pthread_join(job->thread, NULL) == 0);
+            pthread_mutex_lock(&donor->mutex);
+            job->place = PLACE_FREE;
+            pthread_mutex_unlock(&donor->mutex);
+        }
+    }
+}
+
+void peer_image_donor_free(struct peer_image_donor *donor) {
+    if (donor != NULL) {
+        CHECK(donor->closed);
+        CHECK(pthread_mutex_destroy(&donor->mutex) == 0);
+        free(donor);
+    }
+}
+
+size_t peer_image_donor_status(struct peer_image_donor *donor,
+                               struct peer_image_job_status jobs[PEER_IMAGE_JOBS]) {
+    size_t count = 0;
+    pthread_mutex_lock(&donor->mutex);
+    for (size_t i = 0; i < PEER_IMAGE_JOBS; i++) {
+        if (donor->job[i].place == PLACE_RUNS) {
+            jobs[count++] = donor->job[i].status;
+        }
+    }
+    pthread_mutex_unlock(&donor->mutex);
+    return count;
+}
