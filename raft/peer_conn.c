@@ -1,5 +1,6 @@
 #include "raft/peer_conn.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -31,6 +32,32 @@ void peer_conn_close(struct peer_conn *conn, const char *why, bool refused) {
     conn->open = false;
     conn->handlers->closed(conn, why, refused);
     uv_close((uv_handle_t *)&conn->tcp, on_freed);
+}
+
+enum err peer_conn_detach(struct peer_conn *conn, int *ret_fd,
+                          struct peer_tls_session **ret_session) {
+    uv_os_fd_t fd;
+    unsigned no_limit = 0;
+    if (conn->closing || conn->writing != NULL) {
+        return ERR_BUSY; /* it has not even taken our handshake */
+    }
+    if (uv_fileno((const uv_handle_t *)&conn->tcp, &fd) != 0) {
+        return ERR_IO;
+    }
+    /* libuv closes its own descriptor. */
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own < 0) {
+        return ERR_IO;
+    }
+    /* The new owner has its own idea of patience. */
+    (void)setsockopt(own, IPPROTO_TCP, TCP_USER_TIMEOUT, &no_limit, sizeof(no_limit));
+    *ret_fd = own;
+    *ret_session = conn->session;
+    conn->session = NULL;
+    conn->closing = true;
+    conn->open = false;
+    uv_close((uv_handle_t *)&conn->tcp, on_freed);
+    return OK;
 }
 
 void peer_conn_trust(struct peer_conn *conn) {

@@ -1,10 +1,12 @@
 /* peer_conn: one TLS connection between two nodes, on the raft thread's loop.
  *
  *   DIALING -> HANDSHAKE -> OPEN -> (closing, freed by its close callback)
- *   accepted ones start at HANDSHAKE. peer_conn_close() is the only way out.
+ *   accepted ones start at HANDSHAKE. Ways out: peer_conn_close(), and for a
+ *   connection that goes on without this loop peer_conn_detach().
  *
  * Invariants:
- *   N1  `closed` is called once, before the memory goes; nothing is called after;
+ *   N1  `closed` is called once, before the memory goes (not after a detach); nothing
+ *       is called after;
  *   N2  at most PEER_CONN_OUT_MAX bytes wait to be sent: beyond it ERR_BUSY;
  *   N3  no message is delivered before the peer's certificate is verified. */
 #ifndef RAFT_PEER_CONN_H
@@ -62,5 +64,10 @@ void peer_conn_flush(struct peer_conn *conn);
 /* From now on messages of up to LIMIT_PEER_MESSAGE are taken. */
 void peer_conn_trust(struct peer_conn *conn);
 void peer_conn_close(struct peer_conn *conn, const char *why, bool refused);
+/* From within `message`: socket and session go on elsewhere (non-blocking; some bytes
+ * may wait in the session), the connection ends without `closed`. ERR_BUSY, ERR_IO:
+ * nothing has changed. */
+enum err peer_conn_detach(struct peer_conn *conn, int *ret_fd,
+                          struct peer_tls_session **ret_session);
 
 #endif

@@ -225,6 +225,22 @@ static enum err give(struct job *job) {
     return err;
 }
 
+static void log_end_of(struct job *job, enum err err) {
+    const struct peer_image_job_status *status = &job->status;
+    uint64_t ms = peer_channel_now(&job->channel) - job->begun_ms;
+    const char *why = err == OK                      ? ""
+                      : err != ERR_CLOSED            ? err_str(err)
+                      : atomic_load(&job->cancelled) ? "cancelled"
+                                                     : "the taker is gone";
+    log_event(err == OK            ? LOG_INFO
+              : err == ERR_CORRUPT ? LOG_ERROR
+                                   : LOG_WARN,
+              err == OK ? "image.given" : "image.failed", log_u64("peer", status->peer),
+              log_u64("index", status->index), log_u64("rows", status->rows),
+              log_u64("bytes", status->bytes), log_u64("ms", ms), log_str("why", why),
+              log_end());
+}
+
 static void *run(void *arg) {
     struct job *job = arg;
     /* For this thread alone. A refinement: the rate is the real bound. */
@@ -232,12 +248,7 @@ static void *run(void *arg) {
     mailbox_init(&job->mailbox);
     enum err err = give(job);
     mailbox_close(&job->mailbox);
-    uint64_t ms = peer_channel_now(&job->channel) - job->begun_ms;
-    log_event(
-        err == OK ? LOG_INFO : LOG_WARN, err == OK ? "image.given" : "image.failed",
-        log_u64("peer", job->status.peer), log_u64("index", job->status.index),
-        log_u64("rows", job->status.rows), log_u64("bytes", job->status.bytes),
-        log_u64("ms", ms), log_str("why", err == OK ? "" : err_str(err)), log_end());
+    log_end_of(job, err);
     pthread_mutex_lock(&job->donor->mutex);
     peer_channel_close(&job->channel); /* not while somebody shuts it down */
     job->place = PLACE_ENDED;
@@ -258,6 +269,9 @@ enum err peer_image_donor_new(struct repl *repl, uint64_t bytes_per_s,
     donor->repl = repl;
     donor->bytes_per_s = bytes_per_s;
     donor->clock = clock;
+    for (size_t i = 0; i < PEER_IMAGE_JOBS; i++) {
+        donor->job[i].donor = donor;
+    }
     CHECK(pthread_mutex_init(&donor->mutex, NULL) == 0);
     *ret_donor = donor;
     return OK;
@@ -315,7 +329,6 @@ void peer_image_donor_serve(struct peer_image_donor *donor,
     pthread_mutex_lock(&donor->mutex);
     for (size_t i = 0; i < PEER_IMAGE_JOBS && !donor->closed; i++) {
         struct job *job = &donor->job[i];
-        job->donor = donor;
         if (job->place == PLACE_ENDED) {
             CHECK(pthread_join(job->thread, NULL) == 0); /* it is at its last line */
             job->place = PLACE_FREE;

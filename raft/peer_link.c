@@ -142,12 +142,14 @@ static void stranger_drop(struct peer_links *links, struct peer_conn *conn) {
     CHECK(!"stranger is not in the list");
 }
 
+/* Those that are no peers may stay for one message: a node that is no member (yet)
+ * is told so when it asks for an image. */
 static bool in_opened(struct peer_conn *conn, uint64_t peer) {
     struct peer_links *links = conn->owner;
-    if (peer == links->self || link_find(links, peer) == NULL) {
+    if (peer == links->self) {
         return false;
     }
-    conn->peer = peer; /* by certificate; HELLO must say the same */
+    conn->peer = peer; /* by certificate; HELLO or FETCH must say the same */
     return true;
 }
 
@@ -176,15 +178,35 @@ static bool in_hello(struct peer_links *links, struct peer_conn *conn,
     return true;
 }
 
+static bool in_fetch(struct peer_links *links, struct peer_conn *conn,
+                     const struct peer_fetch *fetch) {
+    struct peer_image_call call = {.peer = conn->peer,
+                                   .member = link_find(links, conn->peer) != NULL,
+                                   .floor_index = fetch->floor_index};
+    if (links->handlers.fetch == NULL || fetch->from != conn->peer ||
+        fetch->to != links->self ||
+        memcmp(&fetch->cluster_id, &links->cluster_id, sizeof(struct id128)) != 0 ||
+        peer_conn_detach(conn, &call.fd, &call.session) != OK) {
+        return false;
+    }
+    stranger_drop(links, conn);
+    links->handlers.fetch(links->handlers.arg, &call);
+    return true;
+}
+
 static bool in_message(struct peer_conn *conn, enum peer_type type, struct span body) {
     struct peer_links *links = conn->owner;
     struct peer_message message;
     struct link *link = link_find(links, conn->peer);
     enum err err = peer_message_decode(type, body, &message);
+    bool linked = link != NULL && link->in == conn;
+    if (err == OK && type == PEER_FETCH && !linked) {
+        return in_fetch(links, conn, &message.fetch);
+    }
     if (err != OK || link == NULL) {
         return false;
     }
-    if (link->in != conn) {
+    if (!linked) {
         return type == PEER_HELLO && in_hello(links, conn, &message.hello);
     }
     if (type == PEER_HELLO) {
@@ -245,27 +267,10 @@ static void on_connection(uv_stream_t *listener, int status) {
 
 /* --- all of them --- */
 
-static enum err parse_address(const char *text, struct sockaddr_in *ret_address) {
-    char host[64];
-    const char *colon = strrchr(text, ':');
-    if (colon == NULL || (size_t)(colon - text) >= sizeof(host) || colon[1] == '\0') {
-        return ERR_CONFIG;
-    }
-    memcpy(host, text, (size_t)(colon - text));
-    host[colon - text] = '\0';
-    char *end;
-    unsigned long port = strtoul(colon + 1, &end, 10);
-    if (*end != '\0' || port == 0 || port > 65535 ||
-        uv_ip4_addr(host, (int)port, ret_address) != 0) {
-        return ERR_CONFIG;
-    }
-    return OK;
-}
-
 static enum err start_listening(struct peer_links *links, const char *text,
                                 char why[256]) {
     struct sockaddr_in address;
-    if (parse_address(text, &address) != OK) {
+    if (peer_address_parse(text, &address) != OK) {
         snprintf(why, 256, "peer address %.60s is not IPv4:port", text);
         return ERR_CONFIG;
     }
@@ -328,7 +333,7 @@ static void link_close(struct link *link, const char *why) {
 enum err peer_links_set(struct peer_links *links, const struct repl_peer_config *peer) {
     struct sockaddr_in address;
     struct link *link = link_find(links, peer->id);
-    if (parse_address(peer->address, &address) != OK) {
+    if (peer_address_parse(peer->address, &address) != OK) {
         return ERR_CONFIG;
     }
     for (size_t i = 0; i < LIMIT_NODES && link == NULL; i++) {

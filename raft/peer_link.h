@@ -2,7 +2,8 @@
  *
  * Every node dials every other one and sends on the connection that it dialled;
  * it listens on the ones that it accepted. So a link is one-way, and a link that
- * works one way only is seen as such. What travels: raft/peer_wire.h.
+ * works one way only is seen as such. What travels: raft/peer_wire.h. A connection
+ * that begins with FETCH is no link: it is handed over (raft/peer_image.h).
  * Invariants:
  *   K1  a message handed up came from the node that the certificate named, which
  *       is a peer, and which said in its HELLO that it meant this node;
@@ -15,6 +16,7 @@
 
 #include <uv.h>
 
+#include "raft/peer_image.h"
 #include "raft/peer_tls.h"
 #include "raft/peer_wire.h"
 #include "raft/repl.h"
@@ -30,6 +32,9 @@ struct peer_link_handlers {
     void (*lost)(void *arg, uint64_t peer);
     /* Dialling found that nobody listens at the peer's address. */
     void (*refused)(void *arg, uint64_t peer);
+    /* Somebody of this cluster asks for an image; `call` takes its connection. NULL:
+     * none are given here. */
+    void (*fetch)(void *arg, const struct peer_image_call *call);
     void *arg;
 };
 

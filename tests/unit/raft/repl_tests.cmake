@@ -30,6 +30,11 @@ tasuki_unit_test(peer_link SOURCES test_peer_link.c
                  LIBS repl_cluster tasuki_peer_wire tasuki_base PkgConfig::REPL_TEST_OPENSSL
                  LABEL full)
 
+# Both ends of an image's way; the state behind them is a double.
+tasuki_unit_test(peer_image SOURCES test_peer_image.c repl_pki.c
+                 LIBS tasuki_repl tasuki_peer_wire tasuki_base
+                      PkgConfig::REPL_TEST_OPENSSL PkgConfig::REPL_TEST_LIBRAFT)
+
 # The bytes and the rules alone.
 tasuki_unit_test(peer_wire SOURCES test_peer_wire.c
                  LIBS tasuki_peer_wire tasuki_base PkgConfig::REPL_TEST_LIBRAFT)
