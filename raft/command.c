@@ -25,9 +25,17 @@ struct message_parts {
         Tasuki__Command__GrantIssue grant_issue;
         Tasuki__Command__GrantRedeem grant_redeem;
         Tasuki__Command__TokenRefresh token_refresh;
+        Tasuki__Command__MemberSeed member_seed;
+        Tasuki__Command__MemberAdd member_add;
+        Tasuki__Command__MemberRole member_role;
+        Tasuki__Command__MemberSettle member_settle;
+        Tasuki__Command__LeaderRegions leader_regions;
     };
     char *redirects[CLIENT_REDIRECTS_MAX];
     char *logouts[CLIENT_REDIRECTS_MAX];
+    Tasuki__Command__MemberAt members[LIMIT_NODES];
+    Tasuki__Command__MemberAt *members_at[LIMIT_NODES];
+    char *regions[STORE_REGIONS_MAX];
 };
 
 static ProtobufCBinaryData bytes_of(const uint8_t *data, size_t len) {
@@ -130,6 +138,47 @@ static bool grant_redeem_ok(const struct cmd_grant_redeem *c) {
            (c->refresh_scope_mask == 0 || c->refresh_ttl_ms > 0);
 }
 
+static bool id_ok(uint64_t id) {
+    return id > 0 && id <= STORE_MEMBER_ID_MAX;
+}
+
+static bool member_at_ok(const struct member_at *m) {
+    return id_ok(m->id) && memchr(m->address, '\0', sizeof m->address) != NULL &&
+           memchr(m->region, '\0', sizeof m->region) != NULL &&
+           store_member_address_ok(m->address) && store_member_region_ok(m->region);
+}
+
+static bool member_seed_ok(const struct cmd_member_seed *c) {
+    if (c->count == 0 || c->count > LIMIT_NODES) {
+        return false;
+    }
+    for (size_t i = 0; i < c->count; i++) {
+        if (!member_at_ok(&c->members[i]) ||
+            (i > 0 && c->members[i].id <= c->members[i - 1].id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool leader_regions_ok(const struct leader_regions *c) {
+    if (c->count > STORE_REGIONS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < c->count; i++) {
+        if (memchr(c->region[i], '\0', sizeof c->region[i]) == NULL ||
+            !store_member_region_ok(c->region[i])) {
+            return false;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(c->region[i], c->region[j]) == 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool command_ok(const struct command *command) {
     switch (command->type) {
     case CMD_BOOT_REGISTER:
@@ -157,6 +206,18 @@ static bool command_ok(const struct command *command) {
         return client_id_ok(command->token_refresh.client_id) &&
                command->token_refresh.access_ttl_ms > 0 &&
                command->token_refresh.refresh_ttl_ms > 0;
+    case CMD_MEMBER_SEED:
+        return member_seed_ok(&command->member_seed);
+    case CMD_MEMBER_ADD:
+        return member_at_ok(&command->member_add.member);
+    case CMD_MEMBER_ROLE:
+        return id_ok(command->member_role.id) &&
+               (command->member_role.role == MEMBER_VOTER ||
+                command->member_role.role == MEMBER_GONE);
+    case CMD_MEMBER_SETTLE:
+        return id_ok(command->member_settle.id);
+    case CMD_LEADER_REGIONS:
+        return leader_regions_ok(&command->leader_regions.regions);
     }
     return false;
 }
@@ -279,6 +340,55 @@ static void build_token_refresh(const struct cmd_token_refresh *c,
     m->grace_ms = c->grace_ms;
 }
 
+static Tasuki__Command__MemberAt *build_member_at(const struct member_at *c,
+                                                  Tasuki__Command__MemberAt *m) {
+    tasuki__command__member_at__init(m);
+    m->id = c->id;
+    m->address = text(c->address);
+    m->region = text(c->region);
+    return m;
+}
+
+static void build_member_seed(const struct cmd_member_seed *c,
+                              struct message_parts *parts) {
+    tasuki__command__member_seed__init(&parts->member_seed);
+    for (size_t i = 0; i < c->count; i++) {
+        parts->members_at[i] = build_member_at(&c->members[i], &parts->members[i]);
+    }
+    parts->member_seed.members = parts->members_at;
+    parts->member_seed.n_members = c->count;
+}
+
+static void build_member_add(const struct cmd_member_add *c,
+                             struct message_parts *parts) {
+    tasuki__command__member_add__init(&parts->member_add);
+    parts->member_add.member = build_member_at(&c->member, &parts->members[0]);
+}
+
+static void build_member_role(const struct cmd_member_role *c,
+                              Tasuki__Command__MemberRole *m) {
+    tasuki__command__member_role__init(m);
+    m->id = c->id;
+    m->role = c->role;
+}
+
+static void build_member_settle(const struct cmd_member_settle *c,
+                                Tasuki__Command__MemberSettle *m) {
+    tasuki__command__member_settle__init(m);
+    m->id = c->id;
+    m->changed_index = c->changed_index;
+}
+
+static void build_leader_regions(const struct leader_regions *c,
+                                 struct message_parts *parts) {
+    tasuki__command__leader_regions__init(&parts->leader_regions);
+    for (size_t i = 0; i < c->count; i++) {
+        parts->regions[i] = text(c->region[i]);
+    }
+    parts->leader_regions.regions = parts->regions;
+    parts->leader_regions.n_regions = c->count;
+}
+
 /* NULL: a command without payload. `command` has passed command_ok. */
 static const ProtobufCMessage *build(const struct command *command,
                                      struct message_parts *parts) {
@@ -320,6 +430,21 @@ static const ProtobufCMessage *build(const struct command *command,
         break;
     case CMD_TOKEN_REFRESH:
         build_token_refresh(&command->token_refresh, &parts->token_refresh);
+        break;
+    case CMD_MEMBER_SEED:
+        build_member_seed(&command->member_seed, parts);
+        break;
+    case CMD_MEMBER_ADD:
+        build_member_add(&command->member_add, parts);
+        break;
+    case CMD_MEMBER_ROLE:
+        build_member_role(&command->member_role, &parts->member_role);
+        break;
+    case CMD_MEMBER_SETTLE:
+        build_member_settle(&command->member_settle, &parts->member_settle);
+        break;
+    case CMD_LEADER_REGIONS:
+        build_leader_regions(&command->leader_regions.regions, parts);
         break;
     case CMD_TICK:
         return NULL;
@@ -463,6 +588,68 @@ static bool take_token_refresh(const Tasuki__Command__TokenRefresh *m,
            TAKE(m->next_access, c->next_access.b);
 }
 
+/* A text that fits into `out`, which is all zero. */
+static bool take_text(const char *in, char *out, size_t size) {
+    size_t len = strlen(in);
+
+    if (len >= size) {
+        return false;
+    }
+    memcpy(out, in, len);
+    return true;
+}
+
+/* `m` is NULL where the field was absent. */
+static bool take_member_at(const Tasuki__Command__MemberAt *m, struct member_at *c) {
+    if (m == NULL) {
+        return false;
+    }
+    c->id = m->id;
+    return take_text(m->address, c->address, sizeof c->address) &&
+           take_text(m->region, c->region, sizeof c->region);
+}
+
+static bool take_member_seed(const Tasuki__Command__MemberSeed *m,
+                             struct cmd_member_seed *c) {
+    if (m->n_members > LIMIT_NODES) {
+        return false;
+    }
+    c->count = m->n_members;
+    for (size_t i = 0; i < m->n_members; i++) {
+        if (!take_member_at(m->members[i], &c->members[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take_member_role(const Tasuki__Command__MemberRole *m,
+                             struct cmd_member_role *c) {
+    c->id = m->id;
+    c->role = (enum member_role)m->role;
+    return true;
+}
+
+static bool take_member_settle(const Tasuki__Command__MemberSettle *m,
+                               struct cmd_member_settle *c) {
+    *c = (struct cmd_member_settle){m->id, m->changed_index};
+    return true;
+}
+
+static bool take_leader_regions(const Tasuki__Command__LeaderRegions *m,
+                                struct leader_regions *c) {
+    if (m->n_regions > STORE_REGIONS_MAX) {
+        return false;
+    }
+    c->count = m->n_regions;
+    for (size_t i = 0; i < m->n_regions; i++) {
+        if (!take_text(m->regions[i], c->region[i], sizeof c->region[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool take(const void *m, struct command *command) {
     const Tasuki__Command__BootRegister *boot = m;
 
@@ -494,6 +681,17 @@ static bool take(const void *m, struct command *command) {
         return take_grant_redeem(m, &command->grant_redeem);
     case CMD_TOKEN_REFRESH:
         return take_token_refresh(m, &command->token_refresh);
+    case CMD_MEMBER_SEED:
+        return take_member_seed(m, &command->member_seed);
+    case CMD_MEMBER_ADD:
+        return take_member_at(((const Tasuki__Command__MemberAdd *)m)->member,
+                              &command->member_add.member);
+    case CMD_MEMBER_ROLE:
+        return take_member_role(m, &command->member_role);
+    case CMD_MEMBER_SETTLE:
+        return take_member_settle(m, &command->member_settle);
+    case CMD_LEADER_REGIONS:
+        return take_leader_regions(m, &command->leader_regions.regions);
     case CMD_TICK:
         break;
     }
@@ -515,6 +713,11 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_GRANT_REDEEM] = &tasuki__command__grant_redeem__descriptor,
         [CMD_TOKEN_REFRESH] = &tasuki__command__token_refresh__descriptor,
         [CMD_TICK] = NULL,
+        [CMD_MEMBER_SEED] = &tasuki__command__member_seed__descriptor,
+        [CMD_MEMBER_ADD] = &tasuki__command__member_add__descriptor,
+        [CMD_MEMBER_ROLE] = &tasuki__command__member_role__descriptor,
+        [CMD_MEMBER_SETTLE] = &tasuki__command__member_settle__descriptor,
+        [CMD_LEADER_REGIONS] = &tasuki__command__leader_regions__descriptor,
     };
     return (size_t)type < sizeof all / sizeof all[0] ? all[type] : NULL;
 }

@@ -23,6 +23,7 @@
 #include "store/store_client.h"
 #include "store/store_grant.h"
 #include "store/store_key.h"
+#include "store/store_member.h"
 #include "store/store_session.h"
 
 /* Newest behaviour of the state machine that this binary has. */
@@ -41,7 +42,13 @@ enum command_type {
     CMD_GRANT_REDEEM = 10,
     CMD_TOKEN_REFRESH = 11,
     CMD_TICK = 12, /* nothing but the frame's time: proves freshness, sweeps */
+    CMD_MEMBER_SEED = 13,    /* the members of a cluster that has none stored */
+    CMD_MEMBER_ADD = 14,     /* a new node, as a standby */
+    CMD_MEMBER_ROLE = 15,    /* promote, or remove */
+    CMD_MEMBER_SETTLE = 16,  /* leader: libraft's configuration has the change */
+    CMD_LEADER_REGIONS = 17, /* where leadership is preferred */
 };
+#define CMD_LAST CMD_LEADER_REGIONS
 
 struct cmd_boot_register {
     uint64_t node;
@@ -119,6 +126,37 @@ struct cmd_token_refresh {
     uint32_t grace_ms; /* within it a repeated call gets the same successor */
 };
 
+/* All of them voters and settled, ids ascending. OUT_EXISTS once there are members. */
+struct cmd_member_seed {
+    size_t count;
+    struct member_at {
+        uint64_t id;
+        char address[64], region[32];
+    } members[LIMIT_NODES];
+};
+/* OUT_EXISTS: the id was a member before; OUT_CHANGING: another change is not settled;
+ * OUT_FULL: LIMIT_NODES or STORE_MEMBERS_MAX; OUT_MEMBER_STATE: the cluster has no
+ * members yet. */
+struct cmd_member_add {
+    struct member_at member;
+};
+/* MEMBER_VOTER: promote a settled standby. MEMBER_GONE: remove, which also takes the
+ * place of an unsettled change of the same node. OUT_NOT_FOUND, OUT_CHANGING,
+ * OUT_LAST_VOTER, OUT_MEMBER_STATE (it is so already, or must be added first). */
+struct cmd_member_role {
+    uint64_t id;
+    enum member_role role;
+};
+/* `changed_index` names the change: OUT_MEMBER_STATE when it was replaced since; OUT_OK
+ * when it is settled already. OUT_NOT_FOUND. */
+struct cmd_member_settle {
+    uint64_t id, changed_index;
+};
+/* Takes the place of what is stored; none: no preference. Each at most once. */
+struct cmd_leader_regions {
+    struct leader_regions regions;
+};
+
 struct command {
     enum command_type type;
     union {
@@ -133,6 +171,11 @@ struct command {
         struct cmd_grant_issue grant_issue;
         struct cmd_grant_redeem grant_redeem;
         struct cmd_token_refresh token_refresh;
+        struct cmd_member_seed member_seed;
+        struct cmd_member_add member_add;
+        struct cmd_member_role member_role;
+        struct cmd_member_settle member_settle;
+        struct cmd_leader_regions leader_regions;
     };
 };
 
@@ -165,6 +208,10 @@ enum outcome_code {
     OUT_SCOPE = 16,         /* more than was granted */
     OUT_NOT_SUPPORTED = 17, /* beyond the replicated fsm_version */
     OUT_REAUTH = 18,        /* the session's sign-in is older than asked for */
+    OUT_CHANGING = 19,      /* another change of members is not settled */
+    OUT_LAST_VOTER = 20,
+    OUT_MEMBER_STATE = 21,
+    OUT_FULL = 22,          /* no room for one more */
 };
 const char *outcome_str(enum outcome_code code);
 

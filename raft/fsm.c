@@ -128,6 +128,11 @@ static uint64_t version_of(enum command_type type) {
     case CMD_GRANT_REDEEM:
     case CMD_TOKEN_REFRESH:
     case CMD_TICK:
+    case CMD_MEMBER_SEED:
+    case CMD_MEMBER_ADD:
+    case CMD_MEMBER_ROLE:
+    case CMD_MEMBER_SETTLE:
+    case CMD_LEADER_REGIONS:
         return 1;
     }
     return 0;
@@ -161,6 +166,16 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_grant_redeem(tx, &command->grant_redeem, ret_code);
     case CMD_TOKEN_REFRESH:
         return fsm_token_refresh(tx, &command->token_refresh, ret_code);
+    case CMD_MEMBER_SEED:
+        return fsm_member_seed(tx, &command->member_seed, ret_code);
+    case CMD_MEMBER_ADD:
+        return fsm_member_add(tx, &command->member_add, ret_code);
+    case CMD_MEMBER_ROLE:
+        return fsm_member_role(tx, &command->member_role, ret_code);
+    case CMD_MEMBER_SETTLE:
+        return fsm_member_settle(tx, &command->member_settle, ret_code);
+    case CMD_LEADER_REGIONS:
+        return fsm_member_regions(tx, &command->leader_regions, ret_code);
     case CMD_BOOT_REGISTER: /* apply_boot */
     case CMD_TICK:          /* apply_tick */
         break;

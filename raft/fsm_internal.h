@@ -68,6 +68,17 @@ struct fsm_tokens {
  * grant are stored, and the detail is written. */
 enum err fsm_token_store(struct fsm_tx *tx, struct grant *grant,
                          const struct fsm_tokens *tokens, enum outcome_code *ret_code);
+/* fsm_member.c */
+enum err fsm_member_seed(struct fsm_tx *tx, const struct cmd_member_seed *cmd,
+                         enum outcome_code *ret_code);
+enum err fsm_member_add(struct fsm_tx *tx, const struct cmd_member_add *cmd,
+                        enum outcome_code *ret_code);
+enum err fsm_member_role(struct fsm_tx *tx, const struct cmd_member_role *cmd,
+                         enum outcome_code *ret_code);
+enum err fsm_member_settle(struct fsm_tx *tx, const struct cmd_member_settle *cmd,
+                           enum outcome_code *ret_code);
+enum err fsm_member_regions(struct fsm_tx *tx, const struct cmd_leader_regions *cmd,
+                            enum outcome_code *ret_code);
 /* fsm_sweep.c: at most `rows_max` expired rows, oldest first. */
 enum err fsm_sweep(struct fsm_tx *tx, uint64_t rows_max);
 

@@ -31,6 +31,10 @@ const char *outcome_str(enum outcome_code code) {
         [OUT_SCOPE] = "more scope than was granted",
         [OUT_NOT_SUPPORTED] = "not supported by the replicated version",
         [OUT_REAUTH] = "sign-in is too old",
+        [OUT_CHANGING] = "another change of members is not settled",
+        [OUT_LAST_VOTER] = "the last voter",
+        [OUT_MEMBER_STATE] = "not possible in the member's state",
+        [OUT_FULL] = "no room for one more",
     };
     return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
 }
@@ -58,7 +62,7 @@ enum err outcome_decode(struct span in, struct outcome *ret_outcome) {
     outcome.clock_ms = read_u64(&r);
     len = read_u32(&r);
     outcome.detail = read_bytes(&r, len);
-    if (r.bad || reader_left(&r) != 0 || code > OUT_REAUTH || len > LIMIT_OUTCOME / 2) {
+    if (r.bad || reader_left(&r) != 0 || code > OUT_FULL || len > LIMIT_OUTCOME / 2) {
         return ERR_INVALID;
     }
     *ret_outcome = outcome;

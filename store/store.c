@@ -33,6 +33,8 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_BOOT] = "boot",
     [TABLE_OUTCOME] = "outcome",
     [TABLE_EXPIRY] = "expiry",
+    [TABLE_MEMBER] = "member",
+    [TABLE_CLUSTER] = "cluster",
 };
 
 enum err store_lmdb_err(int rc) {

@@ -11,8 +11,15 @@
 #ifndef STORE_STORE_MEMBER_H
 #define STORE_STORE_MEMBER_H
 
+#include "store/base/buf.h"
 #include "store/base/limits.h"
 #include "store/store.h"
+
+/* "IPv4:port" in its one spelling, port 1 to 65535; 1 to 31 of [a-z0-9-]; ids. What
+ * comes from outside passes these before it enters a command. */
+bool store_member_address_ok(const char *address);
+bool store_member_region_ok(const char *region);
+#define STORE_MEMBER_ID_MAX 999999999999999999ull
 
 /* Members that are not gone: LIMIT_NODES; rows in all: */
 #define STORE_MEMBERS_MAX 1024u
@@ -31,18 +38,29 @@ struct member {
     char region[32];
     enum member_role role;  /* wanted */
     bool settled;           /* libraft's configuration says the same */
-    enum member_role was;   /* before the unsettled change; MEMBER_GONE: a new node */
+    enum member_role was;   /* before the unsettled change; MEMBER_GONE: a new node;
+                             * settled: as `role` */
     uint64_t changed_index; /* of the frame that asked for it */
 };
 
+/* ERR_NOT_FOUND, ERR_CORRUPT. */
 enum err store_member_get(struct store_read *read, uint64_t id,
                           struct member *ret_member);
+/* ERR_INVALID: not a row that could be read again. */
 enum err store_member_put(struct store_write *write, const struct member *member);
-/* All rows that are not gone, by id. */
+/* By id: all rows but those that are gone and settled. (One that is leaving is
+ * listed, with the role MEMBER_GONE, until libraft's configuration has let it go.)
+ * ERR_CORRUPT: more than there can be. */
 enum err store_member_list(struct store_read *read,
                            struct member ret_members[LIMIT_NODES], size_t *ret_count);
 /* Rows in all, gone ones included. */
 uint64_t store_member_rows(struct store_read *read);
+
+/* The bytes of a member's row in TABLE_MEMBER, for store_member_put and the image's
+ * sink. ERR_INVALID as for put. */
+#define STORE_MEMBER_KEY 8
+enum err store_member_encode(const struct member *member,
+                             uint8_t ret_key[STORE_MEMBER_KEY], struct buf *out);
 
 struct leader_regions {
     char region[STORE_REGIONS_MAX][32]; /* best first */
@@ -51,6 +69,7 @@ struct leader_regions {
 /* None stored: count 0. */
 enum err store_leader_regions_get(struct store_read *read,
                                   struct leader_regions *ret_regions);
+/* ERR_INVALID: not names of regions, or too many. */
 enum err store_leader_regions_put(struct store_write *write,
                                   const struct leader_regions *regions);
 

@@ -30,6 +30,8 @@ enum store_table {
     TABLE_BOOT = 12,         /* node -> boot */
     TABLE_OUTCOME = 13,      /* node, seq -> outcome */
     TABLE_EXPIRY = 14,       /* table, time, key hash -> nothing */
+    TABLE_MEMBER = 15,       /* node -> member */
+    TABLE_CLUSTER = 16,      /* name of a setting -> its value */
     TABLE_COUNT
 };
 

@@ -1,5 +1,7 @@
 #include "tests/unit/raft/fsm_fixture.h"
 
+#include <stdio.h>
+
 #include "store/base/limits.h"
 #include "tests/unit/store/unit.h"
 
@@ -193,6 +195,48 @@ struct command command_refresh(uint64_t from, uint64_t to) {
 struct command command_end(uint64_t session) {
     return (struct command){.type = CMD_SESSION_END,
                             .session_end = {.session = key_of(session)}};
+}
+
+static struct member_at member_at(uint64_t id) {
+    static const char *const regions[] = {"osaka", "tokyo", "nagoya"};
+    struct member_at member = {.id = id};
+
+    (void)snprintf(member.address, sizeof member.address, "127.0.0.1:%u",
+                   (unsigned)(7000 + id % 1000));
+    (void)snprintf(member.region, sizeof member.region, "%s", regions[id % 3]);
+    return member;
+}
+
+struct command command_seed(size_t count) {
+    struct command command = {.type = CMD_MEMBER_SEED, .member_seed.count = count};
+    for (size_t i = 0; i < count; i++) {
+        command.member_seed.members[i] = member_at(i + 1);
+    }
+    return command;
+}
+
+struct command command_member_add(uint64_t id) {
+    return (struct command){.type = CMD_MEMBER_ADD, .member_add.member = member_at(id)};
+}
+
+struct command command_member_role(uint64_t id, enum member_role role) {
+    return (struct command){.type = CMD_MEMBER_ROLE, .member_role = {id, role}};
+}
+
+struct command command_member_settle(uint64_t id, uint64_t changed_index) {
+    return (struct command){.type = CMD_MEMBER_SETTLE,
+                            .member_settle = {id, changed_index}};
+}
+
+struct command command_regions(const char *first, const char *second) {
+    struct command command = {.type = CMD_LEADER_REGIONS};
+    struct leader_regions *regions = &command.leader_regions.regions;
+
+    for (const char *const *name = (const char *const[]){first, second, NULL};
+         *name != NULL; name++) {
+        (void)snprintf(regions->region[regions->count++], 32, "%s", *name);
+    }
+    return command;
 }
 
 void fsm_fixture_sign_in(struct fsm_fixture *fx) {

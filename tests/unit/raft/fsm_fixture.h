@@ -47,6 +47,12 @@ struct command command_issue(uint64_t session, uint64_t code);
 struct command command_redeem(uint64_t code, uint64_t tokens);
 struct command command_refresh(uint64_t from, uint64_t to);
 struct command command_end(uint64_t session);
+/* Members 1 to `count` at 127.0.0.1:7001 and up, in osaka, tokyo, nagoya by turns. */
+struct command command_seed(size_t count);
+struct command command_member_add(uint64_t id);
+struct command command_member_role(uint64_t id, enum member_role role);
+struct command command_member_settle(uint64_t id, uint64_t changed_index);
+struct command command_regions(const char *first, const char *second); /* or NULL */
 
 /* Account 1 with a client "rp" and session 1; then, with `code`, a code and its
  * tokens (access 1000 + n, refresh 2000 + n). */

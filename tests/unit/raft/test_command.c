@@ -1,6 +1,8 @@
 /* Commands, outcomes, envelopes and frames: round trips, bounds, damage. */
 #include "tests/unit/store/unit.h"
 
+#include <stdio.h>
+
 #include "store/base/limits.h"
 #include "tests/unit/raft/fsm_fixture.h"
 
@@ -36,7 +38,7 @@ static struct command command_key(void) {
                             .sealed_private = span_of("\0\1", 2)}}};
 }
 
-#define EVERY_MAX 32
+#define EVERY_MAX 48
 
 /* Every type, optional parts both there and absent. */
 static size_t every_command(struct command out[EVERY_MAX]) {
@@ -81,6 +83,16 @@ static size_t every_command(struct command out[EVERY_MAX]) {
     out[n - 1].grant_redeem.redirect_uri = span_of(NULL, 0);
     out[n++] = command_refresh(1, 2);
     out[n++] = (struct command){.type = CMD_TICK};
+    out[n++] = command_seed(1);
+    out[n++] = command_seed(3);
+    out[n++] = command_seed(LIMIT_NODES);
+    out[n++] = command_member_add(4);
+    out[n++] = command_member_role(4, MEMBER_VOTER);
+    out[n++] = command_member_role(4, MEMBER_GONE);
+    out[n++] = command_member_settle(4, 7);
+    out[n++] = command_member_settle(4, 0);
+    out[n++] = command_regions(NULL, NULL);
+    out[n++] = command_regions("osaka", "tokyo");
     assert_true(n <= EVERY_MAX);
     return n;
 }
@@ -197,6 +209,85 @@ static void encoding_keeps_the_bounds(void **state) {
     refuse(fx, &c);
 }
 
+static void decode_refuses(struct fixture *fx, enum command_type type,
+                           const void *bytes, size_t len) {
+    struct command got = {.type = CMD_TICK};
+    assert_err(command_decode(type, span_of(bytes, len), &fx->arena, &got),
+               ERR_INVALID);
+    assert_int_equal(got.type, CMD_TICK); /* untouched */
+}
+
+static void members_keep_their_bounds(void **state) {
+    static const char *const addresses[] = {
+        "",           "127.0.0.1",      "127.0.0.1:",       "127.0.0.1:0",
+        "1.2.3:1",    "127.0.0.1:0100", "127.0.0.1:65536",  "127.0.0.1:+1",
+        ":7101",      "127.0.0.01:1",   "256.0.0.1:1",      "node-4.example.jp:7101",
+        "[::1]:7101", "127.0.0.1:1 ",   "127.0.0.1:999999", " 127.0.0.1:1",
+    };
+    static const char *const regions[] = {"",       "Tokyo",  "to kyo",
+                                          "to_kyo", "tokyo/", "東京"};
+    struct fixture *fx = *state;
+    struct command c;
+
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+        c = command_member_add(4);
+        (void)snprintf(c.member_add.member.address, 64, "%s", addresses[i]);
+        refuse(fx, &c);
+    }
+    for (size_t i = 0; i < sizeof regions / sizeof regions[0]; i++) {
+        c = command_member_add(4);
+        (void)snprintf(c.member_add.member.region, 32, "%s", regions[i]);
+        refuse(fx, &c);
+        c = command_regions("osaka", "tokyo");
+        (void)snprintf(c.leader_regions.regions.region[1], 32, "%s", regions[i]);
+        refuse(fx, &c);
+    }
+    c = command_member_add(4);
+    memset(c.member_add.member.region, 'a', 32); /* not terminated */
+    refuse(fx, &c);
+    c.member_add.member.region[31] = '\0';
+    assert_ok(command_encode(&c, &fx->out));
+    c = command_member_add(0);
+    refuse(fx, &c);
+    c = command_member_add(STORE_MEMBER_ID_MAX + 1);
+    refuse(fx, &c);
+    c = command_member_role(4, MEMBER_STANDBY); /* no demotion */
+    refuse(fx, &c);
+    c = command_member_role(0, MEMBER_GONE);
+    refuse(fx, &c);
+    c = command_member_settle(0, 1);
+    refuse(fx, &c);
+    c = command_seed(0);
+    refuse(fx, &c);
+    c = command_seed(3);
+    c.member_seed.members[2].id = c.member_seed.members[1].id;
+    refuse(fx, &c);
+    c = command_seed(3);
+    c.member_seed.count = LIMIT_NODES + 1;
+    refuse(fx, &c);
+    c = command_regions("osaka", "osaka");
+    refuse(fx, &c);
+    c.leader_regions.regions.count = STORE_REGIONS_MAX + 1;
+    refuse(fx, &c);
+}
+
+/* More members, or longer texts, than there is room for. */
+static void members_beyond_their_arrays_are_refused(void **state) {
+    struct fixture *fx = *state;
+    struct command c = command_seed(LIMIT_NODES);
+    uint8_t more[5] = {0x0a, 0x02, 0x08, 0x7f, 0};
+    char text[2 + 64] = {0x0a, 64};
+
+    assert_ok(command_encode(&c, &fx->out));
+    buf_put(&fx->out, more, 4);
+    decode_refuses(fx, CMD_MEMBER_SEED, fx->out.data, fx->out.len);
+    decode_refuses(fx, CMD_MEMBER_ADD, "", 0); /* no member */
+    memset(text + 2, 'a', 64);
+    decode_refuses(fx, CMD_LEADER_REGIONS, text, sizeof text);
+    text[1] = 32;
+    decode_refuses(fx, CMD_LEADER_REGIONS, text, 2 + 32);
+}
+
 static void a_command_over_its_limit_is_too_big(void **state) {
     struct fixture *fx = *state;
     static char uri[LIMIT_REDIRECT_URI + 1];
@@ -214,14 +305,6 @@ static void a_command_over_its_limit_is_too_big(void **state) {
     assert_err(command_encode(&c, &fx->out), ERR_TOO_BIG);
 }
 
-static void decode_refuses(struct fixture *fx, enum command_type type,
-                           const void *bytes, size_t len) {
-    struct command got = {.type = CMD_TICK};
-    assert_err(command_decode(type, span_of(bytes, len), &fx->arena, &got),
-               ERR_INVALID);
-    assert_int_equal(got.type, CMD_TICK); /* untouched */
-}
-
 static void only_the_canonical_form_is_decoded(void **state) {
     struct fixture *fx = *state;
     struct command got;
@@ -237,7 +320,8 @@ static void only_the_canonical_form_is_decoded(void **state) {
     decode_refuses(fx, CMD_TICK, "\x08\x01", 2);
     assert_err(command_decode((enum command_type)0, span_of("", 0), &fx->arena, &got),
                ERR_VERSION);
-    assert_err(command_decode((enum command_type)13, span_of("", 0), &fx->arena, &got),
+    assert_err(command_decode((enum command_type)(CMD_LAST + 1), span_of("", 0),
+                              &fx->arena, &got),
                ERR_VERSION);
 }
 
@@ -289,7 +373,7 @@ static void damage_never_crashes(void **state) {
             probe(fx, all[i].type, buf_span(&fx->out));
             fx->out.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
         }
-        for (int other = 0; other <= CMD_TICK + 1; other++) {
+        for (int other = 0; other <= CMD_LAST + 1; other++) {
             probe(fx, (enum command_type)other, buf_span(&fx->out));
         }
     }
@@ -319,7 +403,7 @@ static void a_payload_of_short_fields_stays_within_the_arena(void **state) {
 static void outcomes_round_trip(void **state) {
     struct fixture *fx = *state;
     struct outcome outcome = {
-        .code = OUT_REAUTH, .index = 7, .clock_ms = 8, .detail = span_str("detail")};
+        .code = OUT_FULL, .index = 7, .clock_ms = 8, .detail = span_str("detail")};
     struct outcome got;
     struct outcome_login login = {1, 2}, login_got;
     struct outcome_boot boot = {3}, boot_got;
@@ -335,14 +419,14 @@ static void outcomes_round_trip(void **state) {
 
     assert_ok(outcome_encode(&outcome, &fx->out));
     assert_ok(outcome_decode(buf_span(&fx->out), &got));
-    assert_int_equal(got.code, OUT_REAUTH);
+    assert_int_equal(got.code, OUT_FULL);
     assert_int_equal(got.index, 7);
     assert_int_equal(got.clock_ms, 8);
     assert_true(span_is(got.detail, "detail"));
     for (size_t len = 0; len < fx->out.len; len++) {
         assert_err(outcome_decode(span_of(fx->out.data, len), &got), ERR_INVALID);
     }
-    fx->out.data[0] = OUT_REAUTH + 1;
+    fx->out.data[0] = OUT_FULL + 1;
     assert_err(outcome_decode(buf_span(&fx->out), &got), ERR_INVALID);
 
     buf_reset(&fx->out);
@@ -484,6 +568,8 @@ int main(void) {
         TEST(every_type_round_trips),
         TEST(fields_come_back),
         TEST(encoding_keeps_the_bounds),
+        TEST(members_keep_their_bounds),
+        TEST(members_beyond_their_arrays_are_refused),
         TEST(a_command_over_its_limit_is_too_big),
         TEST(only_the_canonical_form_is_decoded),
         TEST(texts_with_nul_are_refused),

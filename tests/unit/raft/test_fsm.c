@@ -260,7 +260,7 @@ static void an_unknown_type_stops_the_node(void **state) {
     struct buf envelopes, frame;
 
     unknown.seq = 2;
-    unknown.type = (enum command_type)(CMD_TICK + 1);
+    unknown.type = (enum command_type)(CMD_LAST + 1);
     buf_init(&envelopes, LIMIT_FRAME);
     buf_init(&frame, LIMIT_FRAME);
     envelope_encode(&known, &envelopes);

@@ -11,6 +11,7 @@
 #define SESSIONS 12
 #define CODES 40
 #define TOKENS 80
+#define MEMBERS 12
 #define FRAMES 150
 #define FRAME_COMMANDS 8
 
@@ -48,10 +49,42 @@ static struct command draw_login(struct random *r) {
     return c;
 }
 
-static struct command draw_command(struct random *r) {
+/* What the state asks for often enough, and what it refuses. */
+static struct command draw_member(struct fsm_fixture *fx, struct random *r) {
+    struct member members[LIMIT_NODES];
+    struct store_read *read;
+    size_t count;
+    uint64_t id = 1 + draw(r, MEMBERS);
+
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    assert_ok(store_member_list(read, members, &count));
+    store_read_end(read);
+    store_read_free(read);
+    for (size_t i = 0; i < count; i++) {
+        if (!members[i].settled && draw(r, 2) == 0) {
+            return command_member_settle(members[i].id,
+                                         members[i].changed_index - draw(r, 8) / 7);
+        }
+    }
+    switch (count == 0 ? 0 : draw(r, 5)) {
+    case 0:
+        return command_seed(3);
+    case 1:
+        return command_regions("tokyo", draw(r, 2) == 0 ? "osaka" : NULL);
+    case 2:
+        return command_member_add(id);
+    case 3:
+        return command_member_role(id, MEMBER_VOTER);
+    default:
+        return command_member_role(id, MEMBER_GONE);
+    }
+}
+
+static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
-    switch (draw(r, 12)) {
+    switch (draw(r, 14)) {
     case 0:
         return draw_account(r);
     case 1:
@@ -78,6 +111,9 @@ static struct command draw_command(struct random *r) {
         return c;
     case 10:
         return command_refresh(1 + draw(r, TOKENS), 1 + draw(r, TOKENS));
+    case 11:
+    case 12:
+        return draw_member(fx, r);
     default:
         return (struct command){.type = CMD_TICK};
     }
@@ -85,7 +121,7 @@ static struct command draw_command(struct random *r) {
 
 /* Successes by type. */
 struct seen {
-    uint64_t ok[CMD_TICK + 1];
+    uint64_t ok[CMD_LAST + 1];
 };
 
 static void count_ok(void *arg, const struct envelope *envelope,
@@ -100,7 +136,7 @@ static void draw_frame(struct fsm_fixture *fx, struct random *r, struct buf *fra
 
     buf_init(&envelopes, LIMIT_FRAME);
     for (uint16_t i = 0; i < count; i++) {
-        struct command command = draw_command(r);
+        struct command command = draw_command(fx, r);
         uint64_t seq = fx->seq - (fx->seq > 3 && draw(r, 8) == 0 ? draw(r, 3) : 0);
         struct envelope envelope = {.node = FIXTURE_NODE,
                                     .boot = FIXTURE_BOOT + (draw(r, 50) == 0 ? 1 : 0),
@@ -142,6 +178,25 @@ static void check_tokens(struct fsm_fixture *fx) {
     }
 }
 
+/* One unsettled row at most (B1), and always a voter once there are members. */
+static void check_members(struct fsm_fixture *fx) {
+    struct member members[LIMIT_NODES];
+    struct store_read *read;
+    size_t count, unsettled = 0, voters = 0;
+
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    assert_ok(store_member_list(read, members, &count));
+    store_read_end(read);
+    store_read_free(read);
+    for (size_t i = 0; i < count; i++) {
+        unsettled += members[i].settled ? 0 : 1;
+        voters += members[i].role == MEMBER_VOTER ? 1 : 0;
+    }
+    assert_true(unsettled <= 1);
+    assert_true(count == 0 || voters > 0);
+}
+
 static void assert_same_head(struct fsm_fixture *a, struct fsm_fixture *b) {
     assert_memory_equal(fsm_meta(a->fsm), fsm_meta(b->fsm), sizeof(struct store_meta));
 }
@@ -173,6 +228,7 @@ static void run_seed(uint64_t seed, struct seen *seen) {
         assert_ok(fsm_apply(b->fsm, index, buf_span(&frame), NULL, NULL));
         assert_ok(fsm_apply(b->fsm, index, buf_span(&frame), NULL, NULL)); /* replay */
         assert_same_head(a, b);
+        check_members(a);
         buf_free(&frame);
     }
     assert_digest_sound(a->store.store);
@@ -195,8 +251,11 @@ static void random_commands_keep_every_invariant(void **state) {
     for (uint64_t seed = 1; seed <= 6; seed++) {
         run_seed(seed, &seen);
     }
-    for (int type = CMD_ACCOUNT_PUT; type <= CMD_TICK; type++) {
-        assert_true(seen.ok[type] > 5); /* the commands do reach states */
+    for (int type = CMD_ACCOUNT_PUT; type <= CMD_LAST; type++) {
+        /* The commands do reach states. */
+        if (seen.ok[type] <= 5) {
+            fail_msg("type %d: %" PRIu64 " times", type, seen.ok[type]);
+        }
     }
 }
 
