@@ -23,6 +23,7 @@ struct fsm_result {
 struct fsm {
     struct store *store;
     struct store_meta meta; /* of the last applied frame */
+    uint64_t members_index; /* of the last that changed members */
     struct arena arena;
     struct arena scratch;
     struct buf detail;  /* of the command being applied */
@@ -89,6 +90,10 @@ void fsm_free(struct fsm *fsm) {
 
 const struct store_meta *fsm_meta(const struct fsm *fsm) {
     return &fsm->meta;
+}
+
+uint64_t fsm_members_index(const struct fsm *fsm) {
+    return fsm->members_index;
 }
 
 static enum err result_add(struct fsm *fsm, const struct envelope *envelope,
@@ -315,7 +320,7 @@ static enum err frame_end(struct fsm *fsm, struct fsm_tx *tx, bool ticked,
 
 static enum err apply_envelopes(struct fsm *fsm, struct store_write *write,
                                 struct store_meta *meta, uint16_t count,
-                                struct reader *envelopes) {
+                                struct reader *envelopes, bool *ret_members_changed) {
     struct fsm_tx tx = {
         .write = write,
         .read = store_write_reader(write),
@@ -340,6 +345,7 @@ static enum err apply_envelopes(struct fsm *fsm, struct store_write *write,
         }
         ticked = ticked || envelope.type == CMD_TICK;
     }
+    *ret_members_changed = tx.members_changed;
     return frame_end(fsm, &tx, ticked, count);
 }
 
@@ -365,6 +371,7 @@ enum err fsm_apply(struct fsm *fsm, uint64_t index, struct span frame,
     struct reader envelopes;
     struct store_write *write;
     struct store_meta meta;
+    bool members_changed;
     enum err err;
 
     if (index <= fsm->meta.applied_index) {
@@ -379,7 +386,8 @@ enum err fsm_apply(struct fsm *fsm, uint64_t index, struct span frame,
         return err;
     }
     meta = meta_next(&fsm->meta, index, &header);
-    err = apply_envelopes(fsm, write, &meta, header.count, &envelopes);
+    err =
+        apply_envelopes(fsm, write, &meta, header.count, &envelopes, &members_changed);
     if (err != OK) {
         store_write_abort(write);
         return err;
@@ -390,6 +398,9 @@ enum err fsm_apply(struct fsm *fsm, uint64_t index, struct span frame,
         return err;
     }
     fsm->meta = meta;
+    if (members_changed) {
+        fsm->members_index = index;
+    }
     if (on_outcome != NULL) {
         results_tell(fsm, on_outcome, arg);
     }

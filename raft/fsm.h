@@ -34,6 +34,9 @@ void fsm_free(struct fsm *fsm);
 enum err fsm_apply(struct fsm *fsm, uint64_t index, struct span frame,
                    fsm_outcome_cb on_outcome, void *arg);
 
+/* The last frame, since fsm_new, that changed members or preferred regions: 0, none. */
+uint64_t fsm_members_index(const struct fsm *fsm);
+
 /* The state's head as of the last applied frame (no transaction needed). */
 const struct store_meta *fsm_meta(const struct fsm *fsm);
 

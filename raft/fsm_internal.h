@@ -21,6 +21,7 @@ struct fsm_tx {
     struct store_meta *meta; /* as the frame will leave it */
     uint64_t now_ms;         /* meta->clock_ms */
     struct buf *detail;      /* the outcome's detail, empty at first */
+    bool members_changed;    /* some command of the frame did */
 };
 
 /* fsm_cluster.c */

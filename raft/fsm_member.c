@@ -37,6 +37,11 @@ static enum err members_of(struct fsm_tx *tx, struct members *ret_members) {
     return err;
 }
 
+static enum err member_put(struct fsm_tx *tx, const struct member *member) {
+    tx->members_changed = true;
+    return store_member_put(tx->write, member);
+}
+
 static struct member member_of(const struct member_at *at) {
     struct member member = {.id = at->id};
 
@@ -58,7 +63,7 @@ enum err fsm_member_seed(struct fsm_tx *tx, const struct cmd_member_seed *cmd,
         member.was = MEMBER_VOTER;
         member.settled = true;
         member.changed_index = tx->meta->applied_index;
-        err = store_member_put(tx->write, &member);
+        err = member_put(tx, &member);
         if (err != OK) {
             return err;
         }
@@ -105,7 +110,7 @@ enum err fsm_member_add(struct fsm_tx *tx, const struct cmd_member_add *cmd,
     member.role = MEMBER_STANDBY;
     member.was = MEMBER_GONE;
     member.changed_index = tx->meta->applied_index;
-    return store_member_put(tx->write, &member);
+    return member_put(tx, &member);
 }
 
 static enum outcome_code role_code(const struct member *member,
@@ -152,7 +157,7 @@ enum err fsm_member_role(struct fsm_tx *tx, const struct cmd_member_role *cmd,
     member.role = cmd->role;
     member.settled = false;
     member.changed_index = tx->meta->applied_index;
-    return store_member_put(tx->write, &member);
+    return member_put(tx, &member);
 }
 
 enum err fsm_member_settle(struct fsm_tx *tx, const struct cmd_member_settle *cmd,
@@ -177,11 +182,12 @@ enum err fsm_member_settle(struct fsm_tx *tx, const struct cmd_member_settle *cm
     }
     member.settled = true;
     member.was = member.role;
-    return store_member_put(tx->write, &member);
+    return member_put(tx, &member);
 }
 
 enum err fsm_member_regions(struct fsm_tx *tx, const struct cmd_leader_regions *cmd,
                             enum outcome_code *ret_code) {
     *ret_code = OUT_OK;
+    tx->members_changed = true;
     return store_leader_regions_put(tx->write, &cmd->regions);
 }

@@ -35,7 +35,10 @@ static enum err encode_append(const struct raft_append_entries *args, unsigned f
         if (len > LIMIT_FRAME || len % 8 != 0 || len == 0) {
             return ERR_TOO_BIG;
         }
-        if (end > first && bytes + len > PEER_RAFT_BYTES) {
+        /* A follower's libraft takes a configuration for one at the index of the first
+         * new entry, and then never for committed: so each begins a message. */
+        if (end > first &&
+            (bytes + len > PEER_RAFT_BYTES || args->entries[end].type == RAFT_CHANGE)) {
             break;
         }
         bytes += len;
@@ -154,7 +157,8 @@ static enum err get_entry_headers(struct reader *r, uint64_t term,
         uint32_t type = read_u32(r);
         uint32_t len = read_u32(r);
         if (type < RAFT_COMMAND || type > RAFT_CHANGE || len == 0 || len % 8 != 0 ||
-            len > LIMIT_FRAME || entries[i].term == 0 || entries[i].term > term) {
+            len > LIMIT_FRAME || entries[i].term == 0 || entries[i].term > term ||
+            (type == RAFT_CHANGE && i > 0)) {
             return ERR_INVALID;
         }
         entries[i].type = (enum raft_entry_type)type;

@@ -9,7 +9,10 @@
  *   M1  whatever decodes has terms, counts and lengths that libraft may rely on;
  *   M2  entries are non-empty, multiples of 8, at most LIMIT_FRAME;
  *   M3  a decoded message owns raft_malloc'ed `entries` and one batch for their
- *       bytes, which libraft's receive callback takes over. */
+ *       bytes, which libraft's receive callback takes over;
+ *   M4  a configuration entry is the first of its message: a follower's libraft
+ *       takes it for one at the index of the first new entry, and one elsewhere
+ *       would never be committed there. */
 #ifndef RAFT_PEER_RAFT_H
 #define RAFT_PEER_RAFT_H
 

@@ -336,6 +336,7 @@ void repl_core_pump(struct repl *repl) {
     repl_io_release_held(repl);
     repl_role_check(repl);
     note_epoch(repl);
+    repl_member_pump(repl);
     repl_prove_pump(repl);
     repl_submit_forward(repl);
     repl_frame_build(repl);
@@ -415,6 +416,7 @@ void repl_core_tick(struct repl *repl) {
     repl_submit_tick(repl);
     repl_prove_tick(repl);
     tick_transfers(repl);
+    repl_member_tick(repl);
     repl_status_tick(repl);
     if (repl_leads(repl)) {
         repl_kick(repl); /* a frame may be due */
@@ -459,6 +461,7 @@ void repl_core_free(struct repl *repl) {
         repl_frame_forget(&repl->peer[i]);
     }
     repl_submit_free(repl);
+    repl_member_free(repl);
     fsm_free(repl->fsm);
     buf_free(&repl->out);
     buf_free(&repl->gather);
@@ -620,7 +623,10 @@ enum err repl_core_open(struct repl *repl, bool bootstrap, char why[256]) {
     repl->now_ms = repl_mono(repl);
     place_peers(repl);
     note_epoch(repl);
-    enum err err = repl_io_open(repl, bootstrap, why);
+    enum err err = repl_member_open(repl, why);
+    if (err == OK) {
+        err = repl_io_open(repl, bootstrap, why);
+    }
     if (err == OK) {
         repl_role_check(repl);
         repl_status_publish(repl);

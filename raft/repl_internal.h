@@ -6,6 +6,7 @@
  *   repl_prove.c   waits for an index, probes, freshness
  *   repl_status.c  status between nodes, digests, clocks, free space
  *   repl_io.c      what passes between libraft and its raft_io
+ *   repl_member.c  members' places, steps of libraft's configuration
  *   repl_fsm.c     libraft's callbacks over raft/fsm
  *   repl_capture.c copies for images, and the log that is kept for their takers
  *
@@ -31,6 +32,7 @@
 #include "raft/repl_clock.h"
 #include "raft/repl_core.h"
 #include "raft/repl_digest.h"
+#include "raft/repl_member.h"
 #include "raft/repl_trail.h"
 #include "raft/repl_watchdog.h"
 #include "store/base/check.h"
@@ -189,6 +191,7 @@ struct repl {
     int state;
     uint64_t term, leader_id;
     uint64_t lead_since_ms;
+    uint64_t led_mono_ms; /* when the last AppendEntries came */
     bool transfer_busy;
     struct raft_transfer transfer;
     struct repl_waits transfers;
@@ -204,6 +207,7 @@ struct repl {
     struct repl_prove prove;
     struct repl_clock clock;
     struct repl_digests digests;
+    struct repl_member member;
     uint64_t last_status_ms, last_publish_ms, last_yield_ms;
     uint64_t frames_applied, commands_applied;
     struct repl_trail trail;
@@ -260,6 +264,11 @@ void repl_submit_envelope(struct repl *repl, const struct repl_request *request,
                           struct envelope *ret_envelope);
 void repl_submit_outcome(struct repl *repl, const struct envelope *envelope,
                          const struct outcome *outcome);
+/* Submit a command of the raft thread itself; `done` runs on it. `payload` is
+ * overwritten. What is sent under a boot that was superseded gets ERR_TIMEOUT. */
+void repl_submit_internal(struct repl *repl, struct repl_request *request,
+                          const struct command *command, struct buf *payload,
+                          void (*done)(struct repl_request *));
 void repl_submit_tick(struct repl *repl);
 void repl_submit_close(struct repl *repl);
 

@@ -14,7 +14,11 @@
  *       that are ahead of its own disk. After a crash the store is then never
  *       ahead of the log, and one that is has lost a part of its log;
  *   V4  followers are told a new commit index at once, by an empty AppendEntries
- *       of our own, as soon as they hold it. */
+ *       of our own, as soon as they hold it;
+ *   V5  a vote is not refused because this node's own configuration, which may be
+ *       an old one, does not let it vote: the candidate's decides whose votes count
+ *       (Raft thesis §4.2.2), and a new voter that has not read of its promotion
+ *       may be needed for a majority. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -258,11 +262,37 @@ static void hold_result(struct repl *repl, struct repl_peer *peer,
     }
 }
 
+/* V5. libraft asks its own configuration, and a standby never forgets its leader:
+ * for this one request both are set as a voter would have them. */
+static void receive_request_vote(struct repl *repl, struct raft_message *message) {
+    struct raft *raft = &repl->raft;
+    struct raft_server *self =
+        (struct raft_server *)(uintptr_t)repl_server(repl, repl->config.node_id);
+    uint64_t silent_ms = repl->now_ms - repl->led_mono_ms;
+    if (self == NULL || self->role == RAFT_VOTER || raft->state != RAFT_FOLLOWER) {
+        repl->receive(repl->host.io, message);
+        return;
+    }
+    int role = self->role;
+    if (silent_ms >= repl->config.election_timeout_ms) {
+        raft->follower_state.current_leader.id = 0;
+    }
+    self->role = RAFT_VOTER;
+    repl->receive(repl->host.io, message);
+    self->role = role;
+}
+
 void repl_io_receive(struct repl *repl, struct repl_peer *peer,
                      struct raft_message *message) {
     message->server_id = peer->config.id;
     message->server_address = peer->config.address;
+    if (message->type == RAFT_REQUEST_VOTE) {
+        receive_request_vote(repl, message);
+        repl_kick(repl);
+        return;
+    }
     if (message->type == RAFT_APPEND_ENTRIES) {
+        repl->led_mono_ms = repl->now_ms;
         clamp_commit(repl, &message->append_entries);
     } else if (message->type == RAFT_APPEND_ENTRIES_RESULT) {
         hold_result(repl, peer, message);

@@ -241,6 +241,7 @@ void repl_status_publish(struct repl *repl) {
             publish_node(repl, i, &status);
         }
     }
+    repl_member_status(repl, &status);
     pthread_mutex_lock(&repl->published_mutex);
     repl->published = status;
     pthread_mutex_unlock(&repl->published_mutex);

@@ -81,7 +81,7 @@ static void run_done(struct port_task *task) {
     request->done(request);
 }
 
-/* Our own two requests complete on the raft thread itself. */
+/* The raft thread's own requests complete on it. */
 static void post_here(struct port_loop *loop, struct port_task *task) {
     (void)loop;
     task->run(task);
@@ -89,9 +89,8 @@ static void post_here(struct port_loop *loop, struct port_task *task) {
 
 static struct port_loop here = {post_here};
 
-static bool is_internal(const struct repl *repl, const struct repl_request *request) {
-    return request == &repl->mine.register_request ||
-           request == &repl->mine.init_request;
+static bool is_internal(const struct repl_request *request) {
+    return request->loop == &here;
 }
 
 static void unlink_request(struct repl_mine *mine, struct repl_request *request) {
@@ -117,7 +116,7 @@ static void unlink_request(struct repl_mine *mine, struct repl_request *request)
 
 /* Hand a request back that stands in no list. */
 static void post(struct repl *repl, struct repl_request *request) {
-    if (!is_internal(repl, request)) {
+    if (!is_internal(request)) {
         unreserve(&repl->shared, request->payload.len);
     }
     request->task.run = run_done;
@@ -164,9 +163,9 @@ void repl_submit_take(struct repl *repl, struct repl_request *request) {
 
 /* --- boots --- */
 
-static void submit_internal(struct repl *repl, struct repl_request *request,
-                            const struct command *command, struct buf *payload,
-                            void (*done)(struct repl_request *)) {
+void repl_submit_internal(struct repl *repl, struct repl_request *request,
+                          const struct command *command, struct buf *payload,
+                          void (*done)(struct repl_request *)) {
     buf_reset(payload);
     if (command_encode(command, payload) != OK) {
         repl_fatal(REPL_EXIT_RAFT, "repl.fatal", "a command could not be encoded");
@@ -199,7 +198,7 @@ static void init_cluster(struct repl *repl) {
     struct command command = {.type = CMD_CLUSTER_INIT,
                               .cluster_init = {.cluster_id = repl->config.cluster_id}};
     repl->mine.init_submitted = true;
-    submit_internal(repl, &repl->mine.init_request, &command, &repl->mine.init_payload,
+    repl_submit_internal(repl, &repl->mine.init_request, &command, &repl->mine.init_payload,
                     on_init_done);
 }
 
@@ -255,7 +254,7 @@ static void new_boot(struct repl *repl, uint64_t above) {
     struct command command = {
         .type = CMD_BOOT_REGISTER,
         .boot_register = {.node = repl->config.node_id, .boot = mine->boot}};
-    submit_internal(repl, &mine->register_request, &command, &mine->register_payload,
+    repl_submit_internal(repl, &mine->register_request, &command, &mine->register_payload,
                     on_registered);
     while (kept != NULL) {
         struct repl_request *request = kept;

@@ -13,6 +13,10 @@
  *   status    "status READY LEADER TERM APPLIED LO HI FRESH DIFFERS CLOCK"
  *   verify F  subs in file F, hex, one a line: "missing N"
  *   transfer T "transfer ERR US"
+ *   add ID ADDRESS REGION | promote ID | remove ID | prefer REGION  a change of
+ *             members: "changed ERR CODE"
+ *   members   "members CONFIGURATION_INDEX CHANGE|", then for each node
+ *             " ID:WANTED:SETTLED:ROLE" (voter, standby or none)
  *   stall     block the raft thread: the watchdog's business; no answer
  *   quit      stop in good order and exit 0
  *
@@ -236,6 +240,75 @@ static void do_one(void) {
     buf_free(&w.payload);
 }
 
+static enum outcome_code one_code;
+
+static void change_done(struct repl_request *request) {
+    one_is_done = true;
+    one_err = request->err;
+    one_code = request->outcome.code;
+    repl_request_close(request);
+}
+
+static void do_change(const struct command *command) {
+    struct repl_request request = {.type = command->type, .loop = &me.loop};
+    struct buf payload;
+    buf_init(&payload, LIMIT_COMMAND);
+    CHECK(command_encode(command, &payload) == OK);
+    request.payload = buf_span(&payload);
+    request.deadline_mono_ms =
+        port_system_clock.mono_ms(port_system_clock.impl) + DEADLINE_MS;
+    request.done = change_done;
+    one_is_done = false;
+    one_code = OUT_OK;
+    one_err = repl_submit(me.repl, &request);
+    while (one_err == OK && !one_is_done) {
+        loop_wait(1000);
+    }
+    printf("changed %d %d\n", one_err, one_code);
+    buf_free(&payload);
+}
+
+static void do_members(void) {
+    struct repl_status s;
+    repl_status(me.repl, &s);
+    printf("members %llu %s|", (unsigned long long)s.configuration_index,
+           s.member_change);
+    for (size_t i = 0; i < s.nodes_count; i++) {
+        const struct repl_node_status *node = &s.nodes[i];
+        printf(" %llu:%d:%d:%s", (unsigned long long)node->id, (int)node->wanted,
+               node->settled,
+               node->voter     ? "voter"
+               : node->standby ? "standby"
+                               : "none");
+    }
+    printf("\n");
+}
+
+/* A change of members. False: not one. */
+static bool do_member_line(const char *line) {
+    struct command c = {.type = CMD_MEMBER_ADD};
+    struct member_at *at = &c.member_add.member;
+    unsigned long long id;
+    char region[32];
+    if (sscanf(line, "add %llu %63s %31s", &id, at->address, at->region) == 3) {
+        at->id = id;
+    } else if (sscanf(line, "promote %llu", &id) == 1) {
+        c = (struct command){.type = CMD_MEMBER_ROLE,
+                             .member_role = {id, MEMBER_VOTER}};
+    } else if (sscanf(line, "remove %llu", &id) == 1) {
+        c = (struct command){.type = CMD_MEMBER_ROLE, .member_role = {id, MEMBER_GONE}};
+    } else if (sscanf(line, "prefer %31s", region) == 1) {
+        struct leader_regions *regions = &c.leader_regions.regions;
+        c = (struct command){.type = CMD_LEADER_REGIONS};
+        regions->count = 1;
+        snprintf(regions->region[0], sizeof(regions->region[0]), "%s", region);
+    } else {
+        return false;
+    }
+    do_change(&c);
+    return true;
+}
+
 static void wait_done(struct repl_wait *wait) {
     one_is_done = true;
     one_err = wait->err;
@@ -334,8 +407,10 @@ static bool do_line(char *line) {
         do_status();
     } else if (strncmp(line, "verify ", 7) == 0) {
         do_verify(line + 7);
+    } else if (strcmp(line, "members") == 0) {
+        do_members();
     } else {
-        return false;
+        return do_member_line(line);
     }
     return true;
 }

@@ -26,6 +26,9 @@ add_test(NAME repl_cluster_load
 set_tests_properties(repl_cluster_load PROPERTIES LABELS quick TIMEOUT 60)
 add_test(NAME repl_cluster_faults COMMAND test_repl_cluster full)
 set_tests_properties(repl_cluster_faults PROPERTIES LABELS full TIMEOUT 240)
+# A small cluster whose members change.
+tasuki_unit_test(repl_member SOURCES test_repl_member.c LIBS repl_cluster tasuki_base
+                 LABEL full)
 tasuki_unit_test(peer_link SOURCES test_peer_link.c
                  LIBS repl_cluster tasuki_peer_wire tasuki_base PkgConfig::REPL_TEST_OPENSSL
                  LABEL full)

@@ -284,34 +284,65 @@ static void test_raft_install_snapshot_has_no_encoding(void **state) {
     buf_free(&out);
 }
 
-/* One small AppendEntries with a command and a configuration. */
-static void encode_append(struct buf *out) {
+/* A small AppendEntries: a configuration and a command. With `middle` another command
+ * comes first. Encoded from entry `first`; gives the next one. */
+static unsigned encode_append_from(struct buf *out, bool middle, unsigned first) {
     static uint8_t command[16] = {1};
     struct raft_configuration configuration;
     struct raft_buffer encoded;
-    struct raft_entry entries[2];
+    struct raft_entry entries[3];
     struct raft_message m;
-    unsigned next;
+    unsigned next, count = middle ? 3 : 2;
     raft_configuration_init(&configuration);
     assert_int_equal(raft_configuration_add(&configuration, 1, "127.0.0.1:1", 1), 0);
     assert_int_equal(raft_configuration_add(&configuration, 2, "127.0.0.1:2", 1), 0);
     assert_int_equal(raft_configuration_encode(&configuration, &encoded), 0);
     memset(&m, 0, sizeof(m));
     memset(entries, 0, sizeof(entries));
-    entries[0] = (struct raft_entry){
-        .term = 3, .type = RAFT_COMMAND, .buf = {.base = command, .len = 16}};
-    entries[1] = (struct raft_entry){.term = 3, .type = RAFT_CHANGE, .buf = encoded};
+    for (unsigned i = 0; i < count; i++) {
+        entries[i] = (struct raft_entry){
+            .term = 3, .type = RAFT_COMMAND, .buf = {.base = command, .len = 16}};
+    }
+    entries[middle ? 1 : 0] =
+        (struct raft_entry){.term = 3, .type = RAFT_CHANGE, .buf = encoded};
     m.type = RAFT_APPEND_ENTRIES;
     m.append_entries = (struct raft_append_entries){.term = 3,
                                                     .prev_log_index = 4,
                                                     .prev_log_term = 2,
                                                     .leader_commit = 4,
                                                     .entries = entries,
-                                                    .n_entries = 2};
-    assert_int_equal(peer_raft_encode(&m, 0, out, &next), OK);
-    assert_int_equal(next, 2);
+                                                    .n_entries = count};
+    assert_int_equal(peer_raft_encode(&m, first, out, &next), OK);
     raft_free(encoded.base);
     raft_configuration_close(&configuration);
+    return next;
+}
+
+static void encode_append(struct buf *out) {
+    assert_int_equal(encode_append_from(out, false, 0), 2);
+}
+
+/* M4: and one that stands elsewhere is refused. */
+static void test_raft_configuration_begins_a_message(void **state) {
+    (void)state;
+    struct raft_message got;
+    struct buf out;
+    uint8_t *at;
+    buf_init(&out, LIMIT_PEER_MESSAGE);
+    assert_int_equal(encode_append_from(&out, true, 0), 1);
+    buf_reset(&out);
+    assert_int_equal(encode_append_from(&out, true, 1), 3);
+    assert_int_equal(peer_raft_decode(body_of(&out), 1, &got), OK);
+    assert_int_equal(got.append_entries.n_entries, 2);
+    assert_int_equal(got.append_entries.prev_log_index, 5);
+    assert_int_equal(got.append_entries.entries[0].type, RAFT_CHANGE);
+    peer_raft_free(&got);
+    /* The second entry's type: type, version, five numbers, one header, its term. */
+    at = out.data + PEER_HEADER_LEN + 2 + 4 * 8 + 4 + 16 + 8;
+    assert_int_equal(*at, RAFT_COMMAND);
+    *at = RAFT_CHANGE;
+    assert_int_equal(peer_raft_decode(body_of(&out), 1, &got), ERR_INVALID);
+    buf_free(&out);
 }
 
 /* Whatever still decodes keeps libraft's assumptions (M1, M2). */
@@ -374,6 +405,7 @@ int main(void) {
         cmocka_unit_test(test_raft_append_is_split),
         cmocka_unit_test(test_raft_install_snapshot_has_no_encoding),
         cmocka_unit_test(test_raft_append_damaged),
+        cmocka_unit_test(test_raft_configuration_begins_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
