@@ -65,6 +65,26 @@ void route_operator_client_list(struct http_request *request) {
     start(request, ADMIN_CLIENT_LIST);
 }
 
+void route_operator_node_list(struct http_request *request) {
+    start(request, ADMIN_NODE_LIST);
+}
+
+void route_operator_node_add(struct http_request *request) {
+    start(request, ADMIN_NODE_ADD);
+}
+
+void route_operator_node_promote(struct http_request *request) {
+    start(request, ADMIN_NODE_PROMOTE);
+}
+
+void route_operator_node_remove(struct http_request *request) {
+    start(request, ADMIN_NODE_REMOVE);
+}
+
+void route_operator_leader_regions(struct http_request *request) {
+    start(request, ADMIN_LEADER_REGIONS);
+}
+
 void route_operator_transfer(struct http_request *request) {
     start(request, ADMIN_TRANSFER);
 }

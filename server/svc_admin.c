@@ -84,7 +84,7 @@ static void transferred(struct svc_state *state) {
 
 static void transfer(struct admin_op *op) {
     static const char *const members[] = {"to", NULL};
-    const struct config *config = op->base.svc->shared->config;
+    struct repl_status status;
     json_t *to_value;
     json_int_t to = 0;
     bool found;
@@ -99,11 +99,12 @@ static void transfer(struct admin_op *op) {
     }
     to = to_value ? json_integer_value(to_value) : 0;
     found = to == 0;
-    for (size_t i = 0; i < config->peers_count; i++)
-        found = found || config->peers[i].id == (uint64_t)to;
+    repl_status(op->base.svc->shared->repl, &status);
+    for (size_t i = 0; i < status.nodes_count; i++)
+        found = found || status.nodes[i].id == (uint64_t)to;
     if (!found)
         svc_admin_refuse(op, ADMIN_NOT_FOUND, "to: there is no such node");
-    else if ((uint64_t)to == config->node_id)
+    else if ((uint64_t)to == status.node_id)
         svc_admin_refuse(op, ADMIN_INVALID, "to: that is the node that was asked");
     else
         svc_transfer(&op->base, (uint64_t)to, transferred);
@@ -117,6 +118,8 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
         size = svc_admin_account_size();
     else if (admin->action == ADMIN_CLIENT_ADD)
         size = svc_admin_client_size();
+    else if (admin->action >= ADMIN_NODE_ADD && admin->action <= ADMIN_LEADER_REGIONS)
+        size = svc_admin_node_size();
     admin->kind = ADMIN_OK;
     admin->body = admin->message = span_of(NULL, 0);
     op = svc_op_begin(svc, &admin->op, size, finish);
@@ -137,6 +140,15 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
         return;
     case ADMIN_CLIENT_LIST:
         svc_admin_client_list(op);
+        return;
+    case ADMIN_NODE_LIST:
+        svc_admin_node_list(op);
+        return;
+    case ADMIN_NODE_ADD:
+    case ADMIN_NODE_PROMOTE:
+    case ADMIN_NODE_REMOVE:
+    case ADMIN_LEADER_REGIONS:
+        svc_admin_node_change(op);
         return;
     case ADMIN_TRANSFER:
         transfer(op);

@@ -15,9 +15,19 @@
  *                    (32 characters and more), replace? (the whole row, secret too)
  *                    -> client_id, client_secret when one was drawn
  * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; retired, created_ms}]
+ * ADMIN_NODE_LIST    -> node_id, leader_id, applied_index, configuration_index,
+ *                    member_change (what is waited for, empty: nothing),
+ *                    leader_regions, nodes [as in the status]
+ * ADMIN_NODE_ADD     id, address IPv4:port, region -> id, changed_index
+ * ADMIN_NODE_PROMOTE id -> id, changed_index; ADMIN_NODE_REMOVE likewise. Taken, not
+ *                    done: done once a list that has applied changed_index shows the
+ *                    node settled, or not at all
+ * ADMIN_LEADER_REGIONS regions? [at most 8, best first; none: no preference]
+ *                    -> changed_index
  * ADMIN_TRANSFER     to? (0: any voter) -> leader_id
  * ADMIN_STATUS       -> members of struct repl_status and repl_node_status, digests
- *                    as 32 hex digits, staleness_ms null when never proven; digest and
+ *                    as 32 hex digits, staleness_ms and seen_age_ms null for never; a
+ *                    node's role voter|standby|joining|promoting|leaving; digest and
  *                    digest_index of this node's store, rows {table: count} */
 #ifndef SERVER_SVC_ADMIN_H
 #define SERVER_SVC_ADMIN_H
@@ -31,11 +41,16 @@ enum svc_admin_kind {
     ADMIN_NOT_FOUND,
 };
 enum svc_admin_action {
-    ADMIN_STATUS,      /* GET  /v1/status: this node's view of the cluster */
-    ADMIN_ACCOUNT_ADD, /* POST /v1/accounts */
-    ADMIN_CLIENT_ADD,  /* POST /v1/clients: answers the secret, once */
-    ADMIN_CLIENT_LIST, /* GET  /v1/clients */
-    ADMIN_TRANSFER,    /* POST /v1/transfer {"to": id or 0} */
+    ADMIN_STATUS,         /* GET  /v1/status: this node's view of the cluster */
+    ADMIN_ACCOUNT_ADD,    /* POST /v1/accounts */
+    ADMIN_CLIENT_ADD,     /* POST /v1/clients: answers the secret, once */
+    ADMIN_CLIENT_LIST,    /* GET  /v1/clients */
+    ADMIN_NODE_LIST,      /* GET  /v1/nodes */
+    ADMIN_NODE_ADD,       /* POST /v1/nodes */
+    ADMIN_NODE_PROMOTE,   /* POST /v1/nodes/promote */
+    ADMIN_NODE_REMOVE,    /* POST /v1/nodes/remove */
+    ADMIN_LEADER_REGIONS, /* POST /v1/leader-regions */
+    ADMIN_TRANSFER,       /* POST /v1/transfer {"to": id or 0} */
 };
 struct svc_admin {
     struct svc_op op;

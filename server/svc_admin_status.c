@@ -8,12 +8,24 @@ static void put_i64(struct buf *out, const char *name, int64_t value) {
     buf_printf(out, ",\"%s\":%" PRId64, name, value);
 }
 
-/* null: never proven. */
-static void put_staleness(struct buf *out, uint64_t staleness_ms) {
-    if (staleness_ms == UINT64_MAX)
-        buf_str(out, ",\"staleness_ms\":null");
+/* null: never. */
+static void put_age(struct buf *out, const char *name, uint64_t age_ms) {
+    if (age_ms == UINT64_MAX)
+        buf_printf(out, ",\"%s\":null", name);
     else
-        buf_json_u64(out, "staleness_ms", staleness_ms);
+        buf_json_u64(out, name, age_ms);
+}
+
+static const char *role_of(const struct repl_node_status *node) {
+    switch (node->wanted) {
+    case MEMBER_STANDBY:
+        return node->settled ? "standby" : "joining";
+    case MEMBER_VOTER:
+        return node->settled ? "voter" : "promoting";
+    case MEMBER_GONE:
+        return "leaving";
+    }
+    return node->voter ? "voter" : "standby";
 }
 
 static void put_digest(struct buf *out, const struct store_digest *digest) {
@@ -30,15 +42,38 @@ static void put_node(struct buf *out, const struct repl_node_status *node) {
     buf_json_bool(out, "leader", node->leader);
     buf_json_bool(out, "connected", node->connected);
     buf_json_bool(out, "voter", node->voter);
-    buf_json_u64(out, "seen_age_ms", node->seen_age_ms);
+    buf_json_bool(out, "standby", node->standby);
+    buf_json_member(out, "role", span_str(role_of(node)));
+    buf_json_bool(out, "settled", node->settled);
+    put_age(out, "seen_age_ms", node->seen_age_ms);
     buf_json_u64(out, "term", node->term);
     buf_json_u64(out, "applied_index", node->applied_index);
-    put_staleness(out, node->staleness_ms);
+    put_age(out, "staleness_ms", node->staleness_ms);
     put_i64(out, "clock_offset_ms", node->clock_offset_ms);
     put_digest(out, &node->digest);
     buf_json_u64(out, "digest_index", node->digest_index);
     buf_json_bool(out, "digest_differs", node->digest_differs);
     buf_str(out, "}");
+}
+
+void svc_admin_put_members(struct buf *out, const struct repl_status *status) {
+    const struct leader_regions *regions = &status->leader_regions;
+
+    buf_json_u64(out, "configuration_index", status->configuration_index);
+    buf_json_member(out, "member_change", span_str(status->member_change));
+    buf_str(out, ",\"leader_regions\":[");
+    for (size_t i = 0; i < regions->count; i++) {
+        if (i > 0)
+            buf_str(out, ",");
+        buf_json(out, span_str(regions->region[i]));
+    }
+    buf_str(out, "],\"nodes\":[");
+    for (size_t i = 0; i < status->nodes_count; i++) {
+        if (i > 0)
+            buf_str(out, ",");
+        put_node(out, &status->nodes[i]);
+    }
+    buf_str(out, "]");
 }
 
 static void put_head(struct buf *out, const struct repl_status *status) {
@@ -48,7 +83,7 @@ static void put_head(struct buf *out, const struct repl_status *status) {
     buf_json_u64(out, "applied_index", status->applied_index);
     buf_json_u64(out, "commit_index", status->commit_index);
     buf_json_u64(out, "last_index", status->last_index);
-    put_staleness(out, status->staleness_ms);
+    put_age(out, "staleness_ms", status->staleness_ms);
     buf_json_u64(out, "clock_ms", status->clock_ms);
     buf_json_u64(out, "fsm_version", status->fsm_version);
     buf_json_u64(out, "epoch", status->epoch);
@@ -56,6 +91,9 @@ static void put_head(struct buf *out, const struct repl_status *status) {
     buf_json_u64(out, "frames_applied", status->frames_applied);
     buf_json_u64(out, "commands_applied", status->commands_applied);
     buf_json_u64(out, "trailing_frames", status->trailing_frames);
+    buf_json_u64(out, "trailing_bytes", status->trailing_bytes);
+    buf_json_u64(out, "trailing_bytes_max", status->trailing_bytes_max);
+    buf_json_u64(out, "trailing_covers_ms", status->trailing_covers_ms);
     buf_json_bool(out, "ready", status->ready);
     buf_json_member(out, "why_not_ready", span_str(status->why_not_ready));
 }
@@ -113,12 +151,7 @@ void svc_admin_status(struct admin_op *op) {
         svc_fail(&op->base, err);
         return;
     }
-    buf_str(out, ",\"nodes\":[");
-    for (size_t i = 0; i < status.nodes_count; i++) {
-        if (i > 0)
-            buf_str(out, ",");
-        put_node(out, &status.nodes[i]);
-    }
-    buf_str(out, "]}");
+    svc_admin_put_members(out, &status);
+    buf_str(out, "}");
     svc_admin_answer(op, out);
 }

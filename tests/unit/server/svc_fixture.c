@@ -146,7 +146,7 @@ void repl_status(struct repl *repl, struct repl_status *ret_status) {
         .staleness_ms = UINT64_MAX,
         .clock_ms = repl->now_ms,
         .ready = repl->ready,
-        .nodes_count = 1,
+        .nodes_count = 2,
     };
     ret_status->nodes[0] = (struct repl_node_status){.id = 1,
                                                      .address = "127.0.0.1:7101",
@@ -154,6 +154,11 @@ void repl_status(struct repl *repl, struct repl_status *ret_status) {
                                                      .self = true,
                                                      .leader = true,
                                                      .clock_offset_ms = -5};
+    ret_status->nodes[1] = (struct repl_node_status){.id = 2,
+                                                     .address = "127.0.0.1:7102",
+                                                     .region = "osaka",
+                                                     .wanted = MEMBER_STANDBY,
+                                                     .seen_age_ms = UINT64_MAX};
     snprintf(ret_status->why_not_ready, sizeof ret_status->why_not_ready, "%s",
              repl->ready ? "" : "no proof of freshness");
 }

@@ -192,7 +192,121 @@ static void test_status(void **state) {
     assert_int_equal(strlen(text), 32);
     root = json_loadb((const char *)got.body.data, got.body.len, 0, NULL);
     assert_true(json_is_null(json_object_get(root, "staleness_ms")));
-    assert_int_equal(json_array_size(json_object_get(root, "nodes")), 1);
+    assert_int_equal(json_array_size(json_object_get(root, "nodes")), 2);
+    json_decref(root);
+    svc_op_close(&got.op);
+}
+
+static void submit_seed(struct fixture *f) {
+    struct command seed = {.type = CMD_MEMBER_SEED, .member_seed.count = 2};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct member_at *at = &seed.member_seed.members[i];
+        at->id = i + 1;
+        snprintf(at->address, sizeof at->address, "127.0.0.1:710%zu", i + 1);
+        snprintf(at->region, sizeof at->region, "tokyo");
+    }
+    fixture_apply(f, &seed);
+}
+
+#define NODE(id, address, region)                                                      \
+    "{\"id\":" id ",\"address\":\"" address "\",\"region\":\"" region "\"}"
+#define NODE_4 NODE("4", "192.0.2.14:7101", "osaka")
+
+static void test_node_mistakes(void **state) {
+    static const struct mistake mistakes[] = {
+        {"{}", "id: is missing"},
+        {"{\"id\":0}", "id: a node's id"},
+        {"{\"id\":\"4\"}", "id: a node's id"},
+        {"{\"id\":1000000000000000000}", "id: a node's id"},
+        {"{\"id\":4}", "address: is missing"},
+        {"{\"id\":4,\"address\":\"192.0.2.14:7101\"}", "region: is missing"},
+        {NODE("4", "node4:7101", "osaka"), "address: IPv4:port"},
+        {NODE("4", "192.0.2.14", "osaka"), "address: IPv4:port"},
+        {NODE("4", "192.0.2.14:0", "osaka"), "address: IPv4:port"},
+        {NODE("4", "192.0.2.14:7101", "Osaka"), "region: 1 to 31 of"},
+        {"{\"id\":4,\"role\":1}", "role: there is no such member"},
+    };
+    static const struct mistake regions[] = {
+        {"{\"regions\":\"osaka\"}", "regions: an array"},
+        {"{\"regions\":[\"osaka\",7]}", "regions[1]: a string"},
+        {"{\"regions\":[\"osaka\",\"a/b\"]}", "regions[1]: 1 to 31 of"},
+        {"{\"regions\":[\"osaka\",\"osaka\"]}", "regions[1]: stands there twice"},
+        {"{\"regions\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]}",
+         "regions: 1 to 8 items"},
+    };
+
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
+        expect(*state, ADMIN_NODE_ADD, mistakes[i].body, ADMIN_INVALID,
+               mistakes[i].message);
+    expect(*state, ADMIN_NODE_PROMOTE, "{}", ADMIN_INVALID, "id: is missing");
+    expect(*state, ADMIN_NODE_REMOVE, "{\"id\":-1}", ADMIN_INVALID, "id: a node's");
+    for (size_t i = 0; i < sizeof regions / sizeof regions[0]; i++)
+        expect(*state, ADMIN_LEADER_REGIONS, regions[i].body, ADMIN_INVALID,
+               regions[i].message);
+}
+
+/* What the state machine refuses says what to do next. */
+static void test_node_refusals(void **state) {
+    struct command settle = {.type = CMD_MEMBER_SETTLE};
+    struct svc_admin got;
+    uint64_t removed;
+
+    expect(*state, ADMIN_NODE_ADD, NODE_4, ADMIN_CONFLICT,
+           "the cluster has no members");
+    submit_seed(*state);
+    expect(*state, ADMIN_NODE_ADD, NODE("2", "192.0.2.14:7101", "osaka"),
+           ADMIN_CONFLICT, "id: node 2 is a member or was one");
+    expect(*state, ADMIN_NODE_PROMOTE, "{\"id\":9}", ADMIN_NOT_FOUND,
+           "id: there is no node 9");
+    run_admin(*state, ADMIN_NODE_ADD, NODE_4, &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    assert_true(json_has(got.body, "changed_index"));
+    settle.member_settle.id = 4;
+    settle.member_settle.changed_index = ((struct fixture *)*state)->repl.index;
+    svc_op_close(&got.op);
+    expect(*state, ADMIN_NODE_REMOVE, "{\"id\":1}", ADMIN_CONFLICT,
+           "another change is not settled: node 4 is being added; wait, or "
+           "`tasuki node remove 4`");
+    fixture_apply(*state, &settle);
+    expect(*state, ADMIN_NODE_PROMOTE, "{\"id\":1}", ADMIN_CONFLICT,
+           "id: node 1 is a voter already");
+    run_admin(*state, ADMIN_NODE_REMOVE, "{\"id\":1}", &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    removed = ((struct fixture *)*state)->repl.index;
+    svc_op_close(&got.op);
+    expect(*state, ADMIN_NODE_REMOVE, "{\"id\":1}", ADMIN_CONFLICT,
+           "id: node 1 leaves already");
+    expect(
+        *state, ADMIN_NODE_PROMOTE, "{\"id\":4}", ADMIN_CONFLICT,
+        "another change is not settled: node 1 is being removed; `tasuki node list`");
+    settle.member_settle.id = 1;
+    settle.member_settle.changed_index = removed;
+    fixture_apply(*state, &settle);
+    expect(*state, ADMIN_NODE_REMOVE, "{\"id\":2}", ADMIN_CONFLICT,
+           "id: node 2 is the last voter");
+}
+
+static void test_node_list(void **state) {
+    struct svc_admin got;
+    json_t *root;
+
+    run_admin(*state, ADMIN_LEADER_REGIONS, "{\"regions\":[\"osaka\",\"tokyo\"]}",
+              &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    svc_op_close(&got.op);
+    run_admin(*state, ADMIN_LEADER_REGIONS, "{}", &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    svc_op_close(&got.op);
+    run_admin(*state, ADMIN_NODE_LIST, "", &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    root = json_loadb((const char *)got.body.data, got.body.len, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(root, "nodes")), 2);
+    assert_string_equal(json_string_value(json_object_get(
+                            json_array_get(json_object_get(root, "nodes"), 1), "role")),
+                        "joining");
+    assert_true(json_is_null(json_object_get(
+        json_array_get(json_object_get(root, "nodes"), 1), "seen_age_ms")));
     json_decref(root);
     svc_op_close(&got.op);
 }
@@ -268,6 +382,8 @@ int main(void) {
         ADMIN_TEST(test_client_mistakes),  ADMIN_TEST(test_client_secret_once),
         ADMIN_TEST(test_status),           ADMIN_TEST(test_transfer),
         ADMIN_TEST(test_documents),        ADMIN_TEST(test_metrics),
+        ADMIN_TEST(test_node_mistakes),    ADMIN_TEST(test_node_refusals),
+        ADMIN_TEST(test_node_list),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
