@@ -8,6 +8,12 @@ int cmd_account_add(int argc, char *const argv[]);
 int cmd_rp_add(int argc, char *const argv[]);
 int cmd_rp_import(int argc, char *const argv[]);
 int cmd_rp_list(int argc, char *const argv[]);
+int cmd_node_list(int argc, char *const argv[]);
+int cmd_node_add(int argc, char *const argv[]);
+int cmd_node_promote(int argc, char *const argv[]);
+int cmd_node_remove(int argc, char *const argv[]);
+int cmd_node_replace(int argc, char *const argv[]);
+int cmd_leader_prefer(int argc, char *const argv[]);
 int cmd_transfer(int argc, char *const argv[]);
 
 #endif

@@ -12,10 +12,13 @@
 static const char usage_text[] =
     "usage: tasuki status [--watch [--every S]] [OPTION...]\n"
     "\n"
-    "Asks every node that is known and prints one line a node: its region, whether it\n"
-    "leads, its term, the index it has applied, how old its data can be at most\n"
-    "(staleness), a digest of its data, and how far its clock is from the asked\n"
-    "node's. Exit code 0 when every node answers and is ready, 1 when one is not.\n"
+    "Asks every node that is known and prints one line a node: its region, its role\n"
+    "(leader, follower; standby, joining, promoting, leaving), its term, the index it\n"
+    "has applied, how old its data can be at most (staleness), a digest of its data,\n"
+    "and how far its clock is from the asked node's; then the log that is retained "
+    "for\n"
+    "nodes that were away, and a change of nodes that is under way. Exit code 0 when\n"
+    "every node answers and is ready, 1 when one is not.\n"
     "\n"
     "  --watch    again and again, until it is interrupted\n"
     "  --every S  seconds between two looks (default 2)\n"
@@ -90,6 +93,18 @@ static void put_digest(struct table *table, const json_t *node, const json_t *so
                is_true(node, "digest_differs") ? " DIFFERS" : "");
 }
 
+static void put_role(struct table *table, const json_t *node, bool leads) {
+    const char *role = text_of(node, "role");
+    bool plain = role[0] == '\0' || strcmp(role, "voter") == 0;
+
+    if (leads)
+        table_cell(table, "leader%s%s", plain ? "" : ", ", plain ? "" : role);
+    else if (plain)
+        table_cell(table, "%s", is_true(node, "voter") ? "follower" : "-");
+    else
+        table_cell(table, "%s", role);
+}
+
 /* One line: `node` is the entry in the list of the node asked. True: all is well. */
 static bool put_node(struct table *table, const struct view *view, const json_t *node) {
     json_int_t id = number_of(node, "id");
@@ -100,16 +115,16 @@ static bool put_node(struct table *table, const struct view *view, const json_t 
 
     table_cell(table, "%lld", (long long)id);
     table_cell(table, "%s", text_of(node, "region"));
-    table_cell(table, "%s",
-               leads                    ? "leader"
-               : is_true(node, "voter") ? "follower"
-                                        : "-");
+    put_role(table, node, leads);
     table_cell(table, "%lld", (long long)number_of(source, "term"));
     table_cell(table, "%lld", (long long)number_of(source, "applied_index"));
     put_staleness(table, source);
     put_digest(table, node, source);
     table_cell(table, "%+lld ms", (long long)number_of(node, "clock_offset_ms"));
-    if (!own && !is_true(node, "connected"))
+    if (!own && !is_true(node, "connected") &&
+        !json_is_integer(json_object_get(node, "seen_age_ms")))
+        table_cell(table, "no (down, or cut off: never seen)");
+    else if (!own && !is_true(node, "connected"))
         table_cell(table, "no (down, or cut off: seen %.1f s ago)",
                    (double)number_of(node, "seen_age_ms") / 1000.0);
     else if (!own)
@@ -131,6 +146,41 @@ static void put_head(struct table *table) {
         table_cell(table, "%s", names[i]);
 }
 
+/* "12 min 3 s" */
+static void print_span(json_int_t ms) {
+    long long s = (long long)ms / 1000;
+
+    if (s >= 86400)
+        printf("%lld d %lld h", s / 86400, s % 86400 / 3600);
+    else if (s >= 3600)
+        printf("%lld h %lld min", s / 3600, s % 3600 / 60);
+    else if (s >= 60)
+        printf("%lld min %lld s", s / 60, s % 60);
+    else
+        printf("%lld s", s);
+}
+
+/* About the cluster as a whole, by the leader's word if there is one. */
+static void print_cluster(const json_t *answer) {
+    const json_t *regions = json_object_get(answer, "leader_regions");
+
+    if (json_is_integer(json_object_get(answer, "trailing_bytes"))) {
+        printf("\nretained log: %lld frames, %.1f of %.0f MiB; covers an outage of ",
+               (long long)number_of(answer, "trailing_frames"),
+               (double)number_of(answer, "trailing_bytes") / 1048576.0,
+               (double)number_of(answer, "trailing_bytes_max") / 1048576.0);
+        print_span(number_of(answer, "trailing_covers_ms"));
+        printf(" at this load\n");
+    }
+    if (text_of(answer, "member_change")[0])
+        printf("change: %s\n", text_of(answer, "member_change"));
+    for (size_t i = 0; i < json_array_size(regions); i++)
+        printf("%s%s", i ? ", " : "leadership is preferred in: ",
+               json_string_value(json_array_get(regions, i)));
+    if (json_array_size(regions) > 0)
+        putchar('\n');
+}
+
 static void print_failures(const struct conn *conn, const struct view *view) {
     for (size_t i = 0; i < view->count; i++) {
         const struct conn_answer *answer = &view->answers[i];
@@ -144,7 +194,7 @@ static void print_failures(const struct conn *conn, const struct view *view) {
 
 static int print_view(const struct conn *conn, const struct view *view) {
     const json_t *first = NULL;
-    const json_t *nodes;
+    const json_t *nodes, *leader;
     struct table table;
     bool good = true;
 
@@ -166,6 +216,8 @@ static int print_view(const struct conn *conn, const struct view *view) {
     }
     table_print(&table);
     table_free(&table);
+    leader = own_answer(view, number_of(first, "leader_id"));
+    print_cluster(leader ? leader : first);
     print_failures(conn, view);
     for (size_t i = 0; i < view->count; i++)
         good = good && answered(&view->answers[i]);

@@ -19,6 +19,12 @@ static const char usage_text[] =
     "  rp add             register a relying party; prints its secret once\n"
     "  rp import          register relying parties from a file\n"
     "  rp list            the registered relying parties\n"
+    "  node list          the nodes, their roles, and the change under way\n"
+    "  node add           a new node, as a standby\n"
+    "  node promote       make a standby a voter\n"
+    "  node remove        take a node out of the cluster\n"
+    "  node replace       a new node in the place of another\n"
+    "  leader prefer      regions where leadership is preferred\n"
     "  transfer           hand leadership to another node\n"
     "\n"
     "tasuki COMMAND --help says more. tasuki --version prints the version.\n"
@@ -28,9 +34,18 @@ static const struct {
     const char *first, *second;
     int (*run)(int argc, char *const argv[]);
 } commands[] = {
-    {"status", NULL, cmd_status}, {"account", "add", cmd_account_add},
-    {"rp", "add", cmd_rp_add},    {"rp", "import", cmd_rp_import},
-    {"rp", "list", cmd_rp_list},  {"transfer", NULL, cmd_transfer},
+    {"status", NULL, cmd_status},
+    {"account", "add", cmd_account_add},
+    {"rp", "add", cmd_rp_add},
+    {"rp", "import", cmd_rp_import},
+    {"rp", "list", cmd_rp_list},
+    {"transfer", NULL, cmd_transfer},
+    {"node", "list", cmd_node_list},
+    {"node", "add", cmd_node_add},
+    {"node", "promote", cmd_node_promote},
+    {"node", "remove", cmd_node_remove},
+    {"node", "replace", cmd_node_replace},
+    {"leader", "prefer", cmd_leader_prefer},
 };
 
 static int dispatch(int argc, char *argv[]) {

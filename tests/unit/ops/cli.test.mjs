@@ -171,3 +171,172 @@ test('addresses come from a file as a shell would read it', async (t) => {
   assert.match(err, /:7: NAME=value/);
   assert.equal((await tasuki(['rp', 'list', '--env', config])).code, 64);
 });
+
+// A cluster of one operator port, whose changes get settled after `looks` looks.
+function members(ids, { looks = 1 } = {}) {
+  const nodes = ids.map((id) => ({ id, address: `192.0.2.${id}:7101`, region: 'tokyo', role: 'voter', settled: true, voter: true, leader: id === 1, connected: true }));
+  const state = { nodes, index: 10, pending: null, left: 0 };
+  const begin = (node, role, done) => {
+    Object.assign(node, { role, settled: false });
+    state.pending = { node, done };
+    state.left = looks;
+    state.index += 1;
+    return { json: { id: node.id, changed_index: state.index } };
+  };
+  const tick = () => {
+    if (!state.pending || state.left-- > 0) return;
+    const { node, done } = state.pending;
+    state.pending = null;
+    done(node);
+  };
+  const view = () => ({
+    json: {
+      node_id: 1, leader_id: 1, applied_index: state.index, nodes: state.nodes, leader_regions: ['tokyo'],
+      member_change: state.pending ? `node ${state.pending.node.id} is being changed: it is not connected` : '',
+    },
+  });
+  state.answer = (method, path, body) => {
+    if (method === 'GET') {
+      tick();
+      return view();
+    }
+    if (state.pending) return { status: 409, json: { error: `another change is not settled: node ${state.pending.node.id} is being added; wait, or \`tasuki node remove ${state.pending.node.id}\`` } };
+    if (path === '/v1/nodes') {
+      const node = { ...body, connected: true, voter: false };
+      state.nodes.push(node);
+      return begin(node, 'joining', () => Object.assign(node, { role: 'standby', settled: true }));
+    }
+    const node = state.nodes.find((one) => one.id === body.id);
+    if (!node) return { status: 404, json: { error: `id: there is no node ${body.id}` } };
+    if (path === '/v1/nodes/promote') return begin(node, 'promoting', () => Object.assign(node, { role: 'voter', settled: true, voter: true }));
+    return begin(node, 'leaving', () => { state.nodes = state.nodes.filter((one) => one !== node); });
+  };
+  return state;
+}
+const posts = (node) => node.seen.filter(({ method }) => method === 'POST').map(({ path, body }) => `${path} ${body.id}`);
+
+test('node add waits until it is settled, and shows what for', async (t) => {
+  const state = members([1, 2, 3]);
+  const node = await operatorPort(t, pki, state.answer);
+  const { code, out, err } = await tasuki(['node', 'add', '4', '192.0.2.4:7101', 'osaka', ...connection(node.url)]);
+  assert.equal(code, 0, err);
+  assert.match(out, /node 4: standby/);
+  assert.equal(err.match(/node 4 is being changed: it is not connected/g).length, 1);
+  assert.deepEqual(node.seen[0].body, { id: 4, address: '192.0.2.4:7101', region: 'osaka' });
+  assert.equal((await tasuki(['node', 'promote', '4', ...connection(node.url)])).out, 'node 4: voter\n');
+  assert.equal((await tasuki(['node', 'remove', '4', ...connection(node.url)])).out, 'node 4: removed\n');
+  const list = await tasuki(['node', 'list', ...connection(node.url)]);
+  assert.match(list.out, /^1 +192\.0\.2\.1:7101 +tokyo +voter \(leads\) +yes/m);
+  assert.match(list.out, /leadership is preferred in: tokyo/);
+});
+
+test('a change that does not get done ends with 75, and goes on', async (t) => {
+  const node = await operatorPort(t, pki, members([1, 2, 3], { looks: 1e9 }).answer);
+  const { code, err } = await tasuki(['node', 'add', '4', '192.0.2.4:7101', 'osaka', '--within', '1', ...connection(node.url)]);
+  assert.equal(code, 75);
+  assert.match(err, /not standby after 1 s; the change goes on by itself/);
+  const other = await tasuki(['node', 'remove', '2', ...connection(node.url)]);
+  assert.equal(other.code, 1);
+  assert.match(other.err, /node 4 is being added; wait, or `tasuki node remove 4`/);
+});
+
+test('a view older than the change proves nothing', async (t) => {
+  const state = members([1, 2, 3], { looks: 0 });
+  let looks = 0;
+  const node = await operatorPort(t, pki, (method, path, body) => {
+    const said = state.answer(method, path, body);
+    // At first as if nothing had been asked: without node 2's end it still "is no member".
+    if (method === 'GET' && looks++ < 2) return { json: { ...said.json, applied_index: 10, nodes: [] } };
+    return said;
+  });
+  const { code } = await tasuki(['node', 'remove', '2', ...connection(node.url)]);
+  assert.equal(code, 0);
+  assert.ok(looks >= 3);
+});
+
+test('an addition that somebody ends is refused', async (t) => {
+  const state = members([1, 2, 3], { looks: 1e9 });
+  const node = await operatorPort(t, pki, (method, path, body) => {
+    const said = state.answer(method, path, body);
+    if (method === 'POST') state.nodes.at(-1).role = 'leaving';
+    return said;
+  });
+  const { code, err } = await tasuki(['node', 'add', '4', '192.0.2.4:7101', 'osaka', ...connection(node.url)]);
+  assert.equal(code, 1);
+  assert.match(err, /another change took the place/);
+});
+
+test('--no-wait ends when the change is taken', async (t) => {
+  const node = await operatorPort(t, pki, members([1, 2, 3]).answer);
+  const { code, out } = await tasuki(['node', 'remove', '3', '--no-wait', '--json', ...connection(node.url)]);
+  assert.equal(code, 0);
+  assert.deepEqual(JSON.parse(out), { id: 3, goal: 'gone', done: false });
+  assert.equal(node.seen.length, 1);
+});
+
+test('replace: add, promote, remove; again from wherever it was cut', async (t) => {
+  const REPLACE = ['node', 'replace', '2', '5', '192.0.2.5:7101', 'osaka'];
+  const whole = ['/v1/nodes 5', '/v1/nodes/promote 5', '/v1/nodes/remove 2'];
+  for (let cut = 0; cut <= 3; cut += 1) {
+    const state = members([1, 2, 3]);
+    const node = await operatorPort(t, pki, state.answer);
+    if (cut > 0) await tasuki(['node', 'add', '5', '192.0.2.5:7101', 'osaka', '--no-wait', ...connection(node.url)]);
+    if (cut > 1) {
+      state.left = 0;
+      await tasuki(['node', 'list', ...connection(node.url)]);
+      await tasuki(['node', 'promote', '5', ...connection(node.url)]);
+    }
+    if (cut > 2) await tasuki(['node', 'remove', '2', '--no-wait', ...connection(node.url)]);
+    const { code, out, err } = await tasuki([...REPLACE, ...connection(node.url)]);
+    assert.equal(code, 0, err);
+    assert.match(out, /node 5 has taken the place of node 2/);
+    assert.deepEqual(posts(node), whole);
+    assert.deepEqual(state.nodes.map(({ id, role }) => `${id} ${role}`), ['1 voter', '3 voter', '5 voter']);
+    // And once more: nothing is left to be done.
+    assert.equal((await tasuki([...REPLACE, ...connection(node.url)])).code, 0);
+    assert.deepEqual(posts(node), whole);
+  }
+  const standby = members([1, 2, 3]);
+  Object.assign(standby.nodes[1], { role: 'standby', voter: false });
+  const node = await operatorPort(t, pki, standby.answer);
+  assert.equal((await tasuki([...REPLACE, ...connection(node.url)])).code, 0);
+  assert.deepEqual(posts(node), ['/v1/nodes 5', '/v1/nodes/remove 2']);
+  const elsewhere = await tasuki(['node', 'replace', '1', '5', '192.0.2.6:7101', 'osaka', ...connection(node.url)]);
+  assert.equal(elsewhere.code, 1);
+  assert.match(elsewhere.err, /node 5 is a member already, at 192\.0\.2\.5:7101/);
+  const nobody = await tasuki(['node', 'replace', '8', '9', '192.0.2.6:7101', 'osaka', ...connection(node.url)]);
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.err, /there is no node 8/);
+});
+
+test('leader prefer sends the regions in their order; wrong node commands are 64', async (t) => {
+  const node = await operatorPort(t, pki, () => ({ json: { changed_index: 9 } }));
+  const { code, out } = await tasuki(['leader', 'prefer', 'osaka', 'tokyo', ...connection(node.url)]);
+  assert.equal(code, 0);
+  assert.match(out, /preferred in: osaka, tokyo/);
+  assert.deepEqual(node.seen[0], { method: 'POST', path: '/v1/leader-regions', body: { regions: ['osaka', 'tokyo'] } });
+  assert.match((await tasuki(['leader', 'prefer', ...connection(node.url)])).out, /no preferred region/);
+  assert.deepEqual(node.seen[1].body, {});
+  for (const args of [['node', 'add', '4'], ['node', 'add', 'x', '192.0.2.4:1', 'r'], ['node', 'promote', '0'],
+    ['node', 'remove', '1000000000000000000'], ['node', 'list', 'x'], ['node', 'remove', '2', '--within', '0'],
+    ['node', 'replace', '1', '2', '192.0.2.4:1', 'r', '--no-wait']]) {
+    assert.equal((await tasuki([...args, ...connection(node.url)])).code, 64, args.join(' '));
+  }
+  assert.equal(node.seen.length, 2);
+});
+
+test('status shows roles, the retained log and the change under way', async (t) => {
+  const more = {
+    trailing_frames: 1234, trailing_bytes: 5 * 1048576, trailing_bytes_max: 64 * 1048576, trailing_covers_ms: 723000,
+    member_change: 'node 2 is being promoted: it is behind the log', leader_regions: ['osaka', 'tokyo'],
+  };
+  const said = status(1, 1, more);
+  Object.assign(said.json.nodes[1], { role: 'promoting', connected: false, seen_age_ms: null });
+  const node = await operatorPort(t, pki, () => said);
+  const { out } = await tasuki(['status', ...connection(node.url)]);
+  assert.match(out, /^2 +osaka +promoting /m);
+  assert.match(out, /never seen/);
+  assert.match(out, /retained log: 1234 frames, 5\.0 of 64 MiB; covers an outage of 12 min 3 s at this load/);
+  assert.match(out, /change: node 2 is being promoted: it is behind the log/);
+  assert.match(out, /leadership is preferred in: osaka, tokyo/);
+});
