@@ -16,7 +16,7 @@
 #define ID_MAX 999999999999999999ul
 #define WITHIN_S_DEFAULT 600
 #define WITHIN_S_MAX 86400
-#define LOOK_MS 300
+#define LOOK_MS 100
 
 static const char usage_text[] =
     "usage: tasuki node list [OPTION...]\n"
