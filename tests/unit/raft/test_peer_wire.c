@@ -305,6 +305,9 @@ static unsigned encode_append_from(struct buf *out, bool middle, unsigned first)
     }
     entries[middle ? 1 : 0] =
         (struct raft_entry){.term = 3, .type = RAFT_CHANGE, .buf = encoded};
+    if (middle) {
+        entries[2].buf = encoded; /* so that but for its type it could be one too */
+    }
     m.type = RAFT_APPEND_ENTRIES;
     m.append_entries = (struct raft_append_entries){.term = 3,
                                                     .prev_log_index = 4,
