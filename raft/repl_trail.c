@@ -14,7 +14,7 @@ static uint64_t oldest(const struct repl_trail *trail) {
 
 void repl_trail_note(struct repl_trail *trail, uint64_t index, uint64_t bytes,
                      uint64_t clock_ms) {
-    if (trail->samples > 0 && index != trail->index + 1) {
+    if (trail->samples > 0 && index <= trail->index) {
         trail->samples = 0;
     }
     if (clock_ms > trail->clock_ms) {

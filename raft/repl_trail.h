@@ -22,8 +22,9 @@ struct repl_trail {
     uint64_t clock_ms;
 };
 
-/* Entries come in the order of their indexes; a gap, or an index that comes again,
- * begins anew. `clock_ms` 0: not known. */
+/* Entries come in the order of their indexes; one that comes again begins anew. What
+ * is left out weighs nothing: barriers and configurations, which are not applied as
+ * frames. `clock_ms` 0: not known. */
 void repl_trail_note(struct repl_trail *trail, uint64_t index, uint64_t bytes,
                      uint64_t clock_ms);
 /* How many of the newest entries take up at most `bytes` (rounded down to a sample). */

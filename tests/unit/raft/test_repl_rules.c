@@ -9,6 +9,7 @@
 
 #include "raft/repl_clock.h"
 #include "raft/repl_digest.h"
+#include "raft/repl_trail.h"
 #include "raft/repl_watchdog.h"
 
 #define SKEW 2000
@@ -198,8 +199,27 @@ static void test_watchdog_verdicts(void **state) {
     }
 }
 
+/* A configuration between the frames does not make the log look short. */
+static void test_trail_goes_on_over_a_gap(void **state) {
+    static struct repl_trail trail;
+    uint64_t bytes, covers_ms;
+    (void)state;
+    for (uint64_t index = 1; index <= 1000; index++) {
+        if (index != 990) {
+            repl_trail_note(&trail, index, 10, 1000 + index);
+        }
+    }
+    assert_true(repl_trail_entries(&trail, 1 << 20) >= 1000);
+    repl_trail_since(&trail, 1, &bytes, &covers_ms);
+    assert_int_equal(bytes, 9990);
+    assert_int_equal(covers_ms, 999);
+    repl_trail_note(&trail, 500, 10, 2000);
+    assert_int_equal(repl_trail_entries(&trail, 1 << 20), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_trail_goes_on_over_a_gap),
         cmocka_unit_test(test_time_follows_monotonic_time),
         cmocka_unit_test(test_small_difference_is_slewed),
         cmocka_unit_test(test_large_step_needs_a_majority),
