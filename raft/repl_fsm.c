@@ -10,6 +10,8 @@
 #include "store/base/codec.h"
 
 #define MARKER_LEN 40
+/* At least so much log between two markers, unless their number asks for one. */
+#define MARKER_BYTES_MIN (4u * 1024 * 1024)
 
 static const uint8_t marker_magic[8] = {'T', 'A', 'S', 'U', 'K', 'I', 'M', '1'};
 
@@ -39,7 +41,11 @@ static unsigned trailing_entries(struct repl *repl) {
 
 /* The log between two markers is bounded in bytes too. */
 static void pace_markers(struct repl *repl) {
-    bool due = repl->trail.bytes - repl->marker_bytes > repl->config.trailing_bytes / 4;
+    uint64_t most = repl->config.trailing_bytes / 4;
+    if (most < MARKER_BYTES_MIN) {
+        most = MARKER_BYTES_MIN; /* each marker syncs the store */
+    }
+    bool due = repl->trail.bytes - repl->marker_bytes > most;
     raft_set_snapshot_threshold(&repl->raft, due ? 1 : REPL_SNAPSHOT_THRESHOLD);
 }
 
