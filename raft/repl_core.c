@@ -251,8 +251,8 @@ static void on_beyond(struct repl *repl, const struct repl_peer *peer,
     repl->host.reseed(repl->host.impl,
                       "it was away longer than the retained log covers");
     repl_fatal(REPL_EXIT_BEYOND_LOG, "repl.fatal",
-               "this node is beyond the leader's log: it will be re-seeded at the next "
-               "start");
+               "this node is beyond the leader's log (needs re-seeding): it was away "
+               "longer than the retained log covers");
 }
 
 bool repl_core_message(struct repl *repl, uint64_t from,

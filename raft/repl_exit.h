@@ -3,7 +3,7 @@
  * "Fatal means exit": whatever leaves the state of the log or of the store in
  * doubt ends the process, and the supervisor starts it again. The codes are for
  * supervisors and operators. A supervisor restarts after each of them but
- * REPL_EXIT_REMOVED; after REPL_EXIT_BEYOND_LOG the start re-seeds the node. */
+ * REPL_EXIT_BEYOND_LOG and REPL_EXIT_REMOVED, which a restart cannot mend. */
 #ifndef RAFT_REPL_EXIT_H
 #define RAFT_REPL_EXIT_H
 
@@ -13,7 +13,6 @@ enum repl_exit {
     REPL_EXIT_STATE = 72,      /* the state machine or the store failed */
     REPL_EXIT_RAFT = 73,       /* libraft is unavailable or out of memory */
     REPL_EXIT_BEYOND_LOG = 74, /* the leader no longer has what this node lacks */
-    REPL_EXIT_ROTTEN = 75,     /* store or log are damaged on the disk */
     REPL_EXIT_REMOVED = 76,    /* this node is no member any more */
 };
 
