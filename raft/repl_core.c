@@ -329,8 +329,8 @@ void repl_core_link_refused(struct repl *repl, uint64_t peer) {
 
 /* All that follows from what came in since the last iteration. */
 void repl_core_pump(struct repl *repl) {
-    if (repl->closing) {
-        return;
+    if (repl->closing || !repl->raft_open) {
+        return; /* the loop also turns while opening fails */
     }
     repl->now_ms = repl_mono(repl);
     repl_io_release_held(repl);
@@ -630,6 +630,7 @@ enum err repl_core_open(struct repl *repl, bool bootstrap, char why[256]) {
     if (err == OK) {
         repl_role_check(repl);
         repl_status_publish(repl);
+        repl_kick(repl);
     }
     return err;
 }
