@@ -44,11 +44,12 @@ void repl_digests_heard(struct repl_digests *digests, size_t peer, uint64_t inde
 }
 
 bool repl_digests_in_doubt(const struct repl_digests *digests, size_t voters) {
-    size_t agree = 1;
+    size_t agree = digests->votes ? 1 : 0;
     size_t differ = 0;
     for (size_t i = 0; i < digests->peers_count; i++) {
-        agree += digests->peer[i].view == DIGEST_AGREES ? 1 : 0;
-        differ += digests->peer[i].view == DIGEST_DIFFERS ? 1 : 0;
+        const struct repl_digest_peer *peer = &digests->peer[i];
+        agree += peer->votes && peer->view == DIGEST_AGREES ? 1 : 0;
+        differ += peer->votes && peer->view == DIGEST_DIFFERS ? 1 : 0;
     }
     return differ > 0 && agree <= voters / 2;
 }

@@ -21,6 +21,7 @@ struct repl_digest_at {
 enum repl_digest_view { DIGEST_UNKNOWN, DIGEST_AGREES, DIGEST_DIFFERS };
 
 struct repl_digest_peer {
+    bool votes;
     enum repl_digest_view view; /* of the last comparison */
     uint64_t compared_index;
     struct repl_digest_at ahead; /* said by the peer, not reached here yet */
@@ -30,6 +31,7 @@ struct repl_digests {
     struct repl_digest_at ring[REPL_DIGEST_RING];
     struct repl_digest_peer peer[LIMIT_NODES];
     size_t peers_count;
+    bool votes; /* this node */
 };
 
 /* This node applied `index`. Compares with what peers had said about it. */
@@ -40,8 +42,9 @@ void repl_digests_heard(struct repl_digests *digests, size_t peer, uint64_t inde
                         struct store_digest digest);
 /* Another node has this number now. */
 void repl_digests_forget(struct repl_digests *digests, size_t peer);
-/* The nodes that agree with this one, itself included, are no majority of
- * `voters`, and somebody disagrees: this node's state is in doubt. */
+/* The voters that agree with this node, itself included if it votes, are no majority
+ * of `voters`, and a voter disagrees: this node's state is in doubt. Who does not vote
+ * is no evidence: it may be a copy of the rotten one. `votes` is the caller's. */
 bool repl_digests_in_doubt(const struct repl_digests *digests, size_t voters);
 
 #endif

@@ -63,6 +63,10 @@ static void warn_clock(struct repl *repl, struct repl_peer *peer) {
 }
 
 static void check_digests(struct repl *repl) {
+    repl->digests.votes = repl_is_voter(repl, repl->config.node_id);
+    for (size_t i = 0; i < repl->peers_count; i++) {
+        repl->digests.peer[i].votes = repl_is_voter(repl, repl->peer[i].config.id);
+    }
     if (!atomic_load(&repl->shared.in_doubt) &&
         repl_digests_in_doubt(&repl->digests, repl_voters(repl))) {
         /* For good: only an operator can say which copy is right. */

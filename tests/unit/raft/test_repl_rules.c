@@ -138,6 +138,9 @@ static void test_digests(void **state) {
     struct repl_digests *d = calloc(1, sizeof(*d));
     assert_non_null(d);
     d->peers_count = 3; /* number 0 is this node */
+    d->votes = true;
+    d->peer[1].votes = true;
+    d->peer[2].votes = true;
     repl_digests_applied(d, 10, da);
     repl_digests_heard(d, 1, 10, da);
     assert_int_equal(d->peer[1].view, DIGEST_AGREES);
@@ -150,6 +153,18 @@ static void test_digests(void **state) {
     repl_digests_applied(d, 11, da);
     repl_digests_heard(d, 1, 11, db);
     assert_true(repl_digests_in_doubt(d, 3));
+    /* One that does not vote, and agrees, saves nothing. */
+    d->peers_count = 4;
+    repl_digests_heard(d, 3, 11, da);
+    assert_int_equal(d->peer[3].view, DIGEST_AGREES);
+    assert_true(repl_digests_in_doubt(d, 3));
+    d->peer[3].votes = true;
+    assert_false(repl_digests_in_doubt(d, 3));
+    /* Nor does its difference put a voter in doubt. */
+    d->peer[1].view = DIGEST_AGREES;
+    d->peer[2].view = DIGEST_UNKNOWN;
+    d->peer[3] = (struct repl_digest_peer){.view = DIGEST_DIFFERS};
+    assert_false(repl_digests_in_doubt(d, 5));
     free(d);
 }
 
