@@ -170,29 +170,24 @@ static bool port_valid(struct span text) {
     return number_parse(text, &port) && port >= 1 && port <= 65535;
 }
 
-/* "a.b.c.d:port" */
+/* Members' form (store_member) for every address and region, so that none is taken
+ * here which the replicated state refuses. */
 static bool address_valid(struct span text) {
-    const uint8_t *colon = text.len > 0 ? memchr(text.data, ':', text.len) : NULL;
-    struct span host;
-    size_t start = 0;
-    unsigned parts = 0;
+    char copy[sizeof(((struct config_listener *)0)->address)] = "";
 
-    if (!colon || text.len >= sizeof(((struct config_listener *)0)->address))
+    if (text.len == 0 || text.len >= sizeof(copy))
         return false;
-    host = span_of(text.data, (size_t)(colon - text.data));
-    if (!port_valid(span_of(colon + 1, text.len - host.len - 1)))
-        return false;
-    for (size_t i = 0; i <= host.len; i++) {
-        uint64_t part;
+    memcpy(copy, text.data, text.len);
+    return strlen(copy) == text.len && store_member_address_ok(copy);
+}
 
-        if (i < host.len && host.data[i] != '.')
-            continue;
-        if (!number_parse(span_of(host.data + start, i - start), &part) || part > 255)
-            return false;
-        parts++;
-        start = i + 1;
-    }
-    return parts == 4;
+static bool region_valid(struct span text) {
+    char copy[sizeof(((struct config *)0)->region)] = "";
+
+    if (text.len == 0 || text.len >= sizeof(copy))
+        return false;
+    memcpy(copy, text.data, text.len);
+    return strlen(copy) == text.len && store_member_region_ok(copy);
 }
 
 static enum err value_listener(struct parser *parser, const struct key_spec *spec,
@@ -279,18 +274,6 @@ static enum err value_environment(struct parser *parser, const struct key_spec *
     return OK;
 }
 
-static bool region_valid(struct span text) {
-    if (text.len == 0 || text.len >= sizeof(((struct config *)0)->region))
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
-            return false;
-    }
-    return true;
-}
-
 static enum err value_peer(struct parser *parser, const struct key_spec *spec,
                            struct span value) {
     struct config *config = parser->config;
@@ -320,13 +303,12 @@ static enum err value_peer(struct parser *parser, const struct key_spec *spec,
 
 #define AT(name) offsetof(struct config, name)
 #define TEXT(name) AT(name), 0, sizeof(((struct config *)0)->name)
-#define NODE_ID_MAX 0x7fffffffffffffffu
 
 static const struct key_spec keys[] = {
-    {"node_id", value_u64, AT(node_id), 1, NODE_ID_MAX, ONCE},
+    {"node_id", value_u64, AT(node_id), 1, STORE_MEMBER_ID_MAX, ONCE},
     {"cluster_id", value_cluster_id, AT(cluster_id), 0, 0, ONCE},
     {"data_dir", value_path, TEXT(data_dir), ONCE},
-    {"peer", value_peer, AT(peers), 1, NODE_ID_MAX, REPEATED},
+    {"peer", value_peer, AT(peers), 1, STORE_MEMBER_ID_MAX, REPEATED},
     {"issuer", value_issuer, TEXT(issuer), ONCE},
     {"host", value_host, AT(hosts), 0, 256, REPEATED},
     {"environment", value_environment, AT(environment), 0, 0, ONCE},
