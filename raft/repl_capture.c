@@ -6,7 +6,7 @@
  * Invariants:
  *   H1  the snapshot is begun on the raft thread, between two frames, so index,
  *       term and configuration in the head belong to it;
- *   H2  while a hold stands, and REPL_HOLD_AFTER_MS after its release, no node that
+ *   H2  while a hold stands, and HOLD_AFTER_MS after its release, no node that
  *       hears of it trims its log above the held index, within REPL_HOLD_FACTOR
  *       times the usual bytes (RAFT.md, rules, 8). */
 #include <stdio.h>
@@ -20,11 +20,10 @@ enum err repl_capture(struct repl *repl, struct repl_capture *capture) {
     if (repl_fresh(repl) != OK) {
         return ERR_STALE;
     }
-    if (atomic_fetch_add(&repl->shared.waiting, 1) >= LIMIT_INDEX_WAITERS) {
-        atomic_fetch_sub(&repl->shared.waiting, 1);
-        return ERR_BUSY;
+    enum err err = repl_wait_reserve(repl);
+    if (err != OK) {
+        return err;
     }
-    enum err err = OK;
     capture->repl = repl;
     capture->read = NULL;
     capture->hold = REPL_HOLDS;

@@ -107,7 +107,6 @@ static int fsm_snapshot_cb(struct raft_fsm *raft_fsm, struct raft_buffer *bufs[]
     unsigned trailing = trailing_entries(repl);
     raft_set_snapshot_trailing(&repl->raft, trailing);
     uint64_t at = raft_last_applied(&repl->raft); /* libraft's snapshot index */
-    repl->marker_index = at;
     repl->marker_bytes = repl->trail.bytes;
     if (at > trailing && repl->log_first < at - trailing + 1) {
         repl->log_first = at - trailing + 1;

@@ -211,7 +211,7 @@ struct repl {
     uint64_t last_status_ms, last_publish_ms, last_yield_ms;
     uint64_t frames_applied, commands_applied;
     struct repl_trail trail;
-    uint64_t marker_index, marker_bytes; /* trail.bytes at the last marker */
+    uint64_t marker_bytes; /* trail.bytes at the last marker */
     struct repl_hold hold[REPL_HOLDS];
 
     struct repl_inbox inbox;
@@ -281,6 +281,8 @@ void repl_frame_reset(struct repl *repl);
 void repl_frame_forget(struct repl_peer *peer);
 
 /* repl_prove.c */
+/* Any thread: a place among those that wait (R3). repl_wait_complete gives it back. */
+enum err repl_wait_reserve(struct repl *repl);
 void repl_prove_take_index(struct repl *repl, struct repl_wait *wait);
 void repl_prove_take_read(struct repl *repl, struct repl_wait *wait);
 void repl_prove_applied(struct repl *repl, uint64_t index);

@@ -217,7 +217,6 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
     }
     repl->load_last_index = *start_index + *n_entries - 1;
     repl->log_first = *start_index;
-    repl->marker_index = *snapshot != NULL ? (*snapshot)->index : 0;
     for (size_t i = 0; i < *n_entries; i++) {
         note_loaded(repl, *start_index + i, &(*entries)[i]);
     }

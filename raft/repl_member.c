@@ -177,23 +177,11 @@ static bool is_near(const struct repl *repl, const struct repl_peer *peer) {
 
 /* --- saying what is waited for ---------------------------------------------- */
 
-static const char *change_name(const struct member *m) {
-    switch (m->role) {
-    case MEMBER_STANDBY:
-        return "added";
-    case MEMBER_VOTER:
-        return "promoted";
-    case MEMBER_GONE:
-        return "removed";
-    }
-    return "changed";
-}
-
 static void say(struct repl *repl, const struct member *m, const char *what) {
     char text[sizeof(repl->member.waits_for)];
 
     (void)snprintf(text, sizeof(text), "node %llu is being %s: %s",
-                   (unsigned long long)m->id, change_name(m), what);
+                   (unsigned long long)m->id, store_member_change(m->role), what);
     if (strcmp(text, repl->member.waits_for) != 0) {
         memcpy(repl->member.waits_for, text, sizeof(text));
         log_event(LOG_INFO, "member.change", log_str("what", text), log_end());
@@ -627,7 +615,7 @@ void repl_member_status(const struct repl *repl, struct repl_status *status) {
                 (void)snprintf(
                     status->member_change, sizeof(status->member_change),
                     "node %llu is being %s: ask the leader what it waits for",
-                    (unsigned long long)m->id, change_name(m));
+                    (unsigned long long)m->id, store_member_change(m->role));
             }
         }
     }

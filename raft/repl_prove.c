@@ -15,7 +15,7 @@
 
 /* --- any thread --- */
 
-static enum err reserve_wait(struct repl *repl) {
+enum err repl_wait_reserve(struct repl *repl) {
     if (atomic_fetch_add(&repl->shared.waiting, 1) >= LIMIT_INDEX_WAITERS) {
         atomic_fetch_sub(&repl->shared.waiting, 1);
         return ERR_BUSY;
@@ -25,7 +25,7 @@ static enum err reserve_wait(struct repl *repl) {
 
 static enum err submit_wait(struct repl *repl, struct repl_wait *wait,
                             struct repl_wait ***end) {
-    enum err err = reserve_wait(repl);
+    enum err err = repl_wait_reserve(repl);
     if (err != OK) {
         return err;
     }

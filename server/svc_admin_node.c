@@ -70,18 +70,6 @@ static void read_regions(struct svc_json *json, struct leader_regions *ret_regio
 
 /* ---- refusals */
 
-static const char *change_name(enum member_role role) {
-    switch (role) {
-    case MEMBER_STANDBY:
-        return "added";
-    case MEMBER_VOTER:
-        return "promoted";
-    case MEMBER_GONE:
-        return "removed";
-    }
-    return "changed";
-}
-
 /* "another change is not settled: node 4 is being added; ..." */
 static enum err say_changing(struct svc *svc, char *out, size_t size) {
     struct member members[LIMIT_NODES];
@@ -101,7 +89,7 @@ static enum err say_changing(struct svc *svc, char *out, size_t size) {
         snprintf(out, size,
                  "another change is not settled: node %llu is being %s; "
                  "wait, or `tasuki node remove %llu`",
-                 id, change_name(members[i].role), id);
+                 id, store_member_change(members[i].role), id);
         if (members[i].role == MEMBER_GONE)
             snprintf(out, size,
                      "another change is not settled: node %llu is being "

@@ -63,6 +63,18 @@ bool store_member_region_ok(const char *region) {
     return len > 0 && len < sizeof((struct member *)0)->region;
 }
 
+const char *store_member_change(enum member_role role) {
+    switch (role) {
+    case MEMBER_STANDBY:
+        return "added";
+    case MEMBER_VOTER:
+        return "promoted";
+    case MEMBER_GONE:
+        return "removed";
+    }
+    return "changed";
+}
+
 static bool role_ok(int role) {
     return role >= MEMBER_STANDBY && role <= MEMBER_GONE;
 }

@@ -31,6 +31,8 @@ enum member_role {
     MEMBER_VOTER = 2,
     MEMBER_GONE = 3,
 };
+/* "added", "promoted" or "removed": what an unsettled row with this role says. */
+const char *store_member_change(enum member_role role);
 
 struct member {
     uint64_t id;      /* not 0 */
