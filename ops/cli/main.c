@@ -1,6 +1,7 @@
 /* main: `tasuki`, the operator's command. Talks to the nodes' operator ports alone. */
 #include <curl/curl.h>
 #include <locale.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,13 +49,20 @@ static const struct {
     {"leader", "prefer", cmd_leader_prefer},
 };
 
+static bool is_help(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static int dispatch(int argc, char *argv[]) {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         int words = commands[i].second ? 2 : 1;
 
         if (argc < words || strcmp(argv[0], commands[i].first) != 0)
             continue;
-        if (commands[i].second && strcmp(argv[1], commands[i].second) != 0)
+        /* `tasuki node --help`: the help of the first of its kind. */
+        if (commands[i].second && is_help(argv[1]))
+            words = 1;
+        else if (commands[i].second && strcmp(argv[1], commands[i].second) != 0)
             continue;
         return commands[i].run(argc - words, argv + words);
     }
@@ -71,7 +79,7 @@ int main(int argc, char *argv[]) {
         fputs(usage_text, stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (is_help(argv[1])) {
         fputs(usage_text, stdout);
         fputs(conn_help, stdout);
         return EXIT_DONE;

@@ -37,7 +37,7 @@ test('wrong usage is 64, with help that says more', async () => {
     ['transfer', '--to', 'x'], ['status'], ['rp', 'list', '--url', 'http://127.0.0.1:1']]) {
     assert.equal((await tasuki(args)).code, 64, args.join(' '));
   }
-  for (const args of [['--help'], ['status', '--help'], ['rp', 'import', '--help']]) {
+  for (const args of [['--help'], ['status', '--help'], ['rp', 'import', '--help'], ['node', '--help'], ['rp', '-h']]) {
     const { code, out } = await tasuki(args);
     assert.equal(code, 0);
     assert.match(out, /usage: tasuki/);
