@@ -1,0 +1,413 @@
+#include "chaos/sim/sim_node.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "chaos/sim/sim_world.h"
+#include "raft/repl_core.h"
+#include "raft/repl_exit.h"
+#include "store/base/check.h"
+#include "store/base/codec.h"
+
+#define TIMER_US (20 * SIM_US_PER_MS)
+#define MAP_BYTES (64u * 1024 * 1024)
+#define STALL_MS 4000
+
+/* --- the process's end, from within --- */
+
+static struct {
+    struct sim_node *node; /* whose code runs */
+    jmp_buf jump;
+} running;
+
+static void on_fatal(int exit_code, const char *event, const char *why) {
+    struct sim_node *node = running.node;
+    CHECK(node != NULL);
+    node->exit_code = exit_code;
+    snprintf(node->why, sizeof(node->why), "%s: %s", event, why);
+    longjmp(running.jump, 1);
+}
+
+void sim_node_setup(void) {
+    repl_on_fatal = on_fatal;
+}
+
+/* What the core held stays unfreed: a process that ends does not tidy up either. */
+static void ended(struct sim_node *node) {
+    struct sim_loop *loop = sim_loop_of(node->sim);
+    if (loop->print) {
+        fprintf(stderr, "            node %u ends: %s\n", node->id, node->why);
+    }
+    sim_life_end(loop, node->id);
+    sim_net_gone(sim_net_of(node->sim), node->id);
+    sim_disk_crash(&node->disk);
+    store_read_free(node->read);
+    store_close(node->store);
+    node->repl = NULL;
+    node->store = NULL;
+    node->read = NULL;
+    node->down = SIM_ENDED;
+    sim_work_lost(node->sim->work, node->id);
+    sim_check_ended(node);
+}
+
+bool sim_node_enter(struct sim_node *node, void (*call)(struct sim_node *, void *),
+                    void *arg) {
+    CHECK(running.node == NULL); /* P1 */
+    running.node = node;
+    if (setjmp(running.jump) != 0) {
+        running.node = NULL;
+        ended(node);
+        return false;
+    }
+    call(node, arg);
+    if (node->repl != NULL) {
+        sim_disk_complete(&node->disk);
+    }
+    running.node = NULL;
+    if (node->repl != NULL) {
+        sim_check_node(node);
+    }
+    return true;
+}
+
+static void event_call(struct sim_node *node, void *arg) {
+    const struct sim_event *event = arg;
+    event->run(node->sim, event->owner, event->arg);
+}
+
+void sim_node_run_event(struct sim *sim, const struct sim_event *event) {
+    (void)sim_node_enter(sim_node_of(sim, event->owner), event_call,
+                         (void *)(uintptr_t)event);
+}
+
+/* --- clocks and chance --- */
+
+static uint64_t mono_ms(void *impl) {
+    const struct sim_node *node = impl;
+    return node->mono_origin_ms + sim_ms(sim_loop_of(node->sim));
+}
+
+static uint64_t wall_ms(void *impl) {
+    const struct sim_node *node = impl;
+    return sim_wall_ms(node->sim) + (uint64_t)node->wall_offset_ms;
+}
+
+static void fill(void *impl, void *out, size_t len) {
+    struct sim_node *node = impl;
+    sim_fill(&node->rng, out, len);
+}
+
+/* --- what the core asks of its host --- */
+
+static void on_wake(struct sim *sim, unsigned owner, void *arg) {
+    struct sim_node *node = sim_node_of(sim, owner);
+    (void)arg;
+    node->woken = false;
+    repl_core_take_inbox(node->repl);
+}
+
+static void host_wake(void *impl) {
+    struct sim_node *node = impl;
+    if (!node->woken) {
+        node->woken = true;
+        sim_after(sim_loop_of(node->sim), 5, node->id, "node.wake", on_wake, NULL);
+    }
+}
+
+static void on_kick(struct sim *sim, unsigned owner, void *arg) {
+    struct sim_node *node = sim_node_of(sim, owner);
+    (void)arg;
+    node->kicked = false;
+    repl_core_pump(node->repl);
+}
+
+static void host_kick(void *impl) {
+    struct sim_node *node = impl;
+    if (!node->kicked) {
+        node->kicked = true;
+        sim_after(sim_loop_of(node->sim), 10, node->id, "node.pump", on_kick, NULL);
+    }
+}
+
+static enum err host_send(void *impl, uint64_t to, struct span messages) {
+    struct sim_node *node = impl;
+    return sim_net_send(sim_net_of(node->sim), node->id, (unsigned)to, messages);
+}
+
+static bool host_is_up(void *impl, uint64_t peer) {
+    struct sim_node *node = impl;
+    return sim_net_is_up(sim_net_of(node->sim), node->id, (unsigned)peer);
+}
+
+static void host_redial(void *impl, uint64_t peer) {
+    struct sim_node *node = impl;
+    sim_net_redial(sim_net_of(node->sim), node->id, (unsigned)peer);
+}
+
+static void host_peer_set(void *impl, const struct repl_peer_config *peer) {
+    struct sim_node *node = impl;
+    sim_net_want(sim_net_of(node->sim), node->id, (unsigned)peer->id, true);
+}
+
+static void host_peer_drop(void *impl, uint64_t peer) {
+    struct sim_node *node = impl;
+    sim_net_want(sim_net_of(node->sim), node->id, (unsigned)peer, false);
+}
+
+static void host_epoch(void *impl, uint64_t epoch) {
+    struct sim_node *node = impl;
+    sim_net_epoch(sim_net_of(node->sim), node->id, epoch);
+}
+
+static void host_reseed(void *impl, const char *why) {
+    struct sim_node *node = impl;
+    (void)why;
+    node->asks_reseed = true;
+}
+
+static void host_closed(void *impl) {
+    (void)impl;
+}
+
+/* --- lives --- */
+
+void sim_node_init(struct sim_node *node, struct sim *sim, unsigned id, uint64_t seed,
+                   const char *base_dir) {
+    *node = (struct sim_node){.sim = sim, .id = id};
+    CHECK(snprintf(node->dir, sizeof(node->dir), "%s/node%u", base_dir, id) <
+          (int)sizeof(node->dir));
+    CHECK(mkdir(node->dir, 0700) == 0);
+    sim_rng_seed(&node->rng, seed, 2000 + id);
+    node->mono_origin_ms = 100000 + sim_below(&node->rng, 1000000);
+    sim_disk_init(&node->disk, sim, sim_loop_of(sim), id, seed);
+}
+
+void sim_node_free(struct sim_node *node) {
+    if (node->repl != NULL) {
+        sim_node_crash(node, false);
+    }
+    sim_disk_close(&node->disk);
+}
+
+static void on_timer(struct sim *sim, unsigned owner, void *arg) {
+    struct sim_node *node = sim_node_of(sim, owner);
+    (void)arg;
+    sim_after(sim_loop_of(sim), TIMER_US, owner, "node.timer", on_timer, NULL);
+    if (sim_disk_waiting_us(&node->disk) > STALL_MS * SIM_US_PER_MS) {
+        on_fatal(REPL_EXIT_STALLED, "repl.stalled", "the disk stood still");
+    }
+    repl_core_tick(node->repl);
+}
+
+static const uint8_t sim_cluster[16] = "simulated";
+
+static enum err open_core(struct sim_node *node) {
+    struct repl_config config = {.node_id = node->id,
+                                 .raft_dir = node->dir,
+                                 .peers_count = node->peers_count,
+                                 .bootstrap = node->bootstrap,
+                                 .stall_limit_ms = STALL_MS,
+                                 .store = node->store,
+                                 .clock = {mono_ms, wall_ms, node},
+                                 .random = {fill, node}};
+    struct repl_host host = {.impl = node,
+                             .wake = host_wake,
+                             .kick = host_kick,
+                             .send = host_send,
+                             .is_up = host_is_up,
+                             .redial = host_redial,
+                             .peer_set = host_peer_set,
+                             .peer_drop = host_peer_drop,
+                             .epoch = host_epoch,
+                             .reseed = host_reseed,
+                             .io = sim_disk_open(&node->disk),
+                             .closed = host_closed};
+    memcpy(config.cluster_id.b, sim_cluster, sizeof(sim_cluster));
+    memcpy(config.peers, node->peers, sizeof(config.peers));
+    config.trailing_bytes = sim_trailing_bytes(node->sim);
+    enum err err = repl_core_new(&config, &host, &node->repl, node->why);
+    return err != OK ? err
+                     : repl_core_open(node->repl,
+                                      node->bootstrap && sim_disk_blank(&node->disk),
+                                      node->why);
+}
+
+static enum err open_node(struct sim_node *node) {
+    struct store_config config = {
+        .dir = node->dir, .map_bytes = MAP_BYTES, .readers_max = 16};
+    enum err err = store_open(&config, &node->store);
+    if (err != OK) {
+        snprintf(node->why, sizeof(node->why), "the store: %s", err_str(err));
+        return err;
+    }
+    err = store_read_new(node->store, &node->read);
+    return err == OK ? open_core(node) : err;
+}
+
+static void start(struct sim_node *node, void *arg) {
+    enum err *err = arg;
+    *err = open_node(node);
+    if (*err == OK) {
+        sim_after(sim_loop_of(node->sim), 0, node->id, "node.timer", on_timer, NULL);
+    }
+}
+
+static void close_life(struct sim_node *node, enum sim_down down) {
+    sim_life_end(sim_loop_of(node->sim), node->id);
+    sim_net_gone(sim_net_of(node->sim), node->id);
+    if (node->repl != NULL) {
+        repl_core_close(node->repl);
+        repl_core_free(node->repl);
+    }
+    store_read_free(node->read);
+    store_close(node->store);
+    node->repl = NULL;
+    node->read = NULL;
+    node->store = NULL;
+    node->down = down;
+}
+
+bool sim_node_start(struct sim_node *node) {
+    struct sim_loop *loop = sim_loop_of(node->sim);
+    enum err err = OK;
+    CHECK(node->repl == NULL);
+    sim_life_begin(loop, node->id);
+    node->kicked = false;
+    node->woken = false;
+    node->quitting = false;
+    node->asks_reseed = false;
+    node->started_us = loop->now_us;
+    node->why[0] = '\0';
+    if (!sim_node_enter(node, start, &err)) {
+        return false; /* it ended while it started */
+    }
+    if (err != OK) {
+        close_life(node, SIM_NOT_OPENED);
+        sim_disk_crash(&node->disk);
+        sim_check_refused(node);
+        return false;
+    }
+    return true;
+}
+
+/* --- what a power cut does to the store --- */
+
+/* LMDB's two meta pages; where the transaction's number stands in one. */
+#define META_PAGE 4096
+#define META_TXNID 144
+
+/* The newest commit's data are on the device before its meta page is written, and
+ * that page with the next commit at the latest (MDB_NOMETASYNC): a power cut may
+ * leave the older page in its place. */
+static void undo_newest_commit(const struct sim_node *node) {
+    char path[160];
+    uint8_t page[2][META_PAGE];
+    CHECK(snprintf(path, sizeof(path), "%s/data.mdb", node->dir) < (int)sizeof(path));
+    FILE *file = fopen(path, "r+b");
+    CHECK(file != NULL && fread(page, 1, sizeof(page), file) == sizeof(page));
+    uint64_t txn[2];
+    memcpy(&txn[0], page[0] + META_TXNID, sizeof(txn[0]));
+    memcpy(&txn[1], page[1] + META_TXNID, sizeof(txn[1]));
+    size_t newest = txn[1] > txn[0] ? 1 : 0;
+    if (txn[1 - newest] > 0) {
+        uint64_t number;
+        memcpy(&number, page[newest], sizeof(number)); /* a page begins with its own */
+        memcpy(page[newest], page[1 - newest], META_PAGE);
+        memcpy(page[newest], &number, sizeof(number));
+        CHECK(fseek(file, 0, SEEK_SET) == 0 &&
+              fwrite(page, 1, sizeof(page), file) == sizeof(page));
+    }
+    CHECK(fclose(file) == 0);
+}
+
+/* It is closed in good order so that nothing leaks; nobody is left to notice: the
+ * life, its links and the disk's callbacks have ended before. */
+void sim_node_crash(struct sim_node *node, bool power) {
+    CHECK(node->repl != NULL && running.node == NULL);
+    sim_disk_crash(&node->disk);
+    close_life(node, SIM_CRASHED);
+    if (power && sim_percent(&node->disk.rng, 50)) {
+        undo_newest_commit(node);
+        sim_check_undone(node);
+    }
+}
+
+static void on_may_close(struct sim *sim, unsigned owner, void *arg);
+
+static void quit_later(struct sim_node *node) {
+    sim_after(sim_loop_of(node->sim), TIMER_US, node->id, "node.quitting", on_may_close,
+              NULL);
+}
+
+static void on_quit_closed(struct sim *sim, unsigned owner, void *arg) {
+    struct sim_node *node = sim_node_of(sim, (unsigned)(uintptr_t) * (unsigned *)arg);
+    (void)owner;
+    if (node->repl != NULL && node->quitting) {
+        sim_disk_crash(&node->disk);
+        close_life(node, SIM_QUIT);
+    }
+}
+
+static void on_may_close(struct sim *sim, unsigned owner, void *arg) {
+    struct sim_node *node = sim_node_of(sim, owner);
+    (void)arg;
+    if (!repl_core_may_close(node->repl)) {
+        quit_later(node);
+        return;
+    }
+    unsigned *id = malloc(sizeof(*id));
+    CHECK(id != NULL);
+    *id = owner;
+    sim_after(sim_loop_of(sim), 0, 0, "node.quit", on_quit_closed, id);
+}
+
+static void stop(struct sim_node *node, void *arg) {
+    (void)arg;
+    repl_core_stop(node->repl);
+    quit_later(node);
+}
+
+void sim_node_quit(struct sim_node *node) {
+    if (node->repl != NULL && !node->quitting) {
+        node->quitting = true;
+        (void)sim_node_enter(node, stop, NULL);
+    }
+}
+
+/* --- links --- */
+
+void sim_node_link_up(struct sim *sim, unsigned node, unsigned peer) {
+    repl_core_link_up(sim_node_of(sim, node)->repl, peer);
+}
+
+void sim_node_link_lost(struct sim *sim, unsigned node, unsigned peer) {
+    repl_core_link_lost(sim_node_of(sim, node)->repl, peer);
+}
+
+void sim_node_link_refused(struct sim *sim, unsigned node, unsigned peer) {
+    repl_core_link_refused(sim_node_of(sim, node)->repl, peer);
+}
+
+void sim_node_message(struct sim *sim, unsigned id, unsigned from, struct span bytes) {
+    struct sim_node *node = sim_node_of(sim, id);
+    struct peer_framer framer;
+    peer_framer_init(&framer, LIMIT_PEER_MESSAGE);
+    while (bytes.len > 0) {
+        enum peer_type type;
+        struct span body;
+        struct peer_message message;
+        bool whole = false;
+        CHECK(peer_framer_next(&framer, &bytes, &type, &body, &whole) == OK && whole);
+        CHECK(peer_message_decode(type, body, &message) == OK);
+        if (!repl_core_message(node->repl, from, &message)) {
+            sim_violation(sim, "node %u refused a message of type %d from node %u", id,
+                          (int)type, from);
+        }
+    }
+    peer_framer_close(&framer);
+}

@@ -1,0 +1,884 @@
+#include "chaos/sim/sim_work.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chaos/sim/sim_history.h"
+#include "chaos/sim/sim_world.h"
+#include "store/base/check.h"
+
+#define DEADLINE_MS 5000
+#define STALENESS_MS 3000
+#define ACCOUNTS 6     /* registers; the last of them are signed in */
+#define LOGIN_NAMES 40 /* account IDs that clients fight for */
+#define LOCKED_NAMES 8 /* whose lock-out they run into */
+#define FAMILIES_MAX 400
+#define CODES_MAX 4000
+
+enum op_kind {
+    OP_SETUP,
+    OP_PUT,
+    OP_READ,
+    OP_FRESH_READ,
+    OP_ADD,
+    OP_GUESS, /* a wrong password */
+    OP_LOGIN,
+    OP_ISSUE,
+    OP_REDEEM,
+    OP_REFRESH,
+    OP_COUNT_READ,
+};
+
+struct op {
+    struct op *next;
+    struct sim_work *work;
+    struct repl_request request;
+    struct repl_wait wait;
+    struct buf payload;
+    enum op_kind kind;
+    unsigned node;
+    uint64_t life;
+    size_t history; /* SIM_NO_HISTORY: not recorded */
+    size_t client;
+    uint64_t key, value;
+    uint64_t must_have; /* reads: index acknowledged before */
+    bool waits;
+};
+
+struct family {
+    uint64_t grant; /* number of its code */
+    uint64_t live;  /* newest member that a client holds */
+    bool dead;      /* some client was refused */
+};
+
+struct visitor {
+    uint64_t session; /* number; 0: none yet */
+    bool busy;
+};
+
+struct acked { /* highest index acknowledged up to then */
+    uint64_t at_us, index;
+};
+
+struct sim_work {
+    struct sim *sim;
+    struct sim_rng rng;
+    struct port_loop loop;
+    struct visitor *client;
+    size_t clients;
+    uint64_t mean_us;
+    bool active, ready;
+    struct op *ops; /* outstanding */
+    size_t ops_count;
+    uint64_t next_value, next_session, next_code, next_sub;
+    struct family family[FAMILIES_MAX];
+    size_t families;
+    struct acked *acked;
+    size_t acked_count, acked_cap;
+    struct sim_history *history;
+    struct arena arena;
+    uint64_t done, unknown, refused_busy;
+};
+
+/* --- names --- */
+
+enum name_space { NAME_LOGIN = 1, NAME_SESSION, NAME_CODE, NAME_ACCESS, NAME_REFRESH };
+
+static struct key_hash key_of(enum name_space space, uint64_t a, uint64_t b) {
+    struct key_hash key = {{(uint8_t)space}};
+    uint32_t family = (uint32_t)a;
+    memcpy(key.b + 2, &family, sizeof(family));
+    memcpy(key.b + 8, &b, sizeof(b));
+    return key;
+}
+
+static struct id128 id_of(uint64_t n) {
+    struct id128 id = {{0xa5}};
+    memcpy(id.b + 8, &n, sizeof(n));
+    return id;
+}
+
+/* --- commands --- */
+
+static const struct span rp = {(const uint8_t *)"rp", 2};
+static const struct span redirect = {(const uint8_t *)"https://rp.example/cb", 21};
+
+#define HOUR_MS (60u * 60 * 1000)
+
+static struct command put_command(uint64_t n, struct key_hash login, bool replace,
+                                  struct span password) {
+    return (struct command){
+        .type = CMD_ACCOUNT_PUT,
+        .account_put = {.account = {.sub = id_of(n),
+                                    .login_index = login,
+                                    .type = ACCOUNT_PRIME,
+                                    .state = ACCOUNT_ACTIVE,
+                                    .generation = 1,
+                                    .password_hash = password,
+                                    .sealed_profile = span_of("sealed", 6)},
+                        .replace = replace}};
+}
+
+static struct command client_command(void) {
+    return (struct command){
+        .type = CMD_CLIENT_PUT,
+        .client_put = {.client = {.client_id = "rp",
+                                  .name = "RP",
+                                  .ministry = "",
+                                  .start_month = "",
+                                  .environment = ENV_DEMO,
+                                  .profile = CLIENT_GBIZID,
+                                  .auth = CLIENT_AUTH_BASIC,
+                                  .id_token_alg = CLIENT_RS256,
+                                  .scopes = 7,
+                                  .redirect_uris = {"https://rp.example/cb"},
+                                  .redirect_uris_count = 1},
+                       .replace = true}};
+}
+
+static struct command login_command(uint64_t account, struct key_hash login,
+                                    uint64_t session, bool good) {
+    return (struct command){.type = CMD_LOGIN,
+                            .login = {.login_index = login,
+                                      .known = true,
+                                      .password_ok = good,
+                                      .sub = id_of(account),
+                                      .generation = 1,
+                                      .session = key_of(NAME_SESSION, 0, session),
+                                      .sid = id_of(1u << 20 | session),
+                                      .idle_ms = 8 * HOUR_MS,
+                                      .lifetime_ms = 8 * HOUR_MS}};
+}
+
+static struct command issue_command(uint64_t session, uint64_t code) {
+    return (struct command){.type = CMD_GRANT_ISSUE,
+                            .grant_issue = {.code = key_of(NAME_CODE, 0, code),
+                                            .session = key_of(NAME_SESSION, 0, session),
+                                            .client_id = rp,
+                                            .redirect_uri = redirect,
+                                            .scopes = 7,
+                                            .nonce = span_of("n", 1),
+                                            .challenge_method = CHALLENGE_S256,
+                                            .challenge = {1},
+                                            .code_ttl_ms = 8 * HOUR_MS,
+                                            .grant_ttl_ms = 8 * HOUR_MS,
+                                            .idle_ms = 8 * HOUR_MS}};
+}
+
+static struct command redeem_command(uint64_t code, uint64_t access, uint64_t refresh) {
+    return (struct command){
+        .type = CMD_GRANT_REDEEM,
+        .grant_redeem = {.code = key_of(NAME_CODE, 0, code),
+                         .client_id = rp,
+                         .has_redirect_uri = true,
+                         .redirect_uri = redirect,
+                         .has_verifier = true,
+                         .verifier_hash = {1},
+                         .access = key_of(NAME_ACCESS, code, access),
+                         .access_ttl_ms = HOUR_MS,
+                         .refresh_scope_mask = 4,
+                         .refresh = key_of(NAME_REFRESH, code, refresh),
+                         .refresh_ttl_ms = 8 * HOUR_MS}};
+}
+
+/* A member's successor is a function of it, as the services derive it. */
+static struct command refresh_command(uint64_t code, uint64_t member) {
+    return (struct command){
+        .type = CMD_TOKEN_REFRESH,
+        .token_refresh = {.refresh = key_of(NAME_REFRESH, code, member),
+                          .client_id = rp,
+                          .next_refresh = key_of(NAME_REFRESH, code, member + 1),
+                          .next_access = key_of(NAME_ACCESS, code, member + 1),
+                          .access_ttl_ms = HOUR_MS,
+                          .refresh_ttl_ms = 8 * HOUR_MS,
+                          .grace_ms = 8 * HOUR_MS}};
+}
+
+/* --- operations --- */
+
+static struct op *op_new(struct sim_work *work, enum op_kind kind, size_t client) {
+    struct op *op = calloc(1, sizeof(*op));
+    CHECK(op != NULL);
+    op->work = work;
+    op->kind = kind;
+    op->client = client;
+    op->history = SIM_NO_HISTORY;
+    op->next = work->ops;
+    work->ops = op;
+    work->ops_count++;
+    buf_init(&op->payload, LIMIT_COMMAND);
+    if (client < work->clients) {
+        work->client[client].busy = true;
+    }
+    return op;
+}
+
+static void client_later(struct sim_work *work, size_t client);
+
+static void op_free(struct op *op) {
+    struct sim_work *work = op->work;
+    struct op **at = &work->ops;
+    while (*at != op) {
+        at = &(*at)->next;
+    }
+    *at = op->next;
+    work->ops_count--;
+    buf_free(&op->payload);
+    if (op->client < work->clients) {
+        work->client[op->client].busy = false;
+        client_later(work, op->client);
+    }
+    free(op);
+}
+
+/* Nobody will ever know what became of it. */
+static void op_unknown(struct op *op) {
+    op->work->unknown++;
+    if (op->kind == OP_REFRESH && op->value == 0) {
+        op->work->family[op->key].dead = true; /* its first member never came */
+    }
+    op_free(op);
+}
+
+static unsigned any_node(struct sim_work *work) {
+    struct sim *sim = work->sim;
+    unsigned up[SIM_OWNERS], count = 0;
+    for (unsigned id = 1; id <= sim->nodes_count; id++) {
+        const struct sim_node *node = sim->node[id];
+        if (node->repl != NULL && !node->quitting) {
+            up[count++] = id;
+        }
+    }
+    return count == 0 ? 0 : up[sim_below(&work->rng, count)];
+}
+
+static uint64_t acked_index(const struct sim_work *work, uint64_t at_us) {
+    size_t low = 0, high = work->acked_count;
+    while (low < high) { /* the first that is later than at_us */
+        size_t middle = (low + high) / 2;
+        if (work->acked[middle].at_us > at_us) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low == 0 ? 0 : work->acked[low - 1].index;
+}
+
+static void note_acked(struct sim_work *work, uint64_t index) {
+    size_t count = work->acked_count;
+    if (count > 0 && work->acked[count - 1].index >= index) {
+        return;
+    }
+    if (count == work->acked_cap) {
+        work->acked_cap = work->acked_cap == 0 ? 1024 : 2 * work->acked_cap;
+        work->acked = realloc(work->acked, work->acked_cap * sizeof(*work->acked));
+        CHECK(work->acked != NULL);
+    }
+    work->acked[work->acked_count++] = (struct acked){work->sim->loop.now_us, index};
+}
+
+/* --- submitting --- */
+
+static void on_done(struct repl_request *request);
+
+struct submission {
+    struct op *op;
+    struct repl_request *request;
+    enum err err;
+};
+
+static void submit_call(struct sim_node *node, void *arg) {
+    struct submission *submission = arg;
+    struct op *op = submission->op;
+    submission->request->deadline_mono_ms =
+        node->mono_origin_ms + sim_ms(&node->sim->loop) + DEADLINE_MS;
+    submission->request->loop = &op->work->loop;
+    submission->request->done = on_done;
+    submission->err = repl_submit(node->repl, submission->request);
+}
+
+/* A planted fault: the same command under another sequence number, as a client
+ * would that forgot the idempotency key. Its answer goes nowhere. */
+struct echo {
+    struct repl_request request;
+    struct buf payload;
+};
+
+static void on_echo(struct repl_request *request) {
+    struct echo *echo = (struct echo *)request;
+    repl_request_close(request);
+    buf_free(&echo->payload);
+    free(echo);
+}
+
+static void echo_call(struct sim_node *node, void *arg) {
+    struct submission *submission = arg;
+    submission->request->deadline_mono_ms =
+        node->mono_origin_ms + sim_ms(&node->sim->loop) + DEADLINE_MS;
+    submission->request->loop = &submission->op->work->loop;
+    submission->request->done = on_echo;
+    submission->err = repl_submit(node->repl, submission->request);
+}
+
+static void submit_echo(struct op *op) {
+    struct echo *echo = calloc(1, sizeof(*echo));
+    CHECK(echo != NULL);
+    buf_init(&echo->payload, LIMIT_COMMAND);
+    buf_put(&echo->payload, op->payload.data, op->payload.len);
+    echo->request.type = op->request.type;
+    echo->request.payload = buf_span(&echo->payload);
+    struct submission submission = {op, &echo->request, ERR_CLOSED};
+    struct sim_node *node = op->work->sim->node[op->node];
+    if (node->repl == NULL || !sim_node_enter(node, echo_call, &submission) ||
+        submission.err != OK) {
+        buf_free(&echo->payload);
+        free(echo);
+    }
+}
+
+static void submit(struct op *op, const struct command *command) {
+    struct sim_work *work = op->work;
+    op->node = any_node(work);
+    if (op->node == 0) {
+        op_free(op);
+        return;
+    }
+    struct sim_node *node = work->sim->node[op->node];
+    CHECK(command_encode(command, &op->payload) == OK);
+    op->request.type = command->type;
+    op->request.payload = buf_span(&op->payload);
+    op->life = work->sim->loop.life[op->node];
+    struct submission submission = {op, &op->request, ERR_CLOSED};
+    if (!sim_node_enter(node, submit_call, &submission)) {
+        return; /* it ended: sim_work_lost has the op */
+    }
+    if (submission.err != OK) {
+        work->refused_busy++;
+        sim_history_drop(work->history, op->history);
+        if (op->kind == OP_REFRESH && op->value == 0) {
+            work->family[op->key].dead = true;
+        }
+        op_free(op);
+    } else if (work->sim->config.planted == PLANTED_DOUBLE_SUBMIT) {
+        submit_echo(op);
+    }
+}
+
+static size_t record(struct sim_work *work, enum sim_model model, uint64_t key,
+                     enum sim_call call, uint64_t argument) {
+    return sim_history_call(work->history, model, key, call, argument,
+                            work->sim->loop.now_us);
+}
+
+/* --- the kinds of operations --- */
+
+static void begin_put(struct sim_work *work, size_t client) {
+    struct op *op = op_new(work, OP_PUT, client);
+    char password[32];
+    op->key = sim_below(&work->rng, ACCOUNTS);
+    op->value = ++work->next_value;
+    int len =
+        snprintf(password, sizeof(password), "%llu", (unsigned long long)op->value);
+    op->history = record(work, SIM_MODEL_REGISTER, op->key, SIM_CALL_WRITE, op->value);
+    struct command command =
+        put_command(op->key, key_of(NAME_LOGIN, 0, op->key), true,
+                    span_of((const uint8_t *)password, (size_t)len));
+    submit(op, &command);
+}
+
+static void begin_add(struct sim_work *work, size_t client) {
+    struct op *op = op_new(work, OP_ADD, client);
+    op->key = sim_below(&work->rng, LOGIN_NAMES);
+    op->value = 1000 + ++work->next_sub;
+    op->history = record(work, SIM_MODEL_SET, op->key, SIM_CALL_ADD, 0);
+    struct command command =
+        put_command(op->value, key_of(NAME_LOGIN, 1, op->key), false, span_of("x", 1));
+    submit(op, &command);
+}
+
+static void begin_guess(struct sim_work *work, size_t client) {
+    struct op *op = op_new(work, OP_GUESS, client);
+    op->key = sim_below(&work->rng, LOCKED_NAMES);
+    op->history = record(work, SIM_MODEL_COUNTER, op->key, SIM_CALL_INCREMENT, 0);
+    struct command command =
+        login_command(op->key, key_of(NAME_LOGIN, 2, op->key), 0, false);
+    submit(op, &command);
+}
+
+static void begin_login(struct sim_work *work, size_t client) {
+    struct op *op = op_new(work, OP_LOGIN, client);
+    op->value = ++work->next_session;
+    struct command command =
+        login_command(0, key_of(NAME_LOGIN, 0, 0), op->value, true);
+    submit(op, &command);
+}
+
+/* `value` 1: its code begins a family of refresh tokens. */
+static void begin_issue(struct sim_work *work, size_t client, bool for_family) {
+    struct op *op = op_new(work, OP_ISSUE, client);
+    op->key = ++work->next_code;
+    op->value = for_family ? 1 : 0;
+    struct command command = issue_command(work->client[client].session, op->key);
+    submit(op, &command);
+}
+
+/* Nobody's turn: these belong to no client, so that several run at a time. */
+static void begin_redeem(struct sim_work *work, uint64_t code, uint64_t who) {
+    struct op *op = op_new(work, OP_REDEEM, SIZE_MAX);
+    op->key = code;
+    op->history = record(work, SIM_MODEL_ONCE, code, SIM_CALL_TAKE, who);
+    struct command command = redeem_command(code, 1 + who, 1 + who);
+    submit(op, &command);
+}
+
+/* Member 1 comes from the code itself, by a single redemption. */
+static void begin_family(struct sim_work *work, uint64_t code) {
+    struct op *op;
+    if (work->families == FAMILIES_MAX) {
+        return;
+    }
+    op = op_new(work, OP_REFRESH, SIZE_MAX);
+    op->key = work->families++;
+    work->family[op->key] = (struct family){.grant = code};
+    struct command command = redeem_command(code, 1, 1);
+    submit(op, &command);
+}
+
+static bool begin_refresh(struct sim_work *work, size_t client) {
+    if (work->families == 0) {
+        return false;
+    }
+    uint64_t n = sim_below(&work->rng, work->families);
+    struct family *family = &work->family[n];
+    if (family->live == 0 || family->dead) {
+        return false;
+    }
+    struct op *op = op_new(work, OP_REFRESH, client);
+    op->key = n;
+    op->value = family->live;
+    if (sim_percent(&work->rng, 3) && family->live > 2) {
+        op->value = sim_between(&work->rng, 1, family->live - 2); /* a thief's */
+    } else if (sim_percent(&work->rng, 10) && family->live > 1) {
+        op->value = family->live - 1; /* its answer was lost: asked again */
+    }
+    op->history = record(work, SIM_MODEL_FAMILY, n, SIM_CALL_ROTATE, op->value);
+    struct command command = refresh_command(family->grant, op->value);
+    submit(op, &command);
+    return true;
+}
+
+/* --- reads --- */
+
+/* What the row of a read says now. */
+static uint64_t look(struct op *op) {
+    struct sim_node *node = op->work->sim->node[op->node];
+    struct account account;
+    struct login_attempts attempts;
+    uint64_t value = 0;
+    arena_reset(&op->work->arena);
+    CHECK(store_read_begin(node->read) == OK);
+    if (op->kind == OP_COUNT_READ) {
+        CHECK(store_attempts_get(node->read, key_of(NAME_LOGIN, 2, op->key),
+                                 &attempts) == OK);
+        value = attempts.failures;
+    } else {
+        enum err err =
+            store_account_get(node->read, &op->work->arena, id_of(op->key), &account);
+        CHECK(err == OK || err == ERR_NOT_FOUND);
+        for (size_t i = 0; err == OK && i < account.password_hash.len; i++) {
+            value = 10 * value + (uint64_t)(account.password_hash.data[i] - '0');
+        }
+    }
+    store_read_end(node->read);
+    return value;
+}
+
+static void check_covers(struct op *op, uint64_t index, const char *what) {
+    struct sim_node *node = op->work->sim->node[op->node];
+    if (!repl_applied(node->repl, index)) {
+        sim_violation(op->work->sim,
+                      "a %s read on node %u does not know index %llu, acknowledged "
+                      "before",
+                      what, op->node, (unsigned long long)index);
+    }
+}
+
+static void finish_read(struct op *op) {
+    op->work->done++;
+    sim_history_return(op->work->history, op->history, look(op),
+                       op->work->sim->loop.now_us);
+    op_free(op);
+}
+
+static void on_read(struct repl_wait *wait) {
+    struct op *op = (struct op *)((char *)wait - offsetof(struct op, wait));
+    const struct sim_node *node = op->work->sim->node[op->node];
+    if (wait->err != OK || node->repl == NULL ||
+        op->work->sim->loop.life[op->node] != op->life) {
+        sim_history_drop(op->work->history, op->history);
+        op_free(op);
+        return;
+    }
+    check_covers(op, op->must_have, "linearizable");
+    finish_read(op);
+}
+
+static void read_call(struct sim_node *node, void *arg) {
+    struct op *op = arg;
+    op->wait.deadline_mono_ms =
+        node->mono_origin_ms + sim_ms(&node->sim->loop) + DEADLINE_MS;
+    op->wait.loop = &op->work->loop;
+    op->wait.done = on_read;
+    op->wait.err = repl_read(node->repl, &op->wait);
+}
+
+static void begin_read(struct sim_work *work, size_t client, enum op_kind kind,
+                       uint64_t key, unsigned on_node) {
+    struct op *op = op_new(work, kind, client);
+    op->node = on_node != 0 ? on_node : any_node(work);
+    op->key = key;
+    op->waits = true;
+    if (op->node == 0) {
+        op_free(op);
+        return;
+    }
+    op->life = work->sim->loop.life[op->node];
+    op->must_have = acked_index(work, work->sim->loop.now_us);
+    op->history = kind == OP_COUNT_READ
+                      ? record(work, SIM_MODEL_COUNTER, key, SIM_CALL_READ, 0)
+                      : record(work, SIM_MODEL_REGISTER, key, SIM_CALL_READ, 0);
+    if (work->sim->config.planted == PLANTED_STALE_READ) {
+        finish_read(op);
+        return;
+    }
+    if (sim_node_enter(work->sim->node[op->node], read_call, op) &&
+        op->wait.err != OK) {
+        sim_history_drop(work->history, op->history);
+        op_free(op);
+    }
+}
+
+/* Not linearizable, and not in the history: it may be as old as the bound. */
+static void fresh_read(struct sim_work *work) {
+    unsigned id = any_node(work);
+    struct sim_node *node = id == 0 ? NULL : work->sim->node[id];
+    uint64_t now_us = work->sim->loop.now_us;
+    if (node == NULL || now_us < STALENESS_MS * SIM_US_PER_MS ||
+        work->sim->loop.paused_until_us[id] > now_us || repl_fresh(node->repl) != OK) {
+        return;
+    }
+    struct op op = {.work = work, .node = id};
+    work->done++;
+    check_covers(&op, acked_index(work, now_us - STALENESS_MS * SIM_US_PER_MS),
+                 "fresh");
+}
+
+/* --- answers --- */
+
+static void answer_issue(struct op *op, enum outcome_code code) {
+    struct sim_work *work = op->work;
+    if (code != OUT_OK) {
+        return;
+    }
+    if (op->value == 1) {
+        begin_family(work, op->key);
+        return;
+    }
+    uint64_t racers = sim_between(&work->rng, 2, 3);
+    for (uint64_t who = 1; who <= racers; who++) {
+        begin_redeem(work, op->key, who);
+    }
+}
+
+static void answer_refresh(struct op *op, enum outcome_code code) {
+    struct sim_work *work = op->work;
+    struct family *family = &work->family[op->key];
+    uint64_t given = code == OUT_OK ? op->value + 1 : 0;
+    if (given > family->live) {
+        family->live = given;
+    }
+    family->dead = family->dead || code != OUT_OK;
+    if (op->value > 0) {
+        sim_history_return(work->history, op->history, given, work->sim->loop.now_us);
+    }
+}
+
+static void answer(struct op *op, enum outcome_code code) {
+    struct sim_work *work = op->work;
+    uint64_t now_us = work->sim->loop.now_us;
+    switch (op->kind) {
+    case OP_PUT:
+        sim_history_return(work->history, op->history, code == OUT_OK, now_us);
+        return;
+    case OP_ADD:
+    case OP_REDEEM:
+        sim_history_return(work->history, op->history, code == OUT_OK, now_us);
+        return;
+    case OP_GUESS: /* counted, or refused at the bound */
+        sim_history_return(work->history, op->history, code == OUT_BAD_CREDENTIALS,
+                           now_us);
+        return;
+    case OP_LOGIN:
+        if (code == OUT_OK) {
+            work->client[op->client].session = op->value;
+        }
+        return;
+    case OP_ISSUE:
+        answer_issue(op, code);
+        return;
+    case OP_REFRESH:
+        answer_refresh(op, code);
+        return;
+    case OP_SETUP:
+    case OP_READ:
+    case OP_FRESH_READ:
+    case OP_COUNT_READ:
+        return;
+    }
+}
+
+static void on_done(struct repl_request *request) {
+    struct op *op = (struct op *)((char *)request - offsetof(struct op, request));
+    struct sim_work *work = op->work;
+    if (request->err != OK) {
+        repl_request_close(request);
+        op_unknown(op);
+        return;
+    }
+    work->done++;
+    note_acked(work, request->outcome.index);
+    answer(op, request->outcome.code);
+    repl_request_close(request);
+    op_free(op);
+}
+
+/* --- clients --- */
+
+static void turn(struct sim_work *work, size_t n) {
+    struct visitor *client = &work->client[n];
+    uint64_t dice = sim_below(&work->rng, 100);
+    if (client->session == 0 || dice < 2) {
+        begin_login(work, n);
+    } else if (dice < 25) {
+        begin_put(work, n);
+    } else if (dice < 40) {
+        begin_read(work, n, OP_READ, sim_below(&work->rng, ACCOUNTS), 0);
+    } else if (dice < 48) {
+        begin_add(work, n);
+    } else if (dice < 54) {
+        begin_guess(work, n);
+    } else if (dice < 58) {
+        begin_read(work, n, OP_COUNT_READ, sim_below(&work->rng, LOCKED_NAMES), 0);
+    } else if (dice < 68 && work->next_code < CODES_MAX) {
+        begin_issue(work, n, false);
+    } else if (dice < 72 && work->next_code < CODES_MAX) {
+        begin_issue(work, n, true);
+    } else if (dice < 92) {
+        (void)begin_refresh(work, n);
+    } else {
+        fresh_read(work);
+    }
+}
+
+struct turn_of {
+    size_t client;
+};
+
+static void on_turn(struct sim *sim, unsigned owner, void *arg) {
+    struct sim_work *work = sim->work;
+    size_t n = ((struct turn_of *)arg)->client;
+    (void)owner;
+    if (!work->active || work->client[n].busy) {
+        return;
+    }
+    if (work->ready) {
+        turn(work, n);
+    }
+    if (!work->client[n].busy) {
+        client_later(work, n);
+    }
+}
+
+static void client_later(struct sim_work *work, size_t client) {
+    if (!work->active) {
+        return;
+    }
+    struct turn_of *of = malloc(sizeof(*of));
+    CHECK(of != NULL);
+    of->client = client;
+    sim_after(&work->sim->loop, sim_between(&work->rng, 1, 2 * work->mean_us), 0,
+              "client.turn", on_turn, of);
+}
+
+/* --- setting up --- */
+
+static void on_setup(struct repl_request *request) {
+    struct op *op = (struct op *)((char *)request - offsetof(struct op, request));
+    CHECK(request->err == OK);
+    op->work->ready =
+        request->outcome.code == OUT_OK || request->outcome.code == OUT_EXISTS;
+    repl_request_close(request);
+    op_free(op);
+}
+
+static void setup_call(struct sim_node *node, void *arg) {
+    struct submission *submission = arg;
+    submission->request->deadline_mono_ms =
+        node->mono_origin_ms + sim_ms(&node->sim->loop) + 4 * DEADLINE_MS;
+    submission->request->loop = &submission->op->work->loop;
+    submission->request->done = on_setup;
+    submission->err = repl_submit(node->repl, submission->request);
+}
+
+static void setup(struct sim_work *work, const struct command *command) {
+    struct op *op = op_new(work, OP_SETUP, SIZE_MAX);
+    unsigned leader = sim_leader(work->sim);
+    CHECK(leader != 0 && command_encode(command, &op->payload) == OK);
+    op->node = leader;
+    op->life = work->sim->loop.life[leader];
+    op->request.type = command->type;
+    op->request.payload = buf_span(&op->payload);
+    struct submission submission = {op, &op->request, ERR_CLOSED};
+    CHECK(sim_node_enter(work->sim->node[leader], setup_call, &submission) &&
+          submission.err == OK);
+}
+
+static bool no_ops(struct sim *sim, void *arg) {
+    (void)arg;
+    return sim->work->ops_count == 0;
+}
+
+/* The RP, and the account of those that sign in. No faults yet. */
+void sim_work_begin(struct sim_work *work) {
+    struct command command = client_command();
+    setup(work, &command);
+    CHECK(sim_until(work->sim, 20000, no_ops, NULL) && work->ready);
+    for (uint64_t n = 0; n < ACCOUNTS; n++) {
+        command = put_command(n, key_of(NAME_LOGIN, 0, n), false, span_of("0", 1));
+        setup(work, &command);
+        CHECK(sim_until(work->sim, 20000, no_ops, NULL) && work->ready);
+    }
+    work->active = true;
+    for (size_t n = 0; n < work->clients; n++) {
+        client_later(work, n);
+    }
+}
+
+/* --- tasks of the clients' side --- */
+
+struct posted {
+    struct port_task *task;
+};
+
+static void on_posted(struct sim *sim, unsigned owner, void *arg) {
+    struct posted *posted = arg;
+    (void)sim;
+    (void)owner;
+    posted->task->run(posted->task);
+}
+
+static struct sim *posting; /* one simulation runs at a time */
+
+static void post(struct port_loop *loop, struct port_task *task) {
+    struct posted *posted = malloc(sizeof(*posted));
+    (void)loop;
+    CHECK(posted != NULL);
+    posted->task = task;
+    sim_after(&posting->loop, 20, 0, "client.answer", on_posted, posted);
+}
+
+struct sim_work *sim_work_new(struct sim *sim, uint64_t seed, unsigned clients) {
+    struct sim_work *work = calloc(1, sizeof(*work));
+    CHECK(work != NULL);
+    work->sim = sim;
+    work->loop.post = post;
+    work->clients = clients;
+    work->client = calloc(clients, sizeof(*work->client));
+    work->mean_us = 100 * SIM_US_PER_MS;
+    work->history = sim_history_new();
+    CHECK(work->client != NULL);
+    arena_init(&work->arena, 1u << 20);
+    sim_rng_seed(&work->rng, seed, 2);
+    posting = sim;
+    return work;
+}
+
+void sim_work_free(struct sim_work *work) {
+    while (work->ops != NULL) {
+        op_free(work->ops);
+    }
+    sim_history_free(work->history);
+    arena_close(&work->arena);
+    free(work->acked);
+    free(work->client);
+    free(work);
+}
+
+void sim_work_pause(struct sim_work *work) {
+    work->active = false;
+}
+
+void sim_work_pace(struct sim_work *work, uint64_t mean_us) {
+    work->mean_us = mean_us;
+}
+
+bool sim_work_idle(const struct sim_work *work) {
+    return work->ops_count == 0;
+}
+
+struct lost {
+    unsigned node;
+    uint64_t life;
+};
+
+static void on_lost(struct sim *sim, unsigned owner, void *arg) {
+    struct sim_work *work = sim->work;
+    const struct lost *lost = arg;
+    struct op *next;
+    (void)owner;
+    for (struct op *op = work->ops; op != NULL; op = next) {
+        next = op->next;
+        if (op->node != lost->node || op->life != lost->life) {
+            continue;
+        }
+        if (op->waits) {
+            sim_history_drop(work->history, op->history);
+            op_free(op);
+        } else {
+            op_unknown(op);
+        }
+    }
+}
+
+void sim_work_lost(struct sim_work *work, unsigned node) {
+    struct lost *lost = malloc(sizeof(*lost));
+    CHECK(lost != NULL);
+    *lost = (struct lost){node, work->sim->loop.lives[node]};
+    /* What it had answered already is still on its way. */
+    sim_after(&work->sim->loop, SIM_US_PER_MS, 0, "client.lost", on_lost, lost);
+}
+
+void sim_work_read_all(struct sim_work *work, unsigned node) {
+    for (uint64_t key = 0; key < ACCOUNTS; key++) {
+        begin_read(work, SIZE_MAX, OP_READ, key, node);
+    }
+    for (uint64_t key = 0; key < LOCKED_NAMES; key++) {
+        begin_read(work, SIZE_MAX, OP_COUNT_READ, key, node);
+    }
+}
+
+void sim_work_judge(struct sim_work *work, struct sim_result *result) {
+    result->operations += work->done;
+    result->unknown += work->unknown;
+    sim_history_judge(work->history, work->sim);
+}
+
+uint64_t sim_work_acked(const struct sim_work *work) {
+    return work->acked_count == 0 ? 0 : work->acked[work->acked_count - 1].index;
+}
+
+struct port_loop *sim_work_loop(struct sim_work *work) {
+    return &work->loop;
+}
