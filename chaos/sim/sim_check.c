@@ -10,6 +10,9 @@
 /* I4: the core's own bound, and the time that a majority may be off by itself. */
 #define AHEAD_MAX_MS (2000 + 500)
 
+/* A disk that was hurt has caught up with its queue so long after. */
+#define HURT_US (30 * SIM_US_PER_S)
+
 void sim_check_init(struct sim_check *check) {
     *check = (struct sim_check){.epoch = 0};
 }
@@ -139,10 +142,9 @@ void sim_check_ended(struct sim_node *node) {
     bool explained = false;
     switch (node->exit_code) {
     case REPL_EXIT_STALLED:
-        explained = disk->stalled_until_us > 0 || disk->slow_us > 0;
-        break;
     case REPL_EXIT_LOG:
-        explained = disk->fail_percent > 0 || disk->full;
+        explained = disk->hurt_us > 0 &&
+                    sim_loop_of(node->sim)->now_us < disk->hurt_us + HURT_US;
         break;
     case REPL_EXIT_BEYOND_LOG:
         explained = node->asks_reseed;

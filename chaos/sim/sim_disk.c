@@ -182,6 +182,7 @@ static void on_written(struct sim *sim, unsigned owner, void *arg) {
     bool acked = write->acked;
     write_free(write);
     if (failed) {
+        disk->torn = true;
         snprintf(disk->io.errmsg, sizeof(disk->io.errmsg), "simulated write error");
     }
     if (!acked) {
@@ -522,6 +523,7 @@ void sim_disk_close(struct sim_disk *disk) {
 
 struct raft_io *sim_disk_open(struct sim_disk *disk) {
     drop_writes(disk); /* of a life that could not close */
+    disk->torn = false;
     disk->io = (struct raft_io){.version = 2,
                                 .capacity = UINT16_MAX,
                                 .impl = disk,
@@ -548,7 +550,8 @@ void sim_disk_crash(struct sim_disk *disk) {
     disk->crashes++;
     disk->tick_due = false;
     /* Requests stay in the queue: io_close cancels them, if it comes to that. */
-    while (write != NULL && !disk->forget_unsynced_ack && sim_percent(&disk->rng, 50)) {
+    while (write != NULL && !disk->torn && !disk->forget_unsynced_ack &&
+           sim_percent(&disk->rng, 50)) {
         take_effect(disk, write);
         write = write->next;
     }

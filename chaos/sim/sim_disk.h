@@ -58,8 +58,10 @@ struct sim_disk {
     uint64_t stalled_until_us; /* nothing completes before */
     unsigned fail_percent;     /* of appends */
     bool full;
+    bool torn; /* a write failed: what follows it would be behind a hole */
     bool forget_unsynced_ack; /* planted: acknowledges before it is on the disk */
     bool forget_votes;        /* planted: a crash forgets the vote of the term */
+    uint64_t hurt_us;         /* when the latest of these began; 0: never */
     /* Counters. */
     uint64_t writes, crashes, lost_writes;
 };

@@ -7,6 +7,8 @@
 #include "raft/repl_exit.h"
 #include "store/base/check.h"
 
+#define SUPERVISE_US (500 * SIM_US_PER_MS)
+
 struct sim_fault {
     struct sim *sim;
     struct sim_rng rng;
@@ -142,6 +144,9 @@ static void crash_all(struct sim_fault *fault, bool power) {
 }
 
 static void pause_node(struct sim_fault *fault, unsigned node) {
+    if (fault->sim->loop.paused_until_us[node] > fault->sim->loop.now_us) {
+        return; /* a longer one is for the watchdog, which stands still as well */
+    }
     sim_life_pause(&fault->sim->loop, node,
                    sim_between(&fault->rng, 10, 3500) * SIM_US_PER_MS);
 }
@@ -175,6 +180,7 @@ static void hurt_disk(struct sim_fault *fault, enum sim_fault_kind kind,
                       unsigned node) {
     struct sim_disk *disk = &fault->sim->node[node]->disk;
     uint64_t ms = sim_between(&fault->rng, 50, 6000);
+    disk->hurt_us = fault->sim->loop.now_us;
     if (kind == FAULT_WRITE_ERROR) {
         disk->fail_percent = (unsigned)sim_between(&fault->rng, 5, 100);
     } else if (kind == FAULT_FULL) {
@@ -339,12 +345,23 @@ static void on_fault(struct sim *sim, unsigned owner, void *arg) {
         }
         dice -= fault->weight[kind];
     }
+    later(fault, sim_between(&fault->rng, 1, 2 * fault->mean_us), "fault", on_fault, 0);
+}
+
+/* As an init system does: what has ended is started again. */
+static void on_supervise(struct sim *sim, unsigned owner, void *arg) {
+    (void)owner;
+    (void)arg;
     for (unsigned id = 1; id <= sim->nodes_count; id++) {
-        if (startable(sim->node[id]) && sim->node[id]->down != SIM_CRASHED) {
-            revive_soon(fault, id); /* it ended by itself */
+        if (sim->node[id]->down == SIM_ENDED || sim->node[id]->down == SIM_QUIT) {
+            revive(sim->node[id]);
         }
     }
-    later(fault, sim_between(&fault->rng, 1, 2 * fault->mean_us), "fault", on_fault, 0);
+    later(sim->fault, SUPERVISE_US, "supervise", on_supervise, 0);
+}
+
+void sim_fault_supervise(struct sim_fault *fault) {
+    later(fault, SUPERVISE_US, "supervise", on_supervise, 0);
 }
 
 void sim_fault_begin(struct sim_fault *fault) {

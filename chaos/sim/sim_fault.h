@@ -48,6 +48,8 @@ unsigned sim_fault_nodes(const struct sim_fault *fault);
 uint64_t sim_fault_length_s(const struct sim_fault *fault);
 /* One line for a person. */
 void sim_fault_describe(const struct sim_fault *fault, char out[160]);
+/* From now on nodes that end by themselves are started again. */
+void sim_fault_supervise(struct sim_fault *fault);
 void sim_fault_begin(struct sim_fault *fault);
 /* No more; what was broken is mended, and who is down is started. */
 void sim_fault_end(struct sim_fault *fault);

@@ -261,6 +261,9 @@ static void close_life(struct sim_node *node, enum sim_down down) {
     sim_life_end(sim_loop_of(node->sim), node->id);
     sim_net_gone(sim_net_of(node->sim), node->id);
     if (node->repl != NULL) {
+        if (down != SIM_NOT_OPENED) {
+            repl_core_take_inbox(node->repl); /* or nobody would answer it */
+        }
         repl_core_close(node->repl);
         repl_core_free(node->repl);
     }

@@ -55,6 +55,7 @@ struct family {
 struct visitor {
     uint64_t session; /* number; 0: none yet */
     bool busy;
+    bool has_turn; /* its next one is in the loop's queue */
 };
 
 struct acked { /* highest index acknowledged up to then */
@@ -690,6 +691,7 @@ static void on_turn(struct sim *sim, unsigned owner, void *arg) {
     struct sim_work *work = sim->work;
     size_t n = ((struct turn_of *)arg)->client;
     (void)owner;
+    work->client[n].has_turn = false;
     if (!work->active || work->client[n].busy) {
         return;
     }
@@ -702,9 +704,10 @@ static void on_turn(struct sim *sim, unsigned owner, void *arg) {
 }
 
 static void client_later(struct sim_work *work, size_t client) {
-    if (!work->active) {
+    if (!work->active || work->client[client].has_turn) {
         return;
     }
+    work->client[client].has_turn = true;
     struct turn_of *of = malloc(sizeof(*of));
     CHECK(of != NULL);
     of->client = client;

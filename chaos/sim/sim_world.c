@@ -186,6 +186,7 @@ static bool come_up(struct sim *sim) {
         return false;
     }
     plant(sim);
+    sim_fault_supervise(sim->fault);
     sim_work_begin(sim->work);
     return true;
 }
