@@ -100,19 +100,18 @@ uint64_t repl_clock_stamp(struct repl_clock *clock, uint64_t wall_ms, uint64_t m
     return stamp;
 }
 
-bool repl_clock_offset(uint64_t peer_wall_ms, uint64_t wall_ms, uint64_t mono_ms,
-                       uint64_t echo_mono_ms, uint64_t held_ms,
-                       int64_t *ret_offset_ms) {
+bool repl_clock_ahead(uint64_t peer_wall_ms, uint64_t mono_ms, uint64_t echo_mono_ms,
+                      uint64_t held_ms, int64_t *ret_ahead_ms) {
     if (echo_mono_ms == 0 || echo_mono_ms > mono_ms ||
         held_ms > mono_ms - echo_mono_ms) {
         return false;
     }
     uint64_t round_trip = mono_ms - echo_mono_ms - held_ms;
     if (round_trip > ROUND_TRIP_MAX_MS || peer_wall_ms > INT64_MAX / 2 ||
-        wall_ms > INT64_MAX / 2) {
+        mono_ms > INT64_MAX / 2) {
         return false;
     }
-    *ret_offset_ms =
-        (int64_t)peer_wall_ms + (int64_t)(round_trip / 2) - (int64_t)wall_ms;
+    *ret_ahead_ms =
+        (int64_t)peer_wall_ms + (int64_t)(round_trip / 2) - (int64_t)mono_ms;
     return true;
 }

@@ -53,11 +53,12 @@ bool repl_clock_agrees(const struct repl_offsets *offsets, uint32_t skew_max_ms)
 /* A majority of all voters agrees with each other, and not with us. */
 bool repl_clock_is_outlier(const struct repl_offsets *offsets, uint32_t skew_max_ms);
 
-/* A peer's wall clock minus ours. It sent `peer_wall_ms` together with the echo
- * of our monotonic time `echo_mono_ms`, which it had held for `held_ms`; half of
- * the round trip is taken for the way back. False: the echo makes no sense, or
- * the round trip was too long to say anything. */
-bool repl_clock_offset(uint64_t peer_wall_ms, uint64_t wall_ms, uint64_t mono_ms,
-                       uint64_t echo_mono_ms, uint64_t held_ms, int64_t *ret_offset_ms);
+/* A peer's wall clock minus our monotonic one: ours may jump between its message and
+ * the use of it, and a jump must not pass for agreement. It sent `peer_wall_ms`
+ * together with the echo of our monotonic time `echo_mono_ms`, which it had held for
+ * `held_ms`; half of the round trip is taken for the way back. False: the echo makes no
+ * sense, or the round trip was too long to say anything. */
+bool repl_clock_ahead(uint64_t peer_wall_ms, uint64_t mono_ms, uint64_t echo_mono_ms,
+                      uint64_t held_ms, int64_t *ret_ahead_ms);
 
 #endif

@@ -95,8 +95,8 @@ struct repl_peer {
     /* Its latest status. */
     struct peer_status status;
     uint64_t heard_mono_ms; /* 0: never */
-    bool offset_known;
-    int64_t offset_ms;
+    bool ahead_known;
+    int64_t ahead_ms; /* its wall clock minus our monotonic one */
     bool clock_warned;
 };
 
@@ -306,6 +306,8 @@ void repl_status_publish(struct repl *repl);
 /* Its status is younger than REPL_STATUS_OLD_MS. */
 bool repl_peer_heard(const struct repl *repl, const struct repl_peer *peer);
 void repl_offsets(const struct repl *repl, struct repl_offsets *ret_offsets);
+/* Its wall clock is known, and further from ours than nodes may be apart. */
+bool repl_clock_differs(const struct repl *repl, const struct repl_peer *peer);
 void repl_publish_clock(struct repl *repl);
 uint64_t repl_staleness(const struct repl *repl);
 

@@ -419,12 +419,10 @@ successor(const struct repl *repl,
 
     for (size_t i = 0; i < repl->peers_count; i++) {
         const struct repl_peer *peer = &repl->peer[i];
-        uint64_t skew = peer->offset_ms < 0 ? (uint64_t)-peer->offset_ms
-                                            : (uint64_t)peer->offset_ms;
         if (i == repl->self || peer->config.id == 0 ||
             !repl_is_voter(repl, peer->config.id) || !is_live(repl, peer->config.id) ||
             !is_near(repl, peer) || !peer->status.ready || peer->status.no_space ||
-            !peer->offset_known || skew > repl->config.clock_skew_max_ms) {
+            !peer->ahead_known || repl_clock_differs(repl, peer)) {
             continue;
         }
         size_t its = rank == NULL ? 0 : rank(repl, peer->config.region);

@@ -12,13 +12,27 @@ bool repl_peer_heard(const struct repl *repl, const struct repl_peer *peer) {
            repl->now_ms < peer->heard_mono_ms + REPL_STATUS_OLD_MS;
 }
 
+/* Its wall clock minus ours, as ours is now. */
+static int64_t offset_of(const struct repl *repl, const struct repl_peer *peer) {
+    return peer->ahead_ms + (int64_t)repl_mono(repl) - (int64_t)repl_wall(repl);
+}
+
+static uint64_t apart_from(const struct repl *repl, const struct repl_peer *peer) {
+    int64_t offset = offset_of(repl, peer);
+    return offset < 0 ? (uint64_t)-offset : (uint64_t)offset;
+}
+
+bool repl_clock_differs(const struct repl *repl, const struct repl_peer *peer) {
+    return peer->ahead_known && apart_from(repl, peer) > repl->config.clock_skew_max_ms;
+}
+
 void repl_offsets(const struct repl *repl, struct repl_offsets *ret_offsets) {
     *ret_offsets = (struct repl_offsets){.voters = repl_voters(repl)};
     for (size_t i = 0; i < repl->peers_count; i++) {
         const struct repl_peer *peer = &repl->peer[i];
-        if (i != repl->self && peer->offset_known && repl_peer_heard(repl, peer) &&
+        if (i != repl->self && peer->ahead_known && repl_peer_heard(repl, peer) &&
             repl_is_voter(repl, peer->config.id)) {
-            ret_offsets->offset_ms[ret_offsets->count++] = peer->offset_ms;
+            ret_offsets->offset_ms[ret_offsets->count++] = offset_of(repl, peer);
         }
     }
 }
@@ -51,11 +65,10 @@ static bool is_ready(const struct repl *repl, const char **ret_why) {
 }
 
 static void warn_clock(struct repl *repl, struct repl_peer *peer) {
-    int64_t offset = peer->offset_ms;
-    uint64_t apart = offset < 0 ? (uint64_t)-offset : (uint64_t)offset;
+    uint64_t apart = apart_from(repl, peer);
     if (apart > repl->config.clock_skew_max_ms && !peer->clock_warned) {
         log_event(LOG_WARN, "repl.clock_skew", log_u64("peer", peer->config.id),
-                  log_i64("offset_ms", offset), log_end());
+                  log_i64("offset_ms", offset_of(repl, peer)), log_end());
         peer->clock_warned = true;
     } else if (apart <= repl->config.clock_skew_max_ms / 2) {
         peer->clock_warned = false;
@@ -81,13 +94,13 @@ static void check_digests(struct repl *repl) {
 
 void repl_status_heard(struct repl *repl, struct repl_peer *peer,
                        const struct peer_status *status) {
-    int64_t offset;
+    int64_t ahead;
     peer->status = *status;
     peer->heard_mono_ms = repl->now_ms;
-    if (repl_clock_offset(status->wall_ms, repl_wall(repl), repl->now_ms,
-                          status->echo_mono_ms, status->echo_held_ms, &offset)) {
-        peer->offset_known = true;
-        peer->offset_ms = offset;
+    if (repl_clock_ahead(status->wall_ms, repl->now_ms, status->echo_mono_ms,
+                         status->echo_held_ms, &ahead)) {
+        peer->ahead_known = true;
+        peer->ahead_ms = ahead;
         warn_clock(repl, peer);
     }
     repl_digests_heard(&repl->digests, (size_t)(peer - repl->peer),
@@ -126,12 +139,6 @@ void repl_status_send(struct repl *repl, uint64_t to) {
 
 /* --- a leader that should not lead --- */
 
-static bool clock_differs(const struct repl *repl, const struct repl_peer *peer) {
-    uint64_t apart =
-        peer->offset_ms < 0 ? (uint64_t)-peer->offset_ms : (uint64_t)peer->offset_ms;
-    return apart > repl->config.clock_skew_max_ms;
-}
-
 /* A voter that is heard, has space, whose state is not in doubt and, if this
  * node's clock is the wrong one, whose clock is another; 0: none. */
 static uint64_t successor(const struct repl *repl, bool other_clock) {
@@ -139,7 +146,7 @@ static uint64_t successor(const struct repl *repl, bool other_clock) {
         const struct repl_peer *peer = &repl->peer[i];
         if (i != repl->self && repl_peer_heard(repl, peer) && !peer->status.no_space &&
             !peer->status.digest_differs && repl_is_voter(repl, peer->config.id) &&
-            (!peer->offset_known || clock_differs(repl, peer) == other_clock)) {
+            (!peer->ahead_known || repl_clock_differs(repl, peer) == other_clock)) {
             return peer->config.id;
         }
     }
@@ -207,7 +214,7 @@ static void publish_node(const struct repl *repl, size_t i,
     node->applied_index = peer->status.applied_index;
     node->staleness_ms =
         peer->heard_mono_ms == 0 ? UINT64_MAX : peer->status.staleness_ms;
-    node->clock_offset_ms = peer->offset_known ? peer->offset_ms : 0;
+    node->clock_offset_ms = peer->ahead_known ? offset_of(repl, peer) : 0;
     node->digest = peer->status.digest;
     node->digest_index = peer->status.digest_index;
     node->digest_differs = repl->digests.peer[i].view == DIGEST_DIFFERS;

@@ -115,20 +115,19 @@ static void test_outliers(void **state) {
     }
 }
 
-static void test_offset_of_a_peer(void **state) {
+static void test_a_peers_clock(void **state) {
     (void)state;
-    int64_t offset;
-    /* Round trip of 40 ms, peer 500 ms ahead: 20 ms on the way back. */
-    assert_true(repl_clock_offset(T0 + 480, T0, 1100, 1000, 60, &offset));
-    assert_int_equal(offset, 500);
-    assert_true(repl_clock_offset(T0 - 1000, T0, 1000, 1000, 0, &offset));
-    assert_int_equal(offset, -1000);
-    assert_false(repl_clock_offset(T0, T0, 1000, 0, 0, &offset));    /* no echo */
-    assert_false(repl_clock_offset(T0, T0, 1000, 1001, 0, &offset)); /* future */
-    assert_false(
-        repl_clock_offset(T0, T0, 1000, 900, 101, &offset)); /* held too long */
-    assert_false(repl_clock_offset(T0, T0, 10000, 1000, 0, &offset)); /* 9 s */
-    assert_false(repl_clock_offset(UINT64_MAX, T0, 1000, 990, 0, &offset));
+    int64_t ahead;
+    /* Round trip of 40 ms: 20 ms on the way back. */
+    assert_true(repl_clock_ahead(T0 + 480, 1100, 1000, 60, &ahead));
+    assert_int_equal(ahead, T0 + 500 - 1100);
+    assert_true(repl_clock_ahead(T0 - 1000, 1000, 1000, 0, &ahead));
+    assert_int_equal(ahead, T0 - 2000);
+    assert_false(repl_clock_ahead(T0, 1000, 0, 0, &ahead));     /* no echo */
+    assert_false(repl_clock_ahead(T0, 1000, 1001, 0, &ahead));  /* future */
+    assert_false(repl_clock_ahead(T0, 1000, 900, 101, &ahead)); /* held too long */
+    assert_false(repl_clock_ahead(T0, 10000, 1000, 0, &ahead)); /* 9 s */
+    assert_false(repl_clock_ahead(UINT64_MAX, 1000, 990, 0, &ahead));
 }
 
 static const struct store_digest da = {1, 1}, db = {2, 2};
@@ -241,7 +240,7 @@ int main(void) {
         cmocka_unit_test(test_alone_the_own_clock_counts),
         cmocka_unit_test(test_applied_frames_and_time),
         cmocka_unit_test(test_outliers),
-        cmocka_unit_test(test_offset_of_a_peer),
+        cmocka_unit_test(test_a_peers_clock),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_digests_ahead_and_behind),
         cmocka_unit_test(test_watchdog_verdicts),
