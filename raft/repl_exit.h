@@ -3,7 +3,8 @@
  * "Fatal means exit": whatever leaves the state of the log or of the store in
  * doubt ends the process, and the supervisor starts it again. The codes are for
  * supervisors and operators. A supervisor restarts after each of them but
- * REPL_EXIT_BEYOND_LOG and REPL_EXIT_REMOVED, which a restart cannot mend. */
+ * REPL_EXIT_REMOVED and REPL_EXIT_ROTTEN, which a restart cannot mend: after
+ * REPL_EXIT_BEYOND_LOG the next start re-seeds the node by itself. */
 #ifndef RAFT_REPL_EXIT_H
 #define RAFT_REPL_EXIT_H
 
@@ -14,6 +15,7 @@ enum repl_exit {
     REPL_EXIT_RAFT = 73,       /* libraft is unavailable or out of memory */
     REPL_EXIT_BEYOND_LOG = 74, /* the leader no longer has what this node lacks */
     REPL_EXIT_REMOVED = 76,    /* this node is no member any more */
+    REPL_EXIT_ROTTEN = 77,     /* the store or the log is damaged on the disk */
 };
 
 #endif

@@ -334,6 +334,10 @@ static const struct key_spec keys[] = {
     {"session_lifetime_s", value_u32, AT(session_lifetime_s), 60, 604800, OPTIONAL},
     {"login_limit_per_minute", value_u32, AT(login_limit_per_minute), 0, 100000,
      OPTIONAL},
+    {"log_retained_bytes", value_u64, AT(log_retained_bytes), 64u << 10, 1ull << 40,
+     OPTIONAL},
+    {"image_bytes_per_s", value_u64, AT(image_bytes_per_s), 16u << 10, 1ull << 40,
+     OPTIONAL},
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -350,6 +354,8 @@ static void set_defaults(struct config *config) {
     config->session_idle_s = 1800;
     config->session_lifetime_s = 43200;
     config->login_limit_per_minute = 60;
+    config->log_retained_bytes = (uint64_t)64 << 20;
+    config->image_bytes_per_s = (uint64_t)64 << 20;
 }
 
 static const struct key_spec *key_find(struct span name) {

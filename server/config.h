@@ -43,6 +43,9 @@ struct config {
     uint32_t clock_skew_max_ms, stall_limit_ms;
     uint32_t session_idle_s, session_lifetime_s; /* 1800, 43200 */
     uint32_t login_limit_per_minute;  /* per client address, default 60; 0: off */
+    uint64_t log_retained_bytes;      /* default 64 MiB: an outage that it covers needs
+                                         no image */
+    uint64_t image_bytes_per_s;       /* default 64 MiB/s for each image given */
 };
 
 /* ERR_CONFIG with one sentence in `why`. */

@@ -83,6 +83,8 @@ static void has_defaults(void **state) {
     assert_int_equal(config.session_idle_s, 1800);
     assert_int_equal(config.session_lifetime_s, 43200);
     assert_int_equal(config.login_limit_per_minute, 60);
+    assert_int_equal(config.log_retained_bytes, 64 << 20);
+    assert_int_equal(config.image_bytes_per_s, 64 << 20);
 }
 
 static void takes_its_syntax(void **state) {
@@ -94,13 +96,17 @@ static void takes_its_syntax(void **state) {
                      text_of(0, "\n# 説明\n  # indented\r\n\thttp_threads\t=\t8\t\r\n"
                                 "hash_threads=3 # comment\nlogin_limit_per_minute = 0\n"
                                 "store_map_bytes = 16777216\nsession_idle_s = 60\n"
-                                "operator_listen = 127.0.0.1:9000"),
+                                "operator_listen = 127.0.0.1:9000\n"
+                                "log_retained_bytes = 65536\n"
+                                "image_bytes_per_s = 16384"),
                      &config, why) != OK)
         fail_msg("%s", why);
     assert_int_equal(config.http_threads, 8);
     assert_int_equal(config.hash_threads, 3);
     assert_int_equal(config.login_limit_per_minute, 0);
     assert_true(config.map_bytes == 16777216);
+    assert_int_equal(config.log_retained_bytes, 65536);
+    assert_int_equal(config.image_bytes_per_s, 16384);
     assert_string_equal(config.operator_.address, "127.0.0.1:9000");
 }
 
@@ -135,6 +141,8 @@ static const struct {
     {0, "\xff = 1", "f:17: UTF-8 text is expected"},
     {0, "node_id = 1", "f:17: node_id: the key stands here for the second time"},
     {0, "ca = /x", "f:17: ca: the key stands here for the second time"},
+    {0, "log_retained_bytes = 65535", "f:17: log_retained_bytes: a number from 65536"},
+    {0, "image_bytes_per_s = 16383", "f:17: image_bytes_per_s: a number from 16384"},
     {1, "node_id = 0", "f:16: node_id: a number from 1 to"},
     {1, "node_id = -1", "f:16: node_id: a number from 1 to"},
     {1, "node_id = 01", "f:16: node_id: a number from 1 to"},
