@@ -1,4 +1,5 @@
-/* main: `tasuki`, the operator's command. Talks to the nodes' operator ports alone. */
+/* main: `tasuki`, the operator's command. Talks to the nodes' operator ports; what is
+ * done to a node that is stopped it has done by tasukid. */
 #include <curl/curl.h>
 #include <locale.h>
 #include <stdbool.h>
@@ -28,6 +29,12 @@ static const char usage_text[] =
     "  leader prefer      regions where leadership is preferred\n"
     "  transfer           hand leadership to another node\n"
     "\n"
+    "on a node's own machine, while it is stopped:\n"
+    "\n"
+    "  reseed             the node's data anew from the other nodes\n"
+    "  restore            a new cluster out of a backup\n"
+    "  recover            a new cluster out of one node, when most are lost for good\n"
+    "\n"
     "tasuki COMMAND --help says more. tasuki --version prints the version.\n"
     "\n";
 
@@ -47,6 +54,9 @@ static const struct {
     {"node", "remove", cmd_node_remove},
     {"node", "replace", cmd_node_replace},
     {"leader", "prefer", cmd_leader_prefer},
+    {"reseed", NULL, cmd_reseed},
+    {"restore", NULL, cmd_restore},
+    {"recover", NULL, cmd_recover},
 };
 
 static bool is_help(const char *word) {
