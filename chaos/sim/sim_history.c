@@ -2,46 +2,58 @@
 
 #include <stdlib.h>
 
+#include "chaos/checker/linear.h"
+#include "chaos/sim/sim_world.h"
 #include "store/base/check.h"
 
 struct sim_history {
-    size_t count;
+    struct history history;
 };
 
 struct sim_history *sim_history_new(void) {
     struct sim_history *history = calloc(1, sizeof(*history));
     CHECK(history != NULL);
+    history_init(&history->history);
     return history;
 }
 
 void sim_history_free(struct sim_history *history) {
+    history_free(&history->history);
     free(history);
 }
 
-size_t sim_history_call(struct sim_history *history, enum sim_model model, uint64_t key,
-                        enum sim_call call, uint64_t argument, uint64_t now_us) {
-    (void)model;
-    (void)key;
-    (void)call;
-    (void)argument;
-    (void)now_us;
-    return history->count++;
+size_t sim_history_call(struct sim_history *history, enum history_model model,
+                        uint64_t key, enum history_kind kind, uint64_t argument,
+                        unsigned node, uint64_t now_us) {
+    struct history_op op = {.model = model,
+                            .kind = kind,
+                            .key = key,
+                            .argument = argument,
+                            .process = node,
+                            .call_us = now_us};
+    size_t number = history_call(&history->history, &op);
+    CHECK(number != SIZE_MAX);
+    return number;
 }
 
 void sim_history_return(struct sim_history *history, size_t operation, uint64_t result,
                         uint64_t now_us) {
-    (void)history;
-    (void)operation;
-    (void)result;
-    (void)now_us;
+    history_return(&history->history, operation, result, now_us);
 }
 
 void sim_history_drop(struct sim_history *history, size_t operation) {
-    (void)history;
-    (void)operation;
+    history_forget(&history->history, operation);
+}
+
+static void on_object(void *arg, enum history_verdict verdict, enum history_model model,
+                      uint64_t key, const char *text) {
+    struct sim *sim = arg;
+    sim_violation(sim, "%s %llu is %s: %s", history_model_name(model),
+                  (unsigned long long)key,
+                  verdict == HISTORY_BROKEN ? "not linearizable" : "undecided", text);
 }
 
 void sim_history_judge(struct sim_history *history, struct sim *sim) {
-    (void)history;
-    (void)sim;
+    struct linear_report report = {.object = on_object, .arg = sim};
+    (void)linear_check(&history->history, &report);
 }

@@ -15,6 +15,7 @@
 #define LOCKED_NAMES 8 /* whose lock-out they run into */
 #define FAMILIES_MAX 400
 #define CODES_MAX 4000
+#define GUESSES_MAX 10 /* then the account is locked */
 
 enum op_kind {
     OP_SETUP,
@@ -367,9 +368,9 @@ static void submit(struct op *op, const struct command *command) {
     }
 }
 
-static size_t record(struct sim_work *work, enum sim_model model, uint64_t key,
-                     enum sim_call call, uint64_t argument) {
-    return sim_history_call(work->history, model, key, call, argument,
+static size_t record(struct sim_work *work, enum history_model model, uint64_t key,
+                     enum history_kind kind, uint64_t argument) {
+    return sim_history_call(work->history, model, key, kind, argument, 0,
                             work->sim->loop.now_us);
 }
 
@@ -382,7 +383,7 @@ static void begin_put(struct sim_work *work, size_t client) {
     op->value = ++work->next_value;
     int len =
         snprintf(password, sizeof(password), "%llu", (unsigned long long)op->value);
-    op->history = record(work, SIM_MODEL_REGISTER, op->key, SIM_CALL_WRITE, op->value);
+    op->history = record(work, HISTORY_REGISTER, op->key, HISTORY_WRITE, op->value);
     struct command command =
         put_command(op->key, key_of(NAME_LOGIN, 0, op->key), true,
                     span_of((const uint8_t *)password, (size_t)len));
@@ -393,7 +394,7 @@ static void begin_add(struct sim_work *work, size_t client) {
     struct op *op = op_new(work, OP_ADD, client);
     op->key = sim_below(&work->rng, LOGIN_NAMES);
     op->value = 1000 + ++work->next_sub;
-    op->history = record(work, SIM_MODEL_SET, op->key, SIM_CALL_ADD, 0);
+    op->history = record(work, HISTORY_SET, op->key, HISTORY_ADD, 0);
     struct command command =
         put_command(op->value, key_of(NAME_LOGIN, 1, op->key), false, span_of("x", 1));
     submit(op, &command);
@@ -402,7 +403,8 @@ static void begin_add(struct sim_work *work, size_t client) {
 static void begin_guess(struct sim_work *work, size_t client) {
     struct op *op = op_new(work, OP_GUESS, client);
     op->key = sim_below(&work->rng, LOCKED_NAMES);
-    op->history = record(work, SIM_MODEL_COUNTER, op->key, SIM_CALL_INCREMENT, 0);
+    op->history =
+        record(work, HISTORY_COUNTER, op->key, HISTORY_INCREMENT, GUESSES_MAX);
     struct command command =
         login_command(op->key, key_of(NAME_LOGIN, 2, op->key), 0, false);
     submit(op, &command);
@@ -429,7 +431,7 @@ static void begin_issue(struct sim_work *work, size_t client, bool for_family) {
 static void begin_redeem(struct sim_work *work, uint64_t code, uint64_t who) {
     struct op *op = op_new(work, OP_REDEEM, SIZE_MAX);
     op->key = code;
-    op->history = record(work, SIM_MODEL_ONCE, code, SIM_CALL_TAKE, who);
+    op->history = record(work, HISTORY_ONCE, code, HISTORY_TAKE, who);
     struct command command = redeem_command(code, 1 + who, 1 + who);
     submit(op, &command);
 }
@@ -464,7 +466,7 @@ static bool begin_refresh(struct sim_work *work, size_t client) {
     } else if (sim_percent(&work->rng, 10) && family->live > 1) {
         op->value = family->live - 1; /* its answer was lost: asked again */
     }
-    op->history = record(work, SIM_MODEL_FAMILY, n, SIM_CALL_ROTATE, op->value);
+    op->history = record(work, HISTORY_FAMILY, n, HISTORY_ROTATE, op->value);
     struct command command = refresh_command(family->grant, op->value);
     submit(op, &command);
     return true;
@@ -548,8 +550,8 @@ static void begin_read(struct sim_work *work, size_t client, enum op_kind kind,
     op->life = work->sim->loop.life[op->node];
     op->must_have = acked_index(work, work->sim->loop.now_us);
     op->history = kind == OP_COUNT_READ
-                      ? record(work, SIM_MODEL_COUNTER, key, SIM_CALL_READ, 0)
-                      : record(work, SIM_MODEL_REGISTER, key, SIM_CALL_READ, 0);
+                      ? record(work, HISTORY_COUNTER, key, HISTORY_READ, 0)
+                      : record(work, HISTORY_REGISTER, key, HISTORY_READ, 0);
     if (work->sim->config.planted == PLANTED_STALE_READ) {
         finish_read(op);
         return;

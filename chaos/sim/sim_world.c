@@ -39,7 +39,7 @@ uint64_t sim_trailing_bytes(struct sim *sim) {
 
 void sim_violation(struct sim *sim, const char *format, ...) {
     struct sim_result *result = sim->result;
-    char text[256];
+    char text[3000];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
@@ -216,6 +216,10 @@ static void come_back(struct sim *sim) {
         return;
     }
     for (unsigned id = 1; id <= sim->nodes_count; id++) {
+        if (!sim_until(sim, RECOVERY_MS, sim_all_ready, NULL)) {
+            sim_violation(sim, "a cluster without faults does not stay up");
+            return;
+        }
         sim_work_read_all(sim->work, id);
         (void)sim_until(sim, RECOVERY_MS, clients_idle, NULL);
     }

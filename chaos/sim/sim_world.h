@@ -43,7 +43,7 @@ struct sim_result {
     uint64_t simulated_ms;
     uint64_t operations, unknown, commits, elections, crashes, reseeds, compared;
     unsigned violations;
-    char violation[SIM_VIOLATIONS_KEPT][320];
+    char violation[SIM_VIOLATIONS_KEPT][3072];
     char profile[160];
 };
 
