@@ -11,7 +11,8 @@
 #include "raft/repl_core.h"
 #include "raft/repl_exit.h"
 #include "store/base/check.h"
-#include "store/base/codec.h"
+#include "store/store_account.h"
+#include "store/store_write.h"
 
 #define TIMER_US (20 * SIM_US_PER_MS)
 #define MAP_BYTES (64u * 1024 * 1024)
@@ -237,6 +238,19 @@ static enum err open_core(struct sim_node *node) {
                                       node->why);
 }
 
+/* PLANTED_ROTTEN_ROW: this node's state is another one from its second life on. */
+static void rot(struct sim_node *node) {
+    struct store_write *write;
+    struct store_meta meta;
+    struct login_attempts attempts = {.failures = 7, .forget_at_ms = UINT32_MAX};
+    CHECK(store_read_begin(node->read) == OK);
+    CHECK(store_read_meta(node->read, &meta) == OK);
+    store_read_end(node->read);
+    CHECK(store_write_begin(node->store, &write) == OK);
+    CHECK(store_attempts_put(write, (struct key_hash){{99}}, &attempts) == OK);
+    CHECK(store_write_commit(write, &meta) == OK);
+}
+
 static enum err open_node(struct sim_node *node) {
     struct store_config config = {
         .dir = node->dir, .map_bytes = MAP_BYTES, .readers_max = 16};
@@ -246,6 +260,10 @@ static enum err open_node(struct sim_node *node) {
         return err;
     }
     err = store_read_new(node->store, &node->read);
+    if (node->sim->config.planted == PLANTED_ROTTEN_ROW && node->id == 2 &&
+        sim_loop_of(node->sim)->lives[2] == 2) {
+        rot(node);
+    }
     return err == OK ? open_core(node) : err;
 }
 

@@ -3,20 +3,247 @@
 #include <string.h>
 
 #include "chaos/sim/sim_world.h"
-#include "store/base/check.h"
+#include "raft/repl_exit.h"
 
 struct scenario {
     const char *name;
+    unsigned nodes;
     void (*run)(struct sim *sim);
 };
 
+/* --- what scenarios ask --- */
+
+static bool has_leader(struct sim *sim, void *arg) {
+    (void)arg;
+    return sim_leader(sim) != 0;
+}
+
+static struct sim_node *leader_node(struct sim *sim) {
+    if (!sim_until(sim, 10000, has_leader, NULL)) {
+        sim_violation(sim, "no node leads");
+        return sim->node[1];
+    }
+    return sim->node[sim_leader(sim)];
+}
+
+static struct sim_node *follower_node(struct sim *sim) {
+    unsigned leader = leader_node(sim)->id;
+    return sim->node[leader % sim->nodes_count + 1];
+}
+
+struct progress {
+    uint64_t from, more;
+};
+
+static bool has_progress(struct sim *sim, void *arg) {
+    const struct progress *progress = arg;
+    return sim_work_acked(sim->work) >= progress->from + progress->more;
+}
+
+/* Clients get answers again within so long. */
+static void must_serve(struct sim *sim, uint64_t most_ms, const char *when) {
+    struct progress progress = {sim_work_acked(sim->work), 20};
+    if (!sim_until(sim, most_ms, has_progress, &progress)) {
+        sim_violation(sim, "clients get no answers within %llu ms %s",
+                      (unsigned long long)most_ms, when);
+    }
+}
+
+static void must_have_ended(struct sim *sim, const struct sim_node *node, int code) {
+    if (node->exit_code != code) {
+        sim_violation(sim, "node %u was to end with %d: it has %d (%s)", node->id, code,
+                      node->exit_code, node->why);
+    }
+}
+
+static void isolate(struct sim *sim, unsigned node, unsigned but) {
+    for (unsigned other = 1; other <= sim->nodes_count; other++) {
+        if (other != node && other != but) {
+            sim_net_cut(&sim->net, node, other, true);
+            sim_net_cut(&sim->net, other, node, true);
+        }
+    }
+}
+
+static void kill_node(struct sim *sim, struct sim_node *node) {
+    if (node->repl != NULL) {
+        sim_node_crash(node, false);
+        sim->result->crashes++;
+    }
+}
+
+/* --- the hazards --- */
+
 /* Nothing fails: what the others are compared with. */
 static void quiet(struct sim *sim) {
+    must_serve(sim, 5000, "although nothing fails");
     sim_pass(sim, 5000);
 }
 
+/* Raft paper, figure 8: entries of an old term that a majority has stored, whose
+ * leader is lost before it committed one of its own term. A leader and one follower
+ * are cut off with fresh entries; the rest elects; the new leader dies; the old one
+ * may win again. */
+static void figure_8(struct sim *sim) {
+    for (unsigned round = 0; round < 6; round++) {
+        struct sim_node *old = leader_node(sim), *with = follower_node(sim);
+        isolate(sim, old->id, with->id);
+        isolate(sim, with->id, old->id);
+        sim_pass(sim, 1200);
+        struct sim_node *fresh = leader_node(sim);
+        kill_node(sim, fresh);
+        sim_net_mend_all(&sim->net);
+        sim_pass(sim, 1200);
+        if (fresh->repl == NULL) {
+            (void)sim_node_start(fresh);
+        }
+        must_serve(sim, 10000, "after an old leader came back");
+    }
+}
+
+/* A follower keeps entries that were never committed, and comes back under a leader
+ * whose empty AppendEntries must not count them. */
+static void stale_ack(struct sim *sim) {
+    for (unsigned round = 0; round < 6; round++) {
+        struct sim_node *old = leader_node(sim);
+        isolate(sim, old->id, 0);
+        sim_pass(sim, 1500);
+        kill_node(sim, old);
+        sim_net_mend_all(&sim->net);
+        (void)sim_node_start(old);
+        must_serve(sim, 10000, "after a leader came back with what nobody else has");
+    }
+}
+
+/* Load without a pause must not keep entries from being committed. */
+static void starvation(struct sim *sim) {
+    uint64_t before = sim_work_acked(sim->work);
+    sim_work_pace(sim->work, 500);
+    sim_pass(sim, 3000);
+    sim_work_pace(sim->work, 100 * SIM_US_PER_MS);
+    if (sim_work_acked(sim->work) < before + 500) {
+        sim_violation(sim, "only %llu frames were committed in 3 s of load",
+                      (unsigned long long)(sim_work_acked(sim->work) - before));
+    }
+}
+
+/* libraft takes an entry that could not be written for stored (V1). */
+static void write_error(struct sim *sim) {
+    struct sim_node *leader = leader_node(sim);
+    leader->disk.fail_percent = 100;
+    leader->disk.hurt_us = sim->loop.now_us;
+    sim_pass(sim, 400);
+    must_have_ended(sim, leader, REPL_EXIT_LOG);
+    must_serve(sim, 5000, "after the leader's disk failed");
+    leader->disk.fail_percent = 0;
+}
+
+static void disk_full(struct sim *sim) {
+    struct sim_node *leader = leader_node(sim);
+    leader->disk.full = true;
+    leader->disk.hurt_us = sim->loop.now_us;
+    sim_pass(sim, 400);
+    must_have_ended(sim, leader, REPL_EXIT_LOG);
+    must_serve(sim, 5000, "after the leader's disk was full");
+    leader->disk.full = false;
+}
+
+/* The disk takes writes and never says so: libraft would lead for ever. */
+static void disk_stall(struct sim *sim) {
+    struct sim_node *leader = leader_node(sim);
+    leader->disk.stalled_until_us = sim->loop.now_us + 30 * SIM_US_PER_S;
+    leader->disk.hurt_us = sim->loop.now_us;
+    sim_pass(sim, 6000);
+    must_have_ended(sim, leader, REPL_EXIT_STALLED);
+    must_serve(sim, 5000, "after the leader's disk stood still");
+    leader->disk.stalled_until_us = 0;
+}
+
+/* It sends and does not hear: it must not hold the others back. */
+static void deaf_leader(struct sim *sim) {
+    struct sim_node *leader = leader_node(sim);
+    for (unsigned other = 1; other <= sim->nodes_count; other++) {
+        if (other != leader->id) {
+            sim_net_cut(&sim->net, other, leader->id, true);
+        }
+    }
+    sim_pass(sim, 2000);
+    must_serve(sim, 10000, "while the former leader is deaf");
+    if (sim_leader(sim) == leader->id) {
+        sim_violation(sim, "a deaf node still leads");
+    }
+    sim_net_mend_all(&sim->net);
+}
+
+/* One follower and the leader do not hear each other: no election may come of it. */
+static void pair_cut(struct sim *sim) {
+    struct sim_node *leader = leader_node(sim), *follower = follower_node(sim);
+    uint64_t elections = sim->check.elections;
+    sim_net_cut(&sim->net, leader->id, follower->id, true);
+    sim_net_cut(&sim->net, follower->id, leader->id, true);
+    sim_pass(sim, 10000);
+    must_serve(sim, 8000, "while one follower is cut from the leader alone");
+    if (sim->check.elections > elections + 1) {
+        sim_violation(sim, "%llu elections because of one cut pair",
+                      (unsigned long long)(sim->check.elections - elections));
+    }
+    sim_net_mend_all(&sim->net);
+}
+
+/* Power fails everywhere at once; what was acknowledged is there afterwards. */
+static void all_dark(struct sim *sim) {
+    for (unsigned round = 0; round < 4; round++) {
+        for (unsigned id = 1; id <= sim->nodes_count; id++) {
+            if (sim->node[id]->repl != NULL) {
+                sim_node_crash(sim->node[id], true);
+            }
+        }
+        sim_pass(sim, 100);
+        sim_fault_revive(sim);
+        must_serve(sim, 10000, "after power came back");
+    }
+}
+
+/* One node after the other is stopped in good order, as in an upgrade. */
+static void rolling(struct sim *sim) {
+    for (unsigned id = 1; id <= sim->nodes_count; id++) {
+        sim_node_quit(sim->node[id]);
+        sim_pass(sim, 3000); /* the supervisor starts it again */
+        must_serve(sim, 2000, "while nodes are restarted one by one");
+    }
+}
+
+static void set_clock(struct sim_node *node, int64_t offset_ms) {
+    node->wall_is_wrong = offset_ms != 0;
+    node->wall_offset_ms = offset_ms;
+}
+
+/* The leader's clock jumps while what it knows of the others' is a moment old. */
+static void clock_jump(struct sim *sim) {
+    static const int64_t hours[] = {1, -1, 10, -10};
+    for (size_t i = 0; i < sizeof(hours) / sizeof(hours[0]); i++) {
+        struct sim_node *leader = leader_node(sim);
+        set_clock(leader, hours[i] * 60 * 60 * 1000);
+        must_serve(sim, 5000, "after the leader's clock jumped");
+        sim_pass(sim, 3000);
+        set_clock(leader, 0);
+        sim_pass(sim, 3000);
+    }
+}
+
 static const struct scenario scenarios[] = {
-    {"quiet", quiet},
+    {"quiet", 3, quiet},
+    {"figure-8", 5, figure_8},
+    {"stale-ack", 3, stale_ack},
+    {"starvation", 3, starvation},
+    {"write-error", 3, write_error},
+    {"disk-full", 3, disk_full},
+    {"disk-stall", 3, disk_stall},
+    {"deaf-leader", 3, deaf_leader},
+    {"pair-cut", 3, pair_cut},
+    {"all-dark", 3, all_dark},
+    {"rolling-restart", 3, rolling},
+    {"clock-jump", 3, clock_jump},
 };
 
 #define COUNT (sizeof(scenarios) / sizeof(scenarios[0]))
@@ -40,8 +267,10 @@ bool sim_scenario_known(const char *name) {
     return find(name) != NULL;
 }
 
+unsigned sim_scenario_nodes(const char *name) {
+    return find(name)->nodes;
+}
+
 void sim_scenario_run(struct sim *sim, const char *name) {
-    const struct scenario *scenario = find(name);
-    CHECK(scenario != NULL);
-    scenario->run(sim);
+    find(name)->run(sim);
 }

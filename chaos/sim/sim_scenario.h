@@ -11,6 +11,7 @@ struct sim;
 /* Names, one a line. */
 void sim_scenario_list(FILE *to, const char *indent);
 bool sim_scenario_known(const char *name);
+unsigned sim_scenario_nodes(const char *name);
 /* With clients at work and all nodes up. */
 void sim_scenario_run(struct sim *sim, const char *name);
 

@@ -226,7 +226,9 @@ static void come_back(struct sim *sim) {
 }
 
 static void run(struct sim *sim) {
-    make_nodes(sim, sim_fault_nodes(sim->fault));
+    make_nodes(sim, sim->config.scenario != NULL
+                        ? sim_scenario_nodes(sim->config.scenario)
+                        : sim_fault_nodes(sim->fault));
     if (!come_up(sim)) {
         return;
     }
