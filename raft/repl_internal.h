@@ -191,7 +191,8 @@ struct repl {
     int state;
     uint64_t term, leader_id;
     uint64_t lead_since_ms;
-    uint64_t led_mono_ms; /* when the last AppendEntries came */
+    uint64_t led_mono_ms;    /* when the last AppendEntries came */
+    bool answers_older_term; /* an AppendEntries of an older term is being answered */
     bool transfer_busy;
     struct raft_transfer transfer;
     struct repl_waits transfers;

@@ -18,7 +18,10 @@
  *   V5  a vote is not refused because this node's own configuration, which may be
  *       an old one, does not let it vote: the candidate's decides whose votes count
  *       (Raft thesis §4.2.2), and a new voter that has not read of its promotion
- *       may be needed for a majority. */
+ *       may be needed for a majority;
+ *   V6  no byte that libraft left unset leaves this node: it answers an AppendEntries
+ *       of an older term without setting last_log_index, and the old leader's decoder
+ *       would refuse that, instead of hearing that there is a newer term. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -87,13 +90,17 @@ static void note_commit(struct repl *repl, const struct raft_message *message) {
 static int io_send(struct raft_io *io, struct raft_io_send *req,
                    const struct raft_message *message, raft_io_send_cb cb) {
     struct repl *repl = of_io(io);
+    struct raft_message sent = *message;
     int status = RAFT_NOCONNECTION;
+    if (message->type == RAFT_APPEND_ENTRIES_RESULT && repl->answers_older_term) {
+        sent.append_entries_result.last_log_index = 0; /* V6 */
+    }
     if (message->type == RAFT_INSTALL_SNAPSHOT) {
         tell_beyond(repl, message); /* V2 */
     } else {
-        status = send_parts(repl, message);
+        status = send_parts(repl, &sent);
         if (status == 0) {
-            note_commit(repl, message);
+            note_commit(repl, &sent);
         }
     }
     /* Everything was copied: the entries are free again. */
@@ -291,12 +298,17 @@ void repl_io_receive(struct repl *repl, struct repl_peer *peer,
         return;
     }
     if (message->type == RAFT_APPEND_ENTRIES) {
-        repl->led_mono_ms = repl->now_ms;
         clamp_commit(repl, &message->append_entries);
+        repl->answers_older_term =
+            message->append_entries.term < raft_current_term(&repl->raft);
+        if (!repl->answers_older_term) {
+            repl->led_mono_ms = repl->now_ms;
+        }
     } else if (message->type == RAFT_APPEND_ENTRIES_RESULT) {
         hold_result(repl, peer, message);
     }
     repl->receive(repl->host.io, message);
+    repl->answers_older_term = false;
     repl_kick(repl);
 }
 
