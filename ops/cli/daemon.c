@@ -56,14 +56,14 @@ static bool beside(char ret_path[DAEMON_PATH_MAX]) {
 
 bool daemon_find(const struct daemon_options *options, char ret_path[DAEMON_PATH_MAX]) {
     const char *given = options->tasukid ? options->tasukid : getenv("TASUKID");
+    bool is_given = given && given[0];
 
-    if (given && given[0] && strlen(given) >= DAEMON_PATH_MAX) {
+    if (is_given &&
+        snprintf(ret_path, DAEMON_PATH_MAX, "%s", given) >= DAEMON_PATH_MAX) {
         fputs("tasuki: the path of tasukid is too long\n", stderr);
         return false;
     }
-    if (given && given[0])
-        strcpy(ret_path, given);
-    else if (!beside(ret_path))
+    if (!is_given && !beside(ret_path))
         return false;
     if (access(ret_path, X_OK) != 0) {
         fprintf(stderr, "tasuki: %s: %s; give --tasukid PATH\n", ret_path,
