@@ -14,6 +14,10 @@ static struct span expiry_key(const struct expiry *expiry,
     return span_of(out, EXPIRY_KEY_LEN);
 }
 
+int store_expiry_table_of(struct span key) {
+    return key.len == EXPIRY_KEY_LEN ? key.data[0] : 0;
+}
+
 enum err store_expiry_add(struct store_write *write, const struct expiry *expiry) {
     uint8_t key[EXPIRY_KEY_LEN];
     return store_table_put(write, TABLE_EXPIRY, expiry_key(expiry, key), span_str(""));

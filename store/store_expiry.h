@@ -23,6 +23,9 @@ struct expiry {
     struct key_hash key;
 };
 
+/* What an entry is about, by its row's key; 0: no entry's key. */
+int store_expiry_table_of(struct span key);
+
 enum err store_expiry_add(struct store_write *write, const struct expiry *expiry);
 enum err store_expiry_del(struct store_write *write, const struct expiry *expiry);
 /* The earliest entry with at_ms <= now_ms. ERR_NOT_FOUND: none. */

@@ -30,6 +30,10 @@ struct store {
     struct buf hashed;        /* raft thread: what the digest hashes */
 };
 
+/* Add a row's hash to `sum` (S5). `scratch` takes LIMIT_COMMAND + 1024 bytes. */
+enum err store_digest_row(struct buf *scratch, enum store_table table, struct span key,
+                          struct span value, struct store_digest *sum);
+
 /* LMDB's and the system's codes as ours. */
 enum err store_lmdb_err(int rc);
 

@@ -44,6 +44,16 @@ static void digest_add(struct store_digest *sum, struct store_digest hash) {
     sum->hi += hash.hi + (sum->lo < hash.lo ? 1 : 0);
 }
 
+enum err store_digest_row(struct buf *scratch, enum store_table table, struct span key,
+                          struct span value, struct store_digest *sum) {
+    struct store_digest hash;
+    enum err err = row_hash(scratch, table, key, value, &hash);
+    if (err == OK) {
+        digest_add(sum, hash);
+    }
+    return err;
+}
+
 static void digest_sub(struct store_digest *sum, struct store_digest hash) {
     uint64_t borrow = sum->lo < hash.lo ? 1 : 0;
     sum->lo -= hash.lo;
@@ -193,7 +203,6 @@ struct arena *store_table_scratch(struct store_write *write) {
 static enum err digest_table(struct store_read *read, enum store_table table,
                              struct buf *scratch, struct store_digest *sum) {
     struct store_cursor cursor;
-    struct store_digest hash;
     struct span key, value;
     enum err err =
         store_cursor_open(read, table, span_of(NULL, 0), &cursor, &key, &value);
@@ -202,9 +211,8 @@ static enum err digest_table(struct store_read *read, enum store_table table,
         return err == ERR_NOT_FOUND ? OK : err;
     }
     while (err == OK) {
-        err = row_hash(scratch, table, key, value, &hash);
+        err = store_digest_row(scratch, table, key, value, sum);
         if (err == OK) {
-            digest_add(sum, hash);
             err = store_cursor_next(&cursor, &key, &value);
         }
     }

@@ -20,7 +20,7 @@ export const ROWS = [
     name: '`store`',
     files: ['store/*'],
     may: [BASE, 'store/*.h'],
-    system: ['lmdb.h', 'protobuf-c/*', 'sodium/crypto_shorthash*'],
+    system: ['lmdb.h', 'protobuf-c/*', 'sodium/crypto_shorthash*', 'sodium/crypto_hash*'],
   },
   {
     name: '`raft/command`, `raft/frame`, `raft/outcome`, `raft/fsm*`',

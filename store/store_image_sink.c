@@ -1,0 +1,327 @@
+/* store_image_sink: an image becomes a store, or is only verified.
+ *
+ * Rows come in order, so each table is filled by appending (MDB_APPEND), in
+ * transactions of bounded size; the digest is added up on the way and stands in the
+ * meta row that is written last (I2). */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/store_expiry.h"
+#include "store/store_image_wire.h"
+#include "store/store_key.h"
+#include "store/store_lmdb.h"
+#include "store/store_member.h"
+
+/* Rows and bytes in one transaction while loading. */
+#define LOAD_ROWS 20000u
+#define LOAD_BYTES (8u * 1024 * 1024)
+
+struct image_sink {
+    struct image_sink_config config;
+    char dir[1024];
+    struct store *store;
+    MDB_txn *txn; /* loading; NULL between two */
+    uint64_t txn_rows, txn_bytes;
+    struct store_digest digest; /* of the rows that were kept */
+    struct buf hashed;
+    struct image_parser parser;
+    bool has_head;
+};
+
+static enum err say(enum err err, char why[256], const char *what) {
+    if (err != OK) {
+        snprintf(why, 256, "%s: %s", what, err_str(err));
+    }
+    return err;
+}
+
+/* --- loading --- */
+
+static enum err load_commit(struct image_sink *sink, char why[256]) {
+    if (sink->txn == NULL) {
+        return OK;
+    }
+    int rc = mdb_txn_commit(sink->txn);
+    sink->txn = NULL;
+    sink->txn_rows = 0;
+    sink->txn_bytes = 0;
+    return say(store_lmdb_err(rc), why, "writing the copy of the state");
+}
+
+static bool is_kept(const struct image_sink *sink, enum store_table table,
+                    struct span key) {
+    if (sink->config.use == IMAGE_COPY) {
+        return true;
+    }
+    switch (table) {
+    case TABLE_SESSION:
+    case TABLE_SESSION_GRANT:
+    case TABLE_GRANT:
+    case TABLE_ACCESS:
+    case TABLE_REFRESH:
+    case TABLE_BOOT:
+    case TABLE_OUTCOME:
+    case TABLE_MEMBER:
+        return false;
+    case TABLE_EXPIRY:
+        return store_expiry_table_of(key) == EXPIRY_ATTEMPTS;
+    default:
+        return true;
+    }
+}
+
+static enum err on_row(void *arg, enum store_table table, struct span key,
+                       struct span value, char why[256]) {
+    struct image_sink *sink = arg;
+    MDB_val k = {key.len, (void *)(uintptr_t)key.data};
+    MDB_val v = {value.len, (void *)(uintptr_t)value.data};
+    int rc = MDB_SUCCESS;
+    if (!is_kept(sink, table, key)) {
+        return OK;
+    }
+    if (sink->txn == NULL) {
+        rc = mdb_txn_begin(sink->store->env, NULL, 0, &sink->txn);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_put(sink->txn, sink->store->dbi[table], &k, &v, MDB_APPEND);
+    }
+    enum err err = store_lmdb_err(rc);
+    if (err == OK) {
+        err = store_digest_row(&sink->hashed, table, key, value, &sink->digest);
+    }
+    if (err != OK) {
+        return say(err, why, "writing the copy of the state");
+    }
+    sink->txn_bytes += key.len + value.len;
+    return ++sink->txn_rows >= LOAD_ROWS || sink->txn_bytes >= LOAD_BYTES
+               ? load_commit(sink, why)
+               : OK;
+}
+
+static enum err on_head(void *arg, const struct image_head *head, char why[256]) {
+    static const struct id128 none;
+    struct image_sink *sink = arg;
+    sink->has_head = true;
+    if (memcmp(&head->meta.cluster_id, &none, sizeof(none)) != 0 &&
+        memcmp(&head->meta.cluster_id, &sink->config.cluster_id, sizeof(none)) != 0) {
+        snprintf(why, 256, "the image is of another cluster");
+        return ERR_DENIED;
+    }
+    return OK;
+}
+
+enum err store_image_sink_new(const struct image_sink_config *config,
+                              struct image_sink **ret_sink, char why[256]) {
+    struct image_sink *sink = calloc(1, sizeof(*sink));
+    if (sink == NULL) {
+        return say(ERR_NOMEM, why, "the copy of the state");
+    }
+    sink->config = *config;
+    image_parser_init(&sink->parser);
+    buf_init(&sink->hashed, LIMIT_COMMAND + 1024);
+    sink->parser.on_head = on_head;
+    sink->parser.on_row = on_row;
+    sink->parser.arg = sink;
+    enum err err = OK;
+    if (snprintf(sink->dir, sizeof(sink->dir), "%s", config->dir) >=
+        (int)sizeof(sink->dir)) {
+        err = say(ERR_TOO_BIG, why, "the directory's path");
+    }
+    if (err == OK) {
+        struct store_config store = {
+            .dir = sink->dir, .map_bytes = config->map_bytes, .readers_max = 8};
+        err =
+            say(store_open(&store, &sink->store), why, "making the copy of the state");
+    }
+    if (err != OK) {
+        store_image_sink_free(sink);
+        return err;
+    }
+    *ret_sink = sink;
+    return OK;
+}
+
+enum err store_image_sink_feed(struct image_sink *sink, struct span in, char why[256]) {
+    return image_parser_feed(&sink->parser, in, why);
+}
+
+struct image_progress store_image_sink_progress(const struct image_sink *sink) {
+    return (struct image_progress){.bytes = sink->parser.bytes,
+                                   .rows = sink->parser.rows,
+                                   .rows_total =
+                                       sink->has_head ? sink->parser.head.rows : 0};
+}
+
+void store_image_sink_free(struct image_sink *sink) {
+    if (sink == NULL) {
+        return;
+    }
+    if (sink->txn != NULL) {
+        mdb_txn_abort(sink->txn);
+    }
+    store_close(sink->store);
+    image_parser_close(&sink->parser);
+    buf_free(&sink->hashed);
+    free(sink);
+}
+
+/* --- finishing --- */
+
+#define KEYS_MAX 256
+
+struct retiring {
+    struct signing_key key[KEYS_MAX];
+    size_t count;
+};
+
+static bool collect_key(void *arg, const struct signing_key *key) {
+    struct retiring *retiring = arg;
+    if (key->state != KEY_RETIRED && retiring->count < KEYS_MAX) {
+        retiring->key[retiring->count++] = *key;
+    }
+    return retiring->count < KEYS_MAX;
+}
+
+/* A new epoch signs with keys of its own: what the old one's keys signed, and whoever
+ * has them, is of the past. */
+static enum err retire_keys(struct store_write *write) {
+    struct retiring *retiring = calloc(1, sizeof(*retiring));
+    struct arena arena;
+    if (retiring == NULL) {
+        return ERR_NOMEM;
+    }
+    arena_init(&arena, KEYS_MAX * 4 * (size_t)LIMIT_SEALED_KEY);
+    enum err err =
+        store_key_walk(store_write_reader(write), &arena, collect_key, retiring);
+    for (size_t i = 0; i < retiring->count && err == OK; i++) {
+        struct signing_key *key = &retiring->key[i];
+        key->public_jwk =
+            arena_dup(&arena, key->public_jwk); /* a put ends borrowing (T2) */
+        key->sealed_private = arena_dup(&arena, key->sealed_private);
+        if (key->public_jwk.data == NULL || key->sealed_private.data == NULL) {
+            err = ERR_NOMEM;
+        }
+    }
+    for (size_t i = 0; i < retiring->count && err == OK; i++) {
+        retiring->key[i].state = KEY_RETIRED;
+        err = store_key_put(write, &retiring->key[i]);
+    }
+    arena_close(&arena);
+    free(retiring);
+    return err;
+}
+
+static enum err begin_epoch(struct image_sink *sink, struct store_write *write,
+                            struct store_meta *meta) {
+    struct member self = {.id = sink->config.only_member,
+                          .role = MEMBER_VOTER,
+                          .settled = true,
+                          .was = MEMBER_VOTER};
+    snprintf(self.address, sizeof(self.address), "%s", sink->config.only_address);
+    snprintf(self.region, sizeof(self.region), "%s", sink->config.only_region);
+    meta->epoch++;
+    enum err err = retire_keys(write);
+    return err == OK ? store_member_put(write, &self) : err;
+}
+
+static enum err write_meta(struct image_sink *sink, struct store_meta *meta) {
+    struct store_write *write;
+    enum err err = store_write_begin(sink->store, &write);
+    if (err != OK) {
+        return err;
+    }
+    write->digest = sink->digest;
+    *meta = sink->parser.head.meta;
+    if (sink->config.use == IMAGE_NEW_EPOCH) {
+        err = begin_epoch(sink, write, meta);
+    }
+    if (err != OK) {
+        store_write_abort(write);
+        return err;
+    }
+    meta->digest = store_write_digest(write);
+    return store_write_commit(write, meta);
+}
+
+static enum err sync_dir(const char *path) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return ERR_IO;
+    }
+    int rv = fsync(fd);
+    close(fd);
+    return rv == 0 ? OK : ERR_IO;
+}
+
+enum err store_image_sink_finish(struct image_sink *sink, struct image_head *ret_head,
+                                 char why[256]) {
+    struct store_meta meta;
+    enum err err = image_parser_end(&sink->parser, why);
+    if (err == OK) {
+        err = load_commit(sink, why);
+    }
+    if (err != OK) {
+        return err;
+    }
+    err = write_meta(sink, &meta);
+    if (err == OK) {
+        err = store_sync(sink->store);
+    }
+    store_close(sink->store);
+    sink->store = NULL;
+    if (err == OK) {
+        err = sync_dir(sink->dir);
+    }
+    if (err == OK) {
+        *ret_head = sink->parser.head;
+        ret_head->meta = meta;
+    }
+    return say(err, why, "finishing the copy of the state");
+}
+
+/* --- verifying alone --- */
+
+static enum err ignore_head(void *arg, const struct image_head *head, char why[256]) {
+    (void)arg;
+    (void)head;
+    (void)why;
+    return OK;
+}
+
+static enum err ignore_row(void *arg, enum store_table table, struct span key,
+                           struct span value, char why[256]) {
+    (void)arg;
+    (void)table;
+    (void)key;
+    (void)value;
+    (void)why;
+    return OK;
+}
+
+enum err store_image_verify(int64_t (*read)(void *arg, uint8_t *out, size_t max,
+                                            char why[256]),
+                            void *arg, struct image_head *ret_head, char why[256]) {
+    struct image_parser parser;
+    uint8_t *piece = malloc(STORE_IMAGE_BLOCK);
+    int64_t got = 0;
+    enum err err = piece == NULL ? say(ERR_NOMEM, why, "verifying the image") : OK;
+    image_parser_init(&parser);
+    parser.on_head = ignore_head;
+    parser.on_row = ignore_row;
+    while (err == OK && (got = read(arg, piece, STORE_IMAGE_BLOCK, why)) > 0) {
+        err = image_parser_feed(&parser, span_of(piece, (size_t)got), why);
+    }
+    if (err == OK) {
+        err = got < 0 ? ERR_IO : image_parser_end(&parser, why);
+    }
+    if (err == OK) {
+        *ret_head = parser.head;
+    }
+    image_parser_close(&parser);
+    free(piece);
+    return err;
+}
