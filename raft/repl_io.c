@@ -21,7 +21,11 @@
  *       may be needed for a majority;
  *   V6  no byte that libraft left unset leaves this node: it answers an AppendEntries
  *       of an older term without setting last_log_index, and the old leader's decoder
- *       would refuse that, instead of hearing that there is a newer term. */
+ *       would refuse that, instead of hearing that there is a newer term;
+ *   V7  a vote's result reaches libraft only while it is a candidate. It reads of the
+ *       candidate's part of a union before it looks at its state, so that a late answer
+ *       to a pre-vote, which says a term that nobody is in, would raise the term of a
+ *       follower or leader, or not, as the bits of a pointer fall. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -296,6 +300,10 @@ void repl_io_receive(struct repl *repl, struct repl_peer *peer,
         receive_request_vote(repl, message);
         repl_kick(repl);
         return;
+    }
+    if (message->type == RAFT_REQUEST_VOTE_RESULT &&
+        raft_state(&repl->raft) != RAFT_CANDIDATE) {
+        return; /* V7 */
     }
     if (message->type == RAFT_APPEND_ENTRIES) {
         clamp_commit(repl, &message->append_entries);
