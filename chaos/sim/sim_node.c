@@ -418,6 +418,9 @@ void sim_node_message(struct sim *sim, unsigned id, unsigned from, struct span b
     struct sim_node *node = sim_node_of(sim, id);
     struct peer_framer framer;
     peer_framer_init(&framer, LIMIT_PEER_MESSAGE);
+    for (size_t i = 0; i < bytes.len; i++) {
+        sim_trace(sim_loop_of(sim), bytes.data[i]);
+    }
     while (bytes.len > 0) {
         enum peer_type type;
         struct span body;
