@@ -12,7 +12,7 @@ target_link_libraries(tasuki_peer_wire PRIVATE tasuki_base PkgConfig::REPL_LIBRA
 # simulator links this.
 add_library(tasuki_repl_core STATIC
   repl_capture.c repl_clock.c repl_core.c repl_digest.c repl_frame.c repl_fsm.c
-  repl_io.c repl_member.c repl_prove.c repl_status.c repl_submit.c repl_trail.c)
+  repl_io.c repl_marker.c repl_member.c repl_prove.c repl_status.c repl_submit.c repl_trail.c)
 target_compile_options(tasuki_repl_core PRIVATE ${TASUKI_WARNINGS})
 target_link_libraries(tasuki_repl_core PRIVATE tasuki_peer_wire tasuki_fsm tasuki_store
                       tasuki_base PkgConfig::REPL_LIBRAFT Threads::Threads)
@@ -20,7 +20,7 @@ target_link_libraries(tasuki_repl_core PRIVATE tasuki_peer_wire tasuki_fsm tasuk
 add_library(tasuki_repl STATIC
   peer_conn.c peer_image_channel.c peer_image_give.c peer_image_take.c
   peer_link.c peer_tls.c
-  repl.c repl_seed_mark.c repl_uv.c repl_watchdog.c)
+  repl.c repl_seed.c repl_seed_mark.c repl_seed_offline.c repl_seed_raft.c repl_uv.c repl_watchdog.c)
 target_compile_options(tasuki_repl PRIVATE ${TASUKI_WARNINGS})
 target_link_libraries(tasuki_repl PRIVATE tasuki_repl_core tasuki_peer_wire tasuki_fsm
                       tasuki_store

@@ -2,18 +2,14 @@
  *
  * libraft's snapshot is a marker (RAFT.md "snapshots are markers"): the state
  * stands in LMDB, which `snapshot` syncs first; `restore` checks that the store
- * is not older than the marker. Little-endian:
- *   u8[8] magic | u64 applied index | u64 its term | u8[16] cluster id
+ * is not older than the marker.
  * Errors here leave the state in doubt: the process ends (F5). */
 #include "raft/repl_exit.h"
 #include "raft/repl_internal.h"
-#include "store/base/codec.h"
+#include "raft/repl_marker.h"
 
-#define MARKER_LEN 40
 /* At least so much log between two markers, unless their number asks for one. */
 #define MARKER_BYTES_MIN (4u * 1024 * 1024)
-
-static const uint8_t marker_magic[8] = {'T', 'A', 'S', 'U', 'K', 'I', 'M', '1'};
 
 static void on_outcome(void *arg, const struct envelope *envelope,
                        const struct outcome *outcome) {
@@ -82,27 +78,20 @@ static int fsm_snapshot_cb(struct raft_fsm *raft_fsm, struct raft_buffer *bufs[]
                            unsigned *n_bufs) {
     struct repl *repl = raft_fsm->data;
     const struct store_meta *meta = fsm_meta(repl->fsm);
-    struct buf marker;
+    struct repl_marker marker = {meta->applied_index, meta->applied_term,
+                                 meta->cluster_id};
     if (store_sync(repl->config.store) != OK) {
         repl_fatal(REPL_EXIT_STATE, "repl.fatal", "the store could not be synced");
     }
     *bufs = raft_malloc(sizeof(**bufs));
-    void *base = raft_malloc(MARKER_LEN);
-    buf_init(&marker, MARKER_LEN);
-    buf_put(&marker, marker_magic, sizeof(marker_magic));
-    put_u64(&marker, meta->applied_index);
-    put_u64(&marker, meta->applied_term);
-    buf_put(&marker, meta->cluster_id.b, sizeof(meta->cluster_id.b));
-    if (*bufs == NULL || base == NULL || buf_err(&marker) != OK) {
+    void *base = raft_malloc(REPL_MARKER_LEN);
+    if (*bufs == NULL || base == NULL) {
         raft_free(*bufs);
         raft_free(base);
-        buf_free(&marker);
         return RAFT_NOMEM;
     }
-    CHECK(marker.len == MARKER_LEN);
-    memcpy(base, marker.data, MARKER_LEN);
-    buf_free(&marker);
-    (*bufs)[0] = (struct raft_buffer){.base = base, .len = MARKER_LEN};
+    repl_marker_encode(&marker, base);
+    (*bufs)[0] = (struct raft_buffer){.base = base, .len = REPL_MARKER_LEN};
     *n_bufs = 1;
     unsigned trailing = trailing_entries(repl);
     raft_set_snapshot_trailing(&repl->raft, trailing);
@@ -117,23 +106,19 @@ static int fsm_snapshot_cb(struct raft_fsm *raft_fsm, struct raft_buffer *bufs[]
 static int fsm_restore_cb(struct raft_fsm *raft_fsm, struct raft_buffer *buf) {
     struct repl *repl = raft_fsm->data;
     const struct store_meta *meta = fsm_meta(repl->fsm);
-    struct reader in = reader_of(span_of(buf->base, buf->len));
-    struct span magic = read_bytes(&in, sizeof(marker_magic));
-    uint64_t index = read_u64(&in);
-    (void)read_u64(&in);
-    struct span cluster = read_bytes(&in, sizeof(meta->cluster_id.b));
-    if (in.bad || reader_left(&in) != 0 ||
-        !span_equal(magic, span_of(marker_magic, sizeof(marker_magic)))) {
+    struct repl_marker marker;
+    if (repl_marker_decode(span_of(buf->base, buf->len), &marker) != OK) {
         log_event(LOG_ERROR, "repl.marker",
                   log_str("why", "not a marker of this server"), log_end());
         return RAFT_CORRUPT;
     }
     static const struct id128 none; /* a marker from before the first command */
     struct span ours = span_of(meta->cluster_id.b, sizeof(meta->cluster_id.b));
-    if (index > meta->applied_index ||
+    struct span cluster = span_of(marker.cluster_id.b, sizeof(marker.cluster_id.b));
+    if (marker.index > meta->applied_index ||
         !(span_equal(cluster, ours) ||
           span_equal(cluster, span_of(none.b, sizeof(none.b))))) {
-        log_event(LOG_ERROR, "repl.marker", log_u64("marker_index", index),
+        log_event(LOG_ERROR, "repl.marker", log_u64("marker_index", marker.index),
                   log_u64("applied_index", meta->applied_index),
                   log_str("why",
                           "the store is older than the log's snapshot marker, or "

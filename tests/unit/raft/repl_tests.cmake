@@ -29,6 +29,11 @@ set_tests_properties(repl_cluster_faults PROPERTIES LABELS full TIMEOUT 240)
 # A small cluster whose members change.
 tasuki_unit_test(repl_member SOURCES test_repl_member.c LIBS repl_cluster tasuki_base
                  LABEL full)
+# Data directories made out of images; real replicas start on them.
+tasuki_unit_test(repl_seed SOURCES test_repl_seed.c
+                 LIBS repl_cluster tasuki_repl tasuki_repl_core tasuki_fsm tasuki_store
+                      tasuki_base
+                 LABEL full)
 tasuki_unit_test(peer_link SOURCES test_peer_link.c
                  LIBS repl_cluster tasuki_peer_wire tasuki_base PkgConfig::REPL_TEST_OPENSSL
                  LABEL full)

@@ -1,0 +1,392 @@
+/* Data directories made out of images: a node that is seeded catches up, a restored and
+ * a recovered one begin a new epoch, and a process killed after any step leaves a whole
+ * old or a whole new state. Real replicas, stopped while their directories are made. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "raft/repl_seed_internal.h"
+#include "raft/repl_seed_raft.h"
+#include "tests/unit/raft/repl_cluster.h"
+
+#define MAP_BYTES (UINT64_C(1) << 30)
+
+static struct cluster c;
+
+static int setup(void **state) {
+    (void)state;
+    cluster_init(&c, 3);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    cluster_close(&c);
+    return 0;
+}
+
+#define assert_good(expr)                                                              \
+    do {                                                                               \
+        enum err got_ = (expr);                                                        \
+        if (got_ != OK) {                                                              \
+            fail_msg("%s: %s: %s", #expr, err_str(got_), why);                         \
+        }                                                                              \
+    } while (0)
+
+static void data_dir_of(uint64_t id, char out[128]) {
+    snprintf(out, 128, "%s/node%d", c.dir, (int)id);
+}
+
+static struct repl_seed seed_of(uint64_t id, const char *data_dir) {
+    struct repl_seed seed = {.data_dir = data_dir,
+                             .node_id = id,
+                             .cluster_id = c.cluster_id,
+                             .map_bytes = MAP_BYTES,
+                             .region = "r1"};
+    snprintf(seed.address, sizeof(seed.address), "127.0.0.1:%d", (int)c.port[id]);
+    return seed;
+}
+
+static void shell(const char *format, ...) {
+    char command[600];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof(command), format, args);
+    va_end(args);
+    assert_int_equal(system(command), 0);
+}
+
+/* Three nodes with some writes; all stopped again, `last` first. */
+static void run_and_stop(uint64_t last) {
+    char answer[256];
+    for (uint64_t id = 1; id <= 3; id++) {
+        assert_true(cluster_start(&c, id, answer));
+    }
+    assert_int_not_equal(cluster_wait_leader(&c, 15000), 0);
+    assert_true(cluster_ask(&c, 1, "load 8", answer));
+    cluster_collect(&c, 300);
+    if (last != 0) { /* it lacks what comes now */
+        assert_int_equal(cluster_quit(&c, last), 0);
+        cluster_collect(&c, 300);
+    }
+    assert_true(cluster_ask(&c, 1, "pause", answer));
+    assert_true(cluster_wait_equal(&c, 10000));
+    for (uint64_t id = 1; id <= 3; id++) {
+        if (c.node[id].pid != 0) {
+            assert_int_equal(cluster_quit(&c, id), 0);
+        }
+    }
+    assert_true(c.acked_count > 50);
+}
+
+/* The state of a stopped node as an image in `file`, as a donor would capture it. */
+static void dump_node(uint64_t id, const char *file) {
+    char dir[128], path[200], why[256];
+    struct store *store;
+    struct store_read *read;
+    struct image_source *source;
+    struct seed_log log;
+    struct span piece;
+    struct image_head head = {.node = id, .members_count = 3};
+    data_dir_of(id, dir);
+    snprintf(path, sizeof(path), "%s/raft", dir);
+    assert_good(seed_log_read(path, &log, NULL, NULL, why));
+    for (size_t i = 0; i < 3; i++) {
+        head.members[i].id = i + 1;
+        head.members[i].role = 1;
+        snprintf(head.members[i].address, 64, "127.0.0.1:%d", (int)c.port[i + 1]);
+    }
+    head.configuration_index = 1;
+    snprintf(path, sizeof(path), "%s/store", dir);
+    struct store_config config = {
+        .dir = path, .map_bytes = MAP_BYTES, .readers_max = 8};
+    assert_int_equal(store_open(&config, &store), OK);
+    assert_int_equal(store_read_new(store, &read), OK);
+    assert_int_equal(store_read_begin(read), OK);
+    assert_int_equal(store_image_source_new(read, &head, &source), OK);
+    FILE *out = fopen(file, "wb");
+    assert_non_null(out);
+    while (store_image_source_next(source, &piece) == OK && piece.len > 0) {
+        assert_int_equal(fwrite(piece.data, 1, piece.len, out), piece.len);
+    }
+    assert_int_equal(fclose(out), 0);
+    store_image_source_free(source);
+    store_close(store);
+}
+
+static enum err feed(const char *file, struct image_sink *sink, char why[256]) {
+    uint8_t bytes[4096];
+    size_t len;
+    enum err err = OK;
+    FILE *in = fopen(file, "rb");
+    assert_non_null(in);
+    while (err == OK && (len = fread(bytes, 1, sizeof(bytes), in)) > 0) {
+        err = store_image_sink_feed(sink, span_of(bytes, len), why);
+    }
+    fclose(in);
+    return err;
+}
+
+static enum err seed_from(const struct repl_seed *seed, const char *file,
+                          char why[256]) {
+    struct image_sink *sink;
+    enum err err = repl_seed_begin(seed, IMAGE_COPY, &sink, why);
+    if (err != OK) {
+        return err;
+    }
+    err = feed(file, sink, why);
+    if (err != OK) {
+        repl_seed_abort(seed, sink);
+        return err;
+    }
+    return repl_seed_finish(seed, IMAGE_COPY, sink, why);
+}
+
+struct standing {
+    struct store_meta meta;
+    struct seed_log log;
+};
+
+/* A data directory that a node could start on; what it holds. */
+static void look(const char *dir, struct standing *ret_standing) {
+    char path[200], why[256] = "";
+    struct store *store;
+    struct store_read *read;
+    struct store_digest digest;
+    snprintf(path, sizeof(path), "%s/store", dir);
+    struct store_config config = {
+        .dir = path, .map_bytes = MAP_BYTES, .readers_max = 8};
+    assert_int_equal(store_open(&config, &store), OK);
+    assert_int_equal(store_read_new(store, &read), OK);
+    assert_int_equal(store_read_begin(read), OK);
+    assert_int_equal(store_read_meta(read, &ret_standing->meta), OK);
+    assert_int_equal(store_digest_recompute(read, &digest), OK);
+    assert_memory_equal(&digest, &ret_standing->meta.digest, sizeof(digest));
+    store_read_end(read);
+    store_read_free(read);
+    store_close(store);
+    snprintf(path, sizeof(path), "%s/raft", dir);
+    assert_good(seed_log_read(path, &ret_standing->log, NULL, NULL, why));
+    assert_true(ret_standing->log.last_index >= ret_standing->meta.applied_index);
+}
+
+/* "Snapshot newer than log": a node whose log begins at the image's marker catches up
+ * with its peers, and so does one that never had a directory. */
+static void test_seeded_node_catches_up(void **state) {
+    (void)state;
+    char dir[128], image[200], why[256] = "", answer[256];
+    struct standing before, after;
+    uint64_t floor;
+    run_and_stop(3);
+    snprintf(image, sizeof(image), "%s/image", c.dir);
+    dump_node(1, image);
+    data_dir_of(3, dir);
+    struct repl_seed seed = seed_of(3, dir);
+    look(dir, &before);
+    assert_good(repl_seed_floor(&seed, &floor, why));
+    assert_int_equal(floor, before.log.last_index);
+    assert_good(repl_seed_ask(dir, "a test asks"));
+    enum repl_seed_need need;
+    assert_good(repl_seed_resume(&seed, &need, why));
+    assert_int_equal(need, SEED_ASKED);
+    assert_string_equal(why, "a test asks");
+    assert_good(seed_from(&seed, image, why));
+    look(dir, &after);
+    assert_true(after.meta.applied_index > before.meta.applied_index);
+    assert_int_equal(after.log.snapshot_index, after.meta.applied_index);
+    assert_true(after.log.term >= before.log.term);
+    assert_int_equal(after.log.voters, 3);
+    assert_good(repl_seed_resume(&seed, &need, why));
+    assert_int_equal(need, SEED_NOT_NEEDED);
+    for (uint64_t id = 1; id <= 3; id++) {
+        assert_true(cluster_start(&c, id, why));
+    }
+    assert_int_not_equal(cluster_wait_leader(&c, 15000), 0);
+    assert_true(cluster_ask(&c, 3, "load 8", answer));
+    cluster_collect(&c, 300);
+    assert_true(cluster_ask(&c, 3, "pause", answer));
+    assert_true(cluster_wait_equal(&c, 10000));
+    assert_int_equal(cluster_missing(&c, 3), 0);
+}
+
+/* Z2 */
+static void test_what_must_not_be_seeded(void **state) {
+    (void)state;
+    char dir[128], image[200], why[256] = "";
+    uint64_t floor;
+    run_and_stop(3);
+    snprintf(image, sizeof(image), "%s/image", c.dir);
+    dump_node(3, image); /* the one that is behind */
+    data_dir_of(1, dir);
+    struct repl_seed seed = seed_of(1, dir);
+    struct standing before, after;
+    look(dir, &before);
+    assert_int_equal(seed_from(&seed, image, why), ERR_STALE);
+    look(dir, &after); /* nothing was touched */
+    assert_memory_equal(&before, &after, sizeof(before));
+    /* The log is lost, the store is not: it must not vote under this id again. */
+    shell("rm -r %s/raft && mkdir -m 700 %s/raft", dir, dir);
+    assert_int_equal(repl_seed_floor(&seed, &floor, why), ERR_DENIED);
+    assert_non_null(strstr(why, "replace"));
+    /* A closed segment is damaged: what it promised is not known. */
+    data_dir_of(2, dir);
+    seed = seed_of(2, dir);
+    look(dir, &before); /* closes its segments */
+    shell("f=$(ls %s/raft/0* | head -1); s=$(stat -c %%s $f); "
+          "printf '\\377' | dd of=$f bs=1 seek=$((s / 2)) conv=notrunc 2>/dev/null",
+          dir);
+    assert_int_equal(repl_seed_floor(&seed, &floor, why), ERR_DENIED);
+    assert_non_null(strstr(why, "node 2"));
+}
+
+/* --- Z1 --- */
+
+static int steps_left;
+
+static void count_down(const char *step) {
+    (void)step;
+    if (steps_left-- == 0) {
+        _exit(77); /* as a power cut would, but for what the kernel holds */
+    }
+}
+
+static void test_killed_at_every_step(void **state) {
+    (void)state;
+    char dir[128], image[200], why[256] = "";
+    struct standing old, fresh, is;
+    size_t olds = 0, news = 0;
+    run_and_stop(3);
+    snprintf(image, sizeof(image), "%s/image", c.dir);
+    dump_node(1, image);
+    data_dir_of(3, dir);
+    look(dir, &old);
+    data_dir_of(1, why);
+    look(why, &fresh);
+    shell("cp -r %s %s.kept", dir, dir);
+    for (int step = 0;; step++) {
+        struct repl_seed seed = seed_of(3, dir);
+        enum repl_seed_need need;
+        int status;
+        shell("rm -r %s && cp -r %s.kept %s", dir, dir, dir);
+        assert_good(repl_seed_ask(dir, "a test asks"));
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            steps_left = step;
+            repl_seed_step = count_down;
+            _exit(seed_from(&seed, image, why) == OK ? 0 : 1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_good(repl_seed_resume(&seed, &need, why));
+        look(dir, &is);
+        bool is_old = is.meta.applied_index == old.meta.applied_index;
+        assert_true(is_old || is.meta.applied_index == fresh.meta.applied_index);
+        assert_int_equal(is.log.snapshot_index == is.meta.applied_index, !is_old);
+        assert_int_equal(need, is_old ? SEED_ASKED : SEED_NOT_NEEDED);
+        olds += is_old ? 1 : 0;
+        news += is_old ? 0 : 1;
+        if (WEXITSTATUS(status) == 0) {
+            break;
+        }
+        assert_int_equal(WEXITSTATUS(status), 77);
+        assert_good(seed_from(&seed, image, why)); /* it can be done again */
+        look(dir, &is);
+        assert_int_equal(is.meta.applied_index, fresh.meta.applied_index);
+    }
+    assert_true(olds >= 3 && news >= 4);
+}
+
+/* --- new epochs --- */
+
+static void test_restore(void **state) {
+    (void)state;
+    char dir[128], image[200], bad[200], why[256] = "", answer[256];
+    struct image_head head;
+    struct standing was, is;
+    run_and_stop(0);
+    snprintf(image, sizeof(image), "%s/image", c.dir);
+    snprintf(bad, sizeof(bad), "%s/bad", c.dir);
+    dump_node(1, image);
+    data_dir_of(1, dir);
+    struct repl_seed seed = seed_of(1, dir);
+    look(dir, &was);
+    assert_int_equal(repl_seed_restore(&seed, image, &head, why), ERR_EXISTS);
+    shell("rm -r %s/node*/store %s/node*/raft; mkdir -m 700 -p %s", c.dir, c.dir, dir);
+    /* Bad backups touch nothing. */
+    shell("head -c -1 %s > %s", image, bad);
+    assert_int_equal(repl_seed_restore(&seed, bad, &head, why), ERR_INVALID);
+    assert_non_null(strstr(why, "cut short"));
+    seed.cluster_id.b[0] ^= 1;
+    assert_int_equal(repl_seed_restore(&seed, image, &head, why), ERR_DENIED);
+    seed.cluster_id.b[0] ^= 1;
+    assert_int_equal(repl_seed_restore(&seed, "/nonexistent", &head, why),
+                     ERR_NOT_FOUND);
+    shell("test -z \"$(ls -A %s)\"", dir);
+    assert_good(repl_seed_restore(&seed, image, &head, why));
+    look(dir, &is);
+    assert_int_equal(is.meta.epoch, was.meta.epoch + 1);
+    assert_int_equal(is.meta.applied_index, was.meta.applied_index);
+    assert_int_equal(is.log.voters, 1);
+    assert_true(is.log.term > was.meta.applied_term);
+    /* It serves, alone, with every acknowledged account. */
+    setenv("REPL_NO_BOOTSTRAP", "1", 1);
+    assert_true(cluster_start(&c, 1, why));
+    unsetenv("REPL_NO_BOOTSTRAP");
+    assert_int_equal(cluster_wait_leader(&c, 15000), 1);
+    assert_int_equal(cluster_missing(&c, 1), 0);
+    assert_true(cluster_ask(&c, 1, "one", answer));
+    assert_non_null(strstr(answer, "one 0"));
+}
+
+static void test_recover(void **state) {
+    (void)state;
+    char dir[128], why[256] = "", answer[256];
+    struct repl_recovery looked, done;
+    struct standing was, is;
+    run_and_stop(0);
+    /* Nodes 1 and 3 are lost for good. */
+    shell("rm -r %s/node1 %s/node3", c.dir, c.dir);
+    data_dir_of(2, dir);
+    struct repl_seed seed = seed_of(2, dir);
+    look(dir, &was);
+    assert_good(repl_seed_recovery_look(&seed, &looked, why));
+    assert_int_equal(looked.voters, 3);
+    assert_int_equal(looked.applied_index, was.meta.applied_index);
+    assert_int_equal(looked.last_index, was.log.last_index);
+    assert_good(repl_seed_recover(&seed, &done, why));
+    assert_memory_equal(&looked, &done, sizeof(done));
+    look(dir, &is);
+    assert_int_equal(is.meta.epoch, was.meta.epoch + 1);
+    assert_true(is.meta.applied_index >= was.meta.applied_index);
+    assert_int_equal(is.log.voters, 1);
+    assert_true(is.log.term > was.log.term);
+    setenv("REPL_NO_BOOTSTRAP", "1", 1);
+    assert_true(cluster_start(&c, 2, why));
+    unsetenv("REPL_NO_BOOTSTRAP");
+    assert_int_equal(cluster_wait_leader(&c, 15000), 2);
+    assert_int_equal(cluster_missing(&c, 2), 0);
+    assert_true(cluster_ask(&c, 2, "one", answer));
+    assert_non_null(strstr(answer, "one 0"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_seeded_node_catches_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_must_not_be_seeded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_at_every_step, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_recover, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
