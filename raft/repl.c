@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "raft/peer_image.h"
 #include "raft/peer_link.h"
 #include "raft/repl_internal.h"
 #include "raft/repl_seed.h"
@@ -46,6 +47,7 @@ struct node {
     uint64_t tls_stamp, last_housekeeping_ms;
     struct housekeeping housekeeping;
     struct repl_watchdog *watchdog;
+    struct peer_image_donor *donor;
 };
 
 /* --- what the core asks of its host --- */
@@ -146,6 +148,10 @@ static void on_link_lost(void *arg, uint64_t peer) {
 
 static void on_link_refused(void *arg, uint64_t peer) {
     repl_core_link_refused(((struct node *)arg)->repl, peer);
+}
+
+static void on_fetch(void *arg, const struct peer_image_call *call) {
+    peer_image_donor_serve(((struct node *)arg)->donor, call);
 }
 
 /* --- housekeeping --- */
@@ -287,11 +293,19 @@ static enum err open_links(struct node *node, char why[256]) {
                                           .up = on_link_up,
                                           .lost = on_link_lost,
                                           .refused = on_link_refused,
+                                          .fetch = on_fetch,
                                           .arg = node};
     node->tls_stamp = peer_tls_stamp(&node->tls_files);
     enum err err = peer_tls_load(&node->tls_files, node->config.cluster_id,
                                  node->config.node_id, &tls, why);
     if (err != OK) {
+        return err;
+    }
+    err = peer_image_donor_new(node->repl, node->repl->config.image_bytes_per_s,
+                               node->config.clock, &node->donor);
+    if (err != OK) {
+        snprintf(why, 256, "%s", err_str(err));
+        peer_tls_free(tls);
         return err;
     }
     err = peer_links_new(&node->loop, &node->config, tls, &handlers, &node->links, why);
@@ -356,6 +370,7 @@ static void finish(struct node *node) {
     repl_uv_close(&node->uv);
     CHECK(uv_loop_close(&node->loop) == 0);
     peer_links_free(node->links);
+    peer_image_donor_free(node->donor);
     if (node->repl != NULL) {
         repl_core_free(node->repl);
     }
@@ -394,6 +409,9 @@ enum err repl_start(const struct repl_config *config, struct repl **ret_repl,
     init_handles(node);
     enum err err = open_all(node, config, reason);
     if (err != OK) {
+        if (node->donor != NULL) {
+            peer_image_donor_close(node->donor);
+        }
         if (node->repl != NULL) {
             repl_core_close(node->repl);
         }
@@ -408,6 +426,7 @@ enum err repl_start(const struct repl_config *config, struct repl **ret_repl,
 
 void repl_stop(struct repl *repl) {
     struct node *node = repl->host.impl;
+    peer_image_donor_close(node->donor); /* its jobs wait for the raft thread */
     pthread_mutex_lock(&repl->inbox.mutex);
     repl->inbox.closed = true;
     pthread_mutex_unlock(&repl->inbox.mutex);
