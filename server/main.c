@@ -2,10 +2,6 @@
  *
  * Exit codes are sysexits.h's, so that systemd and ops tell a wrong configuration
  * (78: do not restart) from a passing trouble (75) and a fault of ours (70). */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +13,11 @@
 #include <unistd.h>
 
 #include "http/http_server.h"
+#include "raft/repl_exit.h"
+#include "server/main_dirs.h"
+#include "server/main_offline.h"
+#include "server/main_options.h"
+#include "server/main_seed.h"
 #include "server/svc_bootstrap.h"
 #include "server/svc_metrics.h"
 #include "server/svc_shared.h"
@@ -29,82 +30,16 @@
 #define LOGIN_LIMIT_SLOTS 65536
 /* LMDB readers: HTTP threads, bootstrap, raft, and room for an image reader. */
 #define STORE_READERS_EXTRA 16
-#define BOOTSTRAP_MARKER "bootstrapped"
-
-struct options {
-    const char *config_path;
-    bool bootstrap, check;
-};
 
 struct node {
     struct config config;
-    char store_dir[1100], raft_dir[1100], marker[1100];
+    struct dirs dirs;
+    struct seeding seeding;
     struct svc_counters counters;
     struct svc_shared shared;
     struct svc_bootstrap *bootstrap;
     struct http_server *http;
 };
-
-static const char usage_text[] =
-    "usage: tasukid --config FILE [--bootstrap] [--check]\n"
-    "       tasukid --help | --version\n"
-    "\n"
-    "  --config FILE  the node's configuration\n"
-    "  --check        read the configuration and the files it names, then end\n"
-    "  --bootstrap    first start of a new cluster: give it to every first node once.\n"
-    "                 Without effect on a node that has a log. Refused on a node that\n"
-    "                 was bootstrapped before and lost its log (the marker file\n"
-    "                 \"" BOOTSTRAP_MARKER "\" in data_dir tells): an empty log must\n"
-    "                 not vote for a new history.\n"
-    "\n"
-    "SIGTERM and SIGINT end the node in order; a second one ends it at once.\n"
-    "Exit codes: 0 ended in order, 64 usage, 70 internal error, 75 try again later\n"
-    "(a port is in use, the disk is full), 78 configuration.\n";
-
-static int usage_error(const char *message, const char *what) {
-    fprintf(stderr, "tasukid: %s%s\n%s", message, what, usage_text);
-    return EX_USAGE;
-}
-
-/* Returns -1 to go on, else the exit code. */
-static int parse_options(int argc, char **argv, struct options *options) {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'}, {"bootstrap", no_argument, NULL, 'b'},
-        {"check", no_argument, NULL, 'k'},        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
-    };
-    int option;
-
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            if (options->config_path)
-                return usage_error("--config stands there twice", "");
-            options->config_path = optarg;
-            break;
-        case 'b':
-            options->bootstrap = true;
-            break;
-        case 'k':
-            options->check = true;
-            break;
-        case 'h':
-            fputs(usage_text, stdout);
-            return EX_OK;
-        case 'v':
-            puts("tasukid " TASUKI_VERSION);
-            return EX_OK;
-        default:
-            return usage_error("unknown or incomplete option ", argv[optind - 1]);
-        }
-    }
-    if (optind < argc)
-        return usage_error("unexpected argument ", argv[optind]);
-    if (!options->config_path)
-        return usage_error("--config FILE is missing", "");
-    return -1;
-}
 
 static int exit_code(enum err err) {
     switch (err) {
@@ -130,6 +65,16 @@ static int failed(const char *what, enum err err, const char *why) {
     return exit_code(err);
 }
 
+/* The store (`what`) or the log is damaged: nothing starts before somebody mends it. */
+static int rotten(const struct node *node, const char *what, const char *why) {
+    char advice[512];
+
+    seeding_advise(&node->seeding, advice);
+    log_event(LOG_FATAL, "node.rotten", log_str("what", what), log_str("why", why),
+              log_str("advice", advice), log_u64("exit", REPL_EXIT_ROTTEN), log_end());
+    return REPL_EXIT_ROTTEN;
+}
+
 /* Memory holds keys and passwords: it must not reach a disk by a crash. */
 static void harden(void) {
     struct rlimit none = {0, 0};
@@ -147,95 +92,59 @@ static void harden(void) {
     }
 }
 
-/* Exists afterwards, is a directory, ours alone (mode 0700). */
-static enum err make_dir(const char *path, char why[512]) {
-    struct stat st;
-
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        snprintf(why, 512, "%.400s: %s", path, strerror(errno));
-        return errno == ENOSPC ? ERR_NO_SPACE : ERR_CONFIG;
-    }
-    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        snprintf(why, 512, "%.400s: is not a directory", path);
-        return ERR_CONFIG;
-    }
-    if (st.st_uid != geteuid() || (st.st_mode & 077) != 0) {
-        snprintf(why, 512, "%.400s: must belong to this process's user with mode 0700",
-                 path);
-        return ERR_CONFIG;
-    }
-    return OK;
-}
-
-static enum err make_dirs(struct node *node, char why[512]) {
-    const char *data_dir = node->config.data_dir;
+/* Image instead of data, where that is due. */
+static int seed_node(struct node *node, const char *reason, bool asked) {
+    char why[512] = "";
+    uint64_t floor_index = 0;
     enum err err;
 
-    snprintf(node->store_dir, sizeof node->store_dir, "%s/store", data_dir);
-    snprintf(node->raft_dir, sizeof node->raft_dir, "%s/raft", data_dir);
-    snprintf(node->marker, sizeof node->marker, "%s/" BOOTSTRAP_MARKER, data_dir);
-    err = make_dir(data_dir, why);
+    log_event(LOG_INFO, "node.seeding", log_str("why", reason), log_end());
+    err = repl_seed_floor(&node->seeding.seed, &floor_index, why);
     if (!err)
-        err = make_dir(node->store_dir, why);
-    if (!err)
-        err = make_dir(node->raft_dir, why);
-    return err;
+        err = seeding_pull(&node->seeding, floor_index, why);
+    if (!err && !asked)
+        err = dirs_mark(&node->dirs, why);
+    if (err == ERR_DENIED)
+        return rotten(node, "data_dir", why);
+    return err ? failed("seeding", err, why) : EX_OK;
 }
 
-static enum err dir_empty(const char *path, bool *ret_empty) {
-    DIR *dir = opendir(path);
-    struct dirent *entry;
-    bool empty = true;
+/* Whose the data are, whether they are whole, and where this node begins. */
+static int prepare_data(struct node *node, const struct options *options,
+                        bool *ret_bootstrap) {
+    enum repl_seed_need need;
+    char why[512] = "";
+    bool log = false;
+    int code = EX_OK;
+    enum err err;
 
-    if (!dir)
-        return ERR_IO;
-    while ((entry = readdir(dir)))
-        empty = empty &&
-                (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0);
-    closedir(dir);
-    *ret_empty = empty;
-    return OK;
-}
-
-/* The rule of --help. */
-static enum err decide_bootstrap(const struct node *node, bool asked, bool *ret_do,
-                                 char why[512]) {
-    bool empty;
-    enum err err = dir_empty(node->raft_dir, &empty);
-
-    if (err) {
-        snprintf(why, 512, "%.400s: cannot be read", node->raft_dir);
-        return err;
-    }
-    if (asked && empty && access(node->marker, F_OK) == 0) {
-        snprintf(why, 512,
-                 "--bootstrap: this node was bootstrapped before (%.200s), but its log "
-                 "in %.200s is gone",
-                 node->marker, node->raft_dir);
-        return ERR_CONFIG;
-    }
-    if (asked && !empty)
-        log_event(LOG_INFO, "node.bootstrap_ignored",
+    err = dirs_open(&node->config, &node->dirs, why);
+    if (!err)
+        err = repl_seed_resume(&node->seeding.seed, &need, why);
+    if (!err && need != SEED_ASKED)
+        err = dirs_look(&node->dirs, &log, why);
+    if (err)
+        return failed("data_dir", err, why);
+    if (need == SEED_ASKED)
+        code = seed_node(node, why, true);
+    else if (options->join && !log)
+        code = seed_node(node, "this node joins", false);
+    else if ((options->join || options->bootstrap) && log)
+        log_event(LOG_INFO,
+                  options->join ? "node.join_ignored" : "node.bootstrap_ignored",
                   log_str("why", "this node has a log"), log_end());
-    *ret_do = asked && empty;
-    return OK;
-}
-
-/* After the log exists: a crash in between leaves a log, so nothing is lost. */
-static enum err write_marker(const char *path) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    int synced;
-
-    if (fd < 0)
-        return ERR_IO;
-    synced = fsync(fd);
-    close(fd);
-    return synced == 0 ? OK : ERR_IO;
+    if (code != EX_OK)
+        return code;
+    err = dirs_make_inner(&node->dirs, why);
+    if (err)
+        return failed("data_dir", err, why);
+    *ret_bootstrap = options->bootstrap && need != SEED_ASKED && !log;
+    return EX_OK;
 }
 
 static enum err open_store(struct node *node, char why[512]) {
     struct store_config store_config = {
-        .dir = node->store_dir,
+        .dir = node->dirs.store,
         .map_bytes = node->config.map_bytes,
         .readers_max = node->config.http_threads + STORE_READERS_EXTRA,
     };
@@ -248,7 +157,7 @@ static enum err open_store(struct node *node, char why[512]) {
     if (!err)
         err = store_read_new(node->shared.store, &read);
     if (err) {
-        snprintf(why, 512, "%.400s: %s", node->store_dir, err_str(err));
+        snprintf(why, 512, "%.400s: %s", node->dirs.store, err_str(err));
         return err;
     }
     err = store_read_begin(read);
@@ -260,7 +169,7 @@ static enum err open_store(struct node *node, char why[512]) {
     if (!err && memcmp(&meta.cluster_id, &none, sizeof none) != 0 &&
         memcmp(&meta.cluster_id, &node->config.cluster_id, sizeof none) != 0) {
         snprintf(why, 512, "%.200s holds the data of another cluster than cluster_id",
-                 node->store_dir);
+                 node->dirs.store);
         err = ERR_CONFIG;
     }
     return err;
@@ -271,7 +180,7 @@ static enum err start_repl(struct node *node, bool bootstrap, char why[512]) {
     struct repl_config repl_config = {
         .node_id = config->node_id,
         .cluster_id = config->cluster_id,
-        .raft_dir = node->raft_dir,
+        .raft_dir = node->dirs.raft,
         .peers_count = config->peers_count,
         .ca_file = config->ca,
         .cert_file = config->peer_cert,
@@ -292,14 +201,10 @@ static enum err start_repl(struct node *node, bool bootstrap, char why[512]) {
     enum err err;
 
     memcpy(repl_config.peers, config->peers, sizeof repl_config.peers);
-    err = decide_bootstrap(node, bootstrap, &repl_config.bootstrap, why);
-    if (!err)
-        err = repl_start(&repl_config, &node->shared.repl, why);
-    if (!err && bootstrap) {
-        err = write_marker(node->marker);
-        if (err)
-            snprintf(why, 512, "%.400s: cannot be written", node->marker);
-    }
+    repl_config.bootstrap = bootstrap;
+    err = repl_start(&repl_config, &node->shared.repl, why);
+    if (!err && bootstrap)
+        err = dirs_mark(&node->dirs, why);
     return err;
 }
 
@@ -317,7 +222,7 @@ static enum err start_pools(struct node *node) {
 }
 
 /* In order; what was started is in `node` for stop_node, whatever happens. */
-static int start_node(struct node *node, const struct options *options) {
+static int start_node(struct node *node, bool bootstrap) {
     struct svc_shared *shared = &node->shared;
     char why[512] = "";
     enum err err;
@@ -329,16 +234,17 @@ static int start_node(struct node *node, const struct options *options) {
     err = keyring_open(node->config.cluster_key, &shared->keyring, why);
     if (err)
         return failed("cluster_key", err, why);
-    err = make_dirs(node, why);
-    if (err)
-        return failed("data_dir", err, why);
     err = open_store(node, why);
+    if (err == ERR_CORRUPT)
+        return rotten(node, "store", why);
     if (err)
         return failed("store", err, why);
     err = start_pools(node);
     if (err)
         return failed("hash_threads", err, why);
-    err = start_repl(node, options->bootstrap, why);
+    err = start_repl(node, bootstrap, why);
+    if (err == ERR_CORRUPT)
+        return rotten(node, "replication", why);
     if (err)
         return failed("replication", err, why);
     err = svc_bootstrap_start(shared, &node->bootstrap);
@@ -366,6 +272,7 @@ static void stop_node(struct node *node) {
     store_close(shared->store);
     if (shared->keyring)
         keyring_free(shared->keyring);
+    dirs_close(&node->dirs);
 }
 
 /* Blocked in all threads, so that sigwait gets them. */
@@ -415,13 +322,38 @@ static int check_only(const struct node *node) {
     return EX_OK;
 }
 
-int main(int argc, char **argv) {
-    static struct node node;
-    struct options options = {0};
+/* Until the first signal. */
+static int run_node(struct node *node, const struct options *options) {
+    bool bootstrap = false;
     sigset_t signals;
     int code;
 
-    code = parse_options(argc, argv, &options);
+    seeding_init(&node->seeding, &node->config, options->config_path, false);
+    /* Before signals are kept back: getting an image takes its time, and may be
+     * ended at any moment. */
+    code = prepare_data(node, options, &bootstrap);
+    block_signals(&signals);
+    if (code == EX_OK)
+        code = start_node(node, bootstrap);
+    if (code == EX_OK) {
+        log_event(LOG_INFO, "node.ready", log_str("version", TASUKI_VERSION),
+                  log_u64("pid", (uint64_t)getpid()),
+                  log_str("issuer", node->config.issuer),
+                  log_str("region", node->config.region), log_end());
+        wait_for_end(&signals);
+    }
+    stop_node(node);
+    if (code == EX_OK)
+        log_event(LOG_INFO, "node.stopped", log_end());
+    return code;
+}
+
+int main(int argc, char **argv) {
+    static struct node node;
+    struct options options = {0};
+    int code;
+
+    code = options_parse(argc, argv, &options);
     if (code >= 0)
         return code;
     harden();
@@ -431,17 +363,6 @@ int main(int argc, char **argv) {
     if (options.check)
         return check_only(&node);
     log_init(LOG_INFO, node.config.node_id);
-    block_signals(&signals);
-    code = start_node(&node, &options);
-    if (code == EX_OK) {
-        log_event(LOG_INFO, "node.ready", log_str("version", TASUKI_VERSION),
-                  log_u64("pid", (uint64_t)getpid()),
-                  log_str("issuer", node.config.issuer),
-                  log_str("region", node.config.region), log_end());
-        wait_for_end(&signals);
-    }
-    stop_node(&node);
-    if (code == EX_OK)
-        log_event(LOG_INFO, "node.stopped", log_end());
-    return code;
+    return offline_asked(&options) ? offline_run(&node.config, &options)
+                                   : run_node(&node, &options);
 }

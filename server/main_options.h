@@ -1,0 +1,26 @@
+/* main_options: tasukid's command line.
+ *
+ * One mode at a time: run a node (with --bootstrap or --join at its first start), or
+ * one of the offline ones. Strings borrow from argv. */
+#ifndef SERVER_MAIN_OPTIONS_H
+#define SERVER_MAIN_OPTIONS_H
+
+#include <stdbool.h>
+
+struct options {
+    const char *config_path;
+    bool bootstrap, join, json;
+
+    /* Offline: at most one of these. */
+    bool check, recover;
+    const char *reseed;  /* the reason; NULL: not asked for */
+    const char *restore; /* the backup's file */
+    const char *scrub;   /* the directory of a store; wants no configuration */
+
+    const char *confirm; /* --yes-lose-data, with `recover` alone */
+};
+
+/* -1: go on. Else the exit code, after what there is to say. */
+int options_parse(int argc, char **argv, struct options *ret_options);
+
+#endif
