@@ -21,6 +21,7 @@ const EXTRA = ['limits', 'failover'];
 
 const USAGE = `usage: ops/bench [--seconds N] [--users N] [--crowd N] [--json FILE] [--html FILE] [--profile]
                  [--keep] [--dir DIR] [--port-base N] [PHASE ...]
+       ops/bench scale [...]   a large state, and etcd beside it: ops/bench scale --help
 
 Builds the release, starts three nodes with ops/demo on core ${SERVER_CORE} and the load on core ${LOAD_CORE},
 and prints requests/s, p50, p99 and errors, beside the limits measured in the same run.

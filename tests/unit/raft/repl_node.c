@@ -136,10 +136,21 @@ static void write_done(struct repl_request *request) {
     }
 }
 
+/* splitmix64's finish, a bijection: other numbers, and all of them different. */
+static uint64_t scatter(uint64_t x) {
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
 static void make_command(struct writer *w) {
     struct command command = {.type = CMD_ACCOUNT_PUT};
     struct account *account = &command.account_put.account;
     uint64_t parts[2] = {me.id << 32 | me.run, ++me.counter};
+    if (getenv("REPL_SCATTER") != NULL) { /* keys all over the tables, as real ones */
+        parts[0] = scatter(parts[1] << 16 | (parts[0] >> 32) << 12 | me.run);
+        parts[1] = scatter(parts[1]);
+    }
     static const char hash[] = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$"
                                "aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaA";
     static const uint8_t profile[100] = {1};
@@ -465,8 +476,9 @@ static void start(char **argv) {
     snprintf(ca, sizeof(ca), "%s/ca%llu.pem", dir, (unsigned long long)me.id);
     snprintf(cert, sizeof(cert), "%s/node%llu.pem", dir, (unsigned long long)me.id);
     snprintf(key, sizeof(key), "%s/node%llu.key", dir, (unsigned long long)me.id);
-    struct store_config store = {
-        .dir = store_dir, .map_bytes = UINT64_C(4) << 30, .readers_max = 64};
+    struct store_config store = {.dir = store_dir,
+                                 .map_bytes = number_from_env("REPL_MAP_GIB", 4) << 30,
+                                 .readers_max = 64};
     CHECK(store_open(&store, &me.store) == OK);
     struct repl_config config = {.node_id = me.id,
                                  .raft_dir = raft_dir,
