@@ -182,8 +182,10 @@ struct repl {
     struct raft_io io_inner; /* host.io as the host filled it */
     struct raft_fsm raft_fsm;
     raft_io_recv_cb receive;
-    raft_index load_last_index; /* of the log as it was loaded */
-    raft_index log_first;       /* the oldest entry that is kept */
+    raft_index load_first_index, load_last_index; /* of the log as it was loaded */
+    raft_index marker_index;                      /* of its marker; 0: none */
+    raft_term marker_term;
+    raft_index log_first; /* the oldest entry that is kept */
     struct fsm *fsm;
     struct buf out; /* message being encoded */
 

@@ -25,7 +25,11 @@
  *   V7  a vote's result reaches libraft only while it is a candidate. It reads of the
  *       candidate's part of a union before it looks at its state, so that a late answer
  *       to a pre-vote, which says a term that nobody is in, would raise the term of a
- *       follower or leader, or not, as the bits of a pointer fall. */
+ *       follower or leader, or not, as the bits of a pointer fall;
+ *   V8  a node whose log begins at a marker takes what the marker covers for stored.
+ *       A leader that knew it before it was seeded sends from further back; libraft
+ *       has no term for that, refuses until the leader comes to index 1, and takes
+ *       what follows for new entries. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -227,6 +231,11 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
         return rv;
     }
     repl->load_last_index = *start_index + *n_entries - 1;
+    if (*snapshot != NULL) {
+        repl->marker_index = (*snapshot)->index;
+        repl->marker_term = (*snapshot)->term;
+    }
+    repl->load_first_index = *start_index;
     repl->log_first = *start_index;
     for (size_t i = 0; i < *n_entries; i++) {
         note_loaded(repl, *start_index + i, &(*entries)[i]);
@@ -252,6 +261,28 @@ static void clamp_commit(const struct repl *repl, struct raft_append_entries *ar
     if (args->leader_commit > repl->raft.last_stored) {
         args->leader_commit = repl->raft.last_stored;
     }
+}
+
+/* V8: what the marker covers is committed, and so the same everywhere. */
+static void skip_covered(const struct repl *repl, struct raft_append_entries *args) {
+    raft_index marker = repl->marker_index;
+    if (args->prev_log_index >= marker ||
+        args->prev_log_index + 1 >= repl->load_first_index) {
+        return; /* not that far back, or those entries are here */
+    }
+    raft_index skip = marker - args->prev_log_index;
+    if (skip < args->n_entries) {
+        args->n_entries -= (unsigned)skip;
+        memmove(args->entries, args->entries + skip,
+                args->n_entries * sizeof(*args->entries));
+    } else if (args->n_entries > 0) {
+        raft_free(args->entries[0].batch);
+        raft_free(args->entries);
+        args->entries = NULL;
+        args->n_entries = 0;
+    }
+    args->prev_log_index = marker;
+    args->prev_log_term = repl->marker_term;
 }
 
 /* V3 for leaders: pass on what our own disk has, keep the rest. */
@@ -306,6 +337,7 @@ void repl_io_receive(struct repl *repl, struct repl_peer *peer,
         return; /* V7 */
     }
     if (message->type == RAFT_APPEND_ENTRIES) {
+        skip_covered(repl, &message->append_entries);
         clamp_commit(repl, &message->append_entries);
         repl->answers_older_term =
             message->append_entries.term < raft_current_term(&repl->raft);
