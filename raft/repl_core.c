@@ -333,6 +333,7 @@ void repl_core_pump(struct repl *repl) {
         return; /* the loop also turns while opening fails */
     }
     repl->now_ms = repl_mono(repl);
+    repl_io_alone(repl);
     repl_io_release_held(repl);
     repl_role_check(repl);
     note_epoch(repl);

@@ -185,6 +185,7 @@ struct repl {
     raft_index load_first_index, load_last_index; /* of the log as it was loaded */
     raft_index marker_index;                      /* of its marker; 0: none */
     raft_term marker_term;
+    raft_term alone_term; /* in which this node leads as the only voter; 0: none */
     raft_index log_first; /* the oldest entry that is kept */
     struct fsm *fsm;
     struct buf out; /* message being encoded */
@@ -323,6 +324,8 @@ void repl_io_receive(struct repl *repl, struct repl_peer *peer,
 void repl_io_release_held(struct repl *repl);
 /* Leader: tell followers a commit index that no other message will carry. */
 void repl_io_tell_commit(struct repl *repl);
+/* The only voter leads in a term of its own. Before its election can be due. */
+void repl_io_alone(struct repl *repl);
 /* Follower: the leader's process is gone; do not sit out the timeout. */
 void repl_io_leader_gone(struct repl *repl, uint64_t id);
 

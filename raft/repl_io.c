@@ -29,7 +29,10 @@
  *   V8  a node whose log begins at a marker takes what the marker covers for stored.
  *       A leader that knew it before it was seeded sends from further back; libraft
  *       has no term for that, refuses until the leader comes to index 1, and takes
- *       what follows for new entries. */
+ *       what follows for new entries;
+ *   V9  the only voter leads in a term of its own. libraft lets it lead in the term
+ *       that it finds: after a crash, or as heir of a leader that was removed, it could
+ *       give an index and term that a standby has got already to another entry. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -221,6 +224,52 @@ static void note_loaded(struct repl *repl, raft_index index,
     repl_trail_note(&repl->trail, index, entry->buf.len, header.now_ms);
 }
 
+static bool is_alone(const struct raft_configuration *configuration, raft_id id) {
+    bool alone = false;
+    for (unsigned i = 0; i < configuration->n; i++) {
+        if (configuration->servers[i].role == RAFT_VOTER) {
+            if (configuration->servers[i].id != id) {
+                return false;
+            }
+            alone = true;
+        }
+    }
+    return alone;
+}
+
+/* By the newest configuration that was loaded. */
+static bool loaded_alone(const struct repl *repl, const struct raft_snapshot *snapshot,
+                         const struct raft_entry *entries, size_t count) {
+    struct raft_configuration configuration;
+    bool alone = false;
+    for (size_t i = count; i > 0; i--) {
+        if (entries[i - 1].type != RAFT_CHANGE) {
+            continue;
+        }
+        raft_configuration_init(&configuration);
+        if (raft_configuration_decode(&entries[i - 1].buf, &configuration) == 0) {
+            alone = is_alone(&configuration, repl->config.node_id);
+            raft_configuration_close(&configuration);
+        }
+        return alone;
+    }
+    return snapshot != NULL && is_alone(&snapshot->configuration, repl->config.node_id);
+}
+
+/* V9: while it runs. */
+void repl_io_alone(struct repl *repl) {
+    struct raft *raft = &repl->raft;
+    if (raft->state != RAFT_FOLLOWER || repl->alone_term == raft->current_term ||
+        !is_alone(&raft->configuration, repl->config.node_id)) {
+        return;
+    }
+    raft_term term = raft->current_term + 1;
+    (void)io_set_term(raft->io, term);
+    raft->current_term = term;
+    raft->voted_for = 0;
+    repl->alone_term = term;
+}
+
 static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
                    struct raft_snapshot **snapshot, raft_index *start_index,
                    struct raft_entry *entries[], size_t *n_entries) {
@@ -229,6 +278,12 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
                                  n_entries);
     if (rv != 0) {
         return rv;
+    }
+    if (loaded_alone(repl, *snapshot, *entries, *n_entries)) {
+        rv = io_set_term(io, *term + 1);
+        *term += 1;
+        *voted_for = 0;
+        repl->alone_term = *term;
     }
     repl->load_last_index = *start_index + *n_entries - 1;
     if (*snapshot != NULL) {
