@@ -448,6 +448,8 @@ static int io_snapshot_put(struct raft_io *io, unsigned trailing,
         copy(snapshot->bufs[0].base, snapshot->bufs[0].len), snapshot->bufs[0].len};
     raft_free(encoded.base);
     disk->put = write;
+    /* The state machine's snapshot has synced the store first (raft/repl_fsm.c). */
+    sim_node_of(disk->sim, disk->owner)->synced_index = snapshot->index;
     sim_after(disk->loop, 4 * write_time(disk), disk->owner, "disk.snapshot", on_put,
               NULL);
     return 0;

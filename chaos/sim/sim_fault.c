@@ -30,7 +30,7 @@ static const char *const names[FAULT_KINDS] = {
     [FAULT_ONE_WAY] = "one-way",   [FAULT_PAIR] = "pair",
     [FAULT_DEAF_LEADER] = "deaf",  [FAULT_BREAK] = "break",
     [FAULT_SLOW_LINK] = "far",     [FAULT_CLOCK] = "clock",
-    [FAULT_TRANSFER] = "transfer",
+    [FAULT_TRANSFER] = "transfer", [FAULT_REPLACE] = "replace",
 };
 
 /* Each seed has about half of the kinds, some of them often. */
@@ -48,6 +48,7 @@ struct sim_fault *sim_fault_new(struct sim *sim, uint64_t seed) {
             sim_percent(&fault->rng, 50) ? 1 + (unsigned)sim_below(&fault->rng, 8) : 0;
     }
     fault->weight[FAULT_KILL]++;
+    fault->weight[FAULT_REPLACE] = fault->weight[FAULT_REPLACE] > 0 ? 1 : 0;
     return fault;
 }
 
@@ -90,7 +91,8 @@ static void later(struct sim_fault *fault, uint64_t us, const char *what, sim_fn
 
 /* A supervisor starts what has ended, but for what a restart cannot mend. */
 static bool startable(const struct sim_node *node) {
-    return node->repl == NULL && node->down != SIM_NEVER_STARTED &&
+    return node->repl == NULL && node->seeding == NULL &&
+           node->down != SIM_NEVER_STARTED &&
            !(node->down == SIM_ENDED && (node->exit_code == REPL_EXIT_BEYOND_LOG ||
                                          node->exit_code == REPL_EXIT_REMOVED));
 }
@@ -315,6 +317,9 @@ void sim_fault_make(struct sim_fault *fault, enum sim_fault_kind kind, unsigned 
     case FAULT_STALL:
         hurt_disk(fault, kind, node);
         return;
+    case FAULT_REPLACE:
+        sim_seed_replace(fault->sim, node);
+        return;
     case FAULT_TRANSFER:
         if (fault->sim->node[node]->repl != NULL) {
             (void)sim_node_enter(fault->sim->node[node], transfer_call, fault);
@@ -353,7 +358,11 @@ static void on_supervise(struct sim *sim, unsigned owner, void *arg) {
     (void)owner;
     (void)arg;
     for (unsigned id = 1; id <= sim->nodes_count; id++) {
-        if (sim->node[id]->down == SIM_ENDED || sim->node[id]->down == SIM_QUIT) {
+        struct sim_node *node = sim->node[id];
+        if (node->repl == NULL && node->asks_reseed && node->seeding == NULL) {
+            sim_seed_begin(node); /* tasukid does so at its next start */
+        } else if (sim->node[id]->down == SIM_ENDED ||
+                   sim->node[id]->down == SIM_QUIT) {
             revive(sim->node[id]);
         }
     }

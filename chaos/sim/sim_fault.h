@@ -38,6 +38,7 @@ enum sim_fault_kind {
     FAULT_SLOW_LINK,
     FAULT_CLOCK,
     FAULT_TRANSFER,
+    FAULT_REPLACE, /* a new node comes, this one goes */
     FAULT_KINDS
 };
 

@@ -46,9 +46,10 @@ static void ended(struct sim_node *node) {
     sim_life_end(loop, node->id);
     sim_net_gone(sim_net_of(node->sim), node->id);
     sim_disk_crash(&node->disk);
+    node->repl = NULL;
+    sim_seed_donor_gone(node);
     store_read_free(node->read);
     store_close(node->store);
-    node->repl = NULL;
     node->store = NULL;
     node->read = NULL;
     node->down = SIM_ENDED;
@@ -192,6 +193,7 @@ void sim_node_free(struct sim_node *node) {
     if (node->repl != NULL) {
         sim_node_crash(node, false);
     }
+    sim_seed_drop(node);
     sim_disk_close(&node->disk);
 }
 
@@ -284,10 +286,11 @@ static void close_life(struct sim_node *node, enum sim_down down) {
         }
         repl_core_close(node->repl);
         repl_core_free(node->repl);
+        node->repl = NULL;
     }
+    sim_seed_donor_gone(node);
     store_read_free(node->read);
     store_close(node->store);
-    node->repl = NULL;
     node->read = NULL;
     node->store = NULL;
     node->down = down;
@@ -352,7 +355,8 @@ void sim_node_crash(struct sim_node *node, bool power) {
     CHECK(node->repl != NULL && running.node == NULL);
     sim_disk_crash(&node->disk);
     close_life(node, SIM_CRASHED);
-    if (power && sim_percent(&node->disk.rng, 50)) {
+    if (power && node->seen_index > node->synced_index &&
+        sim_percent(&node->disk.rng, 50)) {
         undo_newest_commit(node);
         sim_check_undone(node);
     }

@@ -45,6 +45,7 @@ struct sim_node {
     int exit_code;
     char why[256];
     bool asks_reseed;
+    struct sim_seeding *seeding; /* NULL: none runs */
     bool wall_is_wrong;
     int64_t wall_offset_ms;
     uint64_t mono_origin_ms;
@@ -52,6 +53,7 @@ struct sim_node {
     bool removed; /* by a change of members */
 
     /* What it has shown (sim_check). */
+    uint64_t synced_index; /* the store is on the device up to here (store_sync) */
     uint64_t seen_index, seen_clock_ms, seen_epoch;
 };
 
@@ -84,6 +86,8 @@ void sim_node_message(struct sim *sim, unsigned node, unsigned from, struct span
 /* The world's (sim_world.c). */
 struct sim_net *sim_net_of(struct sim *sim);
 struct sim_loop *sim_loop_of(struct sim *sim);
+/* The one that runs: for callbacks that are given nothing else. */
+struct sim *sim_now(void);
 struct sim_node *sim_node_of(struct sim *sim, unsigned id);
 struct sim_disk *sim_disk_of(struct sim *sim, unsigned id);
 /* True time of the simulated world, since 1970. */

@@ -100,8 +100,14 @@ bool sim_until(struct sim *sim, uint64_t most_ms, bool (*done)(struct sim *, voi
 
 bool sim_all_ready(struct sim *sim, void *arg) {
     (void)arg;
+    if (sim_seed_replacing(sim)) {
+        return false;
+    }
     for (unsigned id = 1; id <= sim->nodes_count; id++) {
         struct repl_status status;
+        if (sim->node[id]->removed) {
+            continue;
+        }
         if (sim->node[id]->repl == NULL) {
             return false;
         }
@@ -116,7 +122,8 @@ bool sim_all_ready(struct sim *sim, void *arg) {
 static bool same_index(struct sim *sim, void *arg) {
     (void)arg;
     for (unsigned id = 1; id <= sim->nodes_count; id++) {
-        if (sim->node[id]->seen_index < sim_work_acked(sim->work)) {
+        if (!sim->node[id]->removed &&
+            sim->node[id]->seen_index < sim_work_acked(sim->work)) {
             return false;
         }
     }
@@ -130,22 +137,46 @@ static bool clients_idle(struct sim *sim, void *arg) {
 
 /* --- a run --- */
 
-static void make_nodes(struct sim *sim, unsigned count) {
+static struct sim *running;
+
+struct sim *sim_now(void) {
+    return running;
+}
+
+static struct sim_node *new_node(struct sim *sim, unsigned id) {
+    struct sim_node *node = calloc(1, sizeof(*node));
+    CHECK(node != NULL && sim->node[id] == NULL);
+    sim->node[id] = node;
+    sim_node_init(node, sim, id, sim->config.seed, sim->dir);
+    return node;
+}
+
+/* Its configuration file names the nodes 1 to `count`. */
+static void fill_peers(struct sim_node *node, unsigned count) {
     static const char *const regions[] = {"osaka", "tokyo", "nagoya"};
+    node->peers_count = 0;
+    for (unsigned peer = 1; peer <= count; peer++) {
+        struct repl_peer_config *to = &node->peers[node->peers_count++];
+        to->id = peer;
+        snprintf(to->address, sizeof(to->address), "10.0.0.%u:7000", peer);
+        snprintf(to->region, sizeof(to->region), "%s", regions[(peer - 1) % 3]);
+    }
+}
+
+static void make_nodes(struct sim *sim, unsigned count) {
     sim->nodes_count = count;
     for (unsigned id = 1; id <= count; id++) {
-        struct sim_node *node = calloc(1, sizeof(*node));
-        CHECK(node != NULL);
-        sim->node[id] = node;
-        sim_node_init(node, sim, id, sim->config.seed, sim->dir);
+        struct sim_node *node = new_node(sim, id);
         node->bootstrap = true;
-        for (unsigned peer = 1; peer <= count; peer++) {
-            struct repl_peer_config *to = &node->peers[node->peers_count++];
-            to->id = peer;
-            snprintf(to->address, sizeof(to->address), "10.0.0.%u:7000", peer);
-            snprintf(to->region, sizeof(to->region), "%s", regions[(peer - 1) % 3]);
-        }
+        fill_peers(node, count);
     }
+}
+
+unsigned sim_add_node(struct sim *sim) {
+    unsigned id = sim->nodes_count + 1;
+    fill_peers(new_node(sim, id), id);
+    sim->nodes_count = id;
+    return id;
 }
 
 static void plant(struct sim *sim) {
@@ -220,6 +251,9 @@ static void come_back(struct sim *sim) {
             sim_violation(sim, "a cluster without faults does not stay up");
             return;
         }
+        if (sim->node[id]->removed) {
+            continue;
+        }
         sim_work_read_all(sim->work, id);
         (void)sim_until(sim, RECOVERY_MS, clients_idle, NULL);
     }
@@ -259,6 +293,7 @@ void sim_run(const struct sim_config *config, struct sim_result *ret_result) {
     struct sim *sim = calloc(1, sizeof(*sim));
     CHECK(sim != NULL);
     *ret_result = (struct sim_result){0};
+    running = sim;
     sim->config = *config;
     sim->result = ret_result;
     sim->trailing_bytes = UINT64_C(1) << 20;
@@ -283,6 +318,7 @@ void sim_run(const struct sim_config *config, struct sim_result *ret_result) {
         sim_node_free(sim->node[id]);
         free(sim->node[id]);
     }
+    sim_seed_free(sim);
     sim_fault_free(sim->fault);
     sim_work_free(sim->work);
     sim_check_close(&sim->check);

@@ -16,6 +16,7 @@
 #include "chaos/sim/sim_loop.h"
 #include "chaos/sim/sim_net.h"
 #include "chaos/sim/sim_node.h"
+#include "chaos/sim/sim_seed.h"
 #include "chaos/sim/sim_work.h"
 
 #define SIM_VIOLATIONS_KEPT 8
@@ -60,6 +61,7 @@ struct sim {
     struct sim_check check;
     struct sim_work *work;
     struct sim_fault *fault;
+    struct sim_replace *replace; /* the operator's work on members; NULL: none yet */
 };
 
 /* Run one simulation. Several may not run in one process at a time. */
@@ -67,6 +69,8 @@ void sim_run(const struct sim_config *config, struct sim_result *ret_result);
 
 /* For faults, scenarios and clients. */
 unsigned sim_up_count(const struct sim *sim);
+/* A new, blank node that knows the others: its number. */
+unsigned sim_add_node(struct sim *sim);
 /* The node that leads as its own core says, 0: none. */
 unsigned sim_leader(struct sim *sim);
 /* Run until `done` says so; false: not within so long. */
