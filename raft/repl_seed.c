@@ -234,6 +234,57 @@ enum err repl_seed_resume(const struct repl_seed *seed, enum repl_seed_need *ret
 
 /* --- what may be seeded --- */
 
+/* Closed segments say in their names how far they reach. */
+static uint64_t reach_of(const char *raft_dir) {
+    DIR *dir = opendir(raft_dir);
+    uint64_t reach = 0;
+    if (dir == NULL) {
+        return 0;
+    }
+    for (const struct dirent *entry = readdir(dir); entry != NULL;
+         entry = readdir(dir)) {
+        unsigned long long first, last;
+        char tail;
+        if (sscanf(entry->d_name, "%16llu-%16llu%c", &first, &last, &tail) == 2 &&
+            last > reach) {
+            reach = last;
+        }
+    }
+    (void)closedir(dir);
+    return reach;
+}
+
+/* Segments are damaged, term and vote are whole: the latter alone decide whether it may
+ * be seeded (Z2). What it acknowledged in the part that cannot be read is in the image
+ * all the same, or will never be committed: the image was captured behind an entry
+ * that a majority stored after this node had asked, and a leader that counts an older
+ * acknowledgement of this node has that entry behind the acknowledged ones. */
+static enum err damaged_log(const struct seed_paths *p, struct seed_log *ret_log,
+                            char why[256]) {
+    enum err err = seed_make_dir(p->staging, why);
+    if (err == OK) {
+        err = remove_tree(p->copy, why);
+    }
+    if (err == OK) {
+        err = seed_make_dir(p->copy, why);
+    }
+    if (err == OK) {
+        err = seed_vote_read(p->raft, p->copy, ret_log, why);
+    }
+    if (err == OK && ret_log->term == 0) {
+        snprintf(why, 256, "there is no term and vote");
+        err = ERR_CORRUPT;
+    }
+    ret_log->last_index = reach_of(p->raft);
+    char scratch[256];
+    enum err removed = remove_tree(p->copy, scratch);
+    if (err == OK && removed != OK) {
+        snprintf(why, 256, "%s", scratch);
+        err = removed;
+    }
+    return err;
+}
+
 /* The node's own log, or as much of it as says what it has promised. */
 static enum err own_log(const struct repl_seed *seed, const struct seed_paths *p,
                         struct seed_log *ret_log, char why[256]) {
@@ -244,10 +295,12 @@ static enum err own_log(const struct repl_seed *seed, const struct seed_paths *p
     }
     enum err err = seed_log_read(p->raft, ret_log, NULL, NULL, reason);
     if (err == ERR_CORRUPT) {
+        err = damaged_log(p, ret_log, reason);
+    }
+    if (err == ERR_CORRUPT) {
         snprintf(why, 256,
-                 "node %llu may have promised entries that its damaged log no longer "
-                 "tells (%.90s): it must not vote again under this number; replace it: "
-                 "tasuki node replace",
+                 "node %llu's term and vote cannot be read (%.100s): it must not vote "
+                 "again under this number; replace it: tasuki node replace",
                  (unsigned long long)seed->node_id, reason);
         return ERR_DENIED;
     }
@@ -347,6 +400,21 @@ static enum err mark_complete(const struct seed_paths *p, char why[256]) {
     return sync_path(p->staging, why);
 }
 
+/* Z2: whoever votes by the image's configuration had a term and a vote once. */
+static enum err check_voter(const struct repl_seed *seed, const struct seed_log *own,
+                            const struct image_head *head, char why[256]) {
+    for (size_t i = 0; i < head->members_count && own->term == 0; i++) {
+        if (head->members[i].id == seed->node_id && head->members[i].role == 1) {
+            snprintf(why, 256,
+                     "node %llu is a voter, and what it voted for is lost: it must not "
+                     "vote again under this number; replace it: tasuki node replace",
+                     (unsigned long long)seed->node_id);
+            return ERR_DENIED;
+        }
+    }
+    return OK;
+}
+
 static enum err make_log(const struct repl_seed *seed, const struct seed_paths *p,
                          enum image_use use, const struct image_head *head,
                          char why[256]) {
@@ -354,6 +422,9 @@ static enum err make_log(const struct repl_seed *seed, const struct seed_paths *
     struct seed_marker marker;
     struct image_member alone;
     enum err err = own_log(seed, p, &own, why);
+    if (err == OK && use == IMAGE_COPY) {
+        err = check_voter(seed, &own, head, why);
+    }
     if (err == OK && use == IMAGE_COPY && head->meta.applied_index < own.last_index) {
         snprintf(
             why, 256,

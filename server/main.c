@@ -65,14 +65,19 @@ static int failed(const char *what, enum err err, const char *why) {
     return exit_code(err);
 }
 
-/* The store (`what`) or the log is damaged: nothing starts before somebody mends it. */
-static int rotten(const struct node *node, const char *what, const char *why) {
-    char advice[512];
-
-    seeding_advise(&node->seeding, advice);
+/* Data are damaged or lost (`what`): nothing starts before somebody mends it. */
+static int rotten(const char *what, const char *why, const char *advice) {
     log_event(LOG_FATAL, "node.rotten", log_str("what", what), log_str("why", why),
               log_str("advice", advice), log_u64("exit", REPL_EXIT_ROTTEN), log_end());
     return REPL_EXIT_ROTTEN;
+}
+
+/* The store or the log. */
+static int damaged(const struct node *node, const char *what, const char *why) {
+    char advice[512];
+
+    seeding_advise(&node->seeding, advice);
+    return rotten(what, why, advice);
 }
 
 /* Memory holds keys and passwords: it must not reach a disk by a crash. */
@@ -105,7 +110,7 @@ static int seed_node(struct node *node, const char *reason, bool asked) {
     if (!err && !asked)
         err = dirs_mark(&node->dirs, why);
     if (err == ERR_DENIED)
-        return rotten(node, "data_dir", why);
+        return rotten("data_dir", why, "put a node with a new id in its place");
     return err ? failed("seeding", err, why) : EX_OK;
 }
 
@@ -236,7 +241,7 @@ static int start_node(struct node *node, bool bootstrap) {
         return failed("cluster_key", err, why);
     err = open_store(node, why);
     if (err == ERR_CORRUPT)
-        return rotten(node, "store", why);
+        return damaged(node, "store", why);
     if (err)
         return failed("store", err, why);
     err = start_pools(node);
@@ -244,7 +249,7 @@ static int start_node(struct node *node, bool bootstrap) {
         return failed("hash_threads", err, why);
     err = start_repl(node, bootstrap, why);
     if (err == ERR_CORRUPT)
-        return rotten(node, "replication", why);
+        return damaged(node, "replication", why);
     if (err)
         return failed("replication", err, why);
     err = svc_bootstrap_start(shared, &node->bootstrap);

@@ -200,8 +200,5 @@ void seeding_advise(const struct seeding *s, char ret_advice[512]) {
         snprintf(ret_advice, 512, "Mend it: tasuki reseed --config %.400s",
                  s->config_path);
     else
-        snprintf(ret_advice, 512,
-                 "It cannot be mended under this id (%.200s). Put a node with a new id "
-                 "in its place: tasuki node replace %llu NEW ADDRESS REGION",
-                 why, (unsigned long long)s->config->node_id);
+        snprintf(ret_advice, 512, "It cannot be mended under this id: %.250s", why);
 }
