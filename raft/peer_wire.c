@@ -47,6 +47,9 @@ static void put_status(const struct peer_status *s, struct buf *out) {
                           (s->digest_differs ? 4 : 0)));
     put_u64(out, s->configuration_index);
     put_u64(out, s->hold_index);
+    size_t len = strnlen(s->leader_address, sizeof(s->leader_address) - 1);
+    put_u8(out, (uint8_t)len);
+    buf_put(out, s->leader_address, len);
 }
 
 /* HELLO and FETCH begin alike. */
@@ -178,6 +181,16 @@ static enum err get_status(struct reader *r, struct peer_status *s) {
     s->digest_differs = (flags & 4) != 0;
     s->configuration_index = read_u64(r);
     s->hold_index = read_u64(r);
+    uint8_t len = read_u8(r);
+    struct span address = read_bytes(r, len);
+    if (len >= sizeof(s->leader_address) ||
+        (address.len > 0 && memchr(address.data, 0, address.len) != NULL)) {
+        return ERR_INVALID;
+    }
+    memset(s->leader_address, 0, sizeof(s->leader_address));
+    if (address.len > 0) {
+        memcpy(s->leader_address, address.data, address.len);
+    }
     return flags <= 7 ? OK : ERR_INVALID;
 }
 

@@ -84,6 +84,9 @@ struct peer_status {
     struct store_digest digest;
     bool ready, no_space, digest_differs;
     uint64_t configuration_index; /* of the committed configuration here */
+    /* For a node that was away while the leader became a member; empty: none known.
+     * The receiver checks its form. */
+    char leader_address[64];
     uint64_t hold_index; /* somebody is being seeded from here: keep the log above; 0 */
 };
 struct peer_beyond {

@@ -65,24 +65,39 @@ static bool is_listed(const struct repl_member *member, uint64_t id) {
     return false;
 }
 
-/* Drop first: the places may be needed. */
+static void set_peer(struct repl *repl, uint64_t id, const char *address,
+                     const char *region) {
+    struct repl_peer_config config = {.id = id};
+    (void)snprintf(config.address, sizeof(config.address), "%s", address);
+    (void)snprintf(config.region, sizeof(config.region), "%s", region);
+    if (repl_peer_set(repl, &config) == NULL) {
+        log_event(LOG_ERROR, "member.no_place", log_u64("node", id), log_end());
+    }
+}
+
+/* Drop first: the places may be needed. Who is in libraft's configuration, which comes
+ * from the log, is a peer before the state says so: the commit index by which this node
+ * would read it may have to come from that very one. */
 static void place(struct repl *repl) {
     const struct repl_member *member = &repl->member;
 
     for (size_t i = 0; i < repl->peers_count; i++) {
         uint64_t id = repl->peer[i].config.id;
-        if (id != 0 && id != repl->config.node_id && !is_listed(member, id)) {
+        if (id != 0 && id != repl->config.node_id && !is_listed(member, id) &&
+            repl_server(repl, id) == NULL) {
             log_event(LOG_INFO, "member.dropped", log_u64("node", id), log_end());
             repl_peer_drop(repl, id);
         }
     }
     for (size_t i = 0; i < member->count; i++) {
         const struct member *m = &member->list[i];
-        struct repl_peer_config config = {.id = m->id};
-        memcpy(config.address, m->address, sizeof(config.address));
-        memcpy(config.region, m->region, sizeof(config.region));
-        if (repl_peer_set(repl, &config) == NULL) {
-            log_event(LOG_ERROR, "member.no_place", log_u64("node", m->id), log_end());
+        set_peer(repl, m->id, m->address, m->region);
+    }
+    const struct raft_configuration *configuration = &repl->raft.configuration;
+    for (unsigned i = 0; i < configuration->n; i++) {
+        const struct raft_server *server = &configuration->servers[i];
+        if (repl_peer_find(repl, server->id) == NULL) {
+            set_peer(repl, server->id, server->address, "");
         }
     }
 }
@@ -123,6 +138,16 @@ void repl_member_free(struct repl *repl) {
 }
 
 void repl_member_pump(struct repl *repl) {
+    const struct raft *raft = &repl->raft;
+    raft_index configured = raft->configuration_uncommitted_index != 0
+                                ? raft->configuration_uncommitted_index
+                                : raft->configuration_committed_index;
+    if (repl->member.seen_configuration != configured) {
+        repl->member.seen_configuration = configured;
+        if (repl->member.stored) {
+            place(repl);
+        }
+    }
     if (repl->member.seen_index == fsm_members_index(repl->fsm)) {
         return;
     }

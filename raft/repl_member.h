@@ -27,9 +27,10 @@
 
 struct repl_member {
     struct store_read *read;
-    uint64_t seen_index; /* fsm_members_index of what is loaded */
-    bool stored;         /* there are rows */
-    bool self_gone;      /* this node's own row says so; `self_settled` with it */
+    uint64_t seen_index;         /* fsm_members_index of what is loaded */
+    uint64_t seen_configuration; /* index of libraft's, likewise */
+    bool stored;                 /* there are rows */
+    bool self_gone; /* this node's own row says so; `self_settled` with it */
     bool self_settled;
     struct member list[LIMIT_NODES];
     size_t count;

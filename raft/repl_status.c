@@ -92,6 +92,21 @@ static void check_digests(struct repl *repl) {
     }
 }
 
+/* This node may have been away while the leader became a member: neither would talk to
+ * the other, and its log is where this node would read of it. */
+static void meet_leader(struct repl *repl, const struct peer_status *status) {
+    if (status->leader_id == 0 || repl->leader_id != 0 || status->term < repl->term ||
+        repl_peer_find(repl, status->leader_id) != NULL ||
+        !store_member_address_ok(status->leader_address)) {
+        return;
+    }
+    struct repl_peer_config config = {.id = status->leader_id};
+    memcpy(config.address, status->leader_address, sizeof(config.address));
+    log_event(LOG_INFO, "member.met", log_u64("node", config.id),
+              log_str("address", config.address), log_end());
+    (void)repl_peer_set(repl, &config); /* no place: it is said in `member` */
+}
+
 void repl_status_heard(struct repl *repl, struct repl_peer *peer,
                        const struct peer_status *status) {
     int64_t ahead;
@@ -105,6 +120,7 @@ void repl_status_heard(struct repl *repl, struct repl_peer *peer,
     }
     repl_digests_heard(&repl->digests, (size_t)(peer - repl->peer),
                        status->digest_index, status->digest);
+    meet_leader(repl, status);
     check_digests(repl);
 }
 
@@ -134,6 +150,10 @@ void repl_status_send(struct repl *repl, uint64_t to) {
     s->digest_differs = atomic_load(&repl->shared.in_doubt);
     s->configuration_index = repl->raft.configuration_committed_index;
     s->hold_index = repl_hold_own(repl);
+    const struct repl_peer *leader = repl_peer_find(repl, repl->leader_id);
+    if (leader != NULL) {
+        memcpy(s->leader_address, leader->config.address, sizeof(s->leader_address));
+    }
     (void)repl_send(repl, to, &message); /* the next one is soon */
 }
 
