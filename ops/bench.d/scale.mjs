@@ -15,8 +15,8 @@ const FAILOVER_CLIENTS = 4;
 const IMAGE_CLIENTS = 8;
 const IMAGE_BYTES_PER_S = 64 * 2 ** 20; // tasukid's own default
 
-const USAGE = `usage: ops/bench scale [--accounts N] [--seconds N] [--rounds N] [--json FILE] [--svg FILE]
-                       [--dir DIR] [PART ...]
+const USAGE = `usage: ops/bench scale [--accounts N] [--seconds N] [--turns N] [--rounds N]
+                       [--json FILE] [--svg FILE] [--dir DIR] [PART ...]
 
 Fills three nodes with accounts that have a session, a grant, an access and a refresh
 token each, and measures what must not depend on their number, beside etcd (Debian
@@ -25,10 +25,13 @@ packages etcd-server and etcd-client) on the same disk and in the same run.
   PART          ${PARTS.join(' ')} (default: all)
   --accounts N  at full size (default 1000000)
   --seconds N   of each measurement (default 8)
+  --turns N     measurements of writes and puts (default 3): each turn goes through all
+                sizes and etcd, so that other load on the machine meets all of them;
+                medians are given
   --rounds N    how often each leader is killed, and a node restarted (default 5)
   --json FILE   results (default build/bench/scale.json)
   --svg FILE    the same as bars (default build/bench/scale.svg)
-  --dir DIR     where the nodes live for the run (default build/bench); about 12 GB at
+  --dir DIR     where the nodes live for the run (default build/bench); about 15 GB at
                 full size, deleted afterwards
   --help        this text
 
@@ -37,7 +40,7 @@ packages etcd-server and etcd-client) on the same disk and in the same run.
              anonymous memory of each node afterwards
   restart    kill -9 of a follower under writes, to ready and caught up; with its
              store in the page cache and with it evicted
-  image      writes with ${IMAGE_CLIENTS} outstanding at the leader, without and with an image of a
+  image      writes with ${IMAGE_CLIENTS} outstanding at the leader, before, after and during an image of a
              follower's store being read, hashed, and written into a blank store on the
              same disk, at 64 MiB/s; no TLS, no network
   failover   kill -9 of the leader to the next write that began after it
@@ -57,10 +60,11 @@ function number(name, value, min, max) {
 }
 
 function parseArguments(args) {
-  const options = { accounts: 1_000_000, seconds: 8, rounds: 5, dir: join(TOP, 'build/bench'), parts: [] };
+  const options = { accounts: 1_000_000, seconds: 8, turns: 3, rounds: 5, dir: join(TOP, 'build/bench'), parts: [] };
   const take = {
     '--accounts': (value) => (options.accounts = number('--accounts', value, 1000, 4_000_000)),
     '--seconds': (value) => (options.seconds = number('--seconds', value, 1, 600)),
+    '--turns': (value) => (options.turns = number('--turns', value, 1, 100)),
     '--rounds': (value) => (options.rounds = number('--rounds', value, 1, 100)),
     '--json': (value) => (options.json = value),
     '--svg': (value) => (options.svg = value),
@@ -86,17 +90,33 @@ const say = (text) => process.stderr.write(`${text}\n`);
 // mapped.
 const evict = (file) => run('dd', [`of=${file}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none']);
 
-// Writes at one size. The nodes stay up when the size is the last one.
-async function writesAt(cluster, leader, options) {
-  const result = {};
+// One size in one turn: both numbers of clients, each after a warm-up.
+async function measureSize(size, options) {
+  const leader = await size.cluster.up();
   for (const clients of [1, 64]) {
-    say(`  writes, ${clients} outstanding ...`);
     await leader.bench(1, clients);
-    result[clients] = await leader.bench(options.seconds, clients);
+    size.tried[clients].push(await leader.bench(options.seconds, clients));
   }
-  await cluster.equal();
-  result.anonymous_mb = [...cluster.nodes.values()].map((node) => node.anonymousMb());
-  return result;
+  await size.cluster.equal();
+  size.anonymous_mb = [...size.cluster.nodes.values()].map((node) => node.anonymousMb());
+  await size.cluster.down();
+}
+
+async function measureEtcd(etcd, options) {
+  await etcd.up();
+  for (const clients of [1, 64]) etcd.tried[clients].push(await etcd.bench(options.seconds, clients));
+  await etcd.down();
+}
+
+async function takeTurns(sizes, etcd, options) {
+  for (let turn = 1; turn <= options.turns; turn++) {
+    for (const size of options.parts.includes('writes') ? sizes : []) {
+      say(`turn ${turn}: writes, ${size.accounts} accounts ...`);
+      await measureSize(size, options);
+    }
+    if (etcd) say(`turn ${turn}: etcd ...`);
+    if (etcd) await measureEtcd(etcd, options);
+  }
 }
 
 async function restartOnce(cluster, cold) {
@@ -152,6 +172,7 @@ async function measureImage(cluster, options) {
     if (!ended) result.during.push(measured);
   }
   result.image = JSON.parse((await copying).stdout);
+  for (let i = 0; i < 3; i++) result.before.push(await leader.bench(options.seconds, IMAGE_CLIENTS));
   if (result.during.length === 0) result.too_short = true;
   rmSync(blank, { recursive: true });
   return result;
@@ -186,49 +207,75 @@ async function measureFailover(cluster, options) {
   return times;
 }
 
-async function measureEtcd(dir, options, results, label) {
-  const etcd = new Etcd(join(dir, `etcd-${label}`));
+// The three sizes, each a cluster of its own. The last one is the full one.
+async function fillSizes(dir, options) {
+  const base = new Replicas(join(dir, 'base'));
+  const sizes = [];
+  mkdirSync(base.dir, { mode: 0o700 });
+  await base.prepare();
   try {
-    say(`etcd, ${label} ...`);
-    await etcd.up();
-    results.etcd ??= {};
-    for (const clients of [1, 64]) {
-      const measured = await etcd.bench(options.seconds, clients);
-      const best = results.etcd[clients];
-      if (!best || measured.per_second > best.per_second) results.etcd[clients] = measured;
-    }
-    if (label === 'after' && options.parts.includes('failover')) {
-      results.etcd.failover_ms = [];
-      for (let i = 0; i < options.rounds; i++) results.etcd.failover_ms.push(await etcd.failover());
-    }
+    await base.makeSeed();
   } finally {
-    await etcd.down();
-    rmSync(etcd.dir, { recursive: true, force: true });
+    await base.abort();
   }
+  let from = 0;
+  for (const share of options.parts.includes('writes') ? SHARES : [1]) {
+    const accounts = Math.round(options.accounts * share);
+    const begun = monoMs();
+    say(`filling up to ${accounts} accounts ...`);
+    const used_bytes = base.fill(from, accounts);
+    const cluster = base.copy(join(dir, `size-${accounts}`));
+    sizes.push({ accounts, used_bytes, fill_s: (monoMs() - begun) / 1000, tried: { 1: [], 64: [] }, cluster });
+    from = accounts;
+  }
+  return sizes;
 }
 
-async function measureOurs(cluster, options, results) {
-  const shares = options.parts.includes('writes') ? SHARES : [1];
-  let from = 0;
-  await cluster.prepare();
-  await cluster.makeSeed();
-  for (const share of shares) {
-    const to = Math.round(options.accounts * share);
-    say(`filling up to ${to} accounts ...`);
-    const begun = monoMs();
-    const used = cluster.spread(from, to);
-    from = to;
-    const leader = await cluster.up();
-    const size = { accounts: to, used_bytes: used, fill_s: (monoMs() - begun) / 1000 };
-    if (options.parts.includes('writes')) Object.assign(size, await writesAt(cluster, leader, options));
-    results.sizes.push(size);
-    if (share < 1) await cluster.down();
-  }
-  if (options.parts.includes('restart')) results.restart = await measureRestart(cluster, options);
-  if (options.parts.includes('image')) results.image = await measureImage(cluster, options);
-  if (options.parts.includes('failover')) results.failover_ms = await measureFailover(cluster, options);
+async function measureState(cluster, options, results) {
+  const wanted = (name) => options.parts.includes(name);
+  if (!['restart', 'image', 'failover'].some(wanted)) return;
+  await cluster.up();
+  if (wanted('restart')) results.restart = await measureRestart(cluster, options);
+  if (wanted('image')) results.image = await measureImage(cluster, options);
+  if (wanted('failover')) results.failover_ms = await measureFailover(cluster, options);
   await cluster.equal();
   await cluster.down();
+}
+
+async function measureEtcdFailover(etcd, options) {
+  const times = [];
+  await etcd.up();
+  for (let i = 0; i < options.rounds; i++) {
+    say(`  etcd, failover ${i + 1} ...`);
+    times.push(await etcd.failover());
+  }
+  await etcd.down();
+  return times;
+}
+
+// Of all turns.
+function medians(tried) {
+  if (tried.length === 0) return undefined;
+  const median = (name) => tried.map((one) => one[name]).sort((a, b) => a - b)[Math.floor(tried.length / 2)];
+  return { per_second: median('per_second'), p50_ms: median('p50_ms'), p99_ms: median('p99_ms'), tried };
+}
+
+const summary = ({ tried }) => ({ 1: medians(tried[1]), 64: medians(tried[64]) });
+
+async function measure(dir, options, results) {
+  const etcd = options.parts.includes('etcd') ? Object.assign(new Etcd(join(dir, 'etcd')), { tried: { 1: [], 64: [] } }) : null;
+  let sizes = [];
+  try {
+    sizes = await fillSizes(dir, options);
+    await takeTurns(sizes, etcd, options);
+    await measureState(sizes.at(-1).cluster, options, results);
+    if (etcd) results.etcd = summary(etcd);
+    if (etcd && options.parts.includes('failover')) results.etcd.failover_ms = await measureEtcdFailover(etcd, options);
+    results.sizes = sizes.map(({ cluster, ...size }) => ({ ...size, ...summary(size) }));
+  } finally {
+    await Promise.all(sizes.map(({ cluster }) => cluster.abort()));
+    await etcd?.down();
+  }
 }
 
 async function main(args) {
@@ -237,10 +284,9 @@ async function main(args) {
     process.stdout.write(USAGE);
     return 0;
   }
-  const etcd = options.parts.includes('etcd');
-  for (const tool of etcd ? ['etcd', 'etcdctl'] : []) {
-    if (run(tool, ['--version'], { optional: true }) === null && run(tool, ['version'], { optional: true }) === null) {
-      throw new Error(`${tool} is missing: Debian packages etcd-server, etcd-client (or leave the part etcd out)`);
+  for (const tool of options.parts.includes('etcd') ? ['etcd', 'etcdctl'] : []) {
+    if (run('which', [tool], { optional: true }) === null) {
+      throw new Error(`${tool} is missing: Debian packages etcd-server and etcd-client (or name the parts without etcd)`);
     }
   }
   say('building ...');
@@ -252,15 +298,10 @@ async function main(args) {
     accounts: options.accounts,
     seconds: options.seconds,
     load_average: { before: loadavg() },
-    sizes: [],
   };
-  const cluster = new Replicas(dir);
   try {
-    if (etcd) await measureEtcd(dir, options, results, 'before');
-    await measureOurs(cluster, options, results);
-    if (etcd) await measureEtcd(dir, options, results, 'after');
+    await measure(dir, options, results);
   } finally {
-    await cluster.abort();
     rmSync(dir, { recursive: true, force: true });
   }
   results.load_average.after = loadavg();

@@ -1,6 +1,6 @@
 // Three replicas (tests' repl_node: store and log, no HTTP) for ops/bench scale.
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -167,16 +167,25 @@ export class Replicas {
     cpSync(join(this.dir, 'node1'), join(this.dir, 'seed'), { recursive: true });
   }
 
-  // Rows into the seed, and the seed to all nodes: they have one log and one state.
-  spread(from, to) {
-    const filled = JSON.parse(run(FILL, ['rows', join(this.dir, 'seed/store'), String(from), String(to), String(MAP_GIB)]));
+  // Rows into the seed; bytes that its store takes.
+  fill(from, to) {
+    return JSON.parse(run(FILL, ['rows', join(this.dir, 'seed/store'), String(from), String(to), String(MAP_GIB)])).used_bytes;
+  }
+
+  // Another cluster in `dir`, whose nodes have the seed's log and state. It has the
+  // same ports, so only one of them runs at a time.
+  copy(dir) {
+    const other = new Replicas(dir);
+    other.ports = this.ports;
+    other.runs = this.runs + 10;
+    run('mkdir', ['-p', dir]);
+    run('cp', [...readdirSync(this.dir).filter((name) => /\.(pem|key)$/.test(name)).map((name) => join(this.dir, name)), dir]);
     for (const id of [1, 2, 3]) {
-      const to = join(this.dir, `node${id}`);
-      rmSync(to, { recursive: true, force: true });
+      const to = join(dir, `node${id}`);
       mkdirSync(to, { mode: 0o700 });
       run('cp', ['-a', `${this.dir}/seed/.`, to]);
       run('sync', [join(to, 'store/data.mdb')]);
     }
-    return filled.used_bytes;
+    return other;
   }
 }

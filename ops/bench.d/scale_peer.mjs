@@ -18,8 +18,8 @@ export class Etcd {
 
   async up() {
     mkdirSync(this.dir, { recursive: true });
-    this.client = await Promise.all([0, 1, 2].map(freePort));
-    this.peer = await Promise.all([0, 1, 2].map(freePort));
+    this.client ??= await Promise.all([0, 1, 2].map(freePort));
+    this.peer ??= await Promise.all([0, 1, 2].map(freePort));
     [0, 1, 2].forEach((i) => this.start(i));
     await this.leader();
   }
@@ -103,7 +103,7 @@ export class Etcd {
 
   async down() {
     const all = this.child.splice(0);
-    all.forEach((child) => child.kill('SIGKILL'));
+    all.forEach((child) => child.kill('SIGTERM'));
     await Promise.all(all.map((child) => child.gone.catch(() => {})));
   }
 }

@@ -21,7 +21,7 @@ function writeRows({ sizes }) {
         what: `writes, ${clients} outstanding, ${whole(size.accounts)} accounts`,
         value: `${whole(per_second)} /s, p50 ${ms(p50_ms)}, p99 ${ms(p99_ms)}`,
         rate: per_second,
-        ...(size !== first && { target: `p99 not above that of ${whole(first.accounts)}: ${growth.toFixed(2)} times`, reached: growth <= 1.1 }),
+        ...(size !== first && { target: `p99 at most 1.1 times that of ${whole(first.accounts)}: ${growth.toFixed(2)}`, reached: growth <= 1.1 }),
       });
     }
   }
@@ -56,7 +56,7 @@ function stateRows({ sizes, restart, image, failover_ms }) {
 function etcdRows({ sizes, etcd, failover_ms }) {
   const rows = [];
   const last = sizes.at(-1);
-  for (const [clients, least] of etcd ? [[1, 2], [64, 5]] : []) {
+  for (const [clients, least] of etcd?.[1] ? [[1, 2], [64, 5]] : []) {
     const { per_second, p50_ms, p99_ms } = etcd[clients];
     rows.push({ what: `etcd, ${clients} outstanding`, value: `${whole(per_second)} /s, p50 ${ms(p50_ms)}, p99 ${ms(p99_ms)}`, rate: per_second });
     if (last?.[clients]) {
