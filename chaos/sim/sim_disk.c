@@ -396,6 +396,10 @@ static int io_append(struct raft_io *io, struct raft_io_append *req,
     write->entry = calloc(n, sizeof(*write->entry));
     CHECK(write->entry != NULL);
     for (unsigned i = 0; i < n; i++) {
+        if (entries[i].type == RAFT_COMMAND && entries[i].buf.len % 8 != 0) {
+            sim_violation(disk->sim, "an entry of %zu bytes: libraft wants whole words",
+                          entries[i].buf.len);
+        }
         write->entry[i] =
             (struct sim_entry){.term = entries[i].term,
                                .type = entries[i].type,

@@ -231,6 +231,122 @@ static void clock_jump(struct sim *sim) {
     }
 }
 
+/* The log goes on without a node until the others have cut it. */
+static void leave_behind(struct sim *sim, struct sim_node *node) {
+    kill_node(sim, node);
+    sim_work_pace(sim->work, 300);
+    for (unsigned s = 0; s < 60 && sim_first_kept(sim) <= node->seen_index; s++) {
+        sim_pass(sim, 1000);
+    }
+    sim_work_pace(sim->work, 100 * SIM_US_PER_MS);
+    if (sim_first_kept(sim) <= node->seen_index) {
+        sim_violation(sim, "the log was not cut in time: this shows nothing");
+    }
+}
+
+static bool is_ready(struct sim *sim, void *arg) {
+    const struct sim_node *node = arg;
+    struct repl_status status;
+    (void)sim;
+    if (node->repl == NULL) {
+        return false;
+    }
+    repl_status(node->repl, &status);
+    return status.ready;
+}
+
+static void must_be_ready(struct sim *sim, struct sim_node *node) {
+    if (!sim_until(sim, 20000, is_ready, node)) {
+        sim_violation(sim, "node %u does not serve again", node->id);
+    }
+}
+
+/* InstallSnapshot crashes libraft's receiver: it is never sent. The node is told that
+ * it is beyond the log, ends, and is filled with an image. */
+static void beyond_log(struct sim *sim) {
+    struct sim_node *node = follower_node(sim);
+    uint64_t reseeds = sim->result->reseeds;
+    leave_behind(sim, node);
+    (void)sim_node_start(node);
+    sim_pass(sim, 1000);
+    must_have_ended(sim, node, REPL_EXIT_BEYOND_LOG);
+    must_be_ready(sim, node);
+    if (sim->result->reseeds != reseeds + 1) {
+        sim_violation(sim, "%llu images instead of one",
+                      (unsigned long long)(sim->result->reseeds - reseeds));
+    }
+}
+
+/* Snapshot newer than log: a node that was filled starts on a marker without entries,
+ * is killed before it got any, and starts on it again. */
+static void newer_marker(struct sim *sim) {
+    struct sim_node *node = follower_node(sim);
+    leave_behind(sim, node);
+    uint64_t reseeds = sim->result->reseeds;
+    (void)sim_node_start(node);
+    for (unsigned ms = 0; ms < 5000 && sim->result->reseeds == reseeds; ms++) {
+        sim_pass(sim, 1);
+    }
+    for (unsigned round = 0; round < 5; round++) {
+        kill_node(sim, node);
+        sim_pass(sim, 50);
+        (void)sim_node_start(node);
+        sim_pass(sim, round);
+    }
+    must_be_ready(sim, node);
+}
+
+static bool is_replaced(struct sim *sim, void *arg) {
+    (void)arg;
+    return !sim_seed_replacing(sim);
+}
+
+static void must_be_replaced(struct sim *sim) {
+    if (!sim_until(sim, 30000, is_replaced, NULL)) {
+        sim_violation(sim, "the change of members does not come to its end");
+    }
+}
+
+/* Every node is replaced by a new one, the leader included. */
+static void replace_all(struct sim *sim) {
+    for (unsigned id = 1; id <= 3; id++) {
+        sim_seed_replace(sim, id);
+        must_be_replaced(sim);
+        must_serve(sim, 10000, "after a node was replaced");
+    }
+}
+
+/* A voter whose own configuration is old would refuse its vote, and it may be needed:
+ * the leader is lost right after it promoted a node. */
+static void stale_configuration(struct sim *sim) {
+    for (unsigned round = 0; round < 3; round++) {
+        sim_seed_replace(sim, 0);
+        must_be_replaced(sim);
+        struct sim_node *leader = leader_node(sim), *other = follower_node(sim);
+        kill_node(sim, leader);
+        kill_node(sim, other == leader ? follower_node(sim) : other);
+        sim_pass(sim, 500);
+        (void)sim_node_start(other);
+        sim_pass(sim, 3000);
+        sim_fault_revive(sim);
+        must_serve(sim, 10000, "after the leader of a promotion was lost");
+    }
+}
+
+/* While a cluster grows from one node, its only voter crashes with entries that the
+ * standby has got already. */
+static void lonely_voter(struct sim *sim) {
+    sim_seed_replace(sim, 0);
+    for (unsigned round = 0; round < 20; round++) {
+        sim_pass(sim, 300);
+        kill_node(sim, sim->node[1]);
+        sim_pass(sim, 200);
+        (void)sim_node_start(sim->node[1]);
+    }
+    must_be_replaced(sim);
+    must_serve(sim, 10000, "after a cluster of one grew");
+}
+
 static const struct scenario scenarios[] = {
     {"quiet", 3, quiet},
     {"figure-8", 5, figure_8},
@@ -244,6 +360,11 @@ static const struct scenario scenarios[] = {
     {"all-dark", 3, all_dark},
     {"rolling-restart", 3, rolling},
     {"clock-jump", 3, clock_jump},
+    {"beyond-log", 3, beyond_log},
+    {"newer-marker", 3, newer_marker},
+    {"replace-all", 3, replace_all},
+    {"stale-configuration", 3, stale_configuration},
+    {"lonely-voter", 1, lonely_voter},
 };
 
 #define COUNT (sizeof(scenarios) / sizeof(scenarios[0]))

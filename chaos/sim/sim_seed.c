@@ -270,6 +270,8 @@ struct sim_replace {
     enum replace_step step;
     unsigned fresh, old;
     bool busy;
+    unsigned asked; /* this node, in this life: if it ends nobody answers */
+    uint64_t asked_life;
     struct repl_request request;
     struct buf payload;
 };
@@ -332,6 +334,8 @@ static void ask(struct sim *sim, const struct command *command) {
     replace->request.type = command->type;
     replace->request.payload = buf_span(&replace->payload);
     replace->busy = true;
+    replace->asked = leader;
+    replace->asked_life = sim->loop.life[leader];
     if (!sim_node_enter(sim->node[leader], ask_call, &asked) || asked.err != OK) {
         replace->busy = false;
     }
@@ -360,6 +364,9 @@ static void on_replace(struct sim *sim, unsigned owner, void *arg) {
     (void)arg;
     if (replace->step == DONE) {
         return;
+    }
+    if (replace->busy && sim->loop.life[replace->asked] != replace->asked_life) {
+        replace->busy = false;
     }
     if (replace->busy) {
         replace_later(sim);

@@ -98,6 +98,17 @@ bool sim_until(struct sim *sim, uint64_t most_ms, bool (*done)(struct sim *, voi
     return done(sim, arg);
 }
 
+uint64_t sim_first_kept(const struct sim *sim) {
+    uint64_t first = UINT64_MAX;
+    for (unsigned id = 1; id <= sim->nodes_count; id++) {
+        const struct sim_node *node = sim->node[id];
+        if (node->repl != NULL && node->disk.log.first < first) {
+            first = node->disk.log.first;
+        }
+    }
+    return first;
+}
+
 bool sim_all_ready(struct sim *sim, void *arg) {
     (void)arg;
     if (sim_seed_replacing(sim)) {

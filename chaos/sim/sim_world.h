@@ -77,6 +77,8 @@ unsigned sim_leader(struct sim *sim);
 bool sim_until(struct sim *sim, uint64_t most_ms, bool (*done)(struct sim *, void *),
                void *arg);
 void sim_pass(struct sim *sim, uint64_t ms);
+/* The oldest entry that every node which is up still has. */
+uint64_t sim_first_kept(const struct sim *sim);
 bool sim_all_ready(struct sim *sim, void *arg);
 
 #endif
