@@ -59,6 +59,13 @@ struct peer_image_take {
 enum err peer_image_take(const struct peer_image_take *take, size_t donor,
                          struct image_sink *sink, char why[256]);
 
+/* The same into whatever takes the bytes: a backup. Here this node itself may be asked;
+ * it is one member among others to its running server. Errors of `feed` are given. */
+enum err peer_image_take_to(const struct peer_image_take *take, size_t donor,
+                            enum err (*feed)(void *arg, struct span bytes,
+                                             char why[256]),
+                            void *arg, char why[256]);
+
 /* --- donor --- */
 
 struct peer_image_donor;

@@ -21,6 +21,8 @@ struct taking {
     uint64_t begun_ms, told_ms;
     const char *state;
     bool data; /* some has come */
+    enum err (*feed)(void *arg, struct span bytes, char why[256]);
+    void *feed_arg;
 };
 
 static uint64_t now_ms(const struct peer_image_take *take) {
@@ -132,8 +134,7 @@ static enum err refused(const struct peer_image_refused *refusal, char why[256])
 }
 
 /* One message. *ret_end: it was the last. */
-static enum err step(struct taking *t, struct image_sink *sink, bool *ret_end,
-                     char why[256]) {
+static enum err step(struct taking *t, bool *ret_end, char why[256]) {
     struct peer_message message;
     uint64_t now = now_ms(t->take);
     uint64_t longest = t->data ? PEER_IMAGE_TOTAL_MS : WAIT_MAX_MS;
@@ -156,7 +157,7 @@ static enum err step(struct taking *t, struct image_sink *sink, bool *ret_end,
     case PEER_IMAGE_DATA:
         tell(t, "receiving");
         t->data = true;
-        return store_image_sink_feed(sink, message.image_data, why);
+        return t->feed(t->feed_arg, message.image_data, why);
     case PEER_IMAGE_END:
         *ret_end = true;
         return OK;
@@ -165,19 +166,17 @@ static enum err step(struct taking *t, struct image_sink *sink, bool *ret_end,
     }
 }
 
-enum err peer_image_take(const struct peer_image_take *take, size_t donor,
-                         struct image_sink *sink, char why[256]) {
+enum err peer_image_take_to(const struct peer_image_take *take, size_t donor,
+                            enum err (*feed)(void *arg, struct span bytes,
+                                             char why[256]),
+                            void *arg, char why[256]) {
     CHECK(donor < take->donors_count);
-    struct taking t = {.take = take, .donor = &take->donors[donor]};
+    struct taking t = {
+        .take = take, .donor = &take->donors[donor], .feed = feed, .feed_arg = arg};
     struct peer_tls *tls = NULL;
     struct peer_tls_session *session = NULL;
     int fd = -1;
     bool end = false;
-    if (t.donor->id == take->node_id) {
-        snprintf(why, 256, "node %llu is this node itself",
-                 (unsigned long long)take->node_id);
-        return ERR_BUSY;
-    }
     enum err err =
         peer_tls_load(&take->tls, take->cluster_id, take->node_id, &tls, why);
     if (err != OK) {
@@ -200,8 +199,23 @@ enum err peer_image_take(const struct peer_image_take *take, size_t donor,
     err = greet(&t, why);
     t.begun_ms = now_ms(take);
     while (err == OK && !end) {
-        err = step(&t, sink, &end, why);
+        err = step(&t, &end, why);
     }
     peer_channel_close(&t.channel);
     return err;
+}
+
+static enum err feed_sink(void *arg, struct span bytes, char why[256]) {
+    return store_image_sink_feed(arg, bytes, why);
+}
+
+enum err peer_image_take(const struct peer_image_take *take, size_t donor,
+                         struct image_sink *sink, char why[256]) {
+    CHECK(donor < take->donors_count);
+    if (take->donors[donor].id == take->node_id) {
+        snprintf(why, 256, "node %llu is this node itself",
+                 (unsigned long long)take->node_id);
+        return ERR_BUSY;
+    }
+    return peer_image_take_to(take, donor, feed_sink, sink, why);
 }

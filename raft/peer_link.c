@@ -143,12 +143,8 @@ static void stranger_drop(struct peer_links *links, struct peer_conn *conn) {
 }
 
 /* Those that are no peers may stay for one message: a node that is no member (yet)
- * is told so when it asks for an image. */
+ * is told so when it asks for an image, and this node's own operator for a backup. */
 static bool in_opened(struct peer_conn *conn, uint64_t peer) {
-    struct peer_links *links = conn->owner;
-    if (peer == links->self) {
-        return false;
-    }
     conn->peer = peer; /* by certificate; HELLO or FETCH must say the same */
     return true;
 }
@@ -181,7 +177,8 @@ static bool in_hello(struct peer_links *links, struct peer_conn *conn,
 static bool in_fetch(struct peer_links *links, struct peer_conn *conn,
                      const struct peer_fetch *fetch) {
     struct peer_image_call call = {.peer = conn->peer,
-                                   .member = link_find(links, conn->peer) != NULL,
+                                   .member = conn->peer == links->self ||
+                                             link_find(links, conn->peer) != NULL,
                                    .floor_index = fetch->floor_index};
     if (links->handlers.fetch == NULL || fetch->from != conn->peer ||
         fetch->to != links->self ||

@@ -14,6 +14,8 @@
 
 #include "http/http_server.h"
 #include "raft/repl_exit.h"
+#include "server/main_backup.h"
+#include "server/main_check.h"
 #include "server/main_dirs.h"
 #include "server/main_offline.h"
 #include "server/main_options.h"
@@ -141,6 +143,10 @@ static int prepare_data(struct node *node, const struct options *options,
     if (code != EX_OK)
         return code;
     err = dirs_make_inner(&node->dirs, why);
+    if (!err)
+        err = check_store(&node->dirs, node->config.map_bytes, why);
+    if (err == ERR_CORRUPT)
+        return damaged(node, "store", why);
     if (err)
         return failed("data_dir", err, why);
     *ret_bootstrap = options->bootstrap && need != SEED_ASKED && !log;
@@ -368,6 +374,8 @@ int main(int argc, char **argv) {
     if (options.check)
         return check_only(&node);
     log_init(LOG_INFO, node.config.node_id);
+    if (backup_asked(&options))
+        return backup_run(&node.config, &options);
     return offline_asked(&options) ? offline_run(&node.config, &options)
                                    : run_node(&node, &options);
 }

@@ -17,7 +17,8 @@ static const char usage_text[] =
     "       tasukid --config FILE --reseed[=REASON] [--json]\n"
     "       tasukid --config FILE --restore=BACKUP [--json]\n"
     "       tasukid --config FILE --recover [--yes-lose-data=CLUSTER_ID] [--json]\n"
-    "       tasukid --scrub DIR\n"
+    "       tasukid --config FILE --backup=BACKUP [--force] [--json]\n"
+    "       tasukid --config FILE --verify=BACKUP [--json]\n"
     "       tasukid --help | --version\n"
     "\n"
     "  --config FILE  the node's configuration\n"
@@ -35,12 +36,17 @@ static const char usage_text[] =
     "A node that is marked for re-seeding (the file \"reseed\" in data_dir) gets an\n"
     "image in the same way before it runs.\n"
     "\n"
+    "While the cluster runs (`tasuki backup` asks for these):\n"
+    "  --backup       the state into a file, taken from this node or another, then "
+    "end\n"
+    "  --force        with --backup: replace a file that is there\n"
+    "  --verify       read a whole backup, say what it holds, then end\n"
+    "\n"
     "On a node that is stopped (`tasuki reseed`, `restore`, `recover` ask for these):\n"
     "  --reseed       a new image in the place of this node's data, then end\n"
     "  --restore      a cluster of one node in a new epoch out of a backup, then end\n"
     "  --recover      say what a recovery from this node alone would keep. With\n"
     "                 --yes-lose-data and the cluster's id: do it, then end\n"
-    "  --scrub DIR    read every row of the store in DIR and compare its digest\n"
     "  --json         the result as JSON on standard output\n"
     "\n"
     "SIGTERM and SIGINT end the node in order; a second one ends it at once.\n"
@@ -56,17 +62,21 @@ static int usage_error(const char *message, const char *what) {
 
 static int check_together(const struct options *o) {
     int modes = o->check + o->recover + (o->reseed != NULL) + (o->restore != NULL) +
-                (o->scrub != NULL) + o->bootstrap + o->join;
+                (o->backup != NULL) + (o->verify != NULL) + o->bootstrap + o->join;
 
     if (modes > 1)
         return usage_error("one at a time of --bootstrap, --join, --check, --reseed, "
-                           "--restore, --recover and --scrub",
+                           "--restore, --recover, --backup and --verify",
                            "");
     if (o->confirm && !o->recover)
         return usage_error("--yes-lose-data belongs to --recover", "");
-    if (o->json && !o->recover && !o->reseed && !o->restore)
-        return usage_error("--json belongs to --reseed, --restore and --recover", "");
-    if (!o->config_path && !o->scrub)
+    if (o->force && !o->backup)
+        return usage_error("--force belongs to --backup", "");
+    if (o->json && !o->recover && !o->reseed && !o->restore && !o->backup && !o->verify)
+        return usage_error("--json belongs to --reseed, --restore, --recover, --backup "
+                           "and --verify",
+                           "");
+    if (!o->config_path)
         return usage_error("--config FILE is missing", "");
     return -1;
 }
@@ -108,8 +118,14 @@ static int take_option(int option, struct options *o) {
     case 'y':
         once = take(&o->confirm, optarg);
         break;
-    case 's':
-        once = take(&o->scrub, optarg);
+    case 'B':
+        once = take(&o->backup, optarg);
+        break;
+    case 'F':
+        o->force = true;
+        break;
+    case 'V':
+        once = take(&o->verify, optarg);
         break;
     case 'J':
         o->json = true;
@@ -130,7 +146,9 @@ int options_parse(int argc, char **argv, struct options *ret_options) {
         {"restore", required_argument, NULL, 'r'},
         {"recover", no_argument, NULL, 'R'},
         {"yes-lose-data", required_argument, NULL, 'y'},
-        {"scrub", required_argument, NULL, 's'},
+        {"backup", required_argument, NULL, 'B'},
+        {"force", no_argument, NULL, 'F'},
+        {"verify", required_argument, NULL, 'V'},
         {"json", no_argument, NULL, 'J'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},

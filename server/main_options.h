@@ -15,7 +15,11 @@ struct options {
     bool check, recover;
     const char *reseed;  /* the reason; NULL: not asked for */
     const char *restore; /* the backup's file */
-    const char *scrub;   /* the directory of a store; wants no configuration */
+
+    /* While the cluster runs, in the same way. */
+    const char *backup; /* the file to be made */
+    bool force;         /* with `backup`: replace one that is there */
+    const char *verify; /* a backup's file */
 
     const char *confirm; /* --yes-lose-data, with `recover` alone */
 };

@@ -62,7 +62,7 @@ static void on_seed(void *arg, const char *step,
     struct seeding *s = arg;
 
     s->step = step;
-    if (progress)
+    if (progress && progress->bytes > 0) /* later steps copy nothing */
         s->progress = *progress;
     tell(s);
 }

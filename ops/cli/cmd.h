@@ -14,6 +14,7 @@ int cmd_node_promote(int argc, char *const argv[]);
 int cmd_node_remove(int argc, char *const argv[]);
 int cmd_node_replace(int argc, char *const argv[]);
 int cmd_leader_prefer(int argc, char *const argv[]);
+int cmd_backup(int argc, char *const argv[]);
 int cmd_restore(int argc, char *const argv[]);
 int cmd_recover(int argc, char *const argv[]);
 int cmd_reseed(int argc, char *const argv[]);

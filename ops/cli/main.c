@@ -29,6 +29,10 @@ static const char usage_text[] =
     "  leader prefer      regions where leadership is preferred\n"
     "  transfer           hand leadership to another node\n"
     "\n"
+    "on a node's own machine, while the cluster runs:\n"
+    "\n"
+    "  backup             the whole state in a file\n"
+    "\n"
     "on a node's own machine, while it is stopped:\n"
     "\n"
     "  reseed             the node's data anew from the other nodes\n"
@@ -54,6 +58,7 @@ static const struct {
     {"node", "remove", cmd_node_remove},
     {"node", "replace", cmd_node_replace},
     {"leader", "prefer", cmd_leader_prefer},
+    {"backup", NULL, cmd_backup},
     {"reseed", NULL, cmd_reseed},
     {"restore", NULL, cmd_restore},
     {"recover", NULL, cmd_recover},
