@@ -180,7 +180,7 @@ enum err seed_vote_read(const char *raft_dir, const char *scratch_dir,
                         struct seed_log *ret_log, char why[256]) {
     size_t found = 0;
     for (int i = 1; i <= 2; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof(name), "metadata%d", i);
         enum err err = copy_file(raft_dir, scratch_dir, name);
         if (err != OK && err != ERR_NOT_FOUND) {

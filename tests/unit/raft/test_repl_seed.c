@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,11 +60,16 @@ static struct repl_seed seed_of(uint64_t id, const char *data_dir) {
 
 static void shell(const char *format, ...) {
     char command[600];
+    char *argv[] = {"sh", "-c", command, NULL};
+    pid_t pid;
+    int status;
     va_list args;
     va_start(args, format);
     vsnprintf(command, sizeof(command), format, args);
     va_end(args);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
 }
 
 /* Three nodes with some writes; all stopped again, `last` first. */
