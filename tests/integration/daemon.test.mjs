@@ -1,6 +1,7 @@
 // tasukid started wrongly: an exit code and one sentence that says what to do.
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -165,4 +166,52 @@ test("another cluster's data are refused", async () => {
   assert.equal(refused.signal, null, refused.stderr);
   assert.notEqual(refused.code, 0);
   assert.match(refused.stderr, /cluster/);
+});
+
+const together = {
+  'two first starts': ['--bootstrap', '--join'],
+  'a start and an offline mode': ['--join', '--recover'],
+  'two offline modes': ['--reseed', '--restore=x'],
+  'a confirmation of nothing': ['--yes-lose-data=x'],
+  'JSON of nothing': ['--json'],
+  'an option twice': ['--restore=x', '--restore=y'],
+  'an option without its value': ['--restore'],
+};
+for (const [what, options] of Object.entries(together)) {
+  test(`options that do not go together: ${what}`, async () => {
+    const { file, own } = await configuration();
+    const result = await start(file, ...options);
+    assert.equal(result.code, 64, result.stderr);
+    assert.match(result.stderr, /^tasukid: .{10}[^]*usage: tasukid/);
+    assert.ok(!existsSync(join(own, 'data')), 'nothing is begun');
+  });
+}
+
+test('a folder is used by one tasukid at a time', async () => {
+  const { file, own } = await configuration();
+  mkdirSync(join(own, 'data'), { mode: 0o700 });
+  const holder = spawn('flock', [join(own, 'data'), '-c', 'echo held; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    await new Promise((done) => holder.stdout.once('data', done));
+    for (const options of [['--bootstrap'], ['--join'], ['--reseed'], ['--restore=x'], ['--recover']])
+      assertRefused(await start(file, ...options), 75, /another tasukid works on this folder/);
+  } finally {
+    holder.kill('SIGKILL');
+  }
+});
+
+test('a node that lost its log does not start, in no way', async () => {
+  const { file, own } = await configuration();
+  await run(tasukid, ['--config', file, '--bootstrap'], { timeout: 3000 });
+  rmSync(join(own, 'data', 'raft'), { recursive: true });
+  for (const options of [[], ['--bootstrap'], ['--join']]) assertRefused(await start(file, ...options), EX_CONFIG, /log in .*raft is gone/);
+});
+
+test('what has no data cannot be re-seeded or recovered; nobody can give it an image', async () => {
+  const { file } = await configuration();
+  assertRefused(await start(file, '--reseed'), EX_CONFIG, /no data.*--join/);
+  const recovery = await start(file, '--recover');
+  assert.notEqual(recovery.code, 0);
+  assert.equal(recovery.stdout, '');
+  assertRefused(await start(file, '--join'), EX_CONFIG, /no peer line but this node's own/);
 });

@@ -1,0 +1,102 @@
+// A cluster made anew out of a backup, on blank machines.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { addAccount, addClient, statusOf } from '../lib/admin.mjs';
+import { Cluster } from '../lib/cluster.mjs';
+import { assertAlive, assertDead, issue, joins } from '../lib/epoch.mjs';
+
+const EXIT = { data: 65, config: 78 };
+const cluster = await Cluster.make({ name: 'restore', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450), binDir: process.env.TASUKI_BIN_DIR });
+after(() => cluster.close());
+await cluster.bootstrap();
+const rp = await addClient({ name: 'restore' });
+const account = await addAccount({ name: 'restore' });
+await cluster.settled();
+const backup = join(cluster.dir, 'tasuki.backup');
+
+let given;
+let epoch;
+
+test('a backup of the running cluster', async () => {
+  given = await issue(cluster.node(2), rp, account);
+  epoch = (await statusOf(1)).epoch;
+  const made = await cluster.tasuki(['backup', backup, '--config', cluster.node(2).conf, '--json']);
+  assert.equal(made.code, 0, made.stderr);
+  assert.ok(existsSync(backup));
+});
+
+const restore = (file, id = 1, ...more) => cluster.tasuki(['restore', file, '--config', cluster.node(id).conf, ...more]);
+
+test('what is no whole backup of this cluster is refused, and nothing is touched', async () => {
+  await Promise.all([1, 2, 3].map((id) => cluster.stop(id)));
+  for (const { data } of cluster.nodes) rmSync(data, { recursive: true });
+  const whole = readFileSync(backup);
+  const flipped = (at) => {
+    const bytes = Buffer.from(whole);
+    bytes[at] ^= 0x20;
+    return bytes;
+  };
+  const bad = {
+    empty: Buffer.alloc(0),
+    'another format': Buffer.from('PK\u0003\u0004 this is something else entirely'.repeat(100)),
+    'cut in its head': whole.subarray(0, 20),
+    'cut in the middle': whole.subarray(0, Math.floor(whole.length / 2)),
+    'without its last byte': whole.subarray(0, -1),
+    'with a byte too many': Buffer.concat([whole, Buffer.from([0])]),
+    'doubled': Buffer.concat([whole, whole]),
+    'flipped in its magic': flipped(3),
+    'flipped in its head': flipped(40),
+    'flipped in the middle': flipped(Math.floor(whole.length / 2)),
+    'flipped at its end': flipped(whole.length - 3),
+  };
+  const { data } = cluster.node(1);
+  for (const [what, bytes] of Object.entries(bad)) {
+    const file = join(cluster.dir, 'bad.backup');
+    writeFileSync(file, bytes);
+    const refused = await restore(file);
+    assert.equal(refused.code, EXIT.data, `${what}: exit ${refused.code} ${refused.stderr}`);
+    assert.match(refused.stderr, /^tasukid: restore: .{10}/m, what);
+    assert.ok(!/Sanitizer|runtime error/.test(refused.stderr), refused.stderr);
+    assert.equal(refused.stdout, '', what);
+    assert.deepEqual(existsSync(data) ? readdirSync(data) : [], [], `${what}: nothing is left`);
+  }
+  const missing = await restore(join(cluster.dir, 'none'));
+  assert.notEqual(missing.code, 0);
+  assert.match(missing.stderr, /none/);
+});
+
+test("another cluster's backup is refused", async () => {
+  const other = cluster.id.replace(/./g, (c) => (c === '0' ? '1' : '0'));
+  cluster.configure(1, [`cluster_id = ${other}`]);
+  const refused = await restore(backup);
+  cluster.configure(1);
+  assert.equal(refused.code, EXIT.data, refused.stderr);
+  assert.match(refused.stderr, /cluster/);
+  const { data } = cluster.node(1);
+  assert.deepEqual(existsSync(data) ? readdirSync(data) : [], []);
+});
+
+test('restored on blank machines: accounts are there, what was issued is dead', async () => {
+  const done = await restore(backup, 1, '--json');
+  assert.equal(done.code, 0, done.stderr);
+  const result = JSON.parse(done.stdout);
+  assert.equal(result.restored, true);
+  assert.equal(result.cluster_id, cluster.id);
+  assert.equal(result.epoch, epoch + 1);
+  const again = await restore(backup);
+  assert.equal(again.code, EXIT.config, again.stderr);
+  cluster.start(1);
+  await cluster.ready(1);
+  assert.equal((await statusOf(1)).nodes.length, 1, 'it is alone');
+  assert.equal((await statusOf(1)).epoch, epoch + 1);
+  await assertDead(cluster.node(1), rp, given);
+  await assertAlive(cluster.node(1), rp, account, given);
+  for (const id of [2, 3]) await joins(cluster, id);
+  await cluster.digestsAgree([1, 2, 3]);
+  for (const id of [2, 3]) {
+    await assertDead(cluster.node(id), rp, given);
+    await assertAlive(cluster.node(id), rp, account, given);
+  }
+});
