@@ -41,6 +41,7 @@ struct config {
     uint64_t map_bytes;               /* store_map_bytes, default 64 GiB, sparse */
     uint32_t election_timeout_ms, heartbeat_ms, staleness_bound_ms;
     uint32_t clock_skew_max_ms, stall_limit_ms;
+    uint32_t scrub_interval_s; /* 0: no background scrub */
     uint32_t session_idle_s, session_lifetime_s; /* 1800, 43200 */
     uint32_t login_limit_per_minute;  /* per client address, default 60; 0: off */
     uint64_t log_retained_bytes;      /* default 64 MiB: an outage that it covers needs

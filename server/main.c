@@ -232,6 +232,29 @@ static enum err start_pools(struct node *node) {
     return err;
 }
 
+/* On the scrub's thread: nothing of this store may be served on. */
+static void on_rotten(void *arg, const char *why) {
+    (void)arg;
+    log_event(LOG_FATAL, "node.store_rotten", log_str("why", why),
+              log_str("mend", "tasuki reseed"), log_i64("exit", REPL_EXIT_ROTTEN),
+              log_end());
+    _exit(REPL_EXIT_ROTTEN);
+}
+
+/* At its start the store was read already (main_check). */
+static enum err start_scrub(struct node *node) {
+    struct scrub_config config = {
+        .program = "/proc/self/exe",
+        .dir = node->dirs.store,
+        .interval_s = node->config.scrub_interval_s,
+        .first_s = node->config.scrub_interval_s,
+        .clock = port_system_clock,
+        .rotten = on_rotten,
+    };
+
+    return config.interval_s == 0 ? OK : scrub_start(&config, &node->shared.scrub);
+}
+
 /* In order; what was started is in `node` for stop_node, whatever happens. */
 static int start_node(struct node *node, bool bootstrap) {
     struct svc_shared *shared = &node->shared;
@@ -258,6 +281,9 @@ static int start_node(struct node *node, bool bootstrap) {
         return damaged(node, "replication", why);
     if (err)
         return failed("replication", err, why);
+    err = start_scrub(node);
+    if (err)
+        return failed("scrub_interval_s", err, why);
     err = svc_bootstrap_start(shared, &node->bootstrap);
     if (err)
         return failed("bootstrap", err, why);
@@ -273,6 +299,7 @@ static void stop_node(struct node *node) {
 
     if (node->http)
         http_server_stop(node->http);
+    scrub_stop(shared->scrub);
     svc_bootstrap_stop(node->bootstrap);
     if (shared->hash_pool)
         hash_pool_free(shared->hash_pool);
@@ -368,6 +395,8 @@ int main(int argc, char **argv) {
     if (code >= 0)
         return code;
     harden();
+    if (options.scrub)
+        return scrub_child(options.scrub);
     code = load_config(&node, &options);
     if (code != EX_OK)
         return code;

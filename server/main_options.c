@@ -76,7 +76,7 @@ static int check_together(const struct options *o) {
         return usage_error("--json belongs to --reseed, --restore, --recover, --backup "
                            "and --verify",
                            "");
-    if (!o->config_path)
+    if (!o->config_path && !o->scrub)
         return usage_error("--config FILE is missing", "");
     return -1;
 }
@@ -118,6 +118,9 @@ static int take_option(int option, struct options *o) {
     case 'y':
         once = take(&o->confirm, optarg);
         break;
+    case 's':
+        once = take(&o->scrub, optarg);
+        break;
     case 'B':
         once = take(&o->backup, optarg);
         break;
@@ -146,6 +149,7 @@ int options_parse(int argc, char **argv, struct options *ret_options) {
         {"restore", required_argument, NULL, 'r'},
         {"recover", no_argument, NULL, 'R'},
         {"yes-lose-data", required_argument, NULL, 'y'},
+        {"scrub", required_argument, NULL, 's'}, /* server/scrub.h */
         {"backup", required_argument, NULL, 'B'},
         {"force", no_argument, NULL, 'F'},
         {"verify", required_argument, NULL, 'V'},

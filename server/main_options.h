@@ -16,6 +16,8 @@ struct options {
     const char *reseed;  /* the reason; NULL: not asked for */
     const char *restore; /* the backup's file */
 
+    const char *scrub; /* what a node runs beside itself (server/scrub.h) */
+
     /* While the cluster runs, in the same way. */
     const char *backup; /* the file to be made */
     bool force;         /* with `backup`: replace one that is there */

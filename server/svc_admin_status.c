@@ -135,6 +135,25 @@ static enum err put_store(struct svc *svc, struct buf *out) {
     return OK;
 }
 
+static void put_scrub(struct buf *out, const struct svc_shared *shared) {
+    struct scrub_status scrub = {0};
+
+    if (shared->scrub)
+        scrub_status(shared->scrub, &scrub);
+    buf_str(out, ",\"scrub\":{\"on\":");
+    buf_str(out, shared->scrub ? "true" : "false");
+    buf_json_bool(out, "running", scrub.running);
+    buf_json_u64(out, "rows", scrub.rows);
+    buf_json_u64(out, "rows_total", scrub.rows_total);
+    buf_json_bool(out, "done", scrub.done);
+    buf_json_bool(out, "whole", scrub.whole);
+    buf_json_bool(out, "failed", scrub.failed);
+    buf_json_u64(out, "index", scrub.index);
+    buf_json_u64(out, "ended_ms", scrub.ended_wall_ms);
+    buf_json_u64(out, "took_ms", scrub.took_ms);
+    buf_str(out, "}");
+}
+
 void svc_admin_status(struct admin_op *op) {
     struct svc *svc = op->base.svc;
     struct buf *out = &svc->scratch;
@@ -151,6 +170,7 @@ void svc_admin_status(struct admin_op *op) {
         svc_fail(&op->base, err);
         return;
     }
+    put_scrub(out, svc->shared);
     svc_admin_put_members(out, &status);
     buf_str(out, "}");
     svc_admin_answer(op, out);

@@ -8,6 +8,7 @@
 #include "server/crypto/keyring.h"
 #include "server/hash_pool.h"
 #include "server/rate_limit.h"
+#include "server/scrub.h"
 #include "store/base/port.h"
 #include "store/store.h"
 
@@ -20,6 +21,7 @@ struct svc_shared {
     struct rate_limit *login_limit; /* per client address, local to the node */
     struct port_clock clock;
     struct port_random random;
+    struct scrub *scrub;           /* NULL: none runs */
     struct svc_counters *counters; /* server/svc_metrics.h: relaxed atomics */
 };
 

@@ -68,9 +68,9 @@ enum err store_lmdb_err(int rc) {
     }
 }
 
-static enum err open_tables(struct store *store, MDB_txn *txn) {
+static enum err open_tables(struct store *store, MDB_txn *txn, unsigned flags) {
     for (size_t i = 0; i < TABLE_COUNT; i++) {
-        int rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &store->dbi[i]);
+        int rc = mdb_dbi_open(txn, table_names[i], flags, &store->dbi[i]);
         if (rc != MDB_SUCCESS) {
             return store_lmdb_err(rc);
         }
@@ -79,7 +79,7 @@ static enum err open_tables(struct store *store, MDB_txn *txn) {
 }
 
 /* Write the format into an empty store, or check the one that stands there. */
-static enum err check_format(struct store *store, MDB_txn *txn) {
+static enum err check_format(struct store *store, MDB_txn *txn, bool read_only) {
     uint8_t bytes[4] = {STORE_FORMAT, 0, 0, 0};
     MDB_val key = {6, (void *)(uintptr_t) "format"};
     MDB_val value;
@@ -87,7 +87,7 @@ static enum err check_format(struct store *store, MDB_txn *txn) {
     uint32_t format;
     int rc = mdb_get(txn, store->dbi[TABLE_META], &key, &value);
 
-    if (rc == MDB_NOTFOUND) {
+    if (rc == MDB_NOTFOUND && !read_only) {
         value = (MDB_val){sizeof bytes, bytes};
         return store_lmdb_err(mdb_put(txn, store->dbi[TABLE_META], &key, &value, 0));
     }
@@ -108,30 +108,31 @@ static enum err open_env(struct store *store, const struct store_config *config)
     int dead;
     int rc = mdb_env_create(&store->env);
 
-    if (rc == MDB_SUCCESS) {
+    if (rc == MDB_SUCCESS && !config->read_only) {
         rc = mdb_env_set_mapsize(store->env, config->map_bytes);
     }
-    if (rc == MDB_SUCCESS) {
+    if (rc == MDB_SUCCESS && !config->read_only) {
         rc = mdb_env_set_maxreaders(store->env, config->readers_max);
     }
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_set_maxdbs(store->env, TABLE_COUNT);
     }
     if (rc == MDB_SUCCESS) {
-        rc = mdb_env_open(store->env, config->dir, MDB_NOTLS | MDB_NOMETASYNC, 0600);
+        unsigned mode = config->read_only ? MDB_RDONLY : MDB_NOMETASYNC;
+        rc = mdb_env_open(store->env, config->dir, MDB_NOTLS | mode, 0600);
     }
     if (rc == MDB_SUCCESS) {
         rc = mdb_reader_check(store->env, &dead);
     }
     if (rc == MDB_SUCCESS) {
-        rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+        rc = mdb_txn_begin(store->env, NULL, config->read_only ? MDB_RDONLY : 0, &txn);
     }
     if (rc != MDB_SUCCESS) {
         return store_lmdb_err(rc);
     }
-    err = open_tables(store, txn);
+    err = open_tables(store, txn, config->read_only ? 0 : MDB_CREATE);
     if (err == OK) {
-        err = check_format(store, txn);
+        err = check_format(store, txn, config->read_only);
     }
     if (err != OK) {
         mdb_txn_abort(txn);

@@ -34,6 +34,7 @@ struct store_config {
     const char *dir;     /* exists, mode 0700; holds data.mdb and lock.mdb */
     uint64_t map_bytes;  /* sparse; fixed at start */
     unsigned readers_max;
+    bool read_only; /* beside a process that writes; map_bytes is the file's own */
 };
 
 /* Keyed 128-bit hash (HMAC-SHA256, cut) of a code, token, cookie or account ID.
@@ -81,7 +82,12 @@ void store_read_end(struct store_read *read);
 
 enum err store_read_meta(struct store_read *read, struct store_meta *ret_meta);
 
-/* Walk every table and recompute the digest from the rows (slow). */
+/* Walk every table and recompute the digest from the rows (slow). `told` (may be NULL)
+ * hears now and then how many rows are done. */
+enum err store_digest_walk(struct store_read *read,
+                           void (*told)(void *arg, uint64_t rows), void *arg,
+                           struct store_digest *ret_digest);
+/* The same without a word. */
 enum err store_digest_recompute(struct store_read *read,
                                 struct store_digest *ret_digest);
 

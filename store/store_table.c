@@ -200,8 +200,19 @@ struct arena *store_table_scratch(struct store_write *write) {
     return &write->read.store->scratch;
 }
 
-static enum err digest_table(struct store_read *read, enum store_table table,
-                             struct buf *scratch, struct store_digest *sum) {
+/* Between two words about the progress of a walk. */
+#define TELL_ROWS 65536u
+
+struct walk {
+    struct buf scratch; /* the store's own belongs to the raft thread */
+    struct store_digest sum;
+    uint64_t rows;
+    void (*told)(void *arg, uint64_t rows);
+    void *arg;
+};
+
+static enum err walk_table(struct store_read *read, enum store_table table,
+                           struct walk *walk) {
     struct store_cursor cursor;
     struct span key, value;
     enum err err =
@@ -211,8 +222,11 @@ static enum err digest_table(struct store_read *read, enum store_table table,
         return err == ERR_NOT_FOUND ? OK : err;
     }
     while (err == OK) {
-        err = store_digest_row(scratch, table, key, value, sum);
+        err = store_digest_row(&walk->scratch, table, key, value, &walk->sum);
         if (err == OK) {
+            if (++walk->rows % TELL_ROWS == 0 && walk->told != NULL) {
+                walk->told(walk->arg, walk->rows);
+            }
             err = store_cursor_next(&cursor, &key, &value);
         }
     }
@@ -220,19 +234,24 @@ static enum err digest_table(struct store_read *read, enum store_table table,
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
-enum err store_digest_recompute(struct store_read *read,
-                                struct store_digest *ret_digest) {
-    struct store_digest sum = {0, 0};
-    struct buf scratch; /* the store's own belongs to the raft thread */
+enum err store_digest_walk(struct store_read *read,
+                           void (*told)(void *arg, uint64_t rows), void *arg,
+                           struct store_digest *ret_digest) {
+    struct walk walk = {.told = told, .arg = arg};
     enum err err = OK;
 
-    buf_init(&scratch, read->store->hashed.max);
+    buf_init(&walk.scratch, read->store->hashed.max);
     for (size_t i = TABLE_META + 1; i < TABLE_COUNT && err == OK; i++) {
-        err = digest_table(read, (enum store_table)i, &scratch, &sum);
+        err = walk_table(read, (enum store_table)i, &walk);
     }
-    buf_free(&scratch);
+    buf_free(&walk.scratch);
     if (err == OK) {
-        *ret_digest = sum;
+        *ret_digest = walk.sum;
     }
     return err;
+}
+
+enum err store_digest_recompute(struct store_read *read,
+                                struct store_digest *ret_digest) {
+    return store_digest_walk(read, NULL, NULL, ret_digest);
 }

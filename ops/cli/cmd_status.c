@@ -181,6 +181,28 @@ static void print_cluster(const json_t *answer) {
         putchar('\n');
 }
 
+/* Each node reads its own rows now and then. */
+static void print_scrub(const json_t *answer) {
+    const json_t *scrub = json_object_get(answer, "scrub");
+
+    if (!is_true(scrub, "on"))
+        return;
+    printf("scrub of node %lld: ", (long long)number_of(answer, "node_id"));
+    if (is_true(scrub, "running"))
+        printf("running, %lld of %lld rows\n", (long long)number_of(scrub, "rows"),
+               (long long)number_of(scrub, "rows_total"));
+    else if (is_true(scrub, "failed"))
+        printf("could not be made: see the node's log\n");
+    else if (is_true(scrub, "done"))
+        printf("%s at index %lld, %lld rows in %lld ms\n",
+               is_true(scrub, "whole") ? "whole" : "ROTTEN",
+               (long long)number_of(scrub, "index"),
+               (long long)number_of(scrub, "rows"),
+               (long long)number_of(scrub, "took_ms"));
+    else
+        printf("whole when it started, not due yet\n");
+}
+
 static void print_failures(const struct conn *conn, const struct view *view) {
     for (size_t i = 0; i < view->count; i++) {
         const struct conn_answer *answer = &view->answers[i];
@@ -218,6 +240,9 @@ static int print_view(const struct conn *conn, const struct view *view) {
     table_free(&table);
     leader = own_answer(view, number_of(first, "leader_id"));
     print_cluster(leader ? leader : first);
+    for (size_t i = 0; i < view->count; i++)
+        if (answered(&view->answers[i]))
+            print_scrub(view->answers[i].json);
     print_failures(conn, view);
     for (size_t i = 0; i < view->count; i++)
         good = good && answered(&view->answers[i]);

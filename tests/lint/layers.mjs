@@ -105,7 +105,7 @@ const LIBC = new RegExp(
     'assert|ctype|errno|float|inttypes|limits|locale|math|setjmp|signal|stdalign|stdarg|' +
     'stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|time|wchar|' +
     'arpa/inet|dirent|endian|fcntl|getopt|grp|libgen|malloc|netdb|net/if|netinet/(in|tcp)|poll|' +
-    'pthread|pwd|sched|semaphore|sys/[a-z]+|sysexits|syslog|termios|threads|ucontext|unistd|' +
+    'pthread|pwd|sched|semaphore|spawn|sys/[a-z]+|sysexits|syslog|termios|threads|ucontext|unistd|' +
     'linux/[a-z_]+)\\.h$',
 );
 const GENERATED = /\.pb-c\.h$|^http\/pages\.h$/; // made by CMake
