@@ -13,9 +13,8 @@ const PARTS = ['writes', 'restart', 'image', 'failover', 'etcd'];
 const SHARES = [0.01, 0.1, 1];
 const FAILOVER_CLIENTS = 4;
 const IMAGE_CLIENTS = 8;
-const IMAGE_BYTES_PER_S = 64 * 2 ** 20; // tasukid's own default
 
-const USAGE = `usage: ops/bench scale [--accounts N] [--seconds N] [--turns N] [--rounds N]
+const USAGE = `usage: ops/bench scale [--accounts N] [--seconds N] [--turns N] [--rounds N] [--image-rate N]
                        [--json FILE] [--svg FILE] [--dir DIR] [PART ...]
 
 Fills three nodes with accounts that have a session, a grant, an access and a refresh
@@ -29,6 +28,7 @@ packages etcd-server and etcd-client) on the same disk and in the same run.
                 sizes and etcd, so that other load on the machine meets all of them;
                 medians are given
   --rounds N    how often each leader is killed, and a node restarted (default 5)
+  --image-rate N  MiB/s at which the image is made (default 64, as in tasukid)
   --json FILE   results (default build/bench/scale.json)
   --svg FILE    the same as bars (default build/bench/scale.svg)
   --dir DIR     where the nodes live for the run (default build/bench); about 15 GB at
@@ -42,7 +42,7 @@ packages etcd-server and etcd-client) on the same disk and in the same run.
              store in the page cache and with it evicted
   image      writes with ${IMAGE_CLIENTS} outstanding at the leader, before, after and during an image of a
              follower's store being read, hashed, and written into a blank store on the
-             same disk, at 64 MiB/s; no TLS, no network
+             same disk; no TLS, no network
   failover   kill -9 of the leader to the next write that began after it
   etcd       puts of 256 bytes, random keys, at its leader, 1 and 64 outstanding, over
              one or several connections, whichever is faster; the same failover
@@ -60,11 +60,12 @@ function number(name, value, min, max) {
 }
 
 function parseArguments(args) {
-  const options = { accounts: 1_000_000, seconds: 8, turns: 3, rounds: 5, dir: join(TOP, 'build/bench'), parts: [] };
+  const options = { accounts: 1_000_000, seconds: 8, turns: 3, rounds: 5, imageRate: 64, dir: join(TOP, 'build/bench'), parts: [] };
   const take = {
     '--accounts': (value) => (options.accounts = number('--accounts', value, 1000, 4_000_000)),
     '--seconds': (value) => (options.seconds = number('--seconds', value, 1, 600)),
     '--turns': (value) => (options.turns = number('--turns', value, 1, 100)),
+    '--image-rate': (value) => (options.imageRate = number('--image-rate', value, 1, 4096)),
     '--rounds': (value) => (options.rounds = number('--rounds', value, 1, 100)),
     '--json': (value) => (options.json = value),
     '--svg': (value) => (options.svg = value),
@@ -156,11 +157,11 @@ async function measureImage(cluster, options) {
   const leader = await cluster.leader();
   const [donor] = cluster.others(leader);
   const blank = join(cluster.dir, 'blank');
-  const result = { clients: IMAGE_CLIENTS, before: [], during: [] };
+  const result = { clients: IMAGE_CLIENTS, rate_mib: options.imageRate, before: [], during: [] };
   mkdirSync(blank, { mode: 0o700 });
   for (let i = 0; i < 3; i++) result.before.push(await leader.bench(options.seconds, IMAGE_CLIENTS));
   let ended = false;
-  const copying = promisify(execFile)(FILL, ['image', join(donor.dir, 'store'), blank, CLUSTER, String(IMAGE_BYTES_PER_S), String(MAP_GIB)]);
+  const copying = promisify(execFile)(FILL, ['image', join(donor.dir, 'store'), blank, CLUSTER, String(options.imageRate * 2 ** 20), String(MAP_GIB)]);
   copying.then(
     () => (ended = true),
     () => (ended = true),
