@@ -40,9 +40,9 @@ packages etcd-server and etcd-client) on the same disk and in the same run.
              anonymous memory of each node afterwards
   restart    kill -9 of a follower under writes, to ready and caught up; with its
              store in the page cache and with it evicted
-  image      writes with ${IMAGE_CLIENTS} outstanding at the leader, before, after and during an image of a
-             follower's store being read, hashed, and written into a blank store on the
-             same disk; no TLS, no network
+  image      writes with ${IMAGE_CLIENTS} outstanding at the leader, alone and during an image of a
+             follower's store: read and hashed ("given"), and also written into a
+             blank store on the same disk ("copied"); no TLS, no network
   failover   kill -9 of the leader to the next write that began after it
   etcd       puts of 256 bytes, random keys, at its leader, 1 and 64 outstanding, over
              one or several connections, whichever is faster; the same failover
@@ -153,30 +153,36 @@ async function measureRestart(cluster, options) {
   return result;
 }
 
+// Writes at the leader while an image of the donor's store is made into `out`.
+async function writesDuringImage(leader, donor, out, options) {
+  const during = [];
+  let ended = false;
+  const args = ['image', join(donor.dir, 'store'), out, CLUSTER, String(options.imageRate * 2 ** 20), String(MAP_GIB)];
+  const copying = promisify(execFile)(FILL, args).finally(() => (ended = true));
+  copying.catch(() => {}); // awaited below
+  await sleep(Math.min(200, options.seconds * 100));
+  while (!ended) {
+    say(`  image to ${out === '-' ? 'nowhere' : 'a blank store'} ...`);
+    const measured = await leader.bench(Math.min(4, options.seconds), IMAGE_CLIENTS);
+    if (!ended) during.push(measured);
+  }
+  return { during, ...JSON.parse((await copying).stdout) };
+}
+
 async function measureImage(cluster, options) {
   const leader = await cluster.leader();
   const [donor] = cluster.others(leader);
   const blank = join(cluster.dir, 'blank');
-  const result = { clients: IMAGE_CLIENTS, rate_mib: options.imageRate, before: [], during: [] };
+  const before = [];
+  const plain = async () => before.push(await leader.bench(options.seconds, IMAGE_CLIENTS));
   mkdirSync(blank, { mode: 0o700 });
-  for (let i = 0; i < 3; i++) result.before.push(await leader.bench(options.seconds, IMAGE_CLIENTS));
-  let ended = false;
-  const copying = promisify(execFile)(FILL, ['image', join(donor.dir, 'store'), blank, CLUSTER, String(options.imageRate * 2 ** 20), String(MAP_GIB)]);
-  copying.then(
-    () => (ended = true),
-    () => (ended = true),
-  );
-  await sleep(Math.min(200, options.seconds * 100));
-  while (!ended) {
-    say('  image ...');
-    const measured = await leader.bench(Math.min(4, options.seconds), IMAGE_CLIENTS);
-    if (!ended) result.during.push(measured);
-  }
-  result.image = JSON.parse((await copying).stdout);
-  for (let i = 0; i < 3; i++) result.before.push(await leader.bench(options.seconds, IMAGE_CLIENTS));
-  if (result.during.length === 0) result.too_short = true;
+  for (let i = 0; i < 3; i++) await plain();
+  const given = await writesDuringImage(leader, donor, '-', options);
+  await plain();
+  const copied = await writesDuringImage(leader, donor, blank, options);
+  for (let i = 0; i < 3; i++) await plain();
   rmSync(blank, { recursive: true });
-  return result;
+  return { clients: IMAGE_CLIENTS, rate_mib: options.imageRate, before, given, copied };
 }
 
 // ms from kill -9 of the leader to the first success, at another node, of a write

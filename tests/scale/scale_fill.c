@@ -3,7 +3,8 @@
  *   scale_fill certs DIR CLUSTER_HEX COUNT   ca<N>.pem, node<N>.pem, node<N>.key
  *   scale_fill rows STORE FROM TO MAP_GIB    accounts FROM to TO - 1 with all they own
  *   scale_fill image STORE OUT CLUSTER_HEX BYTES_PER_S MAP_GIB
- *                                            the whole store through an image, paced
+ *                                            the whole store through an image, paced;
+ *                                            OUT "-": the donor's work alone
  *
  * `rows` leaves index, term and clock as they are, so that the store still stands
  * where its node's log stands; the digest follows the rows. The rows depend on the
@@ -214,7 +215,7 @@ static uint64_t copy_image(struct image_source *source, struct image_sink *sink,
         if (piece.len == 0) {
             break;
         }
-        enum err err = store_image_sink_feed(sink, piece, why);
+        enum err err = sink ? store_image_sink_feed(sink, piece, why) : OK;
         if (err != OK) {
             fail(why, err);
         }
@@ -222,12 +223,12 @@ static uint64_t copy_image(struct image_source *source, struct image_sink *sink,
         pace(begun, bytes, rate);
     }
     struct image_head head;
-    enum err err = store_image_sink_finish(sink, &head, why);
+    enum err err = sink ? store_image_sink_finish(sink, &head, why) : OK;
     if (err != OK) {
         fail(why, err);
     }
     printf("{\"bytes\": %" PRIu64 ", \"rows\": %" PRIu64 ", \"seconds\": %.3f}\n",
-           bytes, head.rows, mono_s() - begun);
+           bytes, store_image_source_rows(source), mono_s() - begun);
     return bytes;
 }
 
@@ -236,7 +237,7 @@ static int do_image(char **argv) {
     struct store_read *read;
     struct image_head head = {.node = 1, .members_count = 0};
     struct image_source *source;
-    struct image_sink *sink;
+    struct image_sink *sink = NULL;
     struct image_sink_config config = {.dir = argv[3],
                                        .map_bytes = strtoull(argv[6], NULL, 10) << 30,
                                        .use = IMAGE_COPY};
@@ -246,7 +247,8 @@ static int do_image(char **argv) {
     must("reader", store_read_new(store, &read));
     must("snapshot", store_read_begin(read));
     must("source", store_image_source_new(read, &head, &source));
-    enum err err = store_image_sink_new(&config, &sink, why);
+    enum err err =
+        strcmp(argv[3], "-") == 0 ? OK : store_image_sink_new(&config, &sink, why);
     if (err != OK) {
         fail(why, err);
     }
