@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -49,7 +50,11 @@ static enum err io_error(struct backup *b, const char *what, const char *path) {
 
 static int64_t read_file(void *arg, uint8_t *out, size_t max, char why[256]) {
     struct backup *b = arg;
-    ssize_t len = read(b->fd, out, max);
+    ssize_t len;
+
+    do
+        len = read(b->fd, out, max);
+    while (len < 0 && errno == EINTR);
 
     if (len < 0)
         snprintf(why, 256, "it cannot be read: %s", strerror(errno));
@@ -161,15 +166,10 @@ static enum err sync_parent(struct backup *b) {
 static enum err put_in_place(struct backup *b) {
     if (fsync(b->fd) != 0)
         return io_error(b, "cannot sync", b->part);
-    /* link refuses a name that is taken, also one that came meanwhile. */
-    if (b->options->force) {
-        if (rename(b->part, b->options->backup) != 0)
-            return io_error(b, "cannot make", b->options->backup);
-    } else if (link(b->part, b->options->backup) != 0) {
+    /* Also one that came meanwhile is not replaced. */
+    if (renameat2(AT_FDCWD, b->part, AT_FDCWD, b->options->backup,
+                  b->options->force ? 0 : RENAME_NOREPLACE) != 0)
         return io_error(b, "cannot make", b->options->backup);
-    } else {
-        (void)unlink(b->part);
-    }
     return sync_parent(b);
 }
 
@@ -244,9 +244,14 @@ static int run_backup(struct backup *b) {
                  file);
         return failed(b, "backup", EX_CANTCREAT, ERR_EXISTS);
     }
-    b->fd = open(b->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    b->fd = open(b->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (b->fd < 0)
         return failed(b, "backup", EX_CANTCREAT, io_error(b, "cannot make", b->part));
+    if (flock(b->fd, LOCK_EX | LOCK_NB) != 0) {
+        snprintf(b->why, sizeof b->why, "%.150s is being written by another backup",
+                 b->part);
+        return failed(b, "backup", EX_TEMPFAIL, ERR_BUSY);
+    }
     err = make(b);
     close(b->fd);
     if (err) {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,9 @@ extern char **environ;
 enum child_exit { CHILD_WHOLE = 0, CHILD_ROTTEN = 1, CHILD_FAILED = 2 };
 
 #define LINE_MAX_BYTES 128
+/* A snapshot keeps pages from being used again: a walk that takes longer is given up.
+ */
+#define CHILD_MAX_S (60 * 60)
 
 struct scrub {
     struct scrub_config config;
@@ -75,6 +79,9 @@ int scrub_child(const char *dir) {
     enum err err;
 
     (void)setpriority(PRIO_PROCESS, 0, 19);
+    /* With the node it ends, or it would hold a snapshot that nobody waits for. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || alarm(CHILD_MAX_S) != 0)
+        return CHILD_FAILED;
     err = store_open(&config, &store);
     if (err)
         return err == ERR_CORRUPT ? CHILD_ROTTEN : CHILD_FAILED;
@@ -168,24 +175,36 @@ static bool spawn(struct scrub *scrub, int *ret_fd) {
 
 /* The child's end, or -1. */
 static int wait_child(struct scrub *scrub) {
+    siginfo_t info;
     int status = 0;
     pid_t ended;
 
-    do
-        ended = waitpid(scrub->child, &status, 0);
-    while (ended < 0 && errno == EINTR);
+    /* It is reaped under the mutex: scrub_stop must not signal another's number. */
+    while (waitid(P_PID, (id_t)scrub->child, &info, WEXITED | WNOWAIT) < 0 &&
+           errno == EINTR)
+        continue;
     pthread_mutex_lock(&scrub->mutex);
+    ended = waitpid(scrub->child, &status, 0);
     scrub->child = 0;
     pthread_mutex_unlock(&scrub->mutex);
     return ended < 0 ? -1 : status;
+}
+
+/* By what LMDB does with a rotten page. Other signals come from people, from the
+ * service manager and from a machine without memory, and say nothing about the store.
+ */
+static bool died_of_data(int end) {
+    return end >= 0 && WIFSIGNALED(end) &&
+           (WTERMSIG(end) == SIGSEGV || WTERMSIG(end) == SIGBUS ||
+            WTERMSIG(end) == SIGABRT || WTERMSIG(end) == SIGFPE);
 }
 
 static void judge(struct scrub *scrub, int end, uint64_t begun_ms) {
     struct port_clock clock = scrub->config.clock;
     bool exited = end >= 0 && WIFEXITED(end);
     bool whole = exited && WEXITSTATUS(end) == CHILD_WHOLE;
-    bool failed = end < 0 || (exited && WEXITSTATUS(end) != CHILD_WHOLE &&
-                              WEXITSTATUS(end) != CHILD_ROTTEN);
+    bool rotten = (exited && WEXITSTATUS(end) == CHILD_ROTTEN) || died_of_data(end);
+    bool failed = !whole && !rotten;
     char why[1200];
 
     pthread_mutex_lock(&scrub->mutex);

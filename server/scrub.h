@@ -6,7 +6,7 @@
  * crash: in the child that is an answer like any other. The child is this program with
  * --scrub DIR; it prints a line of progress now and then, and one with the result.
  * Invariants:
- *   S1  one child at a time; it ends with the node;
+ *   S1  one child at a time; it ends with the node, and after an hour;
  *   S2  a store that was found rotten is named by `rotten`, once; the caller ends the
  *       node.
  * Thread: one of its own; scrub_status from any. */

@@ -118,6 +118,16 @@ static void test_the_childs_end(void **state) {
     assert_int_equal(told, 1);
     assert_non_null(strstr(said, "signal 11"));
     unlink(script);
+    /* Somebody ended it: that says nothing about the store. */
+    file = fopen(script, "w");
+    assert_non_null(file);
+    fputs("#!/bin/sh\nkill -KILL $$\n", file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(script, 0700), 0);
+    status = run(fx.dir, script);
+    assert_true(status.failed && !status.done);
+    assert_int_equal(told, 1);
+    unlink(script);
     status = run(fx.dir, "/nonexistent");
     assert_true(status.failed && !status.done);
     status = run("/nonexistent", "/proc/self/exe");
