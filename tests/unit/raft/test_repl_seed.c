@@ -225,6 +225,50 @@ static void test_seeded_node_catches_up(void **state) {
     assert_int_equal(cluster_missing(&c, 3), 0);
 }
 
+/* A node that voted in its term must not do so again: the vote goes with the term. */
+static void test_the_vote_is_kept(void **state) {
+    (void)state;
+    char dir[128], image[200], raft[200], why[256] = "";
+    struct standing is;
+    run_and_stop(0);
+    snprintf(image, sizeof(image), "%s/image", c.dir);
+    dump_node(3, image); /* stopped last: no other is newer */
+    data_dir_of(3, dir);
+    snprintf(raft, sizeof(raft), "%s/raft", dir);
+    look(dir, &is);
+    struct image_member members[3];
+    memset(members, 0, sizeof(members));
+    for (size_t i = 0; i < 3; i++) {
+        members[i].id = i + 1;
+        members[i].role = 1;
+        snprintf(members[i].address, 64, "127.0.0.1:%d", (int)c.port[i + 1]);
+    }
+    struct seed_marker marker = {.node_id = 3,
+                                 .term = is.meta.applied_term + 5,
+                                 .vote = 2,
+                                 .index = is.meta.applied_index,
+                                 .index_term = is.meta.applied_term,
+                                 .cluster_id = c.cluster_id,
+                                 .members = members,
+                                 .members_count = 3,
+                                 .configuration_index = 1};
+    shell("rm -r %s && mkdir -m 700 %s", raft, raft);
+    assert_good(seed_log_make(raft, &marker, why));
+    struct repl_seed seed = seed_of(3, dir);
+    assert_good(seed_from(&seed, image, why));
+    look(dir, &is);
+    assert_int_equal(is.log.term, marker.term);
+    assert_int_equal(is.log.vote, 2);
+    /* An image of a higher term: there it has not voted. */
+    marker.term = 1;
+    shell("rm -r %s && mkdir -m 700 %s", raft, raft);
+    assert_good(seed_log_make(raft, &marker, why));
+    assert_good(seed_from(&seed, image, why));
+    look(dir, &is);
+    assert_true(is.log.term > 1);
+    assert_int_equal(is.log.vote, 0);
+}
+
 /* Z2 */
 static void test_what_must_not_be_seeded(void **state) {
     (void)state;
@@ -393,6 +437,7 @@ static void test_recover(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_seeded_node_catches_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_vote_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_must_not_be_seeded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_every_step, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
