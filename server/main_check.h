@@ -2,8 +2,8 @@
  *
  * Reads every row, adds up the digest and compares it with the state's own. A damaged
  * page can make LMDB itself crash, so a child process looks, and its death is an answer
- * like any other. Runs before the process has a second thread: it forks. About a second
- * for a million rows. */
+ * like any other. Runs before the process has a second thread: it forks. Takes as long
+ * as reading all rows does (the log says how long: node.store_checked). */
 #ifndef SERVER_MAIN_CHECK_H
 #define SERVER_MAIN_CHECK_H
 
