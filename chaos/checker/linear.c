@@ -6,6 +6,8 @@
 
 /* Operations that the text of a broken object shows. */
 #define SHOWN_MAX 16
+/* Of a search's memory: 512 MiB. */
+#define MEMORY_WORDS_MAX (64u * 1024 * 1024)
 
 /* --- one object's operations, in the order of their calls --- */
 
@@ -38,6 +40,7 @@ struct search {
     struct frame {
         struct event *call;
         struct history_state before;
+        bool forced; /* no other order needs to be tried in its place */
     } * stack;
     size_t depth, returns_left;
     struct history_state state;
@@ -95,6 +98,9 @@ static bool memory_put(struct memory *memory, const uint64_t *bits,
 
 static bool memory_grow(struct memory *memory) {
     struct memory grown;
+    if (2 * memory->cap * memory->words > MEMORY_WORDS_MAX) {
+        return false;
+    }
     if (!memory_init(&grown, memory->words, 2 * memory->cap)) {
         memory_free(&grown);
         return false;
@@ -149,38 +155,77 @@ static void unlift(struct search *search, struct event *call) {
     search->done[call->op / 64] &= ~(UINT64_C(1) << (call->op % 64));
 }
 
-/* Of those without answer that do the same, the one that was called first. */
-static bool is_first_of_its_like(const struct search *search,
-                                 const struct event *call) {
-    const struct history_op *op = op_of(search, call);
-    if (call->match != NULL) {
-        return true;
-    }
-    for (const struct event *e = search->event[0].next; e != call; e = e->next) {
-        const struct history_op *other = op_of(search, e);
-        if (!e->is_return && e->match == NULL && other->kind == op->kind &&
-            other->argument == op->argument && other->second == op->second) {
-            return false;
-        }
-    }
-    return true;
+static uint64_t returned(const struct search *search, const struct event *call) {
+    return call->match == NULL ? HISTORY_UNKNOWN : op_of(search, call)->return_us;
 }
 
-/* Try the operation next. False: its answer says that it was not, or this
- * configuration is known. */
-static bool try_next(struct search *search, struct event *call) {
+/* Of several that could be next and do the same, the one that must be done first is
+ * enough: in any order that has another one here, the two can change places. */
+static bool another_goes_first(struct search *search, const struct event *call,
+                               uint64_t result) {
+    const struct history_op *op = op_of(search, call);
+    uint64_t return_us = returned(search, call);
+    bool earlier = true; /* in the list */
+    for (const struct event *e = search->event[0].next; !e->is_return; e = e->next) {
+        const struct history_op *other = op_of(search, e);
+        uint64_t other_us = returned(search, e);
+        search->steps++;
+        if (e == call) {
+            earlier = false;
+        } else if (other->kind == op->kind && other->argument == op->argument &&
+                   other->second == op->second &&
+                   (other_us < return_us || (other_us == return_us && earlier)) &&
+                   (e->match == NULL || other->result == result)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An operation that explains its answer and leaves the state as it is may be done at
+ * once: wherever an order has it, it changes nothing there either. That does not hold
+ * for a write, which may change the state in another place. */
+static bool is_forced(const struct search *search, const struct event *call) {
     const struct history_op *op = op_of(search, call);
     struct history_state after = search->state;
-    uint64_t result = history_apply(op, &after);
-    if ((call->match != NULL && result != op->result) ||
-        !is_first_of_its_like(search, call)) {
-        return false;
+    return call->match != NULL && op->kind != HISTORY_WRITE &&
+           op->kind != HISTORY_RESET && history_apply(op, &after) == op->result &&
+           after.value == search->state.value && after.ended == search->state.ended;
+}
+
+/* Where to begin in a new configuration. */
+static struct event *first_call(struct search *search) {
+    for (struct event *e = search->event[0].next; e != NULL && !e->is_return;
+         e = e->next) {
+        search->steps++;
+        if (is_forced(search, e)) {
+            return e;
+        }
     }
-    struct frame frame = {call, search->state};
+    return search->event[0].next;
+}
+
+enum move { MOVE_DONE, MOVE_PASSED, MOVE_DEAD };
+
+/* Try the operation next. MOVE_PASSED: it cannot be, or need not be tried;
+ * MOVE_DEAD: neither need any other. */
+static enum move try_next(struct search *search, struct event *call) {
+    const struct history_op *op = op_of(search, call);
+    struct frame frame = {call, search->state, is_forced(search, call)};
+    struct history_state after = search->state;
+    uint64_t result = history_apply(op, &after);
+    bool idle =
+        after.value == search->state.value && after.ended == search->state.ended;
+    if (call->match != NULL ? result != op->result : idle) {
+        return MOVE_PASSED; /* another answer; or nothing that would be missed */
+    }
+    if (!frame.forced && another_goes_first(search, call, result)) {
+        return MOVE_PASSED;
+    }
     lift(search, call);
     if (!memory_put(&search->memory, search->done, after)) {
         unlift(search, call);
-        return false;
+        return frame.forced ? MOVE_DEAD : MOVE_PASSED;
     }
     if (search->memory.count * 2 > search->memory.cap &&
         !memory_grow(&search->memory)) {
@@ -188,22 +233,36 @@ static bool try_next(struct search *search, struct event *call) {
     }
     search->stack[search->depth++] = frame;
     search->state = after;
-    return true;
+    return MOVE_DONE;
+}
+
+/* Undo up to the last choice. Returns the call to try in its place, NULL: there was
+ * no choice. */
+static struct event *go_back(struct search *search) {
+    while (search->depth > 0) {
+        struct frame *frame = &search->stack[--search->depth];
+        unlift(search, frame->call);
+        search->state = frame->before;
+        if (!frame->forced) {
+            return frame->call->next;
+        }
+    }
+    return NULL;
 }
 
 static bool run(struct search *search) {
-    struct event *at = search->event[0].next;
+    struct event *at = first_call(search);
     while (search->returns_left > 0 && !search->failed) {
+        /* A return: what is before it and has not been done cannot be next. */
+        enum move move = at->is_return ? MOVE_DEAD : try_next(search, at);
         if (++search->steps > LINEAR_STEPS_MAX) {
             search->failed = true;
-        } else if (at != NULL && !at->is_return) {
-            at = try_next(search, at) ? search->event[0].next : at->next;
-        } else if (search->depth > 0) { /* a return: something before it was wrong */
-            struct frame *frame = &search->stack[--search->depth];
-            unlift(search, frame->call);
-            search->state = frame->before;
-            at = frame->call->next;
+        } else if (move == MOVE_DEAD) {
+            at = go_back(search);
         } else {
+            at = move == MOVE_DONE ? first_call(search) : at->next;
+        }
+        if (at == NULL && search->returns_left > 0) {
             return false;
         }
     }
@@ -269,8 +328,7 @@ static enum history_verdict check_until(const struct object *object, uint64_t un
     search.done = calloc(words, sizeof(*search.done));
     search.stack = calloc(object->count + 1, sizeof(*search.stack));
     bool ready = memory_init(&search.memory, words, 1024) && search.event != NULL &&
-                 search.done != NULL && search.stack != NULL &&
-                 object->count <= LINEAR_OPS_MAX;
+                 search.done != NULL && search.stack != NULL;
     if (ready && connect(&search, lay_out(&search, until_us))) {
         search.state = history_initial(object->op[0]->model);
         bool linear = run(&search);
@@ -376,49 +434,66 @@ static int by_object(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-static bool value_was_read(const struct object *object, uint64_t value) {
+/* Does an operation depend on the register's having this value? One that answered
+ * with a failed comparison depends on its having another than its own. */
+static bool value_mattered(const struct object *object, uint64_t value) {
     for (size_t i = 0; i < object->count; i++) {
         const struct history_op *op = object->op[i];
-        bool reads = op->kind == HISTORY_READ && op->result == value &&
-                     op->return_us != HISTORY_UNKNOWN;
-        if (reads || op->kind == HISTORY_CAS) { /* a failing one saw another value */
+        bool answered = op->return_us != HISTORY_UNKNOWN;
+        bool reads = op->kind == HISTORY_READ && answered && op->result == value;
+        bool compares = op->kind == HISTORY_CAS &&
+                        (op->argument == value || (answered && op->result == 0));
+        if (reads || compares) {
             return true;
         }
     }
     return false;
 }
 
-/* A write without answer whose value nobody saw may be taken not to have happened:
- * any order that has it explains as much without it. */
+/* Without answer, and any order that has it explains as much without it. */
+static bool can_be_left_out(const struct object *object, const struct history_op *op) {
+    if (op->return_us != HISTORY_UNKNOWN) {
+        return false;
+    }
+    switch (op->kind) {
+    case HISTORY_READ:
+    case HISTORY_CONTAINS:
+        return true;
+    case HISTORY_WRITE:
+        return !value_mattered(object, op->argument);
+    case HISTORY_CAS:
+        return !value_mattered(object, op->second);
+    default:
+        return false;
+    }
+}
+
 static void leave_out_unseen(struct object *object) {
     size_t kept = 0;
     for (size_t i = 0; i < object->count; i++) {
-        const struct history_op *op = object->op[i];
-        if (op->return_us == HISTORY_UNKNOWN &&
-            (op->kind == HISTORY_READ || op->kind == HISTORY_CONTAINS ||
-             (op->kind == HISTORY_WRITE && !value_was_read(object, op->argument)))) {
-            continue;
+        if (!can_be_left_out(object, object->op[i])) {
+            object->op[kept++] = object->op[i];
         }
-        object->op[kept++] = op;
     }
     object->count = kept;
 }
 
 static enum history_verdict check_object(struct object *object,
                                          struct linear_report *report) {
-    leave_out_unseen(object);
-    if (object->count == 0) {
-        return HISTORY_LINEAR;
+    enum history_verdict verdict = HISTORY_UNDECIDED;
+    if (object->count <= LINEAR_OPS_MAX) {
+        leave_out_unseen(object);
+        verdict = object->count == 0
+                      ? HISTORY_LINEAR
+                      : check_until(object, HISTORY_UNKNOWN - 1, &report->steps);
     }
-    enum history_verdict verdict =
-        check_until(object, HISTORY_UNKNOWN - 1, &report->steps);
     report->broken += verdict == HISTORY_BROKEN ? 1 : 0;
     report->undecided += verdict == HISTORY_UNDECIDED ? 1 : 0;
     if (report->object != NULL && verdict == HISTORY_BROKEN) {
         tell_broken(object, report);
     } else if (report->object != NULL && verdict == HISTORY_UNDECIDED) {
         report->object(report->arg, verdict, object->op[0]->model, object->op[0]->key,
-                       "too many possible orders: given up");
+                       "too many operations or possible orders: given up");
     }
     return verdict;
 }

@@ -2,10 +2,12 @@
  *
  * Objects are judged one by one (a history is linearizable if it is for each object:
  * Herlihy and Wing 1990, §3.1). The search is Wing and Gong's, with Lowe's memory of
- * configurations (operations done, state) that led nowhere. Two things keep it small:
- * of several operations without answer that do the same, the earlier called one is
- * taken first, and a write without answer whose value nobody read is left out; neither
- * changes a verdict.
+ * configurations (operations done, state) that led nowhere. What keeps it small,
+ * without changing a verdict:
+ *   - an operation that explains its answer and changes nothing is done at once;
+ *   - of several that do the same, the one that must be done first is tried alone;
+ *   - one without answer is not done where it would change nothing, and not at all if
+ *     nothing depends on the value that it writes.
  * Invariants:
  *   L1  HISTORY_LINEAR only with a witness found, HISTORY_BROKEN only after all orders
  *       were excluded; a search that is given up is HISTORY_UNDECIDED, never "good";
@@ -15,8 +17,8 @@
 
 #include "chaos/checker/history.h"
 
-/* Configurations looked at for one object. */
-#define LINEAR_STEPS_MAX 2000000u
+/* Steps of one search: a step looks at one operation. */
+#define LINEAR_STEPS_MAX 20000000u
 #define LINEAR_OPS_MAX 65536u /* of one object */
 
 enum history_verdict { HISTORY_LINEAR, HISTORY_UNDECIDED, HISTORY_BROKEN };
