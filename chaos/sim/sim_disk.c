@@ -69,7 +69,10 @@ static void log_trim(struct sim_log *log, uint64_t first) { /* below `first` */
     while (gone < log->count && log->first + gone < first) {
         free(log->entry[gone++].data);
     }
-    memmove(log->entry, log->entry + gone, (log->count - gone) * sizeof(*log->entry));
+    if (gone > 0) {
+        memmove(log->entry, log->entry + gone,
+                (log->count - gone) * sizeof(*log->entry));
+    }
     log->count -= gone;
     log->first += gone;
 }

@@ -326,7 +326,9 @@ void sim_run(const struct sim_config *config, struct sim_result *ret_result) {
     run(sim);
     report(sim);
     for (unsigned id = 1; id <= sim->nodes_count; id++) {
-        sim_node_free(sim->node[id]);
+        sim_node_free(sim->node[id]); /* each may look at the others once more */
+    }
+    for (unsigned id = 1; id <= sim->nodes_count; id++) {
         free(sim->node[id]);
     }
     sim_seed_free(sim);
