@@ -91,14 +91,14 @@ static uint64_t move(struct history_state *state, uint64_t from, uint64_t to) {
     return 1;
 }
 
-static uint64_t rotate(struct history_state *state, uint64_t member) {
+static uint64_t rotate(struct history_state *state, uint64_t member, bool late) {
     if (state->ended) {
         return 0;
     }
     if (member == state->value) {
         return ++state->value;
     }
-    if (member + 1 == state->value) {
+    if (member + 1 == state->value && !late) {
         return state->value; /* its answer was lost: the same successor again */
     }
     state->ended = 1;
@@ -129,7 +129,7 @@ uint64_t history_apply(const struct history_op *op, struct history_state *state)
     case HISTORY_REMOVE:
         return move(state, 1, 0);
     case HISTORY_ROTATE:
-        return rotate(state, op->argument);
+        return rotate(state, op->argument, op->second == 1);
     case HISTORY_INCREMENT:
         return increment(state, op->argument);
     case HISTORY_RESET:

@@ -12,8 +12,10 @@
  *   set       one name: in or not add -> 1 or 0, remove -> 1 or 0, contains -> 1 or 0
  *   family    refresh tokens of   rotate g -> its successor g + 1; the same again for
  *             one grant: the      the member before the live one (its answer was
- *             live member, 1 at   lost); any older one ends the family: 0 for it and
- *             first               for everything after it
+ *             live member, 1 at   lost), unless `second` is 1: asked when the time of
+ *             first               grace was over; that or any older one ends the
+ *                                 family: 0 for it and for everything after it. Who
+ *                                 cannot tell whether it was over must not ask
  *   counter   0 at first          increment bound -> 1, or 0 at the bound; read -> n;
  *                                 reset -> 1
  *
@@ -56,7 +58,7 @@ struct history_op {
     enum history_model model;
     enum history_kind kind;
     uint64_t key;
-    uint64_t argument, second; /* second: of cas, the new value */
+    uint64_t argument, second; /* second: of cas, the new value; of rotate, late */
     uint64_t result;
     uint64_t call_us, return_us;
     uint32_t process; /* who asked; for people */

@@ -3,11 +3,22 @@
 #include <jansson.h>
 #include <string.h>
 
+/* JSON's numbers here end at INT64_MAX. */
+static bool can_be_written(const struct history_op *op) {
+    bool answered = op->return_us != HISTORY_UNKNOWN;
+    return op->key <= INT64_MAX && op->argument <= INT64_MAX &&
+           op->second <= INT64_MAX && op->call_us <= INT64_MAX &&
+           (!answered || (op->return_us <= INT64_MAX && op->result <= INT64_MAX));
+}
+
 enum err history_write(const struct history *history, FILE *to) {
     for (size_t i = 0; i < history->count; i++) {
         const struct history_op *op = &history->op[i];
         if (!history_kind_of(op->model, op->kind)) {
             continue;
+        }
+        if (!can_be_written(op)) {
+            return ERR_INVALID;
         }
         fprintf(to,
                 "{\"model\":\"%s\",\"key\":%llu,\"op\":\"%s\",\"argument\":%llu,"
@@ -61,7 +72,27 @@ static const char *kind_name(unsigned n) {
     return history_kind_name((enum history_kind)n);
 }
 
-static enum err decode(const json_t *object, struct history_op *op, char why[256]) {
+/* A misspelt member must not turn an answer into none. */
+static bool members_known(json_t *object, char why[256]) {
+    static const char *const known[] = {"model",    "op",        "key",
+                                        "argument", "second",    "process",
+                                        "call_us",  "return_us", "result"};
+    const char *name;
+    json_t *value;
+    json_object_foreach(object, name, value) {
+        bool found = false;
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+            found = found || strcmp(name, known[i]) == 0;
+        }
+        if (!found) {
+            snprintf(why, 256, "has an unknown member \"%.40s\"", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum err decode(json_t *object, struct history_op *op, char why[256]) {
     unsigned model, kind;
     uint64_t process;
     struct {
@@ -77,6 +108,9 @@ static enum err decode(const json_t *object, struct history_op *op, char why[256
         {"return_us", &op->return_us, false, false},
         {"result", &op->result, false, false},
     };
+    if (!members_known(object, why)) {
+        return ERR_INVALID;
+    }
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (!number_of(object, numbers[i].name, &numbers[i].there, numbers[i].to) ||
             (numbers[i].needed && !numbers[i].there)) {
@@ -90,7 +124,11 @@ static enum err decode(const json_t *object, struct history_op *op, char why[256
         snprintf(why, 256, "\"model\" and \"op\" name no operation");
         return ERR_INVALID;
     }
-    if (numbers[5].there != numbers[6].there || process > UINT32_MAX) {
+    if (process > UINT32_MAX) {
+        snprintf(why, 256, "\"process\" is larger than %u", UINT32_MAX);
+        return ERR_INVALID;
+    }
+    if (numbers[5].there != numbers[6].there) {
         snprintf(why, 256, "\"return_us\" and \"result\" come together");
         return ERR_INVALID;
     }

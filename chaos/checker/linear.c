@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chaos/checker/quick.h"
+
 /* Operations that the text of a broken object shows. */
 #define SHOWN_MAX 16
-/* Of a search's memory: 512 MiB. */
-#define MEMORY_WORDS_MAX (64u * 1024 * 1024)
+/* Bytes of one search's memory; half as much again while it grows. */
+#define MEMORY_BYTES_MAX (512u * 1024 * 1024)
 
 /* --- one object's operations, in the order of their calls --- */
 
@@ -98,7 +100,8 @@ static bool memory_put(struct memory *memory, const uint64_t *bits,
 
 static bool memory_grow(struct memory *memory) {
     struct memory grown;
-    if (2 * memory->cap * memory->words > MEMORY_WORDS_MAX) {
+    size_t entry = memory->words * sizeof(uint64_t) + sizeof(*memory->state) + 1;
+    if (2 * memory->cap * entry > MEMORY_BYTES_MAX) {
         return false;
     }
     if (!memory_init(&grown, memory->words, 2 * memory->cap)) {
@@ -324,6 +327,12 @@ static enum history_verdict check_until(const struct object *object, uint64_t un
     size_t words = object->count / 64 + 1;
     struct search search = {.object = object};
     enum history_verdict verdict = HISTORY_UNDECIDED;
+    if (quick_broken(object->op, object->count, until_us)) {
+        return HISTORY_BROKEN;
+    }
+    if (object->count > LINEAR_OPS_MAX) {
+        return HISTORY_UNDECIDED;
+    }
     search.event = calloc(2 * object->count + 1, sizeof(*search.event));
     search.done = calloc(words, sizeof(*search.done));
     search.stack = calloc(object->count + 1, sizeof(*search.stack));
@@ -380,14 +389,17 @@ static uint64_t breaking_point(const struct object *object, uint64_t *steps) {
 
 static int describe_op(const struct history_op *op, uint64_t until_us, char *out,
                        size_t max) {
-    char answer[40] = "?";
+    char answer[40] = "?", second[24] = "";
     if (op->return_us <= until_us && op->return_us != HISTORY_UNKNOWN) {
         snprintf(answer, sizeof(answer), "%llu at %.6f s",
                  (unsigned long long)op->result, (double)op->return_us / 1e6);
     }
-    return snprintf(out, max, "\n  %.6f s  process %u  %s %llu -> %s",
+    if (op->kind == HISTORY_CAS || op->second != 0) {
+        snprintf(second, sizeof(second), " %llu", (unsigned long long)op->second);
+    }
+    return snprintf(out, max, "\n  %.6f s  process %u  %s %llu%s -> %s",
                     (double)op->call_us / 1e6, op->process, history_kind_name(op->kind),
-                    (unsigned long long)op->argument, answer);
+                    (unsigned long long)op->argument, second, answer);
 }
 
 static void tell_broken(const struct object *object, struct linear_report *report) {
@@ -480,13 +492,14 @@ static void leave_out_unseen(struct object *object) {
 
 static enum history_verdict check_object(struct object *object,
                                          struct linear_report *report) {
-    enum history_verdict verdict = HISTORY_UNDECIDED;
     if (object->count <= LINEAR_OPS_MAX) {
         leave_out_unseen(object);
-        verdict = object->count == 0
-                      ? HISTORY_LINEAR
-                      : check_until(object, HISTORY_UNKNOWN - 1, &report->steps);
     }
+    if (object->count == 0) {
+        return HISTORY_LINEAR;
+    }
+    enum history_verdict verdict =
+        check_until(object, HISTORY_UNKNOWN - 1, &report->steps);
     report->broken += verdict == HISTORY_BROKEN ? 1 : 0;
     report->undecided += verdict == HISTORY_UNDECIDED ? 1 : 0;
     if (report->object != NULL && verdict == HISTORY_BROKEN) {

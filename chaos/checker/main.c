@@ -1,5 +1,6 @@
 /* tasuki-check: judges recorded histories (chaos/checker/linear.h). */
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,54 +22,84 @@ static void usage(FILE *to) {
         "between its call and its return, explains all answers.\n"
         "\n"
         "  --json  the result as one JSON object\n"
+        "  --help  this text\n"
         "\n"
         "Exit 0: it is; 1: it is not; 2: undecided; 64: usage; 65: bad input;\n"
-        "66: no such file.\n");
+        "66: no such file; 71, 74: no memory, or the result cannot be written.\n");
 }
+
+static const char *const words[] = {"linearizable", "undecided", "not linearizable"};
 
 static void tell(void *arg, enum history_verdict verdict, enum history_model model,
                  uint64_t key, const char *text) {
-    (void)arg;
+    json_t *objects = arg;
+    json_t *object =
+        json_pack("{s:s, s:I, s:s, s:s}", "model", history_model_name(model), "key",
+                  (json_int_t)key, "verdict", words[verdict], "text", text);
     fprintf(stderr, "%s %llu: %s: %s\n", history_model_name(model),
-            (unsigned long long)key,
-            verdict == HISTORY_BROKEN ? "NOT LINEARIZABLE" : "undecided", text);
+            (unsigned long long)key, words[verdict], text);
+    if (json_array_append_new(objects, object) != 0) {
+        fprintf(stderr, "tasuki-check: out of memory\n");
+        exit(EX_OSERR);
+    }
 }
 
-static int check(const char *path, bool json) {
-    static const char *const words[] = {"linearizable", "undecided",
-                                        "not linearizable"};
-    struct history history;
-    struct linear_report report = {.object = tell};
+static int print(enum history_verdict verdict, const struct linear_report *report,
+                 json_t *objects, bool json) {
+    if (!json) {
+        json_decref(objects);
+        return printf("%s: %zu operations (%zu without answer) on %zu objects\n",
+                      words[verdict], report->operations, report->unknown,
+                      report->objects) < 0;
+    }
+    json_t *all =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "verdict", words[verdict],
+                  "objects", (json_int_t)report->objects, "operations",
+                  (json_int_t)report->operations, "unknown",
+                  (json_int_t)report->unknown, "broken", (json_int_t)report->broken,
+                  "undecided", (json_int_t)report->undecided, "steps",
+                  (json_int_t)report->steps, "findings", objects);
+    int failed = all == NULL || json_dumpf(all, stdout, JSON_COMPACT) != 0 ||
+                 putchar('\n') == EOF;
+    json_decref(all);
+    return failed;
+}
+
+static int load(struct history *history, const char *path) {
     char why[256];
     FILE *from = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
     if (from == NULL) {
         fprintf(stderr, "tasuki-check: %s cannot be opened\n", path);
         return EX_NOINPUT;
     }
-    history_init(&history);
-    enum err err = history_read(&history, from, why);
+    enum err err = history_read(history, from, why);
     if (from != stdin) {
         fclose(from);
     }
     if (err != OK) {
         fprintf(stderr, "tasuki-check: %s: %s\n", path, why);
-        history_free(&history);
         return EX_DATAERR;
     }
-    enum history_verdict verdict = linear_check(&history, &report);
-    history_free(&history);
-    if (json) {
-        printf("{\"verdict\":\"%s\",\"objects\":%zu,\"operations\":%zu,\"unknown\":%zu,"
-               "\"broken\":%zu,\"undecided\":%zu,\"steps\":%llu}\n",
-               words[verdict], report.objects, report.operations, report.unknown,
-               report.broken, report.undecided, (unsigned long long)report.steps);
-    } else {
-        printf("%s: %zu operations (%zu without answer) on %zu objects\n",
-               words[verdict], report.operations, report.unknown, report.objects);
+    return EX_OK;
+}
+
+static int check(const char *path, bool json) {
+    struct history history;
+    history_init(&history);
+    int code = load(&history, path);
+    if (code == EX_OK) {
+        struct linear_report report = {.object = tell, .arg = json_array()};
+        enum history_verdict verdict = linear_check(&history, &report);
+        code = verdict == HISTORY_LINEAR   ? EX_OK
+               : verdict == HISTORY_BROKEN ? EXIT_BROKEN
+                                           : EXIT_UNDECIDED;
+        if (print(verdict, &report, report.arg, json) != 0 || fflush(stdout) != 0) {
+            fprintf(stderr, "tasuki-check: the result cannot be written\n");
+            code = EX_IOERR;
+        }
     }
-    return verdict == HISTORY_LINEAR   ? EX_OK
-           : verdict == HISTORY_BROKEN ? EXIT_BROKEN
-                                       : EXIT_UNDECIDED;
+    history_free(&history);
+    return code;
 }
 
 int main(int argc, char **argv) {
@@ -76,7 +107,7 @@ int main(int argc, char **argv) {
         {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
     bool json = false;
     int c;
-    while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         if (c == 'h') {
             usage(stdout);
             return EX_OK;
