@@ -5,14 +5,16 @@
  * what is rotten in the donor's pages does not travel unseen, and the copy is
  * compact. The stream, little-endian:
  *
- *   "TASUKIIM" | u32 version = 1 | u32 length of head | head | u8[16] hash
+ *   "TASUKIIM" | u32 version = 2 | u32 length of head | head | u8[16] hash
  *   then blocks:  u32 length (1 to STORE_IMAGE_BLOCK) | u32 number from 1 |
  *                 rows: u8 table, u16 key length, u32 value length, key, value |
  *                 u8[16] hash of this block's bytes, number included
  *   then the end: u32 0 | u32 number | u64 rows | u64 digest lo | u64 digest hi |
- *                 u8[32] SHA-256 of everything before
+ *                 u8[32] hash of the head's hash, every block's hash and the end
  *
- * Hashes are SHA-256, cut to 16 bytes. Rows come in the order of (table, key).
+ * Hashes are SHA-256, cut to 16 bytes but for the last. Every byte is hashed once
+ * only, as hashing is most of what an image costs. Rows come in the order of (table,
+ * key).
  * Invariants:
  *   I1  a source reads one LMDB snapshot, and says ERR_CORRUPT instead of ending
  *       the stream when its rows do not add up to the snapshot's own digest;
@@ -27,7 +29,7 @@
 #include "store/base/limits.h"
 #include "store/store.h"
 
-#define STORE_IMAGE_VERSION 1
+#define STORE_IMAGE_VERSION 2
 #define STORE_IMAGE_BLOCK (256u * 1024)
 #define STORE_IMAGE_HEAD_MAX 4096u
 

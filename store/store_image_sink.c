@@ -26,7 +26,7 @@ struct image_sink {
     struct store *store;
     MDB_txn *txn; /* loading; NULL between two */
     uint64_t txn_rows, txn_bytes;
-    struct store_digest digest; /* of the rows that were kept */
+    struct store_digest digest; /* of the rows that were kept, if not all were */
     struct buf hashed;
     struct image_parser parser;
     bool has_head;
@@ -90,7 +90,7 @@ static enum err on_row(void *arg, enum store_table table, struct span key,
         rc = mdb_put(sink->txn, sink->store->dbi[table], &k, &v, MDB_APPEND);
     }
     enum err err = store_lmdb_err(rc);
-    if (err == OK) {
+    if (err == OK && sink->config.use != IMAGE_COPY) {
         err = store_digest_row(&sink->hashed, table, key, value, &sink->digest);
     }
     if (err != OK) {
@@ -176,14 +176,20 @@ void store_image_sink_free(struct image_sink *sink) {
 struct retiring {
     struct signing_key key[KEYS_MAX];
     size_t count;
+    bool more; /* than can be: not one may be passed over */
 };
 
 static bool collect_key(void *arg, const struct signing_key *key) {
     struct retiring *retiring = arg;
-    if (key->state != KEY_RETIRED && retiring->count < KEYS_MAX) {
-        retiring->key[retiring->count++] = *key;
+    if (key->state == KEY_RETIRED) {
+        return true;
     }
-    return retiring->count < KEYS_MAX;
+    if (retiring->count == KEYS_MAX) {
+        retiring->more = true;
+        return false;
+    }
+    retiring->key[retiring->count++] = *key;
+    return true;
 }
 
 /* A new epoch signs with keys of its own: what the old one's keys signed, and whoever
@@ -197,6 +203,9 @@ static enum err retire_keys(struct store_write *write) {
     arena_init(&arena, KEYS_MAX * 4 * (size_t)LIMIT_SEALED_KEY);
     enum err err =
         store_key_walk(store_write_reader(write), &arena, collect_key, retiring);
+    if (err == OK && retiring->more) {
+        err = ERR_TOO_BIG;
+    }
     for (size_t i = 0; i < retiring->count && err == OK; i++) {
         struct signing_key *key = &retiring->key[i];
         key->public_jwk =
@@ -234,7 +243,7 @@ static enum err write_meta(struct image_sink *sink, struct store_meta *meta) {
     if (err != OK) {
         return err;
     }
-    write->digest = sink->digest;
+    write->digest = sink->config.use == IMAGE_COPY ? sink->parser.digest : sink->digest;
     *meta = sink->parser.head.meta;
     if (sink->config.use == IMAGE_NEW_EPOCH) {
         err = begin_epoch(sink, write, meta);

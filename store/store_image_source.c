@@ -195,8 +195,9 @@ enum err store_image_source_next(struct image_source *source, struct span *ret_b
     if (err != OK) {
         return err;
     }
-    if (source->next != SOURCE_END) {
-        crypto_hash_sha256_update(&source->all, source->out.data, source->out.len);
+    if (source->next != SOURCE_END) { /* a part ends with its hash */
+        crypto_hash_sha256_update(
+            &source->all, source->out.data + source->out.len - IMAGE_HASH, IMAGE_HASH);
     }
     *ret_bytes = buf_span(&source->out);
     return OK;

@@ -7,10 +7,11 @@
 #include "store/base/check.h"
 #include "store/base/codec.h"
 #include "store/store_lmdb.h"
+#include "store/store_member.h"
 
 #define PREFIX_LEN 16u
 #define BLOCK_HEAD_LEN 8u
-/* rows, digest, SHA-256, after the block head with length 0 */
+/* rows, digest, hash of the whole, after the block head with length 0 */
 #define END_LEN (8u + 16u + crypto_hash_sha256_BYTES)
 
 static const char magic[8] = {'T', 'A', 'S', 'U', 'K', 'I', 'I', 'M'};
@@ -83,11 +84,23 @@ static bool get_member(struct reader *in, struct image_member *member) {
     uint8_t len = read_u8(in);
     struct span address = read_bytes(in, len);
     if (in->bad || member->id == 0 || member->role > 2 || len == 0 ||
-        len >= sizeof(member->address) || memchr(address.data, 0, len) != NULL) {
+        len >= sizeof(member->address)) {
         return false;
     }
     memcpy(member->address, address.data, len);
-    return true;
+    return strlen(member->address) == len && store_member_address_ok(member->address);
+}
+
+/* The latest member has an id or an address that another one has as well. */
+static bool member_doubled(const struct image_head *head, size_t count) {
+    const struct image_member *latest = &head->members[count - 1];
+    for (size_t i = 0; i + 1 < count; i++) {
+        if (head->members[i].id == latest->id ||
+            strcmp(head->members[i].address, latest->address) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 enum err image_head_decode(struct span in, struct image_head *ret_head, char why[256]) {
@@ -112,9 +125,10 @@ enum err image_head_decode(struct span in, struct image_head *ret_head, char why
     }
     memcpy(meta->cluster_id.b, cluster_id.data, cluster_id.len);
     for (size_t i = 0; i < head.members_count; i++) {
-        if (!get_member(&r, &head.members[i])) {
+        if (!get_member(&r, &head.members[i]) || member_doubled(&head, i + 1)) {
             return refuse(ERR_INVALID, why,
-                          "member %zu in the image's head is malformed", i + 1);
+                          "member %zu in the image's head is malformed or doubled",
+                          i + 1);
         }
     }
     if (r.bad || reader_left(&r) != 0 || meta->applied_index == 0 ||
@@ -144,10 +158,13 @@ static struct span part_of(const struct image_parser *parser) {
     return buf_span(&parser->part_bytes);
 }
 
-/* Does the part end with the hash of what precedes it? */
-static bool hash_good(struct span part) {
+/* Does the part end with the hash of what precedes it? Then that hash stands for the
+ * part in the hash of the whole. */
+static bool hash_good(struct image_parser *parser) {
+    struct span part = part_of(parser);
     uint8_t hash[IMAGE_HASH];
     image_hash(span_of(part.data, part.len - IMAGE_HASH), hash);
+    crypto_hash_sha256_update(&parser->all, hash, sizeof(hash));
     return memcmp(hash, part.data + part.len - IMAGE_HASH, IMAGE_HASH) == 0;
 }
 
@@ -182,7 +199,7 @@ static enum err take_prefix(struct image_parser *parser, char why[256]) {
 
 static enum err take_head(struct image_parser *parser, char why[256]) {
     struct span part = part_of(parser);
-    if (!hash_good(part)) {
+    if (!hash_good(parser)) {
         return refuse(ERR_INVALID, why,
                       "the image's head was changed: its hash differs");
     }
@@ -262,7 +279,7 @@ static enum err take_row(struct image_parser *parser, struct reader *r, char why
 static enum err take_block(struct image_parser *parser, char why[256]) {
     struct span part = part_of(parser);
     enum err err = OK;
-    if (!hash_good(part)) {
+    if (!hash_good(parser)) {
         return refuse(ERR_INVALID, why,
                       "block %u of the image was changed: its hash differs",
                       parser->block);
@@ -277,15 +294,18 @@ static enum err take_block(struct image_parser *parser, char why[256]) {
 }
 
 static enum err take_end(struct image_parser *parser, char why[256]) {
-    struct reader r = reader_of(part_of(parser));
+    struct span part = part_of(parser);
+    struct reader r = reader_of(part);
     uint8_t sha[crypto_hash_sha256_BYTES];
     (void)read_bytes(&r, BLOCK_HEAD_LEN);
     uint64_t rows = read_u64(&r);
     struct store_digest digest = {read_u64(&r), read_u64(&r)};
     struct span stored = read_bytes(&r, sizeof(sha));
+    crypto_hash_sha256_update(&parser->all, part.data, part.len - sizeof(sha));
     crypto_hash_sha256_final(&parser->all, sha);
     if (memcmp(stored.data, sha, sizeof(sha)) != 0) {
-        return refuse(ERR_INVALID, why, "the image was changed: its SHA-256 differs");
+        return refuse(ERR_INVALID, why,
+                      "the image was changed: the hash of the whole differs");
     }
     if (rows != parser->rows || rows != parser->head.rows) {
         return refuse(ERR_INVALID, why, "the image has %llu rows, and was to have %llu",
@@ -319,18 +339,6 @@ static enum err take_part(struct image_parser *parser, char why[256]) {
     return refuse(ERR_INVALID, why, "bytes follow after the image's end");
 }
 
-/* The end's own SHA-256 is of everything before it. */
-static void hash_piece(struct image_parser *parser, struct span piece) {
-    size_t covered = piece.len;
-    if (parser->part == IMAGE_END) {
-        size_t from = parser->need - crypto_hash_sha256_BYTES;
-        size_t have = parser->part_bytes.len;
-        covered = have >= from ? 0 : from - have;
-        covered = covered < piece.len ? covered : piece.len;
-    }
-    crypto_hash_sha256_update(&parser->all, piece.data, covered);
-}
-
 enum err image_parser_feed(struct image_parser *parser, struct span in, char why[256]) {
     enum err err = OK;
     parser->bytes += in.len;
@@ -340,7 +348,6 @@ enum err image_parser_feed(struct image_parser *parser, struct span in, char why
         if (parser->part == IMAGE_DONE) {
             return take_part(parser, why);
         }
-        hash_piece(parser, span_of(in.data, take));
         buf_put(&parser->part_bytes, in.data, take);
         if (buf_err(&parser->part_bytes) != OK) {
             return refuse(ERR_NOMEM, why, "out of memory");

@@ -31,9 +31,9 @@ struct image_parser {
         IMAGE_END,
         IMAGE_DONE
     } part;
-    struct buf part_bytes; /* of the part that is being read */
-    size_t need;           /* its length */
-    crypto_hash_sha256_state all;
+    struct buf part_bytes;        /* of the part that is being read */
+    size_t need;                  /* its length */
+    crypto_hash_sha256_state all; /* of the parts' hashes */
     struct image_head head;
     uint32_t block; /* number of the latest */
     uint64_t bytes, rows;
