@@ -549,7 +549,10 @@ static void init_memory(struct repl *repl) {
     buf_init(&repl->gather, LIMIT_FRAME);
     buf_init(&repl->encoded, LIMIT_FRAME);
     repl->state = RAFT_FOLLOWER;
-    repl->prove.next_id = 1;
+    repl->config.random.fill(repl->config.random.impl, &repl->prove.first_id,
+                             sizeof(repl->prove.first_id));
+    repl->prove.first_id = repl->prove.first_id / 2 + 1; /* never 0, room above */
+    repl->prove.next_id = repl->prove.first_id;
 }
 
 /* What the store knows of earlier lives. */

@@ -158,7 +158,9 @@ struct repl_prove {
     struct repl_waits probing;          /* covered by `urgent_id` */
     uint64_t urgent_id, urgent_mono_ms; /* 0: none */
     struct repl_probe sent[REPL_PROBES];
-    uint64_t next_id, last_probe_mono_ms;
+    /* Ids of this life: a proof that an earlier one of this node asked for must not be
+     * taken for a later one. */
+    uint64_t first_id, next_id, last_probe_mono_ms;
 };
 
 struct repl_hold { /* under the inbox's mutex */

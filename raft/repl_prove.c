@@ -236,7 +236,8 @@ static void answered(struct repl *repl, uint64_t id, uint64_t index) {
 }
 
 void repl_prove_proven(struct repl *repl, const struct peer_proven *proven) {
-    if (proven->index > 0) {
+    bool ours = proven->id >= repl->prove.first_id && proven->id < repl->prove.next_id;
+    if (proven->index > 0 && ours) {
         answered(repl, proven->id, proven->index);
     }
 }
