@@ -608,6 +608,25 @@ static void answer_refresh(struct op *op, enum outcome_code code) {
     }
 }
 
+/* What no fault may cause: these accounts, sessions and families are as they were. */
+static bool is_expected(const struct op *op, enum outcome_code code) {
+    switch (op->kind) {
+    case OP_PUT:
+    case OP_LOGIN:
+        return code == OUT_OK;
+    case OP_ADD:
+        return code == OUT_OK || code == OUT_EXISTS;
+    case OP_REDEEM:
+        return code == OUT_OK || code == OUT_REPLAYED;
+    case OP_GUESS:
+        return code == OUT_BAD_CREDENTIALS || code == OUT_LOCKED;
+    case OP_REFRESH:
+        return code == OUT_OK || code == OUT_REPLAYED || code == OUT_REVOKED;
+    default:
+        return true;
+    }
+}
+
 static void answer(struct op *op, enum outcome_code code) {
     struct sim_work *work = op->work;
     uint64_t now_us = work->sim->loop.now_us;
@@ -652,6 +671,10 @@ static void on_done(struct repl_request *request) {
     }
     work->done++;
     note_acked(work, request->outcome.index);
+    if (!is_expected(op, request->outcome.code)) {
+        sim_violation(work->sim, "node %u answers an operation of kind %d with '%s'",
+                      op->node, (int)op->kind, outcome_str(request->outcome.code));
+    }
     answer(op, request->outcome.code);
     repl_request_close(request);
     op_free(op);
