@@ -155,6 +155,9 @@ static void test_counts_and_digest(void **state) {
     draft.head.rows++;
     assert_refused(&draft, ERR_INVALID, "has 4 rows, and was to have 5");
     draft_init(&draft, good_rows, GOOD_ROWS);
+    draft.end_rows = ++draft.head.rows;
+    assert_refused(&draft, ERR_INVALID, "has 4 rows, and was to have 5");
+    draft_init(&draft, good_rows, GOOD_ROWS);
     draft.end_rows--;
     assert_refused(&draft, ERR_INVALID, "rows");
     draft_init(&draft, good_rows, GOOD_ROWS);
