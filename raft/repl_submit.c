@@ -198,8 +198,8 @@ static void init_cluster(struct repl *repl) {
     struct command command = {.type = CMD_CLUSTER_INIT,
                               .cluster_init = {.cluster_id = repl->config.cluster_id}};
     repl->mine.init_submitted = true;
-    repl_submit_internal(repl, &repl->mine.init_request, &command, &repl->mine.init_payload,
-                    on_init_done);
+    repl_submit_internal(repl, &repl->mine.init_request, &command,
+                         &repl->mine.init_payload, on_init_done);
 }
 
 static void on_registered(struct repl_request *request) {
@@ -224,12 +224,24 @@ static void on_registered(struct repl_request *request) {
     init_cluster(repl);
 }
 
+/* Above `above`, and another one than any life of this node has had. The registered
+ * boot that a node knows may be older than the cluster's (it was away, or power
+ * failed), and its wall clock may stand behind: then time tells two lives apart no
+ * better, and the second would be given the first one's outcomes. So the lower half is
+ * chance. */
+static uint64_t boot_above(const struct repl *repl, uint64_t above) {
+    uint32_t chance;
+    repl->config.random.fill(repl->config.random.impl, &chance, sizeof(chance));
+    chance >>= 1;
+    uint64_t boot = (repl_wall(repl) / 1000) << 31 | chance;
+    return boot > above ? boot : above + 1 + chance;
+}
+
 /* Begin to register a boot above `above`. What was sent under the old one is
  * unknown (Q3); what was not gets a new number. */
 static void new_boot(struct repl *repl, uint64_t above) {
     struct repl_mine *mine = &repl->mine;
     struct repl_request *kept = NULL, **end = &kept;
-    uint64_t wall = repl_wall(repl);
     while (mine->list.head != NULL) {
         struct repl_request *request = mine->list.head;
         unlink_request(mine, request);
@@ -246,7 +258,7 @@ static void new_boot(struct repl *repl, uint64_t above) {
             end = &request->next;
         }
     }
-    mine->boot = above + 1 > wall ? above + 1 : wall;
+    mine->boot = boot_above(repl, above);
     mine->next_seq = 1;
     mine->registered = false;
     mine->unsent = NULL;
@@ -254,8 +266,8 @@ static void new_boot(struct repl *repl, uint64_t above) {
     struct command command = {
         .type = CMD_BOOT_REGISTER,
         .boot_register = {.node = repl->config.node_id, .boot = mine->boot}};
-    repl_submit_internal(repl, &mine->register_request, &command, &mine->register_payload,
-                    on_registered);
+    repl_submit_internal(repl, &mine->register_request, &command,
+                         &mine->register_payload, on_registered);
     while (kept != NULL) {
         struct repl_request *request = kept;
         kept = request->next;
