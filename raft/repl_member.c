@@ -137,11 +137,16 @@ void repl_member_free(struct repl *repl) {
     buf_free(&repl->member.payload);
 }
 
+/* Of the newest configuration in this node's log. After a restart libraft takes it for
+ * uncommitted until a leader says more. */
+static raft_index newest_configuration(const struct repl *repl) {
+    return repl->raft.configuration_uncommitted_index != 0
+               ? repl->raft.configuration_uncommitted_index
+               : repl->raft.configuration_committed_index;
+}
+
 void repl_member_pump(struct repl *repl) {
-    const struct raft *raft = &repl->raft;
-    raft_index configured = raft->configuration_uncommitted_index != 0
-                                ? raft->configuration_uncommitted_index
-                                : raft->configuration_committed_index;
+    raft_index configured = newest_configuration(repl);
     if (repl->member.seen_configuration != configured) {
         repl->member.seen_configuration = configured;
         if (repl->member.stored) {
@@ -565,7 +570,7 @@ static void prefer(struct repl *repl) {
 /* M3: others are at a configuration that this node was not sent. Its own row was
  * applied after every earlier change was settled, so that one is its removal. */
 static void check_removed(const struct repl *repl) {
-    uint64_t ours = repl->raft.configuration_committed_index;
+    uint64_t ours = newest_configuration(repl);
 
     if (!repl->member.self_gone || repl_leads(repl) ||
         repl_staleness(repl) < REMOVED_STALE_MS) {
