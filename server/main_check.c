@@ -14,7 +14,8 @@ enum verdict {
     VERDICT_WHOLE = 0,
     VERDICT_DIFFERS = 1,
     VERDICT_CORRUPT = 2,
-    VERDICT_FAILED = 3
+    VERDICT_FAILED = 3,
+    VERDICT_NEWER = 4
 };
 
 static enum err digest_of(struct store_read *read, bool *ret_same) {
@@ -48,6 +49,8 @@ static enum verdict look(const struct store_config *config) {
         }
         store_close(store);
     }
+    if (err == ERR_VERSION)
+        return VERDICT_NEWER;
     if (err)
         return err == ERR_CORRUPT || err == ERR_TOO_BIG ? VERDICT_CORRUPT
                                                         : VERDICT_FAILED;
@@ -70,6 +73,11 @@ static enum err explain(int status, const char *file, char why[512]) {
     case VERDICT_FAILED:
         snprintf(why, 512, "%.400s cannot be read", file);
         return ERR_IO;
+    case VERDICT_NEWER:
+        snprintf(why, 512,
+                 "%.400s has the format of a newer release, or its head is damaged",
+                 file);
+        return ERR_VERSION;
     default:
         snprintf(why, 512, "%.400s is damaged: it is no whole store", file);
         return ERR_CORRUPT;

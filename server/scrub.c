@@ -83,8 +83,8 @@ int scrub_child(const char *dir) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || alarm(CHILD_MAX_S) != 0)
         return CHILD_FAILED;
     err = store_open(&config, &store);
-    if (err)
-        return err == ERR_CORRUPT ? CHILD_ROTTEN : CHILD_FAILED;
+    if (err) /* the node runs on it: of a newer release it is by damage alone */
+        return err == ERR_CORRUPT || err == ERR_VERSION ? CHILD_ROTTEN : CHILD_FAILED;
     err = store_read_new(store, &read);
     if (!err) {
         err = store_read_begin(read);

@@ -5,7 +5,10 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "store/base/check.h"
 #include "store/base/codec.h"
@@ -15,7 +18,10 @@
 
 /* Of the tables' layout. Raised when an older binary could not read it. */
 #define STORE_FORMAT 1
-#define META_ROW_VERSION 1
+#define META_ROW_VERSION 2
+/* Without a check sum; replaced by the next commit. */
+#define META_ROW_UNCHECKED 1
+#define META_ROW_SUM 8u
 
 static const char *const table_names[TABLE_COUNT] = {
     [TABLE_META] = "meta",
@@ -54,6 +60,9 @@ enum err store_lmdb_err(int rc) {
     case MDB_INVALID:
     case MDB_INCOMPATIBLE:
     case MDB_BAD_DBI:
+    case MDB_MAP_RESIZED: /* pages beyond the map that the file itself names */
+    case MDB_CURSOR_FULL:
+    case MDB_PAGE_FULL:
         return ERR_CORRUPT;
     case MDB_VERSION_MISMATCH:
         return ERR_VERSION;
@@ -102,12 +111,48 @@ static enum err check_format(struct store *store, MDB_txn *txn, bool read_only) 
     return format > STORE_FORMAT ? ERR_VERSION : OK;
 }
 
-static enum err open_env(struct store *store, const struct store_config *config) {
-    MDB_txn *txn = NULL;
-    enum err err;
-    int dead;
-    int rc = mdb_env_create(&store->env);
+/* LMDB takes a file without a byte for a new store: what was in it would be gone
+ * without a word. */
+static enum err check_not_emptied(const char *dir) {
+    char path[PATH_MAX];
+    struct stat st;
 
+    if (snprintf(path, sizeof path, "%s/data.mdb", dir) >= (int)sizeof path) {
+        return ERR_TOO_BIG;
+    }
+    return stat(path, &st) == 0 && st.st_size == 0 ? ERR_CORRUPT : OK;
+}
+
+/* Tables and format, in one transaction. */
+static enum err open_rows(struct store *store, bool read_only) {
+    MDB_txn *txn;
+    enum err err;
+    int rc = mdb_txn_begin(store->env, NULL, read_only ? MDB_RDONLY : 0, &txn);
+
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    err = open_tables(store, txn, read_only ? 0 : MDB_CREATE);
+    if (err == OK) {
+        err = check_format(store, txn, read_only);
+    }
+    if (err != OK) {
+        mdb_txn_abort(txn);
+        /* Whoever only reads comes after a writer, which has made all of them. */
+        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    }
+    return store_lmdb_err(mdb_txn_commit(txn));
+}
+
+static enum err open_env(struct store *store, const struct store_config *config) {
+    enum err err = check_not_emptied(config->dir);
+    int dead;
+    int rc;
+
+    if (err != OK) {
+        return err;
+    }
+    rc = mdb_env_create(&store->env);
     if (rc == MDB_SUCCESS && !config->read_only) {
         rc = mdb_env_set_mapsize(store->env, config->map_bytes);
     }
@@ -124,21 +169,7 @@ static enum err open_env(struct store *store, const struct store_config *config)
     if (rc == MDB_SUCCESS) {
         rc = mdb_reader_check(store->env, &dead);
     }
-    if (rc == MDB_SUCCESS) {
-        rc = mdb_txn_begin(store->env, NULL, config->read_only ? MDB_RDONLY : 0, &txn);
-    }
-    if (rc != MDB_SUCCESS) {
-        return store_lmdb_err(rc);
-    }
-    err = open_tables(store, txn, config->read_only ? 0 : MDB_CREATE);
-    if (err == OK) {
-        err = check_format(store, txn, config->read_only);
-    }
-    if (err != OK) {
-        mdb_txn_abort(txn);
-        return err;
-    }
-    return store_lmdb_err(mdb_txn_commit(txn));
+    return rc == MDB_SUCCESS ? open_rows(store, config->read_only) : store_lmdb_err(rc);
 }
 
 enum err store_open(const struct store_config *config, struct store **ret_store) {
@@ -229,13 +260,32 @@ void store_read_end(struct store_read *read) {
     read->active = false;
 }
 
+/* The digest over the rows says nothing of this one: it has a check sum at its end. */
+static bool meta_row_sound(struct span row) {
+    struct store_digest sum;
+    struct reader in;
+
+    if (row.len > 0 && row.data[0] == META_ROW_UNCHECKED) {
+        return true;
+    }
+    if (row.len < META_ROW_SUM || row.data[0] != META_ROW_VERSION) {
+        return false;
+    }
+    sum = store_row_sum(span_of(row.data, row.len - META_ROW_SUM));
+    in = reader_of(span_of(row.data + row.len - META_ROW_SUM, META_ROW_SUM));
+    return read_u64(&in) == sum.lo;
+}
+
 static enum err meta_decode(struct span row, struct store_meta *ret_meta) {
     struct reader in = reader_of(row);
     struct store_meta meta;
     struct span cluster_id;
 
-    if (read_u8(&in) != META_ROW_VERSION) {
+    if (!meta_row_sound(row)) {
         return ERR_CORRUPT;
+    }
+    if (read_u8(&in) == META_ROW_VERSION) {
+        in = reader_of(span_of(row.data + 1, row.len - 1 - META_ROW_SUM));
     }
     meta.applied_index = read_u64(&in);
     meta.applied_term = read_u64(&in);
@@ -298,6 +348,9 @@ static enum err meta_put(struct store_write *write, const struct store_meta *met
     buf_put(row, meta->cluster_id.b, sizeof meta->cluster_id.b);
     put_u64(row, write->digest.lo);
     put_u64(row, write->digest.hi);
+    if (buf_err(row) == OK) {
+        put_u64(row, store_row_sum(buf_span(row)).lo);
+    }
     return store_table_put_row(write, TABLE_META, span_str("meta"), row);
 }
 

@@ -299,7 +299,9 @@ static enum err take_end(struct image_parser *parser, char why[256]) {
     uint8_t sha[crypto_hash_sha256_BYTES];
     (void)read_bytes(&r, BLOCK_HEAD_LEN);
     uint64_t rows = read_u64(&r);
-    struct store_digest digest = {read_u64(&r), read_u64(&r)};
+    struct store_digest digest;
+    digest.lo = read_u64(&r);
+    digest.hi = read_u64(&r);
     struct span stored = read_bytes(&r, sizeof(sha));
     crypto_hash_sha256_update(&parser->all, part.data, part.len - sizeof(sha));
     crypto_hash_sha256_final(&parser->all, sha);

@@ -34,6 +34,9 @@ struct store {
 enum err store_digest_row(struct buf *scratch, enum store_table table, struct span key,
                           struct span value, struct store_digest *sum);
 
+/* A keyless check sum against chance. */
+struct store_digest store_row_sum(struct span bytes);
+
 /* LMDB's and the system's codes as ours. */
 enum err store_lmdb_err(int rc);
 

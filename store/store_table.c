@@ -19,12 +19,20 @@ static struct span span_of_val(MDB_val v) {
     return span_of(v.mv_data, v.mv_size);
 }
 
+struct store_digest store_row_sum(struct span bytes) {
+    unsigned char out[crypto_shorthash_siphashx24_BYTES];
+    struct reader in = reader_of(span_of(out, sizeof out));
+    struct store_digest sum;
+
+    crypto_shorthash_siphashx24(out, bytes.data, bytes.len, digest_key);
+    sum.lo = read_u64(&in);
+    sum.hi = read_u64(&in);
+    return sum;
+}
+
 /* hash(table, key, value); the key's length keeps the two apart. */
 static enum err row_hash(struct buf *scratch, enum store_table table, struct span key,
                          struct span value, struct store_digest *ret_hash) {
-    unsigned char out[crypto_shorthash_siphashx24_BYTES];
-    struct reader in = reader_of(span_of(out, sizeof out));
-
     buf_reset(scratch);
     put_u8(scratch, (uint8_t)table);
     put_u16(scratch, (uint16_t)key.len);
@@ -33,9 +41,7 @@ static enum err row_hash(struct buf *scratch, enum store_table table, struct spa
     if (buf_err(scratch) != OK) {
         return buf_err(scratch);
     }
-    crypto_shorthash_siphashx24(out, scratch->data, scratch->len, digest_key);
-    ret_hash->lo = read_u64(&in);
-    ret_hash->hi = read_u64(&in);
+    *ret_hash = store_row_sum(buf_span(scratch));
     return OK;
 }
 
@@ -215,13 +221,20 @@ static enum err walk_table(struct store_read *read, enum store_table table,
                            struct walk *walk) {
     struct store_cursor cursor;
     struct span key, value;
+    uint64_t left = store_table_rows(read, table);
     enum err err =
         store_cursor_open(read, table, span_of(NULL, 0), &cursor, &key, &value);
 
     if (err != OK) {
-        return err == ERR_NOT_FOUND ? OK : err;
+        return err == ERR_NOT_FOUND && left == 0 ? OK
+               : err == ERR_NOT_FOUND            ? ERR_CORRUPT
+                                                 : err;
     }
     while (err == OK) {
+        if (left-- == 0) { /* rotten pages can lead in circles */
+            err = ERR_CORRUPT;
+            break;
+        }
         err = store_digest_row(&walk->scratch, table, key, value, &walk->sum);
         if (err == OK) {
             if (++walk->rows % TELL_ROWS == 0 && walk->told != NULL) {
@@ -231,7 +244,10 @@ static enum err walk_table(struct store_read *read, enum store_table table,
         }
     }
     store_cursor_close(&cursor);
-    return err == ERR_NOT_FOUND ? OK : err;
+    if (err == ERR_NOT_FOUND) {
+        return left == 0 ? OK : ERR_CORRUPT;
+    }
+    return err;
 }
 
 enum err store_digest_walk(struct store_read *read,

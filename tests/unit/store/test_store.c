@@ -661,6 +661,55 @@ static void a_foreign_file_is_corrupt(void **state) {
     assert_err(store_open(&config, &store), ERR_CORRUPT);
 }
 
+/* A row of the head as it was without a check sum. */
+static void a_head_without_a_check_sum_is_read(void **state) {
+    struct fixture *fx = *state;
+    struct store_meta meta;
+    struct buf row;
+
+    begin(fx);
+    buf_init(&row, 256);
+    put_u8(&row, 1);
+    for (uint64_t n = 1; n <= 5; n++) { /* index, term, clock, version, epoch */
+        put_u64(&row, n);
+    }
+    put_u64(&row, 6); /* the cluster's id */
+    put_u64(&row, 0);
+    put_u64(&row, 7); /* digest */
+    put_u64(&row, 8);
+    assert_ok(store_table_put_row(fx->write, TABLE_META, span_str("meta"), &row));
+    assert_ok(store_read_meta(fx->read, &meta));
+    assert_int_equal(meta.applied_index, 1);
+    assert_int_equal(meta.epoch, 5);
+    assert_int_equal(meta.cluster_id.b[0], 6);
+    assert_int_equal(meta.digest.lo, 7);
+    assert_int_equal(meta.digest.hi, 8);
+    row.data[0] = 2; /* of this release it must have one */
+    assert_ok(store_table_put_row(fx->write, TABLE_META, span_str("meta"), &row));
+    assert_err(store_read_meta(fx->read, &meta), ERR_CORRUPT);
+    buf_free(&row);
+    store_write_abort(fx->write);
+}
+
+static void an_emptied_file_is_corrupt(void **state) {
+    struct fixture *fx = *state;
+    struct store_config config = {
+        .dir = fx->store.dir, .map_bytes = 256u * 1024 * 1024, .readers_max = 16};
+    struct store *store = NULL;
+    char path[96];
+
+    store_close(fx->store.store);
+    fx->store.store = NULL;
+    (void)snprintf(path, sizeof path, "%s/data.mdb", fx->store.dir);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_err(store_open(&config, &store), ERR_CORRUPT);
+    config.read_only = true;
+    assert_err(store_open(&config, &store), ERR_CORRUPT);
+    assert_int_equal(unlink(path), 0); /* a file that is not there yet is made */
+    config.read_only = false;
+    assert_ok(store_open(&config, &fx->store.store));
+}
+
 static void a_full_map_is_no_space(void **state) {
     struct fixture *fx = *state;
     struct store_config config = {
@@ -704,6 +753,8 @@ int main(void) {
         TEST(counts_name_every_table),
         TEST(a_newer_format_is_refused),
         TEST(a_foreign_file_is_corrupt),
+        TEST(a_head_without_a_check_sum_is_read),
+        TEST(an_emptied_file_is_corrupt),
         TEST(a_full_map_is_no_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
