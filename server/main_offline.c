@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "raft/repl_exit.h"
+#include "server/main_check.h"
 #include "server/main_dirs.h"
 #include "server/main_seed.h"
 #include "store/base/buf.h"
@@ -236,6 +237,10 @@ static int recover(struct offline *o) {
                  confirm);
         return failed(o, "recover", EX_USAGE, ERR_INVALID);
     }
+    /* A rotten page could end this process without a word. */
+    err = check_store(&o->dirs, o->config->map_bytes, o->why);
+    if (err)
+        return failed(o, "recover", code_of(err), err);
     if (confirm)
         err = repl_seed_recover(&o->seeding.seed, &recovery, o->why);
     else

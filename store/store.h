@@ -14,7 +14,8 @@
  *   S4  a full map ends the process (ERR_NO_SPACE is fatal to the node), it is
  *       never an outcome;
  *   S5  digest = sum modulo 2^128 over all rows of hash(table, key, value), kept
- *       by every put and del: equal states have equal digests on every node. */
+ *       by every put and del: equal states have equal digests on every node;
+ *   S6  the head's row, which the digest leaves out, has a check sum of its own. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -31,8 +32,8 @@ struct store_read;
 struct store_write;
 
 struct store_config {
-    const char *dir;     /* exists, mode 0700; holds data.mdb and lock.mdb */
-    uint64_t map_bytes;  /* sparse; fixed at start */
+    const char *dir;    /* exists, mode 0700; holds data.mdb and lock.mdb */
+    uint64_t map_bytes; /* sparse; fixed at start */
     unsigned readers_max;
     bool read_only; /* beside a process that writes; map_bytes is the file's own */
 };
@@ -56,14 +57,17 @@ struct store_digest {
 struct store_meta {
     uint64_t applied_index; /* raft index of the last applied frame */
     uint64_t applied_term;
-    uint64_t clock_ms;      /* replicated time, since 1970; never falls */
+    uint64_t clock_ms; /* replicated time, since 1970; never falls */
     uint64_t fsm_version;
-    uint64_t epoch;         /* raised by a restore or forced recovery */
+    uint64_t epoch;          /* raised by a restore or forced recovery */
     struct id128 cluster_id; /* zero until CMD_CLUSTER_INIT */
     struct store_digest digest;
 };
 
-/* Open or create. ERR_CORRUPT, ERR_VERSION, ERR_IO, ERR_NO_SPACE. */
+/* Open or create. ERR_CORRUPT (a file without a byte, too), ERR_VERSION, ERR_IO,
+ * ERR_NO_SPACE. A damaged page may end the process when it is read, and a sound file
+ * may be shorter than LMDB's last page number says: only a walk in a child process
+ * tells (server/main_check, server/scrub). */
 enum err store_open(const struct store_config *config, struct store **ret_store);
 /* All transactions must have ended. NULL-safe. */
 void store_close(struct store *store);
