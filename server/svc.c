@@ -164,8 +164,12 @@ enum err svc_keys(struct svc *svc) {
 enum err svc_keys_needed(struct svc *svc) {
     enum err err = svc_keys(svc);
 
-    /* A cluster in its first seconds: its leader is about to make them. */
-    return !err && !svc->keys ? ERR_NO_LEADER : err;
+    /* A cluster, or an epoch, in its first seconds: its leader is about to make them,
+     * one after the other. What is redeemed before a token can be signed is lost. */
+    if (!err && (!svc->keys || !jwt_keys_can_sign(svc->keys, KEY_RS256) ||
+                 !jwt_keys_can_sign(svc->keys, KEY_ES256)))
+        return ERR_NO_LEADER;
+    return err;
 }
 
 struct key_hash svc_hash(struct svc *svc, enum hash_purpose purpose, struct span in) {

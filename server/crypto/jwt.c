@@ -151,6 +151,10 @@ static const struct jwt_key *signing_key_of(const struct jwt_keys *keys,
     return found;
 }
 
+bool jwt_keys_can_sign(const struct jwt_keys *keys, enum key_alg alg) {
+    return signing_key_of(keys, alg) != NULL;
+}
+
 enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, const char *typ,
                   struct span claims, struct buf *out) {
     const struct jwt_key *key = signing_key_of(keys, alg);

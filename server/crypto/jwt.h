@@ -39,6 +39,9 @@ void jwt_keys_unref(struct jwt_keys *keys); /* NULL-safe */
 /* The JWK Set document (RFC 7517), all active and retired keys. Borrowed. */
 struct span jwt_keys_jwks(const struct jwt_keys *keys);
 
+/* Is there an active key of `alg`? */
+bool jwt_keys_can_sign(const struct jwt_keys *keys, enum key_alg alg);
+
 /* Sign `claims` (JSON text) with the active key of `alg` (the newest, if there are
  * several); appends the token. Thread: any, at once.
  * `typ` is the header's ("JWT", "logout+jwt"). ERR_NOT_FOUND: no such key. */

@@ -205,7 +205,7 @@ static const struct signing_key *made_key(struct fixture *f, enum key_alg alg) {
     return key;
 }
 
-static void add_key(struct fixture *f, enum key_alg alg) {
+void fixture_add_key(struct fixture *f, enum key_alg alg) {
     struct command command = {.type = CMD_KEY_ADD};
 
     command.key_add.key = *made_key(f, alg);
@@ -217,8 +217,8 @@ static void begin_cluster(struct fixture *f) {
 
     memset(init.cluster_init.cluster_id.b, 0xc1, 16);
     fixture_apply(f, &init);
-    add_key(f, KEY_RS256);
-    add_key(f, KEY_ES256);
+    fixture_add_key(f, KEY_RS256);
+    fixture_add_key(f, KEY_ES256);
 }
 
 static void fill_config(struct config *config) {

@@ -417,16 +417,38 @@ static void test_logout_ends_tokens(void **state) {
     expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
 }
 
+/* With half of its keys a new epoch redeems nothing: the code would be used up. */
+static void test_before_all_keys(void **state) {
+    struct fixture *f = *state;
+    struct params params = redemption("conf", "code");
+    struct svc_token got;
+
+    fixture_add_key(f, KEY_ES256);
+    run_token(f, "conf", FIXTURE_SECRET, &params, &got);
+    assert_int_equal(got.op.err, ERR_NO_LEADER); /* 503, try again */
+    svc_op_close(&got.op);
+    fixture_add_key(f, KEY_RS256);
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_CLIENT);
+}
+
 #define TOKEN_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TOKEN_TEST(test_code_exchange),         TOKEN_TEST(test_code_once),
-        TOKEN_TEST(test_code_is_bound),         TOKEN_TEST(test_code_expires),
-        TOKEN_TEST(test_client_authentication), TOKEN_TEST(test_other_clients),
-        TOKEN_TEST(test_refresh_rotates),       TOKEN_TEST(test_refresh_scope),
-        TOKEN_TEST(test_query_is_refused),      TOKEN_TEST(test_userinfo_scopes),
-        TOKEN_TEST(test_userinfo_refusals),     TOKEN_TEST(test_logout_ends_tokens),
+        TOKEN_TEST(test_code_exchange),
+        TOKEN_TEST(test_code_once),
+        TOKEN_TEST(test_code_is_bound),
+        TOKEN_TEST(test_code_expires),
+        TOKEN_TEST(test_client_authentication),
+        TOKEN_TEST(test_other_clients),
+        TOKEN_TEST(test_refresh_rotates),
+        TOKEN_TEST(test_refresh_scope),
+        TOKEN_TEST(test_query_is_refused),
+        TOKEN_TEST(test_userinfo_scopes),
+        TOKEN_TEST(test_userinfo_refusals),
+        TOKEN_TEST(test_logout_ends_tokens),
+        cmocka_unit_test_setup_teardown(test_before_all_keys, fixture_setup_empty,
+                                        fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
