@@ -340,6 +340,7 @@ enum err repl_seed_begin(const struct repl_seed *seed, enum image_use use,
     struct image_sink_config config = {.map_bytes = seed->map_bytes,
                                        .cluster_id = seed->cluster_id,
                                        .use = use,
+                                       .epoch_chance = seed->epoch_chance,
                                        .only_member = seed->node_id};
     enum err err = seed_paths_of(seed->data_dir, &p, why);
     if (err == OK) {

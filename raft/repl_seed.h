@@ -35,6 +35,7 @@ struct repl_seed {
     struct id128 cluster_id;
     uint64_t map_bytes;
     char address[64], region[32]; /* this node's */
+    uint32_t epoch_chance;        /* random bits for a new epoch (store_epoch_next) */
     /* Called about twice a second while it works; may be NULL. */
     void (*progress)(void *arg, const char *step,
                      const struct image_progress *progress);
@@ -76,11 +77,14 @@ void repl_seed_abort(const struct repl_seed *seed, struct image_sink *sink);
 enum err repl_seed_restore(const struct repl_seed *seed, const char *file,
                            struct image_head *ret_head, char why[256]);
 
-/* Forced recovery of a lost majority from this node's own store and log. */
+/* Forced recovery of a lost majority from this node's own store and log. Of several
+ * nodes the one is to be recovered whose (last_term, last_index) is the highest, the
+ * term first (Raft 5.4.1): a longer log of an older term holds what was given up. */
 struct repl_recovery {
     uint64_t applied_index, last_index; /* entries in between are applied first: */
+    uint64_t last_term;                 /* of the entry at last_index */
     uint64_t replayed;                  /* so many, perhaps never acknowledged */
-    uint64_t epoch;                     /* the new one */
+    uint64_t epoch;                     /* the new one; 0: only looked */
     uint64_t voters;                    /* of the configuration that is given up */
 };
 /* Look only: what would be kept. */

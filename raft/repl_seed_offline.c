@@ -172,8 +172,8 @@ static enum err look(const struct repl_seed *seed, const struct seed_paths *p,
     if (err == OK) {
         *ret_recovery = (struct repl_recovery){.applied_index = meta.applied_index,
                                                .last_index = log.last_index,
+                                               .last_term = log.last_term,
                                                .replayed = tail.count,
-                                               .epoch = meta.epoch + 1,
                                                .voters = log.voters};
     }
     return err;
@@ -193,7 +193,7 @@ static enum err pour(const struct repl_seed *seed, const char *dir,
     struct store_read *read;
     struct image_head head = {.node = seed->node_id};
     struct store_meta meta;
-    struct image_source *source;
+    struct image_source *source = NULL;
     struct span piece;
     enum err err = open_store(dir, seed->map_bytes, &store, &read, &meta, why);
     if (err != OK) {
@@ -280,5 +280,9 @@ enum err repl_seed_recover(const struct repl_seed *seed,
         repl_seed_abort(seed, sink);
         return err;
     }
-    return seed_finish(seed, IMAGE_NEW_EPOCH, sink, &head, why);
+    err = seed_finish(seed, IMAGE_NEW_EPOCH, sink, &head, why);
+    if (err == OK) {
+        ret_recovery->epoch = head.meta.epoch;
+    }
+    return err;
 }

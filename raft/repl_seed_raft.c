@@ -135,14 +135,17 @@ enum err seed_log_read(const char *raft_dir, struct seed_log *ret_log,
     if (err != OK) {
         return err;
     }
-    *ret_log = (struct seed_log){.term = session.term,
-                                 .vote = session.vote,
-                                 .last_index = session.start + session.count - 1,
-                                 .voters = newest_voters(&session)};
+    *ret_log = (struct seed_log){
+        .term = session.term,
+        .vote = session.vote,
+        .last_index = session.start + session.count - 1,
+        .last_term = session.count == 0 ? 0 : session.entries[session.count - 1].term,
+        .voters = newest_voters(&session)};
     if (session.snapshot != NULL) {
         ret_log->snapshot_index = session.snapshot->index;
-        if (session.snapshot->index > ret_log->last_index) {
+        if (session.snapshot->index >= ret_log->last_index) {
             ret_log->last_index = session.snapshot->index;
+            ret_log->last_term = session.snapshot->term;
         }
     }
     for (size_t i = 0; i < session.count && err == OK && each != NULL; i++) {

@@ -11,6 +11,7 @@
 struct seed_log {
     uint64_t term, vote; /* 0, 0: none yet */
     uint64_t last_index; /* 0: empty */
+    uint64_t last_term;  /* of the entry there; 0: empty, or not known */
     uint64_t snapshot_index;
     uint64_t voters; /* of the newest configuration that it holds */
 };

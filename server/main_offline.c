@@ -189,8 +189,10 @@ static int tell_recovery(const struct offline *o, const struct repl_recovery *r,
         buf_json_member(&result, "cluster_id", span_str(o->cluster));
         buf_json_u64(&result, "applied_index", r->applied_index);
         buf_json_u64(&result, "last_index", r->last_index);
+        buf_json_u64(&result, "last_term", r->last_term);
         buf_json_u64(&result, "replayed", r->replayed);
-        buf_json_u64(&result, "epoch", r->epoch);
+        if (done)
+            buf_json_u64(&result, "epoch", r->epoch);
         buf_json_u64(&result, "voters", r->voters);
         buf_str(&result, "}");
     } else if (done) {
@@ -212,13 +214,15 @@ static int tell_recovery(const struct offline *o, const struct repl_recovery *r,
             "  lost     what other nodes acknowledged after index %" PRIu64
             "; every session,\n"
             "           code and token; signing keys are made anew\n"
-            "  changed  the cluster is of this node alone, in epoch %" PRIu64
-            "; other nodes'\n"
+            "  changed  the cluster is of this node alone, in a new epoch; other "
+            "nodes'\n"
             "           data are worth nothing from then on\n"
-            "If another node that is left has a higher last index, recover from that "
-            "one.",
+            "  compare  last term %" PRIu64 ", last index %" PRIu64 "\n"
+            "If another node that is left has a higher last term, or the same and a "
+            "higher last\n"
+            "index, recover from that one.",
             o->config->node_id, o->cluster, r->voters, r->last_index, r->replayed,
-            r->last_index, r->epoch);
+            r->last_index, r->last_term, r->last_index);
     }
     code = print(&result);
     buf_free(&result);

@@ -101,6 +101,8 @@ void seeding_init(struct seeding *s, const struct config *config,
     s->seed.node_id = config->node_id;
     s->seed.cluster_id = config->cluster_id;
     s->seed.map_bytes = config->map_bytes;
+    port_system_random.fill(port_system_random.impl, &s->seed.epoch_chance,
+                            sizeof s->seed.epoch_chance);
     s->seed.progress = on_seed;
     s->seed.arg = s;
     for (size_t i = 0; i < config->peers_count; i++) {

@@ -136,7 +136,8 @@ enum err svc_stamp_open(struct svc *svc, enum seal_purpose purpose, struct span 
  * fresh; or the token is of an ended epoch, which svc_stamp_current tells. */
 void svc_stamp_await(struct svc_state *state, const struct stamped_token *token,
                      void (*next)(struct svc_state *state));
-/* In the open snapshot: OK; ERR_NOT_FOUND: of an ended epoch, so dead; ERR_STALE: of
+/* In the open snapshot: OK; ERR_NOT_FOUND: of an ended epoch, or of another
+ * branch of this one, so dead; ERR_STALE: of
  * an epoch that this node has not reached. */
 enum err svc_stamp_current(struct svc *svc, const struct stamped_token *token);
 

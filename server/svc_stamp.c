@@ -83,7 +83,7 @@ enum err svc_stamp_current(struct svc *svc, const struct stamped_token *token) {
         return err;
     if (token->epoch == meta.epoch)
         return OK;
-    return token->epoch < meta.epoch ? ERR_NOT_FOUND : ERR_STALE;
+    return store_epoch_ahead(meta.epoch, token->epoch) ? ERR_STALE : ERR_NOT_FOUND;
 }
 
 enum err svc_session_read(struct svc *svc, struct arena *arena,

@@ -172,6 +172,14 @@ static enum err open_env(struct store *store, const struct store_config *config)
     return rc == MDB_SUCCESS ? open_rows(store, config->read_only) : store_lmdb_err(rc);
 }
 
+uint64_t store_epoch_next(uint64_t epoch, uint32_t chance) {
+    return ((epoch >> 32) + 1) << 32 | chance;
+}
+
+bool store_epoch_ahead(uint64_t epoch, uint64_t other) {
+    return other >> 32 > epoch >> 32;
+}
+
 enum err store_open(const struct store_config *config, struct store **ret_store) {
     struct store *store = calloc(1, sizeof *store);
     enum err err;

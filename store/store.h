@@ -59,10 +59,18 @@ struct store_meta {
     uint64_t applied_term;
     uint64_t clock_ms; /* replicated time, since 1970; never falls */
     uint64_t fsm_version;
-    uint64_t epoch;          /* raised by a restore or forced recovery */
+    uint64_t epoch;          /* raised by a restore or forced recovery, see below */
     struct id128 cluster_id; /* zero until CMD_CLUSTER_INIT */
     struct store_digest digest;
 };
+
+/* An epoch is a count (upper 32 bits, at most 2^20 so that JSON's readers keep all
+ * bits) and chance (lower 32): two that were made from one state, by a backup restored
+ * twice or by two recovered nodes, are of one count and differ all the same. */
+uint64_t store_epoch_next(uint64_t epoch, uint32_t chance);
+/* May a node that stands in `epoch` come to `other`? Not to one that ended, nor to
+ * another branch of its own count. */
+bool store_epoch_ahead(uint64_t epoch, uint64_t other);
 
 /* Open or create. ERR_CORRUPT (a file without a byte, too), ERR_VERSION, ERR_IO,
  * ERR_NO_SPACE. A damaged page may end the process when it is read, and a sound file

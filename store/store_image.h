@@ -71,8 +71,9 @@ enum image_use {
     /* The same state: a node that joins or is re-seeded. */
     IMAGE_COPY,
     /* A restore or a forced recovery: the state of a new epoch. Sessions, grants,
-     * codes, tokens, boots, outcomes and their expiry entries are left out, signing
-     * keys are retired, members are replaced by `only_member`, epoch is one more. */
+     * codes, tokens, boots, outcomes and their expiry entries are left out, so are
+     * signing keys (the first leader makes new ones); members are replaced by
+     * `only_member`, the epoch by store_epoch_next. */
     IMAGE_NEW_EPOCH,
 };
 
@@ -81,7 +82,8 @@ struct image_sink_config {
     uint64_t map_bytes;
     struct id128 cluster_id; /* another one's image is refused */
     enum image_use use;
-    /* IMAGE_NEW_EPOCH: the one node of the new cluster. */
+    /* IMAGE_NEW_EPOCH: random bits, and the one node of the new cluster. */
+    uint32_t epoch_chance;
     uint64_t only_member;
     char only_address[64], only_region[32];
 };

@@ -12,7 +12,6 @@
 
 #include "store/store_expiry.h"
 #include "store/store_image_wire.h"
-#include "store/store_key.h"
 #include "store/store_lmdb.h"
 #include "store/store_member.h"
 
@@ -66,6 +65,9 @@ static bool is_kept(const struct image_sink *sink, enum store_table table,
     case TABLE_BOOT:
     case TABLE_OUTCOME:
     case TABLE_MEMBER:
+    /* Whoever has the old epoch's keys must not be believed: every row of the table is
+     * published. The first leader makes new ones. */
+    case TABLE_KEY:
         return false;
     case TABLE_EXPIRY:
         return store_expiry_table_of(key) == EXPIRY_ATTEMPTS;
@@ -171,59 +173,6 @@ void store_image_sink_free(struct image_sink *sink) {
 
 /* --- finishing --- */
 
-#define KEYS_MAX 256
-
-struct retiring {
-    struct signing_key key[KEYS_MAX];
-    size_t count;
-    bool more; /* than can be: not one may be passed over */
-};
-
-static bool collect_key(void *arg, const struct signing_key *key) {
-    struct retiring *retiring = arg;
-    if (key->state == KEY_RETIRED) {
-        return true;
-    }
-    if (retiring->count == KEYS_MAX) {
-        retiring->more = true;
-        return false;
-    }
-    retiring->key[retiring->count++] = *key;
-    return true;
-}
-
-/* A new epoch signs with keys of its own: what the old one's keys signed, and whoever
- * has them, is of the past. */
-static enum err retire_keys(struct store_write *write) {
-    struct retiring *retiring = calloc(1, sizeof(*retiring));
-    struct arena arena;
-    if (retiring == NULL) {
-        return ERR_NOMEM;
-    }
-    arena_init(&arena, KEYS_MAX * 4 * (size_t)LIMIT_SEALED_KEY);
-    enum err err =
-        store_key_walk(store_write_reader(write), &arena, collect_key, retiring);
-    if (err == OK && retiring->more) {
-        err = ERR_TOO_BIG;
-    }
-    for (size_t i = 0; i < retiring->count && err == OK; i++) {
-        struct signing_key *key = &retiring->key[i];
-        key->public_jwk =
-            arena_dup(&arena, key->public_jwk); /* a put ends borrowing (T2) */
-        key->sealed_private = arena_dup(&arena, key->sealed_private);
-        if (key->public_jwk.data == NULL || key->sealed_private.data == NULL) {
-            err = ERR_NOMEM;
-        }
-    }
-    for (size_t i = 0; i < retiring->count && err == OK; i++) {
-        retiring->key[i].state = KEY_RETIRED;
-        err = store_key_put(write, &retiring->key[i]);
-    }
-    arena_close(&arena);
-    free(retiring);
-    return err;
-}
-
 static enum err begin_epoch(struct image_sink *sink, struct store_write *write,
                             struct store_meta *meta) {
     struct member self = {.id = sink->config.only_member,
@@ -232,9 +181,8 @@ static enum err begin_epoch(struct image_sink *sink, struct store_write *write,
                           .was = MEMBER_VOTER};
     snprintf(self.address, sizeof(self.address), "%s", sink->config.only_address);
     snprintf(self.region, sizeof(self.region), "%s", sink->config.only_region);
-    meta->epoch++;
-    enum err err = retire_keys(write);
-    return err == OK ? store_member_put(write, &self) : err;
+    meta->epoch = store_epoch_next(meta->epoch, sink->config.epoch_chance);
+    return store_member_put(write, &self);
 }
 
 static enum err write_meta(struct image_sink *sink, struct store_meta *meta) {

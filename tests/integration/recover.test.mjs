@@ -37,7 +37,8 @@ test('two of three nodes lost for good: recovered from the third', async () => {
   assert.equal(done.code, 0, done.stderr);
   const result = JSON.parse(done.stdout);
   assert.equal(result.recovered, true);
-  assert.equal(result.epoch, epoch + 1);
+  assert.equal(Math.floor(result.epoch / 2 ** 32), Math.floor(epoch / 2 ** 32) + 1); // the rest is chance
+  assert.ok(result.last_term > 0);
   assert.ok(result.last_index >= result.applied_index);
 
   cluster.start(3);

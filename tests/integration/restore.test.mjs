@@ -84,13 +84,13 @@ test('restored on blank machines: accounts are there, what was issued is dead', 
   const result = JSON.parse(done.stdout);
   assert.equal(result.restored, true);
   assert.equal(result.cluster_id, cluster.id);
-  assert.equal(result.epoch, epoch + 1);
+  assert.equal(Math.floor(result.epoch / 2 ** 32), Math.floor(epoch / 2 ** 32) + 1); // the rest is chance
   const again = await restore(backup);
   assert.equal(again.code, EXIT.config, again.stderr);
   cluster.start(1);
   await cluster.ready(1);
   assert.equal((await statusOf(1)).nodes.length, 1, 'it is alone');
-  assert.equal((await statusOf(1)).epoch, epoch + 1);
+  assert.equal((await statusOf(1)).epoch, result.epoch);
   await assertDead(cluster.node(1), rp, given);
   await assertAlive(cluster.node(1), rp, account, given);
   for (const id of [2, 3]) await joins(cluster, id);

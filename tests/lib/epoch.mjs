@@ -12,7 +12,20 @@ export async function issue(node, rp, account) {
   return { ...given, openCode: code, kids: (await get(node, '/oauth/jwks')).json.keys.map((key) => key.kid) };
 }
 
+// Made right after the start, before which nothing can be signed: 503 until then. No key
+// of the old epoch is published.
+async function newKeys(node, rp, given) {
+  await until('new keys', async () => {
+    const { status } = await redeem(node, rp, given.openCode);
+    assert.ok([400, 503].includes(status), `the token endpoint answers ${status} before there are keys`);
+    const { keys } = (await get(node, '/oauth/jwks')).json;
+    for (const { kid } of keys) assert.ok(!given.kids.includes(kid), 'a key of the old epoch is still believed');
+    return status === 400 && keys.length >= 2;
+  });
+}
+
 export async function assertDead(node, rp, given) {
+  await newKeys(node, rp, given);
   assert.equal(await sessionLives(node, given.browser.jar, rp), false, 'the session is dead');
   assertTokenError(await redeem(node, rp, given.openCode), 400, 'invalid_grant');
   assert.ok(given.refresh_token, 'there was a refresh token');
@@ -22,8 +35,7 @@ export async function assertDead(node, rp, given) {
 
 // The account signs in with its password, by keys that are new.
 export async function assertAlive(node, rp, account, given) {
-  // Made right after the start, before which nothing can be signed.
-  await until('new keys', async () => (await get(node, '/oauth/jwks')).json.keys.filter((key) => !given.kids.includes(key.kid)).length >= 2);
+  await newKeys(node, rp, given);
   const now = await tokens(node, rp, account);
   assert.equal((await userinfo(node, now.access_token)).status, 200);
   assert.equal(now.sub ?? account.sub, account.sub);

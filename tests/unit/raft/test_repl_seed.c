@@ -21,6 +21,7 @@
 #include "tests/unit/raft/repl_cluster.h"
 
 #define MAP_BYTES (UINT64_C(1) << 30)
+#define EPOCH_CHANCE 0x89abcdefu
 
 static struct cluster c;
 
@@ -53,6 +54,7 @@ static struct repl_seed seed_of(uint64_t id, const char *data_dir) {
                              .node_id = id,
                              .cluster_id = c.cluster_id,
                              .map_bytes = MAP_BYTES,
+                             .epoch_chance = EPOCH_CHANCE,
                              .region = "r1"};
     snprintf(seed.address, sizeof(seed.address), "127.0.0.1:%d", (int)c.port[id]);
     return seed;
@@ -389,7 +391,7 @@ static void test_restore(void **state) {
     shell("test -z \"$(ls -A %s)\"", dir);
     assert_good(repl_seed_restore(&seed, image, &head, why));
     look(dir, &is);
-    assert_int_equal(is.meta.epoch, was.meta.epoch + 1);
+    assert_int_equal(is.meta.epoch, store_epoch_next(was.meta.epoch, EPOCH_CHANCE));
     assert_int_equal(is.meta.applied_index, was.meta.applied_index);
     assert_int_equal(is.log.voters, 1);
     assert_true(is.log.term > was.meta.applied_term);
@@ -418,10 +420,16 @@ static void test_recover(void **state) {
     assert_int_equal(looked.voters, 3);
     assert_int_equal(looked.applied_index, was.meta.applied_index);
     assert_int_equal(looked.last_index, was.log.last_index);
+    assert_int_equal(looked.last_term, was.log.last_term);
+    assert_true(looked.last_term > 0 && looked.last_term <= was.log.term);
+    assert_int_equal(looked.epoch, 0);
     assert_good(repl_seed_recover(&seed, &done, why));
-    assert_memory_equal(&looked, &done, sizeof(done));
     look(dir, &is);
-    assert_int_equal(is.meta.epoch, was.meta.epoch + 1);
+    assert_int_equal(done.epoch, is.meta.epoch);
+    looked.epoch = done.epoch;
+    assert_memory_equal(&looked, &done, sizeof(done));
+    assert_int_equal(is.log.last_term, looked.last_term);
+    assert_int_equal(is.meta.epoch, store_epoch_next(was.meta.epoch, EPOCH_CHANCE));
     assert_true(is.meta.applied_index >= was.meta.applied_index);
     assert_int_equal(is.log.voters, 1);
     assert_true(is.log.term > was.log.term);

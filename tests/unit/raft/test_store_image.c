@@ -11,6 +11,8 @@
 #include "tests/unit/raft/fsm_fixture.h"
 #include "tests/unit/store/unit.h"
 
+#define EPOCH_CHANCE 0x89abcdefu
+
 static const struct id128 cluster = {{7, 7, 7}};
 
 struct bytes {
@@ -91,6 +93,7 @@ static enum err load(const struct bytes *image, size_t step, enum image_use use,
                                        .map_bytes = 64u << 20,
                                        .cluster_id = id,
                                        .use = use,
+                                       .epoch_chance = EPOCH_CHANCE,
                                        .only_member = 9,
                                        .only_address = "127.0.0.1:7009",
                                        .only_region = "tokyo"};
@@ -173,26 +176,11 @@ static void test_copy(void **state) {
     fsm_fixture_close(&fx);
 }
 
-static bool key_is_retired(void *arg, const struct signing_key *key) {
-    assert_int_equal(key->state, KEY_RETIRED);
-    assert_string_equal(key->kid, "k1");
-    assert_int_equal(key->public_jwk.len, 2);
-    assert_int_equal(key->sealed_private.len, 6);
-    ++*(int *)arg;
-    return true;
-}
-
-/* One retired key, one member. */
 static void assert_made_anew(struct store *store) {
     struct store_read *read;
     struct member member;
-    struct arena arena;
-    int keys = 0;
-    arena_init(&arena, 65536);
     assert_ok(store_read_new(store, &read));
     assert_ok(store_read_begin(read));
-    assert_ok(store_key_walk(read, &arena, key_is_retired, &keys));
-    assert_int_equal(keys, 1);
     assert_ok(store_member_get(read, 9, &member));
     assert_string_equal(member.address, "127.0.0.1:7009");
     assert_string_equal(member.region, "tokyo");
@@ -200,16 +188,15 @@ static void assert_made_anew(struct store *store) {
     assert_true(member.settled && member.changed_index == 0);
     store_read_end(read);
     store_read_free(read);
-    arena_close(&arena);
 }
 
-/* Every session, code and token of the old epoch is dead, its keys are retired. */
+/* Every session, code, token and key of the old epoch is gone. */
 static void test_new_epoch(void **state) {
     (void)state;
-    static const char *const gone[] = {"session", "session_grant", "grant",  "access",
-                                       "refresh", "boot",          "outcome"};
-    static const char *const kept[] = {"account",  "login", "client",
-                                       "attempts", "key",   "cluster"};
+    static const char *const gone[] = {"session", "session_grant", "grant",   "access",
+                                       "refresh", "boot",          "outcome", "key"};
+    static const char *const kept[] = {"account", "login", "client", "attempts",
+                                       "cluster"};
     struct fsm_fixture fx;
     struct bytes image;
     struct image_head head;
@@ -229,7 +216,8 @@ static void test_new_epoch(void **state) {
     }
     assert_int_equal(rows_of(made, "member"), 1);
     assert_int_equal(rows_of(made, "expiry"), rows_of(made, "attempts"));
-    assert_int_equal(meta_of(made).epoch, meta_of(fx.store.store).epoch + 1);
+    assert_int_equal(meta_of(made).epoch,
+                     store_epoch_next(meta_of(fx.store.store).epoch, EPOCH_CHANCE));
     assert_int_equal(head.meta.epoch, meta_of(made).epoch);
     assert_made_anew(made);
     assert_digest_sound(made);
@@ -237,6 +225,20 @@ static void test_new_epoch(void **state) {
     remove_store(dir);
     free(image.data);
     fsm_fixture_close(&fx);
+}
+
+/* Two branches of one state are each other's past, never their future. */
+static void test_epochs(void **state) {
+    (void)state;
+    uint64_t one = store_epoch_next(1, 5), other = store_epoch_next(1, 9);
+    uint64_t later = store_epoch_next(other, 0);
+    assert_true(one > 1 && other > 1 && one != other);
+    assert_true(later > one && later > other);
+    assert_true(store_epoch_next(1, UINT32_MAX) < store_epoch_next(one, 0));
+    assert_true(store_epoch_ahead(1, one) && store_epoch_ahead(one, later));
+    assert_false(store_epoch_ahead(one, other) || store_epoch_ahead(other, one));
+    assert_false(store_epoch_ahead(one, 1) || store_epoch_ahead(later, one));
+    assert_true(one < UINT64_C(1) << 53); /* exact in JSON */
 }
 
 static enum err verify_bytes(const struct bytes *image, char why[256]);
@@ -363,6 +365,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_new_epoch),
+        cmocka_unit_test(test_epochs),
         cmocka_unit_test(test_flipped_and_cut),
         cmocka_unit_test(test_foreign_and_newer),
         cmocka_unit_test(test_rotten_donor),
