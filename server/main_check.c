@@ -6,10 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/child_end.h"
 #include "store/base/log.h"
 #include "store/store.h"
 
-/* What the child says by its exit code; any other end of it means damage as well. */
+/* What the child says by its exit code; any other code means damage as well. */
 enum verdict {
     VERDICT_WHOLE = 0,
     VERDICT_DIFFERS = 1,
@@ -58,6 +59,14 @@ static enum verdict look(const struct store_config *config) {
 }
 
 static enum err explain(int status, const char *file, char why[512]) {
+    if (WIFSIGNALED(status) && !child_died_of_data(status)) {
+        snprintf(
+            why, 512,
+            "the check of %.300s was ended with signal %d (by a person, or for want "
+            "of memory?): that says nothing about it",
+            file, WTERMSIG(status));
+        return ERR_IO;
+    }
     if (WIFSIGNALED(status)) {
         snprintf(why, 512, "%.400s is damaged: reading it ended with signal %d", file,
                  WTERMSIG(status));

@@ -10,7 +10,7 @@
 #include "server/main_dirs.h"
 
 /* ERR_CORRUPT: the store is damaged, `why` names the file. Another error: it could not
- * be looked at. An empty folder is whole. */
+ * be looked at (ERR_IO also when somebody ended the child). An empty folder is whole. */
 enum err check_store(const struct dirs *dirs, uint64_t map_bytes, char why[512]);
 
 #endif

@@ -15,12 +15,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/child_end.h"
 #include "store/base/log.h"
 #include "store/store.h"
 
 extern char **environ;
 
-enum child_exit { CHILD_WHOLE = 0, CHILD_ROTTEN = 1, CHILD_FAILED = 2 };
+enum child_exit {
+    CHILD_WHOLE = 0,
+    CHILD_DIFFERS = 1,
+    CHILD_FAILED = 2,
+    CHILD_CORRUPT = 3,
+    CHILD_NEWER = 4,
+    CHILD_TOO_BIG = 5
+};
 
 #define LINE_MAX_BYTES 128
 /* A snapshot keeps pages from being used again: a walk that takes longer is given up.
@@ -71,8 +79,24 @@ static enum err look(struct store_read *read, bool *ret_whole) {
     return err;
 }
 
-int scrub_child(const char *dir) {
-    struct store_config config = {.dir = dir, .read_only = true};
+static int exit_of(enum err err) {
+    switch (err) {
+    case ERR_CORRUPT:
+        return CHILD_CORRUPT;
+    case ERR_VERSION: /* the node runs on it: of a newer release it is by damage alone
+                       */
+        return CHILD_NEWER;
+    case ERR_TOO_BIG:
+        return CHILD_TOO_BIG;
+    default:
+        return CHILD_FAILED;
+    }
+}
+
+int scrub_child(const char *of) {
+    char *dir = NULL;
+    long parent = strtol(of, &dir, 10);
+    struct store_config config = {.dir = dir + 1, .read_only = true};
     struct store_read *read;
     struct store *store;
     bool whole = false;
@@ -82,9 +106,13 @@ int scrub_child(const char *dir) {
     /* With the node it ends, or it would hold a snapshot that nobody waits for. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || alarm(CHILD_MAX_S) != 0)
         return CHILD_FAILED;
+    if (*dir != ':')
+        return CHILD_FAILED;
+    if (getppid() != (pid_t)parent) /* it ended before the signal was asked for */
+        return CHILD_FAILED;
     err = store_open(&config, &store);
-    if (err) /* the node runs on it: of a newer release it is by damage alone */
-        return err == ERR_CORRUPT || err == ERR_VERSION ? CHILD_ROTTEN : CHILD_FAILED;
+    if (err)
+        return exit_of(err);
     err = store_read_new(store, &read);
     if (!err) {
         err = store_read_begin(read);
@@ -96,8 +124,8 @@ int scrub_child(const char *dir) {
     }
     store_close(store);
     if (err)
-        return err == ERR_CORRUPT || err == ERR_TOO_BIG ? CHILD_ROTTEN : CHILD_FAILED;
-    return whole ? CHILD_WHOLE : CHILD_ROTTEN;
+        return exit_of(err);
+    return whole ? CHILD_WHOLE : CHILD_DIFFERS;
 }
 
 /* ---- the parent */
@@ -147,7 +175,7 @@ static bool spawn(struct scrub *scrub, int *ret_fd) {
     int fds[2], rv;
     pid_t child = 0;
 
-    snprintf(option, sizeof option, "--scrub=%s", scrub->dir);
+    snprintf(option, sizeof option, "--scrub=%ld:%s", (long)getpid(), scrub->dir);
     if (pipe2(fds, O_CLOEXEC) != 0)
         return false;
     sigemptyset(&none);
@@ -190,20 +218,31 @@ static int wait_child(struct scrub *scrub) {
     return ended < 0 ? -1 : status;
 }
 
-/* By what LMDB does with a rotten page. Other signals come from people, from the
- * service manager and from a machine without memory, and say nothing about the store.
- */
-static bool died_of_data(int end) {
-    return end >= 0 && WIFSIGNALED(end) &&
-           (WTERMSIG(end) == SIGSEGV || WTERMSIG(end) == SIGBUS ||
-            WTERMSIG(end) == SIGABRT || WTERMSIG(end) == SIGFPE);
+/* In words, for `rotten`. */
+static const char *damage_of(int code) {
+    switch (code) {
+    case CHILD_DIFFERS:
+        return "its rows do not add up to its digest";
+    case CHILD_NEWER:
+        return "its head is not that of the store which the node runs on";
+    case CHILD_TOO_BIG:
+        return "a row is longer than any can be";
+    default:
+        return "a page, or a row in it, is not what it must be";
+    }
+}
+
+static bool is_damage(int code) {
+    return code == CHILD_DIFFERS || code == CHILD_CORRUPT || code == CHILD_NEWER ||
+           code == CHILD_TOO_BIG;
 }
 
 static void judge(struct scrub *scrub, int end, uint64_t begun_ms) {
     struct port_clock clock = scrub->config.clock;
     bool exited = end >= 0 && WIFEXITED(end);
     bool whole = exited && WEXITSTATUS(end) == CHILD_WHOLE;
-    bool rotten = (exited && WEXITSTATUS(end) == CHILD_ROTTEN) || died_of_data(end);
+    bool rotten = (exited && is_damage(WEXITSTATUS(end))) ||
+                  (end >= 0 && child_died_of_data(end));
     bool failed = !whole && !rotten;
     char why[1200];
 
@@ -227,9 +266,8 @@ static void judge(struct scrub *scrub, int end, uint64_t begun_ms) {
     if (whole || failed)
         return;
     if (exited)
-        snprintf(why, sizeof why,
-                 "%s/data.mdb is damaged: its rows do not add up to its digest",
-                 scrub->dir);
+        snprintf(why, sizeof why, "%s/data.mdb is damaged: %s", scrub->dir,
+                 damage_of(WEXITSTATUS(end)));
     else
         snprintf(why, sizeof why,
                  "%s/data.mdb is damaged: reading it ended with signal %d", scrub->dir,

@@ -4,7 +4,7 @@
  * node, for reading alone, walks every row of one snapshot, adds up the digest and
  * compares it with the one that the state machine keeps. A rotten page can make LMDB
  * crash: in the child that is an answer like any other. The child is this program with
- * --scrub DIR; it prints a line of progress now and then, and one with the result.
+ * --scrub PARENT:DIR; it prints a line of progress now and then, and one with the result.
  * Invariants:
  *   S1  one child at a time; it ends with the node, and after an hour;
  *   S2  a store that was found rotten is named by `rotten`, once; the caller ends the
@@ -45,8 +45,9 @@ void scrub_status(struct scrub *scrub, struct scrub_status *ret_status);
 /* NULL-safe. Ends the child. */
 void scrub_stop(struct scrub *scrub);
 
-/* The child: walks the store in `dir` and prints. The exit code: 0 whole, 1 rotten,
- * 2 it could not be looked at. */
-int scrub_child(const char *dir);
+/* The child: `of` is PARENT:DIR, the number of the process that waits for it and the
+ * store's folder. Walks the store and prints. The exit code: 0 whole, 2 it could not be
+ * looked at (or the parent is gone), any other: damaged, and how. */
+int scrub_child(const char *of);
 
 #endif

@@ -17,6 +17,8 @@
 #include "tests/unit/store/store_fixture.h"
 #include "tests/unit/store/unit.h"
 
+#define CODE_SILENT 30 /* none of scrub_child's */
+
 #define PAGE 4096u
 #define PAGE_HEAD 16u
 #define CHILD_MAX_MS 20000
@@ -196,7 +198,7 @@ static int look_again(const struct damage *d) {
     return memcmp(&meta, &d->meta, sizeof(meta)) == 0 &&
                    memcmp(&digest, &d->meta.digest, sizeof(digest)) == 0
                ? 0
-               : 3;
+               : CODE_SILENT;
 }
 
 static _Noreturn void be_child(const struct damage *d) {
@@ -207,7 +209,9 @@ static _Noreturn void be_child(const struct damage *d) {
     }
     dup2(null, STDOUT_FILENO);
     dup2(null, STDERR_FILENO);
-    int code = scrub_child(d->fx.dir);
+    char of[600];
+    snprintf(of, sizeof(of), "%ld:%s", (long)getppid(), d->fx.dir);
+    int code = scrub_child(of);
     _exit(code == 0 ? look_again(d) : code);
 }
 
@@ -218,12 +222,12 @@ static enum end judge(int status) {
     switch (WEXITSTATUS(status)) {
     case 0:
         return END_SAME;
-    case 1:
-        return END_FOUND;
-    case 3:
+    case CODE_SILENT:
         return END_SILENT;
-    default:
+    case 2:
         return END_FAILED;
+    default:
+        return END_FOUND;
     }
 }
 

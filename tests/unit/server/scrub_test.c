@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -128,11 +129,48 @@ static void test_the_childs_end(void **state) {
     assert_true(status.failed && !status.done);
     assert_int_equal(told, 1);
     unlink(script);
+    /* What is damaged is told apart. */
+    file = fopen(script, "w");
+    assert_non_null(file);
+    fputs("#!/bin/sh\nexit 3\n", file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(script, 0700), 0);
+    status = run(fx.dir, script);
+    assert_true(status.done && !status.whole);
+    assert_int_equal(told, 2);
+    assert_null(strstr(said, "add up"));
+    assert_non_null(strstr(said, "a page"));
+    told = 1;
+    unlink(script);
     status = run(fx.dir, "/nonexistent");
     assert_true(status.failed && !status.done);
     status = run("/nonexistent", "/proc/self/exe");
     assert_true(status.failed);
     assert_int_equal(told, 1);
+    store_fixture_close(&fx);
+}
+
+static int child_of(long parent, const char *dir) {
+    char of[160];
+    int status;
+    snprintf(of, sizeof(of), "%ld:%s", parent, dir);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(scrub_child(of));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* A child whose node ended while it started would walk for nobody. */
+static void test_an_orphan_ends(void **state) {
+    (void)state;
+    struct store_fixture fx;
+    fill(&fx);
+    assert_int_equal(child_of((long)getpid(), fx.dir), 0);
+    assert_int_equal(child_of((long)getpid() + 1, fx.dir), 2);
     store_fixture_close(&fx);
 }
 
@@ -160,6 +198,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_then_rotten),
         cmocka_unit_test(test_the_childs_end),
+        cmocka_unit_test(test_an_orphan_ends),
         cmocka_unit_test(test_stops_in_the_middle),
     };
     if (argc == 2 && strncmp(argv[1], "--scrub=", 8) == 0) {
