@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -150,6 +151,49 @@ static enum err take_any(struct backup *b) {
 
 /* ---- the file */
 
+static enum err refuse_part(struct backup *b, const char *because) {
+    snprintf(b->why, sizeof b->why, "%.150s %s: delete it first", b->part, because);
+    return ERR_DENIED;
+}
+
+/* What stands at the name may be anybody's: who could write into it, or read it, would
+ * have the state or a say in what a restore believes. */
+static enum err check_part(struct backup *b) {
+    struct stat file, named;
+
+    if (fstat(b->fd, &file) != 0)
+        return io_error(b, "cannot look at", b->part);
+    if (!S_ISREG(file.st_mode))
+        return refuse_part(b, "is no plain file");
+    if (file.st_uid != geteuid())
+        return refuse_part(b, "belongs to another user");
+    if (file.st_nlink > 1)
+        return refuse_part(b, "has a second name");
+    if (fchmod(b->fd, 0600) != 0)
+        return io_error(b, "cannot set the mode of", b->part);
+    if (flock(b->fd, LOCK_EX | LOCK_NB) != 0 || lstat(b->part, &named) != 0 ||
+        named.st_dev != file.st_dev || named.st_ino != file.st_ino) {
+        /* Locked by another one, or the one that had it has moved or deleted it. */
+        snprintf(b->why, sizeof b->why, "%.150s is being written by another backup",
+                 b->part);
+        return ERR_BUSY;
+    }
+    return OK;
+}
+
+static enum err open_part(struct backup *b) {
+    enum err err;
+
+    /* Without O_NONBLOCK a pipe of that name would hold it up. */
+    b->fd = open(b->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (b->fd < 0)
+        return io_error(b, "cannot make", b->part);
+    err = check_part(b);
+    if (err)
+        close(b->fd);
+    return err;
+}
+
 static enum err sync_parent(struct backup *b) {
     char path[4096];
     int fd, rv;
@@ -163,12 +207,21 @@ static enum err sync_parent(struct backup *b) {
     return rv == 0 ? OK : io_error(b, "cannot sync the folder of", b->options->backup);
 }
 
+/* Without `force` also a file that came meanwhile is not replaced. */
+static int name_it(const char *part, const char *file, bool force) {
+    if (force)
+        return rename(part, file);
+    if (renameat2(AT_FDCWD, part, AT_FDCWD, file, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS) /* not every file system knows the flag */
+        return -1;
+    return link(part, file) == 0 ? unlink(part) : -1;
+}
+
 static enum err put_in_place(struct backup *b) {
     if (fsync(b->fd) != 0)
         return io_error(b, "cannot sync", b->part);
-    /* Also one that came meanwhile is not replaced. */
-    if (renameat2(AT_FDCWD, b->part, AT_FDCWD, b->options->backup,
-                  b->options->force ? 0 : RENAME_NOREPLACE) != 0)
+    if (name_it(b->part, b->options->backup, b->options->force) != 0)
         return io_error(b, "cannot make", b->options->backup);
     return sync_parent(b);
 }
@@ -244,20 +297,15 @@ static int run_backup(struct backup *b) {
                  file);
         return failed(b, "backup", EX_CANTCREAT, ERR_EXISTS);
     }
-    b->fd = open(b->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (b->fd < 0)
-        return failed(b, "backup", EX_CANTCREAT, io_error(b, "cannot make", b->part));
-    if (flock(b->fd, LOCK_EX | LOCK_NB) != 0) {
-        snprintf(b->why, sizeof b->why, "%.150s is being written by another backup",
-                 b->part);
-        return failed(b, "backup", EX_TEMPFAIL, ERR_BUSY);
-    }
+    err = open_part(b);
+    if (err)
+        return failed(b, "backup", err == ERR_BUSY ? EX_TEMPFAIL : EX_CANTCREAT, err);
     err = make(b);
+    if (err)
+        (void)unlink(b->part); /* while it is locked: it is still ours */
     close(b->fd);
-    if (err) {
-        (void)unlink(b->part);
+    if (err)
         return failed(b, "backup", err == ERR_CONFIG ? EX_CONFIG : EX_TEMPFAIL, err);
-    }
     return print(b, "backup", file);
 }
 
