@@ -170,6 +170,13 @@ static enum err swap(const struct seed_paths *p, char why[256]) {
     if (err == OK) {
         err = swap_one(p->raft, p->staging_raft, p->discarded_raft, why);
     }
+    /* A move between two directories is on the disk when both are. */
+    if (err == OK) {
+        err = sync_path(p->discarded, why);
+    }
+    if (err == OK) {
+        err = sync_path(p->staging, why);
+    }
     if (err == OK) {
         err = sync_path(p->data, why);
         step("swapped");

@@ -100,7 +100,7 @@ static void harden(void) {
 }
 
 /* Image instead of data, where that is due. */
-static int seed_node(struct node *node, const char *reason, bool asked) {
+static int seed_node(struct node *node, const char *reason) {
     char why[512] = "";
     uint64_t floor_index = 0;
     enum err err;
@@ -109,7 +109,7 @@ static int seed_node(struct node *node, const char *reason, bool asked) {
     err = repl_seed_floor(&node->seeding.seed, &floor_index, why);
     if (!err)
         err = seeding_pull(&node->seeding, floor_index, why);
-    if (!err && !asked)
+    if (!err)
         err = dirs_mark(&node->dirs, why);
     if (err == ERR_DENIED)
         return rotten("data_dir", why, "put a node with a new id in its place");
@@ -133,9 +133,9 @@ static int prepare_data(struct node *node, const struct options *options,
     if (err)
         return failed("data_dir", err, why);
     if (need == SEED_ASKED)
-        code = seed_node(node, why, true);
+        code = seed_node(node, why);
     else if (options->join && !log)
-        code = seed_node(node, "this node joins", false);
+        code = seed_node(node, "this node joins");
     else if ((options->join || options->bootstrap) && log)
         log_event(LOG_INFO,
                   options->join ? "node.join_ignored" : "node.bootstrap_ignored",
@@ -143,6 +143,8 @@ static int prepare_data(struct node *node, const struct options *options,
     if (code != EX_OK)
         return code;
     err = dirs_make_inner(&node->dirs, why);
+    if (!err && log)
+        err = dirs_mark(&node->dirs, why);
     if (!err)
         err = check_store(&node->dirs, node->config.map_bytes, why);
     if (err == ERR_CORRUPT)

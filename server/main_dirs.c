@@ -114,6 +114,8 @@ enum err dirs_mark(const struct dirs *dirs, char why[512]) {
         synced = fsync(fd);
         close(fd);
     }
+    if (synced == 0) /* its name, too */
+        synced = fsync(dirs->lock);
     if (synced != 0) {
         snprintf(why, 512, "%.400s: cannot be written: %s", dirs->marker,
                  strerror(errno));

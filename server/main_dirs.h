@@ -29,7 +29,8 @@ enum err dirs_make_inner(const struct dirs *dirs, char why[512]);
 /* *ret_log: whether this node has a log; without one it may begin (--bootstrap,
  * --join). ERR_CONFIG: it had one and lost it; it must not vote for a new history. */
 enum err dirs_look(const struct dirs *dirs, bool *ret_log, char why[512]);
-/* After the log exists: a crash in between leaves a log, so nothing is lost. */
+/* After the log exists, and at each start that finds one: a crash in between leaves a
+ * log without the mark. Synced. */
 enum err dirs_mark(const struct dirs *dirs, char why[512]);
 
 #endif

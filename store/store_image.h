@@ -103,7 +103,7 @@ enum err store_image_sink_new(const struct image_sink_config *config,
 enum err store_image_sink_feed(struct image_sink *sink, struct span in, char why[256]);
 /* After the last byte: check rows and digest, sync the store and its directory,
  * close it. ERR_INVALID: the stream was cut short. *ret_head: as it was sent, but
- * `meta` is that of the store which was made. */
+ * `meta` and `rows` are those of the store which was made. */
 enum err store_image_sink_finish(struct image_sink *sink, struct image_head *ret_head,
                                  char why[256]);
 struct image_progress store_image_sink_progress(const struct image_sink *sink);

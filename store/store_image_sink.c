@@ -24,7 +24,7 @@ struct image_sink {
     char dir[1024];
     struct store *store;
     MDB_txn *txn; /* loading; NULL between two */
-    uint64_t txn_rows, txn_bytes;
+    uint64_t txn_rows, txn_bytes, kept;
     struct store_digest digest; /* of the rows that were kept, if not all were */
     struct buf hashed;
     struct image_parser parser;
@@ -99,6 +99,7 @@ static enum err on_row(void *arg, enum store_table table, struct span key,
         return say(err, why, "writing the copy of the state");
     }
     sink->txn_bytes += key.len + value.len;
+    sink->kept++;
     return ++sink->txn_rows >= LOAD_ROWS || sink->txn_bytes >= LOAD_BYTES
                ? load_commit(sink, why)
                : OK;
@@ -182,6 +183,7 @@ static enum err begin_epoch(struct image_sink *sink, struct store_write *write,
     snprintf(self.address, sizeof(self.address), "%s", sink->config.only_address);
     snprintf(self.region, sizeof(self.region), "%s", sink->config.only_region);
     meta->epoch = store_epoch_next(meta->epoch, sink->config.epoch_chance);
+    sink->kept++;
     return store_member_put(write, &self);
 }
 
@@ -236,6 +238,7 @@ enum err store_image_sink_finish(struct image_sink *sink, struct image_head *ret
     if (err == OK) {
         *ret_head = sink->parser.head;
         ret_head->meta = meta;
+        ret_head->rows = sink->kept;
     }
     return say(err, why, "finishing the copy of the state");
 }

@@ -1,6 +1,6 @@
 // A cluster made anew out of a backup, on blank machines.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { addAccount, addClient, statusOf } from '../lib/admin.mjs';
@@ -25,6 +25,26 @@ test('a backup of the running cluster', async () => {
   const made = await cluster.tasuki(['backup', backup, '--config', cluster.node(2).conf, '--json']);
   assert.equal(made.code, 0, made.stderr);
   assert.ok(existsSync(backup));
+});
+
+test('what stands at the name of the part is ours alone, or nothing is written into it', async () => {
+  const file = join(cluster.dir, 'second.backup');
+  const part = `${file}.part`;
+  const victim = join(cluster.dir, 'victim');
+  const take = () => cluster.tasuki(['backup', file, '--config', cluster.node(2).conf]);
+  writeFileSync(victim, 'untouched');
+  for (const plant of [linkSync, symlinkSync]) {
+    plant(victim, part);
+    const refused = await take();
+    assert.notEqual(refused.code, 0, plant.name);
+    assert.equal(readFileSync(victim, 'utf8'), 'untouched');
+    assert.ok(!existsSync(file));
+    rmSync(part);
+  }
+  writeFileSync(part, 'left by a backup that was cut', { mode: 0o644 });
+  const made = await take();
+  assert.equal(made.code, 0, made.stderr);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
 });
 
 const restore = (file, id = 1, ...more) => cluster.tasuki(['restore', file, '--config', cluster.node(id).conf, ...more]);
@@ -87,8 +107,11 @@ test('restored on blank machines: accounts are there, what was issued is dead', 
   assert.equal(Math.floor(result.epoch / 2 ** 32), Math.floor(epoch / 2 ** 32) + 1); // the rest is chance
   const again = await restore(backup);
   assert.equal(again.code, EXIT.config, again.stderr);
+  const mark = join(cluster.node(1).data, 'bootstrapped');
+  rmSync(mark); // as after a crash before it was written
   cluster.start(1);
   await cluster.ready(1);
+  assert.ok(existsSync(mark), 'that it was a member is marked at each start');
   assert.equal((await statusOf(1)).nodes.length, 1, 'it is alone');
   assert.equal((await statusOf(1)).epoch, result.epoch);
   await assertDead(cluster.node(1), rp, given);

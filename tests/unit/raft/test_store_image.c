@@ -190,6 +190,21 @@ static void assert_made_anew(struct store *store) {
     store_read_free(read);
 }
 
+static uint64_t all_rows_of(struct store *store) {
+    const char *names[32];
+    uint64_t counts[32], total = 0;
+    struct store_read *read;
+    assert_ok(store_read_new(store, &read));
+    assert_ok(store_read_begin(read));
+    size_t tables = store_table_counts(read, names, counts, 32);
+    for (size_t i = 0; i < tables; i++) {
+        total += counts[i];
+    }
+    store_read_end(read);
+    store_read_free(read);
+    return total;
+}
+
 /* Every session, code, token and key of the old epoch is gone. */
 static void test_new_epoch(void **state) {
     (void)state;
@@ -219,6 +234,7 @@ static void test_new_epoch(void **state) {
     assert_int_equal(meta_of(made).epoch,
                      store_epoch_next(meta_of(fx.store.store).epoch, EPOCH_CHANCE));
     assert_int_equal(head.meta.epoch, meta_of(made).epoch);
+    assert_int_equal(head.rows, all_rows_of(made));
     assert_made_anew(made);
     assert_digest_sound(made);
     store_close(made);
