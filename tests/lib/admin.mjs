@@ -30,7 +30,7 @@ export async function operator(id, method, path, body) {
 
 // Rows of accounts and clients carry no stamp: a test waits until all nodes that
 // answer have what `id` has.
-async function everywhere(id) {
+export async function everywhere(id) {
   const { applied_index: index } = await statusOf(id);
   for (const node of demo().nodes) {
     await until(
