@@ -30,3 +30,11 @@ void digest_at_hash(struct span access_token, char out[DIGEST_AT_HASH_SIZE]) {
     digest_sha256(access_token, hash);
     base64url_encode(span_of(hash, 16), out);
 }
+
+void digest_hmac_sha1(struct span key, struct span in, uint8_t out[20]) {
+    size_t len = 0;
+
+    CHECK(EVP_Q_mac(NULL, "HMAC", NULL, "SHA1", NULL, key.data, key.len, in.data,
+                    in.len, out, 20, &len) != NULL);
+    CHECK(len == 20);
+}

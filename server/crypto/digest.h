@@ -16,4 +16,7 @@ void digest_sha256(struct span in, uint8_t out[32]);
 #define DIGEST_AT_HASH_SIZE 23
 void digest_at_hash(struct span access_token, char out[DIGEST_AT_HASH_SIZE]);
 
+/* HMAC-SHA-1 (RFC 2104), for one-time codes alone (RFC 6238): server/domain/totp.h. */
+void digest_hmac_sha1(struct span key, struct span in, uint8_t out[20]);
+
 #endif
