@@ -177,6 +177,6 @@ void svc_answer_code(struct svc_flow *flow) {
 
     buf_reset(out);
     redirect_uri_begin(flow->request.redirect_uri, out, &separator);
-    redirect_uri_param(out, &separator, "code", span_of(flow->code, sizeof flow->code));
+    redirect_uri_param(out, &separator, "code", span_of(flow->code, flow->code_len));
     redirect_end(flow, out, &separator, flow->request.state);
 }

@@ -170,15 +170,15 @@ static void issued(struct svc_state *state) {
 
 /* [A-Za-z0-9], each with the same probability: bytes of 248 and above would favour
  * the first letters, so they are drawn again. */
-static void draw_code(struct svc *svc, char out[FLOW_CODE_LEN]) {
+static void draw_code(struct svc *svc, char *out, size_t wanted) {
     static const char letters[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     uint8_t bytes[32];
     size_t len = 0;
 
-    while (len < FLOW_CODE_LEN) {
+    while (len < wanted) {
         svc_random(svc, bytes, sizeof bytes);
-        for (size_t i = 0; i < sizeof bytes && len < FLOW_CODE_LEN; i++) {
+        for (size_t i = 0; i < sizeof bytes && len < wanted; i++) {
             if (bytes[i] < 4 * 62)
                 out[len++] = letters[bytes[i] % 62];
         }
@@ -198,9 +198,11 @@ static void issue(struct svc_flow *flow) {
     struct command command = {.type = CMD_GRANT_ISSUE};
     struct cmd_grant_issue *cmd = &command.grant_issue;
 
-    draw_code(svc, flow->code);
+    flow->code_len =
+        flow->client.profile == CLIENT_GBIZID ? FLOW_CODE_LEN_GBIZID : FLOW_CODE_LEN;
+    draw_code(svc, flow->code, flow->code_len);
     *cmd = (struct cmd_grant_issue){
-        .code = svc_hash(svc, HASH_CODE, span_of(flow->code, FLOW_CODE_LEN)),
+        .code = svc_hash(svc, HASH_CODE, span_of(flow->code, flow->code_len)),
         .session = flow->session.key,
         .client_id = request->client_id,
         .redirect_uri = request->redirect_uri,
