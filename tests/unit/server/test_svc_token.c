@@ -26,7 +26,7 @@ static void code_for(struct fixture *f, const char *client, const char *scope,
     code[0] = '\0';
     sign_in(f, &browser, account, &params, code);
     /* DOMAIN §2.1 fixes the length for its own profile alone. */
-    assert_int_equal(strlen(code), strcmp(client, "std") == 0 ? 43 : 22);
+    assert_int_equal(strlen(code), strcmp(client, "es") == 0 ? 43 : 22);
 }
 
 static struct params redemption(const char *client, const char *code) {
