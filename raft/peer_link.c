@@ -11,6 +11,8 @@
 #define HANDSHAKES_MAX 64 /* accepted connections that are not proven yet */
 #define PAUSE_MIN_MS 50
 #define PAUSE_MAX_MS 1000
+/* A peer that turned this node away may only be behind: the pause grows. */
+#define TURNED_PAUSE_MAX_MS 5000
 #define BACKLOG 128
 
 struct link {
@@ -21,9 +23,11 @@ struct link {
     struct peer_conn *in;  /* accepted, after HELLO */
     uint64_t dial_at_ms;
     uint32_t pause_ms;
-    bool was_up;     /* `out` had been open */
-    bool complained; /* the present trouble was logged */
-    bool dropped;    /* being forgotten: nobody is told */
+    bool was_up;        /* `out` had been open */
+    bool complained;    /* the present trouble was logged */
+    uint32_t turned_ms; /* pause since the peer turns this node away; 0: it does not */
+    bool turned;        /* `out` was */
+    bool dropped;       /* being forgotten: nobody is told */
 };
 
 struct peer_links {
@@ -76,17 +80,42 @@ static bool out_opened(struct peer_conn *conn, uint64_t peer) {
     }
     link->pause_ms = PAUSE_MIN_MS;
     link->was_up = true;
-    link->complained = false;
+    link->turned = false;
+    link->complained = link->turned_ms != 0;
     log_event(LOG_INFO, "peer.up", log_u64("peer", link->id), log_end());
     links->handlers.up(links->handlers.arg, link->id);
     return true;
 }
 
 static bool out_message(struct peer_conn *conn, enum peer_type type, struct span body) {
-    (void)conn;
-    (void)type;
-    (void)body;
-    return false; /* a link is one-way */
+    struct link *link = conn->owner;
+    struct peer_message message;
+    if (type != PEER_TURNED_AWAY || peer_message_decode(type, body, &message) != OK) {
+        return false; /* a link is one-way but for this */
+    }
+    if (link->turned_ms == 0) {
+        log_event(
+            LOG_ERROR, "peer.turned_away", log_u64("peer", link->id),
+            log_str("why", message.turned == PEER_TURNED_EPOCH
+                               ? "it is of another epoch of this cluster"
+                               : "to it this node is no member of the cluster: it "
+                                 "was removed, or is not added yet"),
+            log_end());
+    }
+    link->turned = true;
+    return false;
+}
+
+/* When to dial again. One that worked at once: a refused connection says early that the
+ * peer's process has ended. */
+static uint32_t pause_of(struct link *link) {
+    uint32_t pause = link->was_up ? 0 : link->pause_ms;
+    if (link->turned) {
+        pause = link->turned_ms == 0 ? PAUSE_MIN_MS : link->turned_ms * 2;
+        pause = pause > TURNED_PAUSE_MAX_MS ? TURNED_PAUSE_MAX_MS : pause;
+    }
+    link->turned_ms = link->turned ? pause : 0;
+    return pause;
 }
 
 static void out_closed(struct peer_conn *conn, const char *why, bool refused) {
@@ -97,10 +126,9 @@ static void out_closed(struct peer_conn *conn, const char *why, bool refused) {
     if (links->closing || link->dropped) {
         return;
     }
-    /* One that worked is dialled again at once: a refusal says early that the
-     * peer's process has ended. */
-    link->dial_at_ms = links->now_ms + (link->was_up ? 0 : link->pause_ms);
+    link->dial_at_ms = links->now_ms + pause_of(link);
     link->was_up = false;
+    link->turned = false;
     link->pause_ms =
         link->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : link->pause_ms * 2;
     if (!link->complained) {
@@ -149,6 +177,24 @@ static bool in_opened(struct peer_conn *conn, uint64_t peer) {
     return true;
 }
 
+/* It cannot know that it only has to wait, or to end (peer_wire.h). Best effort. */
+static bool turn_caller_away(struct peer_links *links, struct peer_conn *conn,
+                             const struct peer_hello *hello, enum peer_turned why) {
+    struct peer_message message = {.type = PEER_TURNED_AWAY, .turned = (uint8_t)why};
+    struct buf out;
+    if (hello->from != conn->peer || hello->to != links->self ||
+        memcmp(&hello->cluster_id, &links->cluster_id, sizeof(struct id128)) != 0) {
+        return false;
+    }
+    buf_init(&out, 64);
+    peer_message_encode(&message, &out);
+    if (buf_err(&out) == OK && peer_conn_send(conn, buf_span(&out)) == OK) {
+        peer_conn_flush(conn);
+    }
+    buf_free(&out);
+    return false;
+}
+
 static bool in_hello(struct peer_links *links, struct peer_conn *conn,
                      const struct peer_hello *hello) {
     struct link *link = link_find(links, conn->peer);
@@ -163,7 +209,7 @@ static bool in_hello(struct peer_links *links, struct peer_conn *conn,
                           "it belongs to another epoch of this cluster: the older "
                           "one was given up and needs re-seeding"),
                   log_end());
-        return false; /* K3 */
+        return turn_caller_away(links, conn, hello, PEER_TURNED_EPOCH); /* K3 */
     }
     stranger_drop(links, conn);
     if (link->in != NULL) {
@@ -199,6 +245,9 @@ static bool in_message(struct peer_conn *conn, enum peer_type type, struct span 
     bool linked = link != NULL && link->in == conn;
     if (err == OK && type == PEER_FETCH && !linked) {
         return in_fetch(links, conn, &message.fetch);
+    }
+    if (err == OK && type == PEER_HELLO && link == NULL) {
+        return turn_caller_away(links, conn, &message.hello, PEER_TURNED_NO_MEMBER);
     }
     if (err != OK || link == NULL) {
         return false;
@@ -452,7 +501,7 @@ bool peer_links_is_up(const struct peer_links *links, uint64_t peer) {
 
 void peer_links_redial(struct peer_links *links, uint64_t peer) {
     struct link *link = link_find(links, peer);
-    if (link != NULL && link->out == NULL && !links->closing) {
+    if (link != NULL && link->out == NULL && link->turned_ms == 0 && !links->closing) {
         link->pause_ms = PAUSE_MIN_MS;
         dial(link);
     }

@@ -122,6 +122,9 @@ void peer_message_encode(const struct peer_message *message, struct buf *out) {
     case PEER_IMAGE_REFUSED:
         put_refused(&message->refused, out);
         break;
+    case PEER_TURNED_AWAY:
+        put_u8(out, message->turned);
+        break;
     }
     peer_message_end(start, out);
 }
@@ -251,6 +254,11 @@ static enum err get_body(enum peer_type type, struct reader *r,
         return OK;
     case PEER_IMAGE_REFUSED:
         return get_refused(r, &m->refused);
+    case PEER_TURNED_AWAY:
+        m->turned = read_u8(r);
+        return m->turned == PEER_TURNED_NO_MEMBER || m->turned == PEER_TURNED_EPOCH
+                   ? OK
+                   : ERR_INVALID;
     }
     return ERR_VERSION;
 }

@@ -46,6 +46,8 @@ enum peer_type {
     PEER_IMAGE_DATA = 11,
     PEER_IMAGE_END = 12,
     PEER_IMAGE_REFUSED = 13,
+    /* The one answer on a connection that began with HELLO; it is closed behind it. */
+    PEER_TURNED_AWAY = 14,
 };
 
 struct peer_hello {
@@ -108,6 +110,11 @@ struct peer_image_refused {
     struct span why; /* at most PEER_WHY_MAX bytes of printable ASCII */
 };
 
+enum peer_turned {
+    PEER_TURNED_NO_MEMBER = 1, /* as far as the accepting node has applied */
+    PEER_TURNED_EPOCH = 2,     /* the two are of different epochs */
+};
+
 struct peer_message {
     enum peer_type type;
     union {
@@ -122,6 +129,7 @@ struct peer_message {
         struct peer_fetch fetch;
         struct span image_data;
         struct peer_image_refused refused;
+        uint8_t turned; /* enum peer_turned */
     };
 };
 

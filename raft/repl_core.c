@@ -269,6 +269,7 @@ bool repl_core_message(struct repl *repl, uint64_t from,
     case PEER_IMAGE_DATA:
     case PEER_IMAGE_END:
     case PEER_IMAGE_REFUSED:
+    case PEER_TURNED_AWAY:
         return false; /* not on a link */
     case PEER_RAFT:
         return on_raft_message(repl, peer, message->raft);

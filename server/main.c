@@ -113,6 +113,11 @@ static int seed_node(struct node *node, const char *reason) {
         err = dirs_mark(&node->dirs, why);
     if (err == ERR_DENIED)
         return rotten("data_dir", why, "put a node with a new id in its place");
+    if (err == ERR_NOT_FOUND) {
+        log_event(LOG_FATAL, "node.removed", log_str("why", why),
+                  log_u64("exit", REPL_EXIT_REMOVED), log_end());
+        return REPL_EXIT_REMOVED;
+    }
     return err ? failed("seeding", err, why) : EX_OK;
 }
 

@@ -97,7 +97,8 @@ static int reseed(struct offline *o, enum repl_seed_need need) {
     if (!err)
         err = seeding_pull(&o->seeding, floor_index, why);
     if (err) {
-        code = failed(o, "reseed", code_of(err), err);
+        code = failed(o, "reseed",
+                      err == ERR_NOT_FOUND ? REPL_EXIT_REMOVED : code_of(err), err);
         if (code == REPL_EXIT_ROTTEN)
             fprintf(
                 stderr,

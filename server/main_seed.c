@@ -141,12 +141,19 @@ static enum err pull_from(struct seeding *s, const struct peer_image_take *take,
     return err;
 }
 
+/* Nobody else will say otherwise: one that was removed would ask for ever. A node that
+ * joins may be added yet. */
+static bool is_removed(const struct peer_image_take *take, size_t tried,
+                       size_t denied) {
+    return take->floor_index > 0 && denied > tried / 2;
+}
+
 static enum err pull(struct seeding *s, const struct peer_image_take *take,
                      char why[256]) {
     uint64_t pause = PAUSE_FIRST_MS;
 
     for (;;) {
-        bool tried = false;
+        size_t tried = 0, denied = 0;
 
         for (size_t i = 0; i < take->donors_count; i++) {
             bool again;
@@ -154,15 +161,24 @@ static enum err pull(struct seeding *s, const struct peer_image_take *take,
 
             if (take->donors[i].id == take->node_id)
                 continue;
-            tried = true;
+            tried++;
             why[0] = 0;
             err = pull_from(s, take, i, &again, why);
             if (!err || !again)
                 return err;
+            denied += err == ERR_DENIED ? 1 : 0;
             tell_failed(s, take->donors[i].id, why[0] ? why : err_str(err));
             pause_ms(pause);
         }
-        if (!tried) {
+        if (is_removed(take, tried, denied)) {
+            snprintf(
+                why, 256,
+                "this node was removed from the cluster: %zu of %zu nodes say that "
+                "it is no member. A node in its place needs a new id",
+                denied, tried);
+            return ERR_NOT_FOUND;
+        }
+        if (tried == 0) {
             snprintf(why, 256,
                      "there is no peer line but this node's own: nobody can "
                      "give it an image");

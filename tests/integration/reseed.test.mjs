@@ -248,3 +248,26 @@ test('taker and donor killed during the transfer: it comes to a good end', { tim
   await serves(donor);
   assertWhole(4);
 });
+
+test('a removed node: told so by all, backs off, and ends when it asks for an image', async () => {
+  const log = () => cluster.logText(4).length;
+  await cluster.stop(4);
+  const gone = await cluster.ask(['node', 'remove', '4']);
+  assert.equal(gone.code, 0, gone.stderr);
+  const from = log();
+  cluster.start(4);
+  await until('it is turned away', () => cluster.events(4, 'peer.turned_away').length > 0);
+  await sleep(5000);
+  const dialled = cluster.events(1, 'peer.refused').filter((e) => e.peer === 4).length;
+  await sleep(5000);
+  const again = cluster.events(1, 'peer.refused').filter((e) => e.peer === 4).length - dialled;
+  assert.ok(again <= 5, `it dialled ${again} times in 5 s`);
+  const lines = cluster.logText(4).slice(from).split('\n');
+  assert.ok(lines.length < 500, `its log fills: ${lines.length} lines\n${lines.slice(-12).join('\n')}`);
+  await cluster.kill(4);
+  writeFileSync(join(cluster.node(4).data, 'reseed'), 'the test asks for it\n', { mode: 0o600 });
+  cluster.start(4);
+  const ended = await cluster.end(4);
+  assert.equal(ended.code, 76, cluster.logText(4).slice(-1500));
+  assert.match(cluster.events(4, 'node.removed').at(-1).why, /removed from the cluster/);
+});

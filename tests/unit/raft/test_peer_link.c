@@ -101,7 +101,10 @@ static void say_hello(struct tls *t, uint64_t from) {
 /* The node must end the connection; a silent one would time out instead. */
 static bool is_closed_by_peer(struct tls *t) {
     char byte;
-    int rv = SSL_read(t->ssl, &byte, 1);
+    int rv;
+    do {
+        rv = SSL_read(t->ssl, &byte, 1); /* it may say why */
+    } while (rv > 0);
     int reason = SSL_get_error(t->ssl, rv);
     return rv <= 0 && reason != SSL_ERROR_WANT_READ;
 }
@@ -196,6 +199,29 @@ static void test_messages_of_a_mad_node(void **state) {
     tls_close(&t);
 }
 
+/* What a node with a good certificate is told when its HELLO is refused. */
+static int told_by_hello(uint64_t from, uint64_t epoch) {
+    uint8_t answer[PEER_HEADER_LEN + 1] = {0};
+    repl_pki_issue(c.pki, c.cluster_id, from, 30, cert, key);
+    struct tls t = tls_dial(false, TLS1_3_VERSION);
+    struct peer_message hello = {
+        .type = PEER_HELLO,
+        .hello = {.cluster_id = c.cluster_id, .from = from, .to = 1, .epoch = epoch}};
+    assert_int_equal(SSL_connect(t.ssl), 1);
+    tls_send(&t, &hello);
+    assert_int_equal(SSL_read(t.ssl, answer, sizeof(answer)), sizeof(answer));
+    assert_int_equal(answer[4], PEER_TURNED_AWAY);
+    assert_true(is_closed_by_peer(&t));
+    tls_close(&t);
+    assert_node_is_up();
+    return answer[PEER_HEADER_LEN];
+}
+
+static void test_no_member_is_told(void **state) {
+    (void)state;
+    assert_int_equal(told_by_hello(7, 0), PEER_TURNED_NO_MEMBER);
+}
+
 static void test_noise(void **state) {
     (void)state;
     uint8_t noise[2048];
@@ -268,6 +294,7 @@ int main(void) {
         cmocka_unit_test(test_a_node_of_the_cluster_is_heard),
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_messages_of_a_mad_node),
+        cmocka_unit_test(test_no_member_is_told),
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_certificate_is_renewed),
         cmocka_unit_test(test_silent_connections),

@@ -32,6 +32,7 @@ static const struct peer_message samples[] = {
     {.type = PEER_IMAGE_END},
     {.type = PEER_IMAGE_REFUSED,
      .refused = {.reason = PEER_IMAGE_BUSY, .why = {(const uint8_t *)"busy", 4}}},
+    {.type = PEER_TURNED_AWAY, .turned = PEER_TURNED_EPOCH},
 };
 #define SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
