@@ -1,6 +1,7 @@
 /* repl: the core's host on a real machine: a thread with a libuv loop, mutual TLS
  * between nodes, libraft's files, and the watchdog (raft/repl_core.h has the rest). */
 #include "raft/repl.h"
+#include "raft/repl_check.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "raft/peer_image.h"
 #include "raft/peer_link.h"
+#include "raft/repl_check.h"
 #include "raft/repl_internal.h"
 #include "raft/repl_seed.h"
 #include "raft/repl_uv.h"
@@ -320,6 +322,9 @@ static enum err open_log(struct node *node, char why[256]) {
     enum err err =
         repl_uv_check_dir(node->raft_dir, fsm_meta(node->repl->fsm)->applied_index,
                           node->config.bootstrap, &bootstrap, why);
+    if (err == OK) {
+        err = repl_check_dir(node->raft_dir, why);
+    }
     if (err == OK) {
         err = repl_uv_init(&node->uv, &node->loop, node->raft_dir, why);
     }

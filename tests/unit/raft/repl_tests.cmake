@@ -46,5 +46,6 @@ tasuki_unit_test(peer_image SOURCES test_peer_image.c repl_pki.c
 # The bytes and the rules alone.
 tasuki_unit_test(peer_wire SOURCES test_peer_wire.c
                  LIBS tasuki_peer_wire tasuki_base PkgConfig::REPL_TEST_LIBRAFT)
+tasuki_unit_test(repl_check SOURCES test_repl_check.c LIBS tasuki_repl tasuki_base)
 tasuki_unit_test(repl_rules SOURCES test_repl_rules.c
                  LIBS tasuki_repl tasuki_base)
