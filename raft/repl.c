@@ -1,7 +1,6 @@
 /* repl: the core's host on a real machine: a thread with a libuv loop, mutual TLS
  * between nodes, libraft's files, and the watchdog (raft/repl_core.h has the rest). */
 #include "raft/repl.h"
-#include "raft/repl_check.h"
 
 #include <signal.h>
 #include <stdio.h>
