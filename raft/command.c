@@ -30,6 +30,9 @@ struct message_parts {
         Tasuki__Command__MemberRole member_role;
         Tasuki__Command__MemberSettle member_settle;
         Tasuki__Command__LeaderRegions leader_regions;
+        Tasuki__Command__StaffPut staff_put;
+        Tasuki__Command__StaffLogin staff_login;
+        Tasuki__Command__StaffSessionEnd staff_session_end;
     };
     char *redirects[CLIENT_REDIRECTS_MAX];
     char *logouts[CLIENT_REDIRECTS_MAX];
@@ -179,6 +182,21 @@ static bool leader_regions_ok(const struct leader_regions *c) {
     return true;
 }
 
+static bool staff_put_ok(const struct staff *c) {
+    return c->name.len > 0 && c->name.len <= LIMIT_STAFF_NAME && utf8_valid(c->name) &&
+           (c->roles & ~STAFF_ROLES_ALL) == 0 &&
+           (c->state == STAFF_ACTIVE || c->state == STAFF_DISABLED) &&
+           c->generation < UINT64_MAX && c->password_hash.len > 0 &&
+           c->password_hash.len <= LIMIT_PASSWORD_HASH && c->sealed_seed.len > 0 &&
+           c->sealed_seed.len <= LIMIT_SEALED_SEED;
+}
+
+static bool staff_login_ok(const struct cmd_staff_login *c) {
+    return (c->known || (!c->password_ok && !c->has_step && c->generation == 0)) &&
+           (c->has_step || c->step == 0) && c->step <= UINT32_MAX && c->idle_ms > 0 &&
+           c->lifetime_ms > 0;
+}
+
 static bool command_ok(const struct command *command) {
     switch (command->type) {
     case CMD_BOOT_REGISTER:
@@ -187,6 +205,7 @@ static bool command_ok(const struct command *command) {
         return !all_zero(command->cluster_init.cluster_id.b, 16);
     case CMD_FSM_VERSION:
     case CMD_SESSION_END:
+    case CMD_STAFF_SESSION_END:
     case CMD_TICK:
         return true;
     case CMD_KEY_ADD:
@@ -218,6 +237,10 @@ static bool command_ok(const struct command *command) {
         return id_ok(command->member_settle.id);
     case CMD_LEADER_REGIONS:
         return leader_regions_ok(&command->leader_regions.regions);
+    case CMD_STAFF_PUT:
+        return staff_put_ok(&command->staff_put.staff);
+    case CMD_STAFF_LOGIN:
+        return staff_login_ok(&command->staff_login);
     }
     return false;
 }
@@ -389,6 +412,38 @@ static void build_leader_regions(const struct leader_regions *c,
     parts->leader_regions.n_regions = c->count;
 }
 
+static void build_staff_put(const struct staff *c, Tasuki__Command__StaffPut *m) {
+    tasuki__command__staff_put__init(m);
+    m->id = FIXED(c->id.b);
+    m->login_index = FIXED(c->login_index.b);
+    m->name = record_bytes(c->name);
+    m->roles = c->roles;
+    m->state = c->state;
+    m->generation = c->generation;
+    m->password_hash = record_bytes(c->password_hash);
+    m->sealed_seed = record_bytes(c->sealed_seed);
+}
+
+static void build_staff_login(const struct cmd_staff_login *c,
+                              Tasuki__Command__StaffLogin *m) {
+    tasuki__command__staff_login__init(m);
+    m->id = FIXED_IF(c->known, c->id.b);
+    m->password_ok = c->password_ok;
+    m->has_step = c->has_step;
+    m->generation = c->generation;
+    m->step = c->step;
+    m->session = FIXED(c->session.b);
+    m->replaced = FIXED_IF(c->has_replaced, c->replaced.b);
+    m->idle_ms = c->idle_ms;
+    m->lifetime_ms = c->lifetime_ms;
+}
+
+static void build_staff_session_end(const struct cmd_staff_session_end *c,
+                                    Tasuki__Command__StaffSessionEnd *m) {
+    tasuki__command__staff_session_end__init(m);
+    m->session = FIXED(c->session.b);
+}
+
 /* NULL: a command without payload. `command` has passed command_ok. */
 static const ProtobufCMessage *build(const struct command *command,
                                      struct message_parts *parts) {
@@ -445,6 +500,15 @@ static const ProtobufCMessage *build(const struct command *command,
         break;
     case CMD_LEADER_REGIONS:
         build_leader_regions(&command->leader_regions.regions, parts);
+        break;
+    case CMD_STAFF_PUT:
+        build_staff_put(&command->staff_put.staff, &parts->staff_put);
+        break;
+    case CMD_STAFF_LOGIN:
+        build_staff_login(&command->staff_login, &parts->staff_login);
+        break;
+    case CMD_STAFF_SESSION_END:
+        build_staff_session_end(&command->staff_session_end, &parts->staff_session_end);
         break;
     case CMD_TICK:
         return NULL;
@@ -650,6 +714,30 @@ static bool take_leader_regions(const Tasuki__Command__LeaderRegions *m,
     return true;
 }
 
+static bool take_staff_put(const Tasuki__Command__StaffPut *m, struct staff *c) {
+    c->name = record_span(m->name);
+    c->roles = m->roles;
+    c->state = (enum staff_state)m->state;
+    c->generation = m->generation;
+    c->password_hash = record_span(m->password_hash);
+    c->sealed_seed = record_span(m->sealed_seed);
+    return TAKE(m->id, c->id.b) && TAKE(m->login_index, c->login_index.b);
+}
+
+static bool take_staff_login(const Tasuki__Command__StaffLogin *m,
+                             struct cmd_staff_login *c) {
+    c->known = m->id.len > 0;
+    c->password_ok = m->password_ok;
+    c->has_step = m->has_step;
+    c->generation = m->generation;
+    c->step = m->step;
+    c->has_replaced = m->replaced.len > 0;
+    c->idle_ms = m->idle_ms;
+    c->lifetime_ms = m->lifetime_ms;
+    return TAKE_IF(m->id, c->id.b) && TAKE(m->session, c->session.b) &&
+           TAKE_IF(m->replaced, c->replaced.b);
+}
+
 static bool take(const void *m, struct command *command) {
     const Tasuki__Command__BootRegister *boot = m;
 
@@ -692,6 +780,13 @@ static bool take(const void *m, struct command *command) {
         return take_member_settle(m, &command->member_settle);
     case CMD_LEADER_REGIONS:
         return take_leader_regions(m, &command->leader_regions.regions);
+    case CMD_STAFF_PUT:
+        return take_staff_put(m, &command->staff_put.staff);
+    case CMD_STAFF_LOGIN:
+        return take_staff_login(m, &command->staff_login);
+    case CMD_STAFF_SESSION_END:
+        return TAKE(((const Tasuki__Command__StaffSessionEnd *)m)->session,
+                    command->staff_session_end.session.b);
     case CMD_TICK:
         break;
     }
@@ -718,8 +813,15 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_MEMBER_ROLE] = &tasuki__command__member_role__descriptor,
         [CMD_MEMBER_SETTLE] = &tasuki__command__member_settle__descriptor,
         [CMD_LEADER_REGIONS] = &tasuki__command__leader_regions__descriptor,
+        [CMD_STAFF_PUT] = &tasuki__command__staff_put__descriptor,
+        [CMD_STAFF_LOGIN] = &tasuki__command__staff_login__descriptor,
+        [CMD_STAFF_SESSION_END] = &tasuki__command__staff_session_end__descriptor,
     };
     return (size_t)type < sizeof all / sizeof all[0] ? all[type] : NULL;
+}
+
+bool command_known(enum command_type type) {
+    return type == CMD_TICK || descriptor(type) != NULL;
 }
 
 static enum err canonical(const struct command *command, struct span payload,

@@ -25,6 +25,7 @@
 #include "store/store_key.h"
 #include "store/store_member.h"
 #include "store/store_session.h"
+#include "store/store_staff.h"
 
 /* Newest behaviour of the state machine that this binary has. */
 #define FSM_VERSION_MAX 1
@@ -47,8 +48,13 @@ enum command_type {
     CMD_MEMBER_ROLE = 15,    /* promote, or remove */
     CMD_MEMBER_SETTLE = 16,  /* leader: libraft's configuration has the change */
     CMD_LEADER_REGIONS = 17, /* where leadership is preferred */
+    CMD_STAFF_PUT = 27,
+    CMD_STAFF_LOGIN = 28,
+    CMD_STAFF_SESSION_END = 29,
 };
-#define CMD_LAST CMD_LEADER_REGIONS
+#define CMD_LAST CMD_STAFF_SESSION_END
+/* Numbers below CMD_LAST may be unknown: they are given away in blocks. */
+bool command_known(enum command_type type);
 
 struct cmd_boot_register {
     uint64_t node;
@@ -157,6 +163,34 @@ struct cmd_leader_regions {
     struct leader_regions regions;
 };
 
+/* `staff.generation` 0: a new account (OUT_EXISTS: id or login_index is taken;
+ * OUT_FULL). Else the generation that the change was made from: OUT_NOT_FOUND, or
+ * OUT_ACCOUNT_STATE when it is another by now, or when no active administrator would
+ * be left. A change raises the generation, so all its sessions end, and lifts a lock.
+ * last_step, failures, locked_until_ms and created_ms are not carried. */
+struct cmd_staff_put {
+    struct staff staff;
+};
+/* One attempt to sign in, after the password was compared and the code was read.
+ * OUT_OK: outcome_login. OUT_BAD_CREDENTIALS, OUT_EXPIRED (the code's step is not
+ * now), OUT_REPLAYED (it was used): each counts. OUT_LOCKED, OUT_ACCOUNT_STATE and
+ * OUT_EXISTS (of the session) do not. */
+struct cmd_staff_login {
+    bool known; /* an account was found */
+    bool password_ok;
+    bool has_step;   /* the code fitted a step */
+    struct id128 id; /* when known */
+    uint64_t generation;
+    uint64_t step;
+    struct key_hash session; /* the session to make */
+    bool has_replaced;       /* the browser's earlier session: it ends */
+    struct key_hash replaced;
+    uint32_t idle_ms, lifetime_ms;
+};
+struct cmd_staff_session_end { /* OUT_NOT_FOUND */
+    struct key_hash session;
+};
+
 struct command {
     enum command_type type;
     union {
@@ -176,6 +210,9 @@ struct command {
         struct cmd_member_role member_role;
         struct cmd_member_settle member_settle;
         struct cmd_leader_regions leader_regions;
+        struct cmd_staff_put staff_put;
+        struct cmd_staff_login staff_login;
+        struct cmd_staff_session_end staff_session_end;
     };
 };
 

@@ -138,6 +138,9 @@ static uint64_t version_of(enum command_type type) {
     case CMD_MEMBER_ROLE:
     case CMD_MEMBER_SETTLE:
     case CMD_LEADER_REGIONS:
+    case CMD_STAFF_PUT:
+    case CMD_STAFF_LOGIN:
+    case CMD_STAFF_SESSION_END:
         return 1;
     }
     return 0;
@@ -181,6 +184,12 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_member_settle(tx, &command->member_settle, ret_code);
     case CMD_LEADER_REGIONS:
         return fsm_member_regions(tx, &command->leader_regions, ret_code);
+    case CMD_STAFF_PUT:
+        return fsm_staff_put(tx, &command->staff_put, ret_code);
+    case CMD_STAFF_LOGIN:
+        return fsm_staff_login(tx, &command->staff_login, ret_code);
+    case CMD_STAFF_SESSION_END:
+        return fsm_staff_session_end(tx, command->staff_session_end.session, ret_code);
     case CMD_BOOT_REGISTER: /* apply_boot */
     case CMD_TICK:          /* apply_tick */
         break;

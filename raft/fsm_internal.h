@@ -49,6 +49,15 @@ enum err fsm_session_end(struct fsm_tx *tx, struct key_hash session,
                          enum outcome_code *ret_code);
 /* N2 but for the generation: now before both ends. */
 bool fsm_session_timely(const struct fsm_tx *tx, const struct session *session);
+/* How long so many failures in a row lock, FSM_LOGIN_FAILURES_MAX at least. */
+uint64_t fsm_session_lock_ms(uint32_t failures);
+/* fsm_staff.c */
+enum err fsm_staff_put(struct fsm_tx *tx, const struct cmd_staff_put *cmd,
+                       enum outcome_code *ret_code);
+enum err fsm_staff_login(struct fsm_tx *tx, const struct cmd_staff_login *cmd,
+                         enum outcome_code *ret_code);
+enum err fsm_staff_session_end(struct fsm_tx *tx, struct key_hash session,
+                               enum outcome_code *ret_code);
 /* fsm_grant.c */
 enum err fsm_grant_issue(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
                          enum outcome_code *ret_code);

@@ -19,6 +19,13 @@
 /* Rows of counters; then the one that would be forgotten first makes room. */
 #define FSM_ATTEMPTS_ROWS_MAX 100000u
 
+/* Staff accounts; beyond it OUT_FULL. */
+#define FSM_STAFF_MAX 1000u
+/* Staff's one-time codes (server/domain/totp.h). A code of the step before is still
+ * good when it is compared, and the command may wait for one step more. */
+#define FSM_TOTP_STEP_MS 30000u
+#define FSM_TOTP_LATE_STEPS 2u
+
 /* A frame without a tick sweeps too, or a busy cluster would never sweep: this many
  * rows a command, more than a command makes. */
 #define FSM_SWEEP_PER_COMMAND 4u

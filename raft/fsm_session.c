@@ -6,7 +6,7 @@ bool fsm_session_timely(const struct fsm_tx *tx, const struct session *session) 
     return tx->now_ms < store_session_end_ms(session);
 }
 
-static uint64_t lock_ms(uint32_t failures) {
+uint64_t fsm_session_lock_ms(uint32_t failures) {
     uint64_t ms = FSM_LOCK_FIRST_MS;
 
     for (uint32_t i = FSM_LOGIN_FAILURES_MAX; i < failures && ms < FSM_LOCK_MAX_MS;
@@ -48,7 +48,8 @@ static enum err login_failed(struct fsm_tx *tx, struct key_hash login_index,
     }
     attempts->forget_at_ms = tx->now_ms + FSM_ATTEMPTS_FORGET_MS;
     if (attempts->failures >= FSM_LOGIN_FAILURES_MAX) {
-        attempts->locked_until_ms = tx->now_ms + lock_ms(attempts->failures);
+        attempts->locked_until_ms =
+            tx->now_ms + fsm_session_lock_ms(attempts->failures);
         attempts->forget_at_ms = attempts->locked_until_ms + FSM_ATTEMPTS_FORGET_MS;
     }
     return store_attempts_put(tx->write, login_index, attempts);

@@ -1,6 +1,7 @@
 /* fsm_sweep: rows whose time is over, oldest first, a bounded number a frame. */
 #include "raft/fsm_internal.h"
 #include "store/store_expiry.h"
+#include "store/store_staff.h"
 
 /* When the row that the entry names ends. ERR_NOT_FOUND: it is gone. */
 static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
@@ -10,6 +11,7 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
     struct access_token access;
     struct refresh_token refresh;
     struct login_attempts attempts;
+    struct staff_session staff_session;
     enum err err = ERR_CORRUPT;
 
     switch (entry->table) {
@@ -36,6 +38,10 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
         /* Zeroed: there is no row. */
         err = err == OK && attempts.failures == 0 ? ERR_NOT_FOUND : err;
         break;
+    case EXPIRY_STAFF_SESSION:
+        err = store_staff_session_get(tx->read, entry->key, &staff_session);
+        *ret_ms = err == OK ? store_staff_session_end_ms(&staff_session) : 0;
+        break;
     }
     return err;
 }
@@ -52,6 +58,8 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
         return store_refresh_del(tx->write, entry->key);
     case EXPIRY_ATTEMPTS:
         return store_attempts_del(tx->write, entry->key);
+    case EXPIRY_STAFF_SESSION:
+        return store_staff_session_del(tx->write, entry->key);
     }
     return ERR_CORRUPT;
 }

@@ -43,7 +43,7 @@ static bool check_envelopes(const struct repl_peer *peer,
         struct envelope envelope;
         if (envelope_decode(&in, &envelope) != OK || envelope.node != peer->config.id ||
             envelope.boot != forward->boot || envelope.seq <= previous ||
-            envelope.type < CMD_BOOT_REGISTER || envelope.type > CMD_LAST) {
+            !command_known(envelope.type)) {
             return false; /* a type that nobody knows would stop every node */
         }
         previous = envelope.seq;

@@ -41,6 +41,13 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_EXPIRY] = "expiry",
     [TABLE_MEMBER] = "member",
     [TABLE_CLUSTER] = "cluster",
+    [17] = "table_17",
+    [18] = "table_18",
+    [19] = "table_19",
+    [20] = "table_20",
+    [TABLE_STAFF] = "staff",
+    [TABLE_STAFF_LOGIN] = "staff_login",
+    [TABLE_STAFF_SESSION] = "staff_session",
 };
 
 enum err store_lmdb_err(int rc) {

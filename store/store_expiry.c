@@ -57,7 +57,7 @@ enum err store_expiry_first(struct store_read *read, uint64_t now_ms,
     struct expiry first = {0};
     bool found = false;
 
-    for (int table = EXPIRY_SESSION; table <= EXPIRY_ATTEMPTS; table++) {
+    for (int table = EXPIRY_SESSION; table <= EXPIRY_LAST; table++) {
         struct expiry one;
         enum err err = store_expiry_first_of(read, (enum expiry_table)table, &one);
         if (err != OK && err != ERR_NOT_FOUND) {

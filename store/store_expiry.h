@@ -15,7 +15,9 @@ enum expiry_table {
     EXPIRY_ACCESS = 3,
     EXPIRY_REFRESH = 4,
     EXPIRY_ATTEMPTS = 5,
+    EXPIRY_STAFF_SESSION = 9,
 };
+#define EXPIRY_LAST EXPIRY_STAFF_SESSION
 
 struct expiry {
     uint64_t at_ms;

@@ -65,6 +65,7 @@ static bool is_kept(const struct image_sink *sink, enum store_table table,
     case TABLE_BOOT:
     case TABLE_OUTCOME:
     case TABLE_MEMBER:
+    case TABLE_STAFF_SESSION:
     /* Whoever has the old epoch's keys must not be believed: every row of the table is
      * published. The first leader makes new ones. */
     case TABLE_KEY:

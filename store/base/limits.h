@@ -26,6 +26,8 @@
 #define LIMIT_PUBLIC_JWK 4096
 #define LIMIT_SEALED_KEY (8 * 1024)
 #define LIMIT_CLIENT_NAME 512
+#define LIMIT_STAFF_NAME 64
+#define LIMIT_SEALED_SEED 128
 
 /* One replicated command, encoded; and one frame of them. */
 #define LIMIT_COMMAND (48 * 1024)

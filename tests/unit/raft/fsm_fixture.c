@@ -149,6 +149,37 @@ struct command command_login(uint64_t account, uint64_t session) {
                                       .lifetime_ms = 8 * HOUR_MS}};
 }
 
+struct command command_staff(uint64_t n, uint64_t generation) {
+    return (struct command){
+        .type = CMD_STAFF_PUT,
+        .staff_put = {.staff = {.id = id_of(n),
+                                .login_index = key_of(6000 + n),
+                                .name = span_str("監査 花子"),
+                                .roles = STAFF_ROLES_ALL,
+                                .state = STAFF_ACTIVE,
+                                .generation = generation,
+                                .password_hash = span_str("$argon2id$"),
+                                .sealed_seed = span_str("seed")}}};
+}
+
+struct command command_staff_login(uint64_t n, uint64_t session, uint64_t step) {
+    return (struct command){.type = CMD_STAFF_LOGIN,
+                            .staff_login = {.known = true,
+                                            .password_ok = true,
+                                            .has_step = true,
+                                            .id = id_of(n),
+                                            .generation = 1,
+                                            .step = step,
+                                            .session = key_of(session),
+                                            .idle_ms = HOUR_MS / 2,
+                                            .lifetime_ms = 10 * HOUR_MS}};
+}
+
+struct command command_staff_end(uint64_t session) {
+    return (struct command){.type = CMD_STAFF_SESSION_END,
+                            .staff_session_end = {key_of(session)}};
+}
+
 struct command command_issue(uint64_t session, uint64_t code) {
     return (struct command){
         .type = CMD_GRANT_ISSUE,
@@ -318,4 +349,15 @@ uint64_t fsm_fixture_attempts(struct fsm_fixture *fx, uint64_t account,
     assert_true(
         done(read, store_attempts_get(read, key_of(5000 + account), ret_attempts)));
     return ret_attempts->failures;
+}
+
+bool fsm_fixture_staff(struct fsm_fixture *fx, uint64_t n, struct staff *ret_staff) {
+    struct store_read *read = look(fx);
+    return done(read, store_staff_get(read, &fx->arena, id_of(n), ret_staff));
+}
+
+bool fsm_fixture_staff_session(struct fsm_fixture *fx, uint64_t n,
+                               struct staff_session *ret_session) {
+    struct store_read *read = look(fx);
+    return done(read, store_staff_session_get(read, key_of(n), ret_session));
 }

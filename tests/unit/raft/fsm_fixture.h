@@ -52,6 +52,10 @@ struct command command_seed(size_t count);
 struct command command_member_add(uint64_t id);
 struct command command_member_role(uint64_t id, enum member_role role);
 struct command command_member_settle(uint64_t id, uint64_t changed_index);
+/* Staff 1 up; `generation` 0: new. The first are administrators of everything. */
+struct command command_staff(uint64_t n, uint64_t generation);
+struct command command_staff_login(uint64_t n, uint64_t session, uint64_t step);
+struct command command_staff_end(uint64_t session);
 struct command command_regions(const char *first, const char *second); /* or NULL */
 
 /* Account 1 with a client "rp" and session 1; then, with `code`, a code and its
@@ -67,6 +71,9 @@ bool fsm_fixture_access(struct fsm_fixture *fx, uint64_t n,
                         struct access_token *ret_token);
 bool fsm_fixture_refresh(struct fsm_fixture *fx, uint64_t n,
                          struct refresh_token *ret_token);
+bool fsm_fixture_staff(struct fsm_fixture *fx, uint64_t n, struct staff *ret_staff);
+bool fsm_fixture_staff_session(struct fsm_fixture *fx, uint64_t n,
+                               struct staff_session *ret_session);
 uint64_t fsm_fixture_rows(struct fsm_fixture *fx, const char *table);
 uint64_t fsm_fixture_attempts(struct fsm_fixture *fx, uint64_t account,
                               struct login_attempts *ret_attempts);

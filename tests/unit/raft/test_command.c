@@ -93,6 +93,21 @@ static size_t every_command(struct command out[EVERY_MAX]) {
     out[n++] = command_member_settle(4, 0);
     out[n++] = command_regions(NULL, NULL);
     out[n++] = command_regions("osaka", "tokyo");
+    out[n++] = command_staff(1, 0);
+    out[n++] = command_staff(1, 7);
+    out[n - 1].staff_put.staff.roles = 0;
+    out[n - 1].staff_put.staff.state = STAFF_DISABLED;
+    out[n++] = command_staff_login(1, 2, 3);
+    out[n - 1].staff_login.has_replaced = true;
+    out[n - 1].staff_login.replaced = key_of(9);
+    out[n++] = command_staff_login(1, 2, 0);
+    out[n++] = command_staff_login(1, 2, 0);
+    out[n - 1].staff_login.known = false;
+    out[n - 1].staff_login.password_ok = false;
+    out[n - 1].staff_login.has_step = false;
+    out[n - 1].staff_login.id = (struct id128){{0}};
+    out[n - 1].staff_login.generation = 0;
+    out[n++] = command_staff_end(1);
     assert_true(n <= EVERY_MAX);
     return n;
 }
@@ -303,6 +318,48 @@ static void a_command_over_its_limit_is_too_big(void **state) {
     c.client_put.client.post_logout_uris_count = CLIENT_REDIRECTS_MAX;
     buf_reset(&fx->out);
     assert_err(command_encode(&c, &fx->out), ERR_TOO_BIG);
+}
+
+static void staff_commands_keep_the_bounds(void **state) {
+    struct fixture *fx = *state;
+    static char longer[LIMIT_PASSWORD_HASH + 1];
+    struct command c;
+
+    memset(longer, 'x', sizeof longer);
+    c = command_staff(1, 0);
+    c.staff_put.staff.name = span_of(longer, LIMIT_STAFF_NAME + 1);
+    refuse(fx, &c);
+    c.staff_put.staff.name = span_str("\xff");
+    refuse(fx, &c);
+    c.staff_put.staff.name = span_of(NULL, 0);
+    refuse(fx, &c);
+    c = command_staff(1, 0);
+    c.staff_put.staff.roles = STAFF_ROLES_ALL + 1;
+    refuse(fx, &c);
+    c = command_staff(1, UINT64_MAX); /* could not be raised */
+    refuse(fx, &c);
+    c = command_staff(1, 0);
+    c.staff_put.staff.state = (enum staff_state)0;
+    refuse(fx, &c);
+    c = command_staff(1, 0);
+    c.staff_put.staff.password_hash = span_of(longer, LIMIT_PASSWORD_HASH + 1);
+    refuse(fx, &c);
+    c = command_staff(1, 0); /* nobody is without a second factor */
+    c.staff_put.staff.sealed_seed = span_of(NULL, 0);
+    refuse(fx, &c);
+    c.staff_put.staff.sealed_seed = span_of(longer, LIMIT_SEALED_SEED + 1);
+    refuse(fx, &c);
+    c = command_staff_login(1, 2, 3);
+    c.staff_login.known = false;
+    refuse(fx, &c);
+    c = command_staff_login(1, 2, 3);
+    c.staff_login.has_step = false;
+    refuse(fx, &c);
+    c = command_staff_login(1, 2, (uint64_t)UINT32_MAX + 1);
+    refuse(fx, &c);
+    c = command_staff_login(1, 2, 3);
+    c.staff_login.idle_ms = 0;
+    refuse(fx, &c);
 }
 
 static void only_the_canonical_form_is_decoded(void **state) {
@@ -571,6 +628,7 @@ int main(void) {
         TEST(members_keep_their_bounds),
         TEST(members_beyond_their_arrays_are_refused),
         TEST(a_command_over_its_limit_is_too_big),
+        TEST(staff_commands_keep_the_bounds),
         TEST(only_the_canonical_form_is_decoded),
         TEST(texts_with_nul_are_refused),
         TEST(damage_never_crashes),

@@ -40,6 +40,10 @@ static void fill(struct fsm_fixture *fx) {
                                               .public_jwk = span_str("{}"),
                                               .sealed_private = span_str("sealed")}}};
     assert_code(fsm_fixture_do(fx, &key), OUT_OK);
+    struct command staff = command_staff(1, 0);
+    struct command staff_login = command_staff_login(1, 1, fx->now_ms / 30000);
+    assert_code(fsm_fixture_do(fx, &staff), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &staff_login), OUT_OK);
     for (uint64_t n = 100; n < 1200; n++) {
         struct command account = command_account(n);
         assert_code(fsm_fixture_do(fx, &account), OUT_OK);
@@ -208,10 +212,11 @@ static uint64_t all_rows_of(struct store *store) {
 /* Every session, code, token and key of the old epoch is gone. */
 static void test_new_epoch(void **state) {
     (void)state;
-    static const char *const gone[] = {"session", "session_grant", "grant",   "access",
-                                       "refresh", "boot",          "outcome", "key"};
-    static const char *const kept[] = {"account", "login", "client", "attempts",
-                                       "cluster"};
+    static const char *const gone[] = {"session", "session_grant", "grant",
+                                       "access",  "refresh",       "boot",
+                                       "outcome", "key",           "staff_session"};
+    static const char *const kept[] = {"account", "login", "client",     "attempts",
+                                       "cluster", "staff", "staff_login"};
     struct fsm_fixture fx;
     struct bytes image;
     struct image_head head;
