@@ -31,6 +31,7 @@ static const struct route operator_routes[] = {
     {"/v1/status", route_operator_status, NULL, false},
     {"/v1/accounts", NULL, route_operator_account_add, false},
     {"/v1/clients", route_operator_client_list, route_operator_client_add, false},
+    {"/v1/staff", NULL, route_operator_staff_add, false},
     {"/v1/nodes", route_operator_node_list, route_operator_node_add, false},
     {"/v1/nodes/promote", NULL, route_operator_node_promote, false},
     {"/v1/nodes/remove", NULL, route_operator_node_remove, false},

@@ -65,6 +65,10 @@ void route_operator_client_list(struct http_request *request) {
     start(request, ADMIN_CLIENT_LIST);
 }
 
+void route_operator_staff_add(struct http_request *request) {
+    start(request, ADMIN_STAFF_ADD);
+}
+
 void route_operator_node_list(struct http_request *request) {
     start(request, ADMIN_NODE_LIST);
 }

@@ -118,6 +118,8 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
         size = svc_admin_account_size();
     else if (admin->action == ADMIN_CLIENT_ADD)
         size = svc_admin_client_size();
+    else if (admin->action == ADMIN_STAFF_ADD)
+        size = svc_admin_staff_size();
     else if (admin->action >= ADMIN_NODE_ADD && admin->action <= ADMIN_LEADER_REGIONS)
         size = svc_admin_node_size();
     admin->kind = ADMIN_OK;
@@ -140,6 +142,9 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
         return;
     case ADMIN_CLIENT_LIST:
         svc_admin_client_list(op);
+        return;
+    case ADMIN_STAFF_ADD:
+        svc_admin_staff_add(op);
         return;
     case ADMIN_NODE_LIST:
         svc_admin_node_list(op);

@@ -15,6 +15,9 @@
  *                    (32 characters and more), replace? (the whole row, secret too)
  *                    -> client_id, client_secret when one was drawn
  * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; retired, created_ms}]
+ * ADMIN_STAFF_ADD    name (3 to 64 of a-z 0-9 . _ -), password (15 to 512 bytes), roles
+ *                    [rp-admin|operator|auditor|staff-admin]
+ *                    -> id, name, totp_secret and totp_uri (both told once)
  * ADMIN_NODE_LIST    -> node_id, leader_id, applied_index, configuration_index,
  *                    member_change (what is waited for, empty: nothing),
  *                    leader_regions, nodes [as in the status]
@@ -45,6 +48,7 @@ enum svc_admin_action {
     ADMIN_ACCOUNT_ADD,    /* POST /v1/accounts */
     ADMIN_CLIENT_ADD,     /* POST /v1/clients: answers the secret, once */
     ADMIN_CLIENT_LIST,    /* GET  /v1/clients */
+    ADMIN_STAFF_ADD,      /* POST /v1/staff: answers the seed, once */
     ADMIN_NODE_LIST,      /* GET  /v1/nodes */
     ADMIN_NODE_ADD,       /* POST /v1/nodes */
     ADMIN_NODE_PROMOTE,   /* POST /v1/nodes/promote */

@@ -22,6 +22,7 @@ void svc_admin_invalid(struct admin_op *op);
 /* Room of an action's own state: svc_admin allocates the largest. */
 size_t svc_admin_account_size(void);
 size_t svc_admin_client_size(void);
+size_t svc_admin_staff_size(void);
 size_t svc_admin_node_size(void);
 
 void svc_admin_account_add(struct admin_op *op);
@@ -29,6 +30,7 @@ void svc_admin_client_add(struct admin_op *op);
 void svc_admin_client_list(struct admin_op *op);
 void svc_admin_node_change(struct admin_op *op);
 void svc_admin_node_list(struct admin_op *op);
+void svc_admin_staff_add(struct admin_op *op);
 void svc_admin_status(struct admin_op *op);
 /* configuration_index, member_change, leader_regions and nodes. */
 void svc_admin_put_members(struct buf *out, const struct repl_status *status);

@@ -27,6 +27,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_LOGIN_STATE] = "tasuki seal login-state",
     [SEAL_PROFILE] = "tasuki seal profile",
     [SEAL_SIGNING_KEY] = "tasuki seal signing-key",
+    [SEAL_STAFF_SEED] = "tasuki seal staff-seed",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",
@@ -38,6 +39,7 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_NEXT_REFRESH] = "tasuki hash next-refresh",
     [HASH_NEXT_ACCESS] = "tasuki hash next-access",
     [HASH_CSRF] = "tasuki hash csrf",
+    [HASH_STAFF_NAME] = "tasuki hash staff-name",
 };
 
 struct keyring {

@@ -27,6 +27,7 @@ enum seal_purpose {
     SEAL_LOGIN_STATE, /* authorization request inside the login form */
     SEAL_PROFILE,     /* personal data of an account */
     SEAL_SIGNING_KEY,
+    SEAL_STAFF_SEED, /* of a staff account's one-time codes */
     SEAL_PURPOSES
 };
 enum hash_purpose {
@@ -39,6 +40,7 @@ enum hash_purpose {
     HASH_NEXT_REFRESH, /* successor of a refresh token (svc_token) */
     HASH_NEXT_ACCESS,
     HASH_CSRF,
+    HASH_STAFF_NAME, /* blind index of the staff's realm */
     HASH_PURPOSES
 };
 

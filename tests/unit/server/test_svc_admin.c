@@ -84,6 +84,45 @@ static void test_account_conflict(void **state) {
     expect(*state, ADMIN_ACCOUNT_ADD, other_case, ADMIN_CONFLICT, "account_id: ");
 }
 
+#define STAFF(rest) "{\"name\":\"hanako\"," rest "}"
+
+static void test_staff_mistakes(void **state) {
+    static const struct mistake mistakes[] = {
+        {"{}", "name: is missing"},
+        {"{\"name\":\"ab\"}", "name: 3 to 64 bytes"},
+        {"{\"name\":\"Hanako\"}", "name: lower-case letters"},
+        {"{\"name\":\"花子\"}", "name: lower-case letters"},
+        {STAFF("\"colour\":1"), "colour: there is no such member"},
+        {STAFF("\"roles\":[\"auditor\"]"), "password: is missing"},
+        {STAFF("\"password\":\"too short\""), "password: 15 to 512 bytes"},
+        {STAFF(GOOD_PASSWORD), "roles: is missing"},
+        {STAFF(GOOD_PASSWORD ",\"roles\":[]"), "roles: "},
+        {STAFF(GOOD_PASSWORD ",\"roles\":[\"auditor\",\"king\"]"),
+         "roles[1]: there is no such role"},
+    };
+
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
+        expect(*state, ADMIN_STAFF_ADD, mistakes[i].body, ADMIN_INVALID,
+               mistakes[i].message);
+}
+
+static void test_staff_seed_once(void **state) {
+    static const char body[] =
+        STAFF(GOOD_PASSWORD ",\"roles\":[\"staff-admin\",\"auditor\"]");
+    struct svc_admin got;
+    char secret[4096], uri[4096];
+
+    run_admin(*state, ADMIN_STAFF_ADD, body, &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    json_text(got.body, "totp_secret", secret);
+    json_text(got.body, "totp_uri", uri);
+    assert_int_equal(strlen(secret), 32);
+    assert_non_null(strstr(uri, "otpauth://totp/Tasuki:hanako?secret="));
+    assert_non_null(strstr(uri, secret));
+    svc_op_close(&got.op);
+    expect(*state, ADMIN_STAFF_ADD, body, ADMIN_CONFLICT, "name: ");
+}
+
 #define CLIENT(rest) "{\"client_id\":\"c1\",\"name\":\"C\"," rest "}"
 #define OPENID "\"scopes\":[\"openid\"]"
 #define REDIRECT "\"redirect_uris\":[\"https://c1.test/cb\"]"
@@ -383,7 +422,8 @@ int main(void) {
         ADMIN_TEST(test_status),           ADMIN_TEST(test_transfer),
         ADMIN_TEST(test_documents),        ADMIN_TEST(test_metrics),
         ADMIN_TEST(test_node_mistakes),    ADMIN_TEST(test_node_refusals),
-        ADMIN_TEST(test_node_list),
+        ADMIN_TEST(test_node_list),        ADMIN_TEST(test_staff_mistakes),
+        ADMIN_TEST(test_staff_seed_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
