@@ -21,6 +21,7 @@ static const char usage_text[] =
     "  rp add             register a relying party; prints its secret once\n"
     "  rp import          register relying parties from a file\n"
     "  rp list            the registered relying parties\n"
+    "  staff add          add a staff account; prints its secret once\n"
     "  node list          the nodes, their roles, and the change under way\n"
     "  node add           a new node, as a standby\n"
     "  node promote       make a standby a voter\n"
@@ -51,6 +52,7 @@ static const struct {
     {"rp", "add", cmd_rp_add},
     {"rp", "import", cmd_rp_import},
     {"rp", "list", cmd_rp_list},
+    {"staff", "add", cmd_staff_add},
     {"transfer", NULL, cmd_transfer},
     {"node", "list", cmd_node_list},
     {"node", "add", cmd_node_add},

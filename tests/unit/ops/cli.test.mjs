@@ -109,6 +109,20 @@ test('the password is read, sent, and shown nowhere', async (t) => {
   assert.equal(empty.code, 64);
 });
 
+test('staff add: roles are sent one by one, the password is shown nowhere, the seed is', async (t) => {
+  const node = await operatorPort(t, pki, () => ({ json: { id: '00ff', name: 'hanako', totp_secret: 'MZXW6', totp_uri: 'otpauth://totp/x' } }));
+  const { code, out, err } = await tasuki(
+    ['staff', 'add', 'hanako', '--roles', 'auditor,staff-admin', ...connection(node.url)],
+    { input: 'correct horse "battery"\n' },
+  );
+  assert.equal(code, 0, err);
+  assert.deepEqual(node.seen[0].body, { name: 'hanako', password: 'correct horse "battery"', roles: ['auditor', 'staff-admin'] });
+  assert.match(out, /MZXW6\notpauth:/);
+  assert.doesNotMatch(out + err, /battery/);
+  const without = await tasuki(['staff', 'add', 'hanako', ...connection(node.url)]);
+  assert.equal(without.code, 64);
+});
+
 test('import: an array, or an object a line; goes on after a refusal', async (t) => {
   const answer = (method, path, body) => (body.client_id === 'bad'
     ? { status: 422, json: { error: 'no' } } : { json: { client_id: body.client_id } });
