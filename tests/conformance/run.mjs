@@ -83,6 +83,13 @@ async function runOne({ plan, module }, variant, op) {
   return row;
 }
 
+// As the list has them, whoever ended first.
+const inOrder = (rows, chosen) =>
+  chosen.flatMap(({ plan, module }) => rows.filter((row) => row.plan === plan.name && row.name === module.name));
+
+const lineOf = ({ verdict, name, variant, ms, reason }) =>
+  `${verdict.padEnd(7)} ${name}${variant ? ` [${variant}]` : ''} ${ms} ms${reason ? `: ${reason}` : ''}`;
+
 async function main() {
   const options = parse(process.argv.slice(2));
   if (options.help) return console.log(USAGE), 0;
@@ -101,17 +108,21 @@ async function main() {
   try {
     const { Op } = await import('./lib/op.mjs');
     const { close } = await import('./lib/clients.mjs');
-    for (const one of chosen)
-      for (const variant of one.module.variants ?? [undefined]) {
-        const row = await runOne(one, variant, new Op());
-        rows.push(row);
-        if (!options.json) console.log(`${row.verdict.padEnd(7)} ${row.name}${variant ? ` [${variant}]` : ''} ${row.ms} ms${row.reason ? `: ${row.reason}` : ''}`);
-      }
+    const runs = chosen.flatMap((one) => (one.module.variants ?? [undefined]).map((variant) => ({ one, variant })));
+    const go = async ({ one, variant }) => {
+      const row = await runOne(one, variant, new Op());
+      rows.push(row);
+      if (!options.json) console.log(lineOf(row));
+    };
+    // Who waits for long waits beside the others.
+    const waiting = Promise.all(runs.filter(({ one }) => one.module.slow).map(go));
+    for (const run of runs.filter(({ one }) => !one.module.slow)) await go(run);
+    await waiting;
     await close();
   } finally {
     await stop();
   }
-  const lines = judge(rows, options.strict ? {} : loadExpected());
+  const lines = judge(inOrder(rows, chosen), options.strict ? {} : loadExpected());
   const whole = options.plans.length === 0 && options.modules.length === 0 && !options.quick;
   const out = options.out ?? (whole ? join(resolve(options.buildDir), 'conformance.md') : undefined);
   if (out) writeFileSync(out, markdown(lines, rows));

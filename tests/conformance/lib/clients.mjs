@@ -15,7 +15,8 @@ const EXIT_USAGE = 64;
 
 // Options of the command for a description of a client; files go to `dir`.
 function argumentsOf(rp, dir) {
-  const args = ['--name', rp.name, '--profile', rp.profile, '--auth', rp.auth, '--alg', rp.alg, '--government'];
+  const args = ['--name', rp.name, '--profile', rp.profile, '--auth', rp.auth, '--alg', rp.alg];
+  if (rp.government !== false) args.push('--government');
   const one = (option, value) => value !== undefined && args.push(option, value);
   const many = (option, values = []) => values.forEach((value) => args.push(option, value));
   many('--redirect-uri', rp.redirectUris);

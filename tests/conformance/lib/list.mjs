@@ -12,7 +12,9 @@ export async function loadPlans() {
   const plans = [];
   for (const [name, { plan, modules }] of Object.entries(loadList())) {
     const file = at(`plans/${name}.mjs`);
-    plans.push({ name, plan, wanted: modules, tests: existsSync(file) ? (await import(file)).modules : [] });
+    const tests = existsSync(file) ? (await import(file)).modules : [];
+    tests.sort((a, b) => modules.indexOf(a.name) - modules.indexOf(b.name));
+    plans.push({ name, plan, wanted: modules, tests });
   }
   return plans;
 }

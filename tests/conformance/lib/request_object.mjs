@@ -13,8 +13,12 @@ export const byValue = (object, sent) => ({ ...outside(sent), request: object })
 // An address that nobody answers: a provider that went there would be found out by its error.
 export const byReference = (_object, sent) => ({ ...outside(sent), request_uri: 'https://rp.example.test/request.jwt#1' });
 
-export async function signed(claims, { privateKey, jwk }, { alg = jwk.alg, header = {} } = {}) {
-  return new jose.SignJWT(claims)
+export async function signed(claims, { privateKey, jwk }, { alg = jwk.alg, header = {}, tamper = false } = {}) {
+  const object = await new jose.SignJWT(claims)
     .setProtectedHeader({ alg, kid: jwk.kid, typ: 'oauth-authz-req+jwt', ...header })
     .sign(privateKey);
+  if (!tamper) return object;
+  const bytes = Buffer.from(object.split('.')[2], 'base64url');
+  bytes[10] ^= 0x5a;
+  return [...object.split('.').slice(0, 2), bytes.toString('base64url')].join('.');
 }
