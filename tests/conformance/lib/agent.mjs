@@ -21,7 +21,7 @@ export class Agent {
     let answer;
     for (let step = 0; step < limit; step++) {
       const path = url.pathname + url.search;
-      const options = { at: this.op.next(), headers: { host: url.host } };
+      const options = { at: this.op.next() };
       answer = form && step === 0 ? await this.browser.post(path, form, options) : await this.browser.get(path, options);
       if (![302, 303].includes(answer.status)) return { answer };
       const next = new URL(answer.location, url);
@@ -64,7 +64,7 @@ export function answered(result, redirectUri) {
   assert.ok(result.location, `no redirect: ${result.answer.status} ${notice(result.answer)}`);
   const url = new URL(result.location);
   const want = new URL(redirectUri);
-  assert.equal(url.origin + url.pathname, want.origin + want.pathname, 'the redirect goes to the redirect_uri');
+  assert.equal(url.origin + url.pathname, want.origin + want.pathname, `the redirect goes to the redirect_uri, not ${url.origin}${url.pathname}`);
   assert.equal(url.hash, '', 'nothing in the fragment');
   for (const [name, value] of want.searchParams) assert.equal(url.searchParams.get(name), value, 'the query of the redirect_uri is kept');
   const names = [...url.searchParams.keys()];

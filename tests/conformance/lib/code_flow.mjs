@@ -1,7 +1,7 @@
 // The code flow of OpenID Connect Core §3.1, by openid-client over an agent.
 import assert from 'node:assert/strict';
 import * as client from 'openid-client';
-import { random } from '../../lib/flow.mjs';
+import { basic, random } from '../../lib/flow.mjs';
 import { note } from '../../lib/secrets.mjs';
 import { Agent, answered } from './agent.mjs';
 import { assertAuthorized, assertIdToken, assertStandardClaims, assertTokenResponse } from './checks.mjs';
@@ -17,7 +17,7 @@ const METHODS = {
 };
 
 export async function configuration(op, rp, { tls, log } = {}) {
-  const fetcher = op.fetcher({ tls: tls ?? rp.tls, log });
+  const fetcher = op.fetcher({ tls: tls ?? rp.tls, log, redirectUri: rp.redirectUri });
   const metadata = {
     id_token_signed_response_alg: rp.alg,
     ...(rp.secret ? { client_secret: rp.secret } : {}),
@@ -55,19 +55,30 @@ export async function authorize(op, rp, { agent, params = {}, ...options } = {})
   return { ...result, agent: person, sent };
 }
 
+// A request to the token endpoint by hand, with the client's secret.
+export async function tokenRequest(op, rp, form) {
+  const basicAuth = rp.auth === 'basic';
+  const fields = basicAuth ? form : { ...form, client_id: rp.clientId, client_secret: rp.secret };
+  const headers = basicAuth ? { authorization: basic(rp.clientId, rp.secret) } : {};
+  return op.call('POST', await op.endpoint('token_endpoint'), { form: fields, headers });
+}
+
+export const redeem = (op, rp, code) => tokenRequest(op, rp, { grant_type: 'authorization_code', code, redirect_uri: rp.redirectUri });
+
 // The code is exchanged by openid-client, which verifies state, iss and the ID token.
 export async function exchange(op, rp, result, { verifier } = {}) {
   const callback = answered(result, rp.redirectUri);
   assertAuthorized(callback, result.sent, op.issuer);
   const log = [];
   const config = await configuration(op, rp, { log });
-  const given = await client.authorizationCodeGrant(config, new URL(result.location), {
+  const checks = {
     expectedState: result.sent.state,
     expectedNonce: result.sent.nonce,
     pkceCodeVerifier: verifier,
     idTokenExpected: true,
     ...(result.sent.max_age !== undefined ? { maxAge: Number(result.sent.max_age) } : {}),
-  });
+  };
+  const given = await client.authorizationCodeGrant(config, new URL(result.location), checks);
   for (const name of ['access_token', 'refresh_token', 'id_token']) note(given[name]);
   const answer = log.find((one) => one.url.includes('/token')).answer;
   assertTokenResponse(answer);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { assertJwks } from './checks.mjs';
 
-const RESPONSE_TYPES = ['code', 'id_token', 'id_token token', 'code id_token', 'code token', 'code id_token token'];
+const RESPONSE_TYPES = ['none', 'code', 'id_token', 'id_token token', 'code id_token', 'code token', 'code id_token token'];
 const LISTS = [
   'scopes_supported', 'response_types_supported', 'response_modes_supported', 'grant_types_supported', 'acr_values_supported',
   'subject_types_supported', 'id_token_signing_alg_values_supported', 'userinfo_signing_alg_values_supported',
@@ -64,6 +64,7 @@ export async function fetchKeys(t) {
 
 export async function discoveryVerification(t) {
   const metadata = await fetchMetadata(t);
+  assert.ok(metadata.response_types_supported.includes('code'), 'code');
   for (const type of metadata.response_types_supported) assert.ok(RESPONSE_TYPES.map(sorted).includes(sorted(type)), type);
   for (const type of metadata.subject_types_supported) assert.ok(['public', 'pairwise'].includes(type), type);
   assert.ok(metadata.id_token_signing_alg_values_supported.includes('RS256'), 'RS256 (OIDC Discovery §3)');

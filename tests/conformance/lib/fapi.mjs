@@ -151,6 +151,8 @@ export async function resource(op, rp, token, { dpop = usualProof(rp), scheme, t
     if (dpop) all.dpop = await dpopProof({ key: rp.dpop, method, url, token, nonce, ...dpop });
     if (proofs) all.dpop = await proofs({ key: rp.dpop, method, url, token, nonce });
     const answer = await op.call(method, url, { headers: all, tls });
+    // With a nonce of the server, its own time counts and not the client's (RFC 9449 §8).
+    answer.hadNonce = nonce !== undefined;
     nonce = nonceAsked(answer);
     if (!nonce || attempt > 0) return answer;
   }

@@ -14,7 +14,7 @@ const AUTH = {
 };
 
 async function configuration(op, rp) {
-  const fetcher = op.fetcher({ tls: rp.tls });
+  const fetcher = op.fetcher({ tls: rp.tls, redirectUri: rp.redirectUri });
   const metadata = { id_token_signed_response_alg: rp.alg, ...(rp.tls ? { use_mtls_endpoint_aliases: true } : {}) };
   const config = await openid.discovery(new URL(op.issuer), rp.clientId, metadata, AUTH[rp.method](rp), { [openid.customFetch]: fetcher, timeout: 30 });
   config[openid.customFetch] = fetcher;

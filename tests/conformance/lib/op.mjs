@@ -17,9 +17,10 @@ export class Op {
     return demo().issuer;
   }
 
+  // Asked by the issuer's name, as behind the balancer.
   next() {
     const { nodes } = demo();
-    return nodes[this.#turn++ % nodes.length];
+    return { ...nodes[this.#turn++ % nodes.length], host: new URL(this.issuer).host };
   }
 
   get discoveryUrl() {
@@ -58,17 +59,16 @@ export class Op {
     const url = new URL(address);
     const ours = url.origin === new URL(this.issuer).origin;
     const target = ours ? this.next() : { name: url.host, base: url.origin };
-    return request(target, method, url.pathname + url.search, {
-      ...options,
-      headers: { host: url.host, ...options.headers },
-    });
+    return request(target, method, url.pathname + url.search, options);
   }
 
-  // For openid-client. Each exchange is pushed to `log` as { url, answer }.
-  fetcher({ tls, log = [] } = {}) {
+  // For openid-client. Each exchange is pushed to `log` as { url, answer }. The library
+  // leaves the query of a redirect_uri out; `redirectUri` is sent instead (RFC 6749 §4.1.3).
+  fetcher({ tls, log = [], redirectUri } = {}) {
     return async (input, init = {}) => {
       const url = input instanceof URL ? input.href : String(input);
       const headers = Object.fromEntries(new Headers(init.headers));
+      if (redirectUri && init.body instanceof URLSearchParams && init.body.has('redirect_uri')) init.body.set('redirect_uri', redirectUri);
       const body = init.body === undefined || init.body === null ? undefined : String(init.body);
       if (init.body instanceof URLSearchParams)
         headers['content-type'] ??= 'application/x-www-form-urlencoded;charset=UTF-8';

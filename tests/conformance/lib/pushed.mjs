@@ -11,8 +11,8 @@ export const INVALID = ['invalid_request', 'invalid_request_object'];
 // An error for the client, with the state it sent, and no code.
 export function assertCallbackError(result, redirectUri, sent, issuer, errors) {
   const params = answered(result, redirectUri);
+  assert.equal(params.code, undefined, 'a code, though the request has to be refused');
   assertErrorText(params);
-  assert.equal(params.code, undefined, 'no code');
   assert.ok(errors.includes(params.error), `error ${params.error} (${params.error_description}), expected ${errors}`);
   assert.equal(params.iss, issuer, 'iss');
   if (params.state !== undefined) assert.equal(params.state, sent.state, 'state');

@@ -1,7 +1,7 @@
 // OpenID Connect Core: the basic profile of a provider (response type `code`).
 import assert from 'node:assert/strict';
 import { sleep } from '../../lib/demo.mjs';
-import { random, redeem } from '../../lib/flow.mjs';
+import { random } from '../../lib/flow.mjs';
 import { assertErrorPage, answered } from '../lib/agent.mjs';
 import {
   assertAuthorizeError,
@@ -12,7 +12,7 @@ import {
   nowS,
 } from '../lib/checks.mjs';
 import { account, addClient, once, second, standard } from '../lib/clients.mjs';
-import { authorize, codeFlow, exchange, newAgent, request, userinfo } from '../lib/code_flow.mjs';
+import { authorize, codeFlow, exchange, newAgent, redeem, request, userinfo } from '../lib/code_flow.mjs';
 import { skip } from '../lib/outcome.mjs';
 import { byReference, byValue, unsigned } from '../lib/request_object.mjs';
 import { refreshBehaviour } from '../lib/refresh.mjs';
@@ -46,7 +46,7 @@ const succeedsWith = (params) => async (t) => codeFlow(t.op, { params: typeof pa
 async function twice(t, first, second, change = () => ({})) {
   const agent = await newAgent(t.op);
   const one = await codeFlow(t.op, { agent, params: first });
-  assert.deepEqual(one.pages, ['login']);
+  assert.ok(one.pages.includes('login'));
   const two = await codeFlow(t.op, { agent, params: { ...second, ...change(one) } });
   assert.deepEqual(two.pages, [], 'nothing is asked');
   assert.equal(two.claims.sub, one.claims.sub, 'sub');
@@ -61,8 +61,9 @@ async function again(t, params, waitMs) {
   await sleep(waitMs);
   const two = await codeFlow(t.op, { agent, params });
   assert.deepEqual(two.pages, ['login'], 'the person signs in a second time');
-  assert.ok(two.claims.auth_time > one.claims.auth_time, 'auth_time is later');
-  assert.ok(nowS() - two.claims.auth_time < 60, 'auth_time is recent');
+  if (params.max_age) assert.ok(Number.isInteger(two.claims.auth_time), 'auth_time (OIDC Core §2)');
+  if (one.claims.auth_time !== undefined) assert.ok(two.claims.auth_time > one.claims.auth_time, 'auth_time is later');
+  if (two.claims.auth_time !== undefined) assert.ok(nowS() - two.claims.auth_time < 60, 'auth_time is recent');
   assert.equal(two.claims.sub, one.claims.sub);
   return two;
 }
@@ -70,7 +71,7 @@ async function again(t, params, waitMs) {
 async function reuseCode(t, waitMs) {
   const flow = await codeFlow(t.op);
   await sleep(waitMs);
-  assertJsonError(await redeem(t.op.next(), flow.rp, flow.callback.code), 'invalid_grant');
+  assertJsonError(await redeem(t.op, flow.rp, flow.callback.code), 'invalid_grant');
   const url = await t.op.endpoint('userinfo_endpoint');
   const answer = await t.op.call('GET', url, { headers: { authorization: `Bearer ${flow.given.access_token}` } });
   assert.equal(answer.status, 401, 'the tokens of the code are revoked (RFC 6749 §4.1.2)');
@@ -94,7 +95,7 @@ async function server(t) {
   // A code is of one client alone (RFC 6749 §4.1.3).
   const result = await authorize(t.op, flow.rp);
   const { code } = answered(result, flow.rp.redirectUri);
-  assertJsonError(await redeem(t.op.next(), { ...other.rp, redirectUri: flow.rp.redirectUri }, code), 'invalid_grant');
+  assertJsonError(await redeem(t.op, { ...other.rp, redirectUri: flow.rp.redirectUri }, code), 'invalid_grant');
 }
 
 async function idTokenUnsigned(t) {

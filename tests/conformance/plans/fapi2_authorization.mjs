@@ -128,30 +128,29 @@ async function twiceBeforeLogin(op, rp) {
   assertTokens(rp, await exchange(op, rp, codeOf(op, result), verifier));
 }
 
-async function assertUriRefused(op, rp, agent, uri, errors = ['invalid_request_uri']) {
+async function assertUriRefused(op, rp, agent, uri, { sent = {}, errors = ['invalid_request_uri'] } = {}) {
   const result = await agent.visit(await authorizeUrl(op, rp, uri));
   if (!result.location) return assertErrorPage(result);
-  return assertCallbackError(result, rp.redirectUri, {}, op.issuer, errors);
+  return assertCallbackError(result, rp.redirectUri, sent, op.issuer, errors);
 }
 
 async function reusedUri(op, rp) {
   const result = await flow(op, rp);
-  await assertUriRefused(op, rp, result.agent, result.pushed.uri);
-  await assertUriRefused(op, rp, await newAgent(op), result.pushed.uri);
+  for (const agent of [result.agent, await newAgent(op)]) await assertUriRefused(op, rp, agent, result.pushed.uri, result);
 }
 
 async function expiredUri(op, rp) {
   const { sent } = request(rp);
   const { uri, seconds } = assertPushed(await push(op, rp, sent));
   await sleep((seconds + 1) * 1000);
-  await assertUriRefused(op, rp, await newAgent(op), uri);
+  await assertUriRefused(op, rp, await newAgent(op), uri, { sent });
 }
 
 async function otherClientsUri(op, rp, t) {
   const other = await client(t.variant, 1);
   const { sent } = request(rp);
   const { uri } = assertPushed(await push(op, rp, sent));
-  await assertUriRefused(op, other, await newAgent(op), uri, INVALID.concat('invalid_request_uri'));
+  await assertUriRefused(op, other, await newAgent(op), uri, { sent, errors: [...INVALID, 'invalid_request_uri'] });
 }
 
 async function requestUriPushed(op, rp) {

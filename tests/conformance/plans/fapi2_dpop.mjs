@@ -102,6 +102,7 @@ async function negative(op, rp) {
   const token = tokens.access_token;
   for (const [what, proofs] of REFUSED) {
     const answer = await resource(op, rp, token, { dpop: false, proofs });
+    if (answer.hadNonce && what.startsWith('an iat')) continue;
     assert.ok([400, 401].includes(answer.status), `${what}: ${answer.status}`);
   }
   for (const [what, proofs] of TAKEN) {
@@ -110,10 +111,14 @@ async function negative(op, rp) {
   }
   const jti = random(16);
   await assertResource(op, rp, token, { dpop: { claims: { jti } } });
-  for (let i = 0; i < 3; i++) assert.equal((await resource(op, rp, token, { dpop: { claims: { jti } } })).status, 401, 'a jti again, at any node');
-  assert.equal((await resource(op, rp, token, { dpop: false })).status, 401, 'no proof');
-  assert.equal((await resource(op, rp, token, { dpop: false, scheme: 'Bearer' })).status, 401, 'as a bearer token');
-  assert.equal((await resource(op, rp, token, { scheme: 'Bearer' })).status, 401, 'as a bearer token, with a proof');
+  const refused = async (what, options) => {
+    const { status } = await resource(op, rp, token, options);
+    assert.ok([400, 401].includes(status), `${what}: ${status}`);
+  };
+  for (let i = 0; i < 3; i++) await refused('a jti again, at any node', { dpop: { claims: { jti } } });
+  await refused('no proof', { dpop: false });
+  await refused('as a bearer token', { dpop: false, scheme: 'Bearer' });
+  await refused('as a bearer token, with a proof', { scheme: 'Bearer' });
   await assertResource(op, rp, token);
 }
 
