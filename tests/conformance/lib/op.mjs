@@ -58,8 +58,10 @@ export class Op {
   call(method, address, options = {}) {
     const url = new URL(address);
     const ours = url.origin === new URL(this.issuer).origin;
-    const target = ours ? this.next() : { name: url.host, base: url.origin };
-    return request(target, method, url.pathname + url.search, options);
+    if (ours) return request(this.next(), method, url.pathname + url.search, options);
+    // Names below localhost are loopback's (RFC 6761 §6.3), which not every resolver knows.
+    const tls = url.hostname.endsWith('.localhost') ? { host: '127.0.0.1', servername: url.hostname, ...options.tls } : options.tls;
+    return request({ name: url.host, base: url.origin }, method, url.pathname + url.search, { ...options, tls });
   }
 
   // For openid-client. Each exchange is pushed to `log` as { url, answer }. The library
