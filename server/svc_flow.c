@@ -187,8 +187,8 @@ static void draw_code(struct svc *svc, char *out, size_t wanted) {
 }
 
 static uint32_t code_ttl_ms(const struct client *client) {
-    return client->profile == CLIENT_STANDARD ? SVC_CODE_TTL_STANDARD_MS
-                                              : SVC_CODE_TTL_GBIZID_MS;
+    return client->profile == CLIENT_GBIZID ? SVC_CODE_TTL_GBIZID_MS
+                                            : SVC_CODE_TTL_STANDARD_MS;
 }
 
 static void issue(struct svc_flow *flow) {
