@@ -7,6 +7,7 @@
 #include "raft/command.h"
 
 #include "raft/command.pb-c.h"
+#include "store/base/check.h"
 #include "store/base/limits.h"
 #include "store/record.h"
 
@@ -30,6 +31,9 @@ struct message_parts {
         Tasuki__Command__MemberRole member_role;
         Tasuki__Command__MemberSettle member_settle;
         Tasuki__Command__LeaderRegions leader_regions;
+        Tasuki__Command__OutboxClaim outbox_claim;
+        Tasuki__Command__OutboxSettle outbox_settle;
+        Tasuki__Command__OutboxRetry outbox_retry;
         Tasuki__Command__StaffPut staff_put;
         Tasuki__Command__StaffLogin staff_login;
         Tasuki__Command__StaffSessionEnd staff_session_end;
@@ -39,6 +43,9 @@ struct message_parts {
     Tasuki__Command__MemberAt members[LIMIT_NODES];
     Tasuki__Command__MemberAt *members_at[LIMIT_NODES];
     char *regions[STORE_REGIONS_MAX];
+    ProtobufCBinaryData ids[LIMIT_OUTBOX_BATCH];
+    Tasuki__Command__OutboxSettled settled[LIMIT_OUTBOX_BATCH];
+    Tasuki__Command__OutboxSettled *settled_at[LIMIT_OUTBOX_BATCH];
 };
 
 static ProtobufCBinaryData bytes_of(const uint8_t *data, size_t len) {
@@ -125,7 +132,9 @@ static bool client_put_ok(const struct cmd_client_put *put) {
            c->auth <= CLIENT_AUTH_POST && c->id_token_alg >= CLIENT_RS256 &&
            c->id_token_alg <= CLIENT_ES256 &&
            uris_ok(c->redirect_uris, c->redirect_uris_count) &&
-           uris_ok(c->post_logout_uris, c->post_logout_uris_count);
+           uris_ok(c->post_logout_uris, c->post_logout_uris_count) &&
+           text_ok(c->backchannel_logout_uri, 0, LIMIT_REDIRECT_URI) &&
+           (c->features & ~CLIENT_FEATURES_ALL) == 0;
 }
 
 static bool grant_issue_ok(const struct cmd_grant_issue *c) {
@@ -182,6 +191,18 @@ static bool leader_regions_ok(const struct leader_regions *c) {
     return true;
 }
 
+static bool outbox_settle_ok(const struct cmd_outbox_settle *c) {
+    if (c->count == 0 || c->count > LIMIT_OUTBOX_BATCH) {
+        return false;
+    }
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->messages[i].reason > OUTBOX_REASON_LAST) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool staff_put_ok(const struct staff *c) {
     return c->name.len > 0 && c->name.len <= LIMIT_STAFF_NAME && utf8_valid(c->name) &&
            (c->roles & ~STAFF_ROLES_ALL) == 0 &&
@@ -205,6 +226,7 @@ static bool command_ok(const struct command *command) {
         return !all_zero(command->cluster_init.cluster_id.b, 16);
     case CMD_FSM_VERSION:
     case CMD_SESSION_END:
+    case CMD_OUTBOX_RETRY:
     case CMD_STAFF_SESSION_END:
     case CMD_TICK:
         return true;
@@ -237,6 +259,11 @@ static bool command_ok(const struct command *command) {
         return id_ok(command->member_settle.id);
     case CMD_LEADER_REGIONS:
         return leader_regions_ok(&command->leader_regions.regions);
+    case CMD_OUTBOX_CLAIM:
+        return id_ok(command->outbox_claim.node) && command->outbox_claim.count > 0 &&
+               command->outbox_claim.count <= LIMIT_OUTBOX_BATCH;
+    case CMD_OUTBOX_SETTLE:
+        return outbox_settle_ok(&command->outbox_settle);
     case CMD_STAFF_PUT:
         return staff_put_ok(&command->staff_put.staff);
     case CMD_STAFF_LOGIN:
@@ -302,6 +329,8 @@ static void build_client_put(const struct cmd_client_put *put,
     m->post_logout_uris = parts->logouts;
     m->n_post_logout_uris = c->post_logout_uris_count;
     m->replace = put->replace;
+    m->backchannel_logout_uri = text(c->backchannel_logout_uri);
+    m->features = c->features;
 }
 
 static void build_login(const struct cmd_login *c, Tasuki__Command__Login *m) {
@@ -412,6 +441,38 @@ static void build_leader_regions(const struct leader_regions *c,
     parts->leader_regions.n_regions = c->count;
 }
 
+static void build_outbox_claim(const struct cmd_outbox_claim *c,
+                               struct message_parts *parts) {
+    tasuki__command__outbox_claim__init(&parts->outbox_claim);
+    for (size_t i = 0; i < c->count; i++) {
+        parts->ids[i] = FIXED(c->ids[i].b);
+    }
+    parts->outbox_claim.node = c->node;
+    parts->outbox_claim.ids = parts->ids;
+    parts->outbox_claim.n_ids = c->count;
+}
+
+static void build_outbox_settle(const struct cmd_outbox_settle *c,
+                                struct message_parts *parts) {
+    tasuki__command__outbox_settle__init(&parts->outbox_settle);
+    for (size_t i = 0; i < c->count; i++) {
+        Tasuki__Command__OutboxSettled *m = &parts->settled[i];
+        tasuki__command__outbox_settled__init(m);
+        m->id = FIXED(c->messages[i].id.b);
+        m->attempt = c->messages[i].attempt;
+        m->reason = c->messages[i].reason;
+        parts->settled_at[i] = m;
+    }
+    parts->outbox_settle.messages = parts->settled_at;
+    parts->outbox_settle.n_messages = c->count;
+}
+
+static void build_outbox_retry(const struct cmd_outbox_retry *c,
+                               Tasuki__Command__OutboxRetry *m) {
+    tasuki__command__outbox_retry__init(m);
+    m->id = FIXED(c->id.b);
+}
+
 static void build_staff_put(const struct staff *c, Tasuki__Command__StaffPut *m) {
     tasuki__command__staff_put__init(m);
     m->id = FIXED(c->id.b);
@@ -444,9 +505,8 @@ static void build_staff_session_end(const struct cmd_staff_session_end *c,
     m->session = FIXED(c->session.b);
 }
 
-/* NULL: a command without payload. `command` has passed command_ok. */
-static const ProtobufCMessage *build(const struct command *command,
-                                     struct message_parts *parts) {
+/* Commands about the cluster itself. */
+static void build_cluster(const struct command *command, struct message_parts *parts) {
     switch (command->type) {
     case CMD_BOOT_REGISTER:
         tasuki__command__boot_register__init(&parts->boot_register);
@@ -460,6 +520,40 @@ static const ProtobufCMessage *build(const struct command *command,
     case CMD_FSM_VERSION:
         tasuki__command__fsm_version__init(&parts->fsm_version);
         parts->fsm_version.version = command->fsm_version.version;
+        break;
+    case CMD_MEMBER_SEED:
+        build_member_seed(&command->member_seed, parts);
+        break;
+    case CMD_MEMBER_ADD:
+        build_member_add(&command->member_add, parts);
+        break;
+    case CMD_MEMBER_ROLE:
+        build_member_role(&command->member_role, &parts->member_role);
+        break;
+    case CMD_MEMBER_SETTLE:
+        build_member_settle(&command->member_settle, &parts->member_settle);
+        break;
+    case CMD_LEADER_REGIONS:
+        build_leader_regions(&command->leader_regions.regions, parts);
+        break;
+    default:
+        CHECK(!"another command than those of `build`");
+    }
+}
+
+/* NULL: a command without payload. `command` has passed command_ok. */
+static const ProtobufCMessage *build(const struct command *command,
+                                     struct message_parts *parts) {
+    switch (command->type) {
+    case CMD_BOOT_REGISTER:
+    case CMD_CLUSTER_INIT:
+    case CMD_FSM_VERSION:
+    case CMD_MEMBER_SEED:
+    case CMD_MEMBER_ADD:
+    case CMD_MEMBER_ROLE:
+    case CMD_MEMBER_SETTLE:
+    case CMD_LEADER_REGIONS:
+        build_cluster(command, parts);
         break;
     case CMD_KEY_ADD:
         build_key_add(&command->key_add, &parts->key_add);
@@ -486,20 +580,14 @@ static const ProtobufCMessage *build(const struct command *command,
     case CMD_TOKEN_REFRESH:
         build_token_refresh(&command->token_refresh, &parts->token_refresh);
         break;
-    case CMD_MEMBER_SEED:
-        build_member_seed(&command->member_seed, parts);
+    case CMD_OUTBOX_CLAIM:
+        build_outbox_claim(&command->outbox_claim, parts);
         break;
-    case CMD_MEMBER_ADD:
-        build_member_add(&command->member_add, parts);
+    case CMD_OUTBOX_SETTLE:
+        build_outbox_settle(&command->outbox_settle, parts);
         break;
-    case CMD_MEMBER_ROLE:
-        build_member_role(&command->member_role, &parts->member_role);
-        break;
-    case CMD_MEMBER_SETTLE:
-        build_member_settle(&command->member_settle, &parts->member_settle);
-        break;
-    case CMD_LEADER_REGIONS:
-        build_leader_regions(&command->leader_regions.regions, parts);
+    case CMD_OUTBOX_RETRY:
+        build_outbox_retry(&command->outbox_retry, &parts->outbox_retry);
         break;
     case CMD_STAFF_PUT:
         build_staff_put(&command->staff_put.staff, &parts->staff_put);
@@ -596,6 +684,8 @@ static bool take_client_put(const Tasuki__Command__ClientPut *m,
     for (size_t i = 0; i < m->n_post_logout_uris; i++) {
         c->post_logout_uris[i] = m->post_logout_uris[i];
     }
+    c->backchannel_logout_uri = m->backchannel_logout_uri;
+    c->features = m->features;
     put->replace = m->replace;
     return TAKE_IF(m->secret_hash, c->secret_hash);
 }
@@ -714,6 +804,38 @@ static bool take_leader_regions(const Tasuki__Command__LeaderRegions *m,
     return true;
 }
 
+static bool take_outbox_claim(const Tasuki__Command__OutboxClaim *m,
+                              struct cmd_outbox_claim *c) {
+    if (m->n_ids > LIMIT_OUTBOX_BATCH) {
+        return false;
+    }
+    c->node = m->node;
+    c->count = m->n_ids;
+    for (size_t i = 0; i < m->n_ids; i++) {
+        if (!TAKE(m->ids[i], c->ids[i].b)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take_outbox_settle(const Tasuki__Command__OutboxSettle *m,
+                               struct cmd_outbox_settle *c) {
+    if (m->n_messages > LIMIT_OUTBOX_BATCH) {
+        return false;
+    }
+    c->count = m->n_messages;
+    for (size_t i = 0; i < m->n_messages; i++) {
+        const Tasuki__Command__OutboxSettled *from = m->messages[i];
+        c->messages[i].attempt = from->attempt;
+        c->messages[i].reason = (enum outbox_reason)from->reason;
+        if (!TAKE(from->id, c->messages[i].id.b)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool take_staff_put(const Tasuki__Command__StaffPut *m, struct staff *c) {
     c->name = record_span(m->name);
     c->roles = m->roles;
@@ -780,6 +902,13 @@ static bool take(const void *m, struct command *command) {
         return take_member_settle(m, &command->member_settle);
     case CMD_LEADER_REGIONS:
         return take_leader_regions(m, &command->leader_regions.regions);
+    case CMD_OUTBOX_CLAIM:
+        return take_outbox_claim(m, &command->outbox_claim);
+    case CMD_OUTBOX_SETTLE:
+        return take_outbox_settle(m, &command->outbox_settle);
+    case CMD_OUTBOX_RETRY:
+        return TAKE(((const Tasuki__Command__OutboxRetry *)m)->id,
+                    command->outbox_retry.id.b);
     case CMD_STAFF_PUT:
         return take_staff_put(m, &command->staff_put.staff);
     case CMD_STAFF_LOGIN:
@@ -813,6 +942,9 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_MEMBER_ROLE] = &tasuki__command__member_role__descriptor,
         [CMD_MEMBER_SETTLE] = &tasuki__command__member_settle__descriptor,
         [CMD_LEADER_REGIONS] = &tasuki__command__leader_regions__descriptor,
+        [CMD_OUTBOX_CLAIM] = &tasuki__command__outbox_claim__descriptor,
+        [CMD_OUTBOX_SETTLE] = &tasuki__command__outbox_settle__descriptor,
+        [CMD_OUTBOX_RETRY] = &tasuki__command__outbox_retry__descriptor,
         [CMD_STAFF_PUT] = &tasuki__command__staff_put__descriptor,
         [CMD_STAFF_LOGIN] = &tasuki__command__staff_login__descriptor,
         [CMD_STAFF_SESSION_END] = &tasuki__command__staff_session_end__descriptor,

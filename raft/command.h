@@ -24,6 +24,7 @@
 #include "store/store_grant.h"
 #include "store/store_key.h"
 #include "store/store_member.h"
+#include "store/store_outbox.h"
 #include "store/store_session.h"
 #include "store/store_staff.h"
 
@@ -48,6 +49,9 @@ enum command_type {
     CMD_MEMBER_ROLE = 15,    /* promote, or remove */
     CMD_MEMBER_SETTLE = 16,  /* leader: libraft's configuration has the change */
     CMD_LEADER_REGIONS = 17, /* where leadership is preferred */
+    CMD_OUTBOX_CLAIM = 22,   /* a node is about to send messages */
+    CMD_OUTBOX_SETTLE = 23,  /* how that went */
+    CMD_OUTBOX_RETRY = 24,   /* an operator: once more, now */
     CMD_STAFF_PUT = 27,
     CMD_STAFF_LOGIN = 28,
     CMD_STAFF_SESSION_END = 29,
@@ -163,6 +167,27 @@ struct cmd_leader_regions {
     struct leader_regions regions;
 };
 
+/* Lease those of the messages that are due. OUT_OK: outcome_claim. */
+struct cmd_outbox_claim {
+    uint64_t node; /* the sender, for those who look */
+    size_t count;
+    struct id128 ids[LIMIT_OUTBOX_BATCH];
+};
+/* OUT_OK. Who tells of a failure must hold the lease still; what is not there any
+ * more, or not so any more, is passed over. */
+struct cmd_outbox_settle {
+    size_t count;
+    struct outbox_settled {
+        struct id128 id;
+        uint32_t attempt;
+        enum outbox_reason reason; /* OUTBOX_NO_REASON: delivered, or needless now */
+    } messages[LIMIT_OUTBOX_BATCH];
+};
+/* Also for one that waits for its time. OUT_NOT_FOUND, OUT_FULL. */
+struct cmd_outbox_retry {
+    struct id128 id;
+};
+
 /* `staff.generation` 0: a new account (OUT_EXISTS: id or login_index is taken;
  * OUT_FULL). Else the generation that the change was made from: OUT_NOT_FOUND, or
  * OUT_ACCOUNT_STATE when it is another by now, or when no active administrator would
@@ -210,6 +235,9 @@ struct command {
         struct cmd_member_role member_role;
         struct cmd_member_settle member_settle;
         struct cmd_leader_regions leader_regions;
+        struct cmd_outbox_claim outbox_claim;
+        struct cmd_outbox_settle outbox_settle;
+        struct cmd_outbox_retry outbox_retry;
         struct cmd_staff_put staff_put;
         struct cmd_staff_login staff_login;
         struct cmd_staff_session_end staff_session_end;
@@ -275,6 +303,14 @@ struct outcome_tokens {
     bool has_refresh;
     struct span nonce;
 };
+/* OUT_OK of CMD_OUTBOX_CLAIM: what the node is to send. */
+struct outcome_claim {
+    size_t count;
+    struct outbox_claimed {
+        struct id128 id;
+        uint32_t attempt; /* names the lease */
+    } messages[LIMIT_OUTBOX_BATCH];
+};
 /* OUT_UNKNOWN_BOOT: the boot that is registered, to be exceeded. */
 struct outcome_boot {
     uint64_t registered;
@@ -286,6 +322,8 @@ enum err outcome_login_encode(const struct outcome_login *login, struct buf *out
 enum err outcome_login_decode(struct span in, struct outcome_login *ret_login);
 enum err outcome_tokens_encode(const struct outcome_tokens *tokens, struct buf *out);
 enum err outcome_tokens_decode(struct span in, struct outcome_tokens *ret_tokens);
+enum err outcome_claim_encode(const struct outcome_claim *claim, struct buf *out);
+enum err outcome_claim_decode(struct span in, struct outcome_claim *ret_claim);
 enum err outcome_boot_encode(const struct outcome_boot *boot, struct buf *out);
 enum err outcome_boot_decode(struct span in, struct outcome_boot *ret_boot);
 

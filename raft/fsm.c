@@ -138,6 +138,9 @@ static uint64_t version_of(enum command_type type) {
     case CMD_MEMBER_ROLE:
     case CMD_MEMBER_SETTLE:
     case CMD_LEADER_REGIONS:
+    case CMD_OUTBOX_CLAIM:
+    case CMD_OUTBOX_SETTLE:
+    case CMD_OUTBOX_RETRY:
     case CMD_STAFF_PUT:
     case CMD_STAFF_LOGIN:
     case CMD_STAFF_SESSION_END:
@@ -184,6 +187,12 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_member_settle(tx, &command->member_settle, ret_code);
     case CMD_LEADER_REGIONS:
         return fsm_member_regions(tx, &command->leader_regions, ret_code);
+    case CMD_OUTBOX_CLAIM:
+        return fsm_outbox_claim(tx, &command->outbox_claim, ret_code);
+    case CMD_OUTBOX_SETTLE:
+        return fsm_outbox_settle(tx, &command->outbox_settle, ret_code);
+    case CMD_OUTBOX_RETRY:
+        return fsm_outbox_retry(tx, &command->outbox_retry, ret_code);
     case CMD_STAFF_PUT:
         return fsm_staff_put(tx, &command->staff_put, ret_code);
     case CMD_STAFF_LOGIN:

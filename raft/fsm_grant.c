@@ -36,12 +36,11 @@ static enum err issue_session(struct fsm_tx *tx, const struct cmd_grant_issue *c
 
 /* OUT_OK: the client is there and the code is new. */
 static enum err issue_client(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
-                             enum outcome_code *ret_code) {
-    struct client client;
+                             struct client *ret_client, enum outcome_code *ret_code) {
     struct grant taken;
-    enum err err = store_client_get(tx->read, tx->arena, cmd->client_id, &client);
+    enum err err = store_client_get(tx->read, tx->arena, cmd->client_id, ret_client);
 
-    if (err == ERR_NOT_FOUND || (err == OK && client.retired)) {
+    if (err == ERR_NOT_FOUND || (err == OK && ret_client->retired)) {
         *ret_code = OUT_CLIENT_STATE;
         return OK;
     }
@@ -69,8 +68,24 @@ static enum err issue_consent(struct fsm_tx *tx, const struct cmd_grant_issue *c
                              scopes | cmd->consent_scopes);
 }
 
+/* When the grant's row has served its ends; redeeming may put that off. */
+static uint64_t issue_until_ms(const struct fsm_tx *tx,
+                               const struct cmd_grant_issue *cmd,
+                               const struct session *session,
+                               const struct client *client) {
+    uint64_t ttl_ms =
+        cmd->code_ttl_ms > cmd->grant_ttl_ms ? cmd->code_ttl_ms : cmd->grant_ttl_ms;
+    uint64_t until_ms = tx->now_ms + ttl_ms;
+
+    /* Its end is told to the client when the session ends (fsm_session_end). */
+    if (client->backchannel_logout_uri[0] != '\0' && until_ms < session->expires_ms) {
+        until_ms = session->expires_ms;
+    }
+    return until_ms;
+}
+
 static enum err issue_store(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
-                            struct session *session) {
+                            const struct client *client, struct session *session) {
     struct grant grant = {
         .code = cmd->code,
         .state = GRANT_ISSUED,
@@ -85,9 +100,7 @@ static enum err issue_store(struct fsm_tx *tx, const struct cmd_grant_issue *cmd
         .challenge_method = cmd->challenge_method,
         .auth_time_ms = session->auth_time_ms,
         .code_expires_ms = tx->now_ms + cmd->code_ttl_ms,
-        .expires_ms =
-            tx->now_ms + (cmd->code_ttl_ms > cmd->grant_ttl_ms ? cmd->code_ttl_ms
-                                                               : cmd->grant_ttl_ms),
+        .expires_ms = issue_until_ms(tx, cmd, session, client),
     };
     enum err err;
 
@@ -100,15 +113,16 @@ static enum err issue_store(struct fsm_tx *tx, const struct cmd_grant_issue *cmd
 enum err fsm_grant_issue(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
                          enum outcome_code *ret_code) {
     struct session session;
+    struct client client;
     enum err err = issue_session(tx, cmd, &session, ret_code);
 
     if (err == OK && *ret_code == OUT_OK) {
-        err = issue_client(tx, cmd, ret_code);
+        err = issue_client(tx, cmd, &client, ret_code);
     }
     if (err == OK && *ret_code == OUT_OK) {
         err = issue_consent(tx, cmd, session.sub);
         if (err == OK) {
-            err = issue_store(tx, cmd, &session);
+            err = issue_store(tx, cmd, &client, &session);
         }
     }
     return err;

@@ -58,6 +58,19 @@ enum err fsm_staff_login(struct fsm_tx *tx, const struct cmd_staff_login *cmd,
                          enum outcome_code *ret_code);
 enum err fsm_staff_session_end(struct fsm_tx *tx, struct key_hash session,
                                enum outcome_code *ret_code);
+/* fsm_outbox.c */
+/* Put a message on its way: kind, id, client_id, sub and sid are the caller's, all else
+ * is set here. One that is there already stays as it is. client_id does not borrow from
+ * the transaction. */
+enum err fsm_outbox_add(struct fsm_tx *tx, const struct outbox_message *message);
+enum err fsm_outbox_claim(struct fsm_tx *tx, const struct cmd_outbox_claim *cmd,
+                          enum outcome_code *ret_code);
+enum err fsm_outbox_settle(struct fsm_tx *tx, const struct cmd_outbox_settle *cmd,
+                           enum outcome_code *ret_code);
+enum err fsm_outbox_retry(struct fsm_tx *tx, const struct cmd_outbox_retry *cmd,
+                          enum outcome_code *ret_code);
+/* From the failure of so many attempts to the next one. */
+uint64_t fsm_outbox_pause_ms(uint32_t attempts);
 /* fsm_grant.c */
 enum err fsm_grant_issue(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
                          enum outcome_code *ret_code);

@@ -26,6 +26,21 @@
 #define FSM_TOTP_STEP_MS 30000u
 #define FSM_TOTP_LATE_STEPS 2u
 
+/* The outbox: messages that wait, and dead letters. What is over the first is a dead
+ * letter, what is over the second is dropped and counted. */
+#define FSM_OUTBOX_WAITING_CLIENT 10000u
+#define FSM_OUTBOX_WAITING 200000u
+#define FSM_OUTBOX_DEAD_CLIENT 1000u
+#define FSM_OUTBOX_DEAD 20000u
+#define FSM_OUTBOX_DEAD_KEEP_MS (7ull * 24 * 60 * 60 * 1000)
+/* An attempt takes at most five seconds, and its end is told in one more. */
+#define FSM_OUTBOX_LEASE_MS 15000u
+/* The pause after a failure doubles from attempt to attempt. */
+#define FSM_OUTBOX_PAUSE_FIRST_MS 1000u
+#define FSM_OUTBOX_PAUSE_MAX_MS (10u * 60 * 1000)
+#define FSM_OUTBOX_ATTEMPTS_MAX 20u
+#define FSM_OUTBOX_GIVE_UP_MS (24ull * 60 * 60 * 1000)
+
 /* A frame without a tick sweeps too, or a busy cluster would never sweep: this many
  * rows a command, more than a command makes. */
 #define FSM_SWEEP_PER_COMMAND 4u

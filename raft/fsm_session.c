@@ -1,6 +1,7 @@
 /* fsm_session: signing in with its lock-out, and the end of a session. */
 #include "raft/fsm_internal.h"
 #include "store/store_expiry.h"
+#include "store/store_outbox.h"
 
 bool fsm_session_timely(const struct fsm_tx *tx, const struct session *session) {
     return tx->now_ms < store_session_end_ms(session);
@@ -133,7 +134,31 @@ enum err fsm_session_login(struct fsm_tx *tx, const struct cmd_login *cmd,
     return err == OK ? login_session(tx, cmd, ret_code) : err;
 }
 
-static enum err revoke_one(void *arg, struct key_hash code) {
+/* The client that the session signed in to is told, once however many grants it has
+ * there (OpenID Connect Back-Channel Logout 1.0 §2.3). */
+static enum err tell_client(struct fsm_tx *tx, const struct grant *grant) {
+    struct outbox_message message = {
+        .id = store_outbox_id(OUTBOX_BACKCHANNEL_LOGOUT,
+                              span_of(grant->session.b, sizeof grant->session.b),
+                              grant->client_id),
+        .kind = OUTBOX_BACKCHANNEL_LOGOUT,
+        .client_id = grant->client_id,
+        .sub = grant->sub,
+        .sid = grant->sid,
+    };
+    struct client client;
+    enum err err = store_client_get(tx->read, tx->scratch, grant->client_id, &client);
+
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    if (client.retired || client.backchannel_logout_uri[0] == '\0') {
+        return OK;
+    }
+    return fsm_outbox_add(tx, &message);
+}
+
+static enum err end_one(void *arg, struct key_hash code) {
     struct fsm_tx *tx = arg;
     struct grant grant;
     enum err err;
@@ -143,7 +168,11 @@ static enum err revoke_one(void *arg, struct key_hash code) {
     if (err != OK) {
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     }
-    return fsm_grant_revoke(tx, &grant);
+    /* A code that was never redeemed has signed nobody in. */
+    if (grant.state != GRANT_ISSUED) {
+        err = tell_client(tx, &grant);
+    }
+    return err == OK ? fsm_grant_revoke(tx, &grant) : err;
 }
 
 enum err fsm_session_end(struct fsm_tx *tx, struct key_hash session,
@@ -156,7 +185,7 @@ enum err fsm_session_end(struct fsm_tx *tx, struct key_hash session,
         return OK;
     }
     if (err == OK) {
-        err = store_grant_of_session(tx->write, session, revoke_one, tx);
+        err = store_grant_of_session(tx->write, session, end_one, tx);
     }
     if (err == OK) {
         err = store_session_del(tx->write, session);

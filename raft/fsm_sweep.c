@@ -1,7 +1,15 @@
 /* fsm_sweep: rows whose time is over, oldest first, a bounded number a frame. */
 #include "raft/fsm_internal.h"
 #include "store/store_expiry.h"
+#include "store/store_outbox.h"
 #include "store/store_staff.h"
+
+static struct id128 id_of(const struct expiry *entry) {
+    struct id128 id;
+
+    memcpy(id.b, entry->key.b, sizeof id.b);
+    return id;
+}
 
 /* When the row that the entry names ends. ERR_NOT_FOUND: it is gone. */
 static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
@@ -11,6 +19,7 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
     struct access_token access;
     struct refresh_token refresh;
     struct login_attempts attempts;
+    struct outbox_message message;
     struct staff_session staff_session;
     enum err err = ERR_CORRUPT;
 
@@ -38,6 +47,12 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
         /* Zeroed: there is no row. */
         err = err == OK && attempts.failures == 0 ? ERR_NOT_FOUND : err;
         break;
+    case EXPIRY_OUTBOX:
+        arena_reset(tx->scratch);
+        err = store_outbox_get(tx->read, tx->scratch, id_of(entry), &message);
+        *ret_ms = err == OK ? message.at_ms : 0;
+        err = err == OK && message.state != OUTBOX_DEAD ? ERR_NOT_FOUND : err;
+        break;
     case EXPIRY_STAFF_SESSION:
         err = store_staff_session_get(tx->read, entry->key, &staff_session);
         *ret_ms = err == OK ? store_staff_session_end_ms(&staff_session) : 0;
@@ -58,6 +73,8 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
         return store_refresh_del(tx->write, entry->key);
     case EXPIRY_ATTEMPTS:
         return store_attempts_del(tx->write, entry->key);
+    case EXPIRY_OUTBOX:
+        return store_outbox_del(tx->write, id_of(entry));
     case EXPIRY_STAFF_SESSION:
         return store_staff_session_del(tx->write, entry->key);
     }

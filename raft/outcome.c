@@ -9,6 +9,7 @@
 #define LOGIN_VERSION 1
 #define TOKENS_VERSION 1
 #define BOOT_VERSION 1
+#define CLAIM_VERSION 1
 
 const char *outcome_str(enum outcome_code code) {
     static const char *const names[] = {
@@ -154,5 +155,38 @@ enum err outcome_boot_decode(struct span in, struct outcome_boot *ret_boot) {
         return ERR_INVALID;
     }
     ret_boot->registered = registered;
+    return OK;
+}
+
+enum err outcome_claim_encode(const struct outcome_claim *claim, struct buf *out) {
+    if (claim->count > LIMIT_OUTBOX_BATCH) {
+        return ERR_TOO_BIG;
+    }
+    put_u8(out, CLAIM_VERSION);
+    put_u16(out, (uint16_t)claim->count);
+    for (size_t i = 0; i < claim->count; i++) {
+        buf_put(out, claim->messages[i].id.b, sizeof claim->messages[i].id.b);
+        put_u32(out, claim->messages[i].attempt);
+    }
+    return buf_err(out);
+}
+
+enum err outcome_claim_decode(struct span in, struct outcome_claim *ret_claim) {
+    struct reader r = reader_of(in);
+    struct outcome_claim claim = {0};
+    uint8_t version = read_u8(&r);
+
+    claim.count = read_u16(&r);
+    if (version != CLAIM_VERSION || claim.count > LIMIT_OUTBOX_BATCH) {
+        return ERR_INVALID;
+    }
+    for (size_t i = 0; i < claim.count; i++) {
+        read_fixed(&r, claim.messages[i].id.b, sizeof claim.messages[i].id.b);
+        claim.messages[i].attempt = read_u32(&r);
+    }
+    if (r.bad || reader_left(&r) != 0) {
+        return ERR_INVALID;
+    }
+    *ret_claim = claim;
     return OK;
 }

@@ -23,7 +23,8 @@ static bool record_sound(const Tasuki__Record__ClientRecord *record) {
     return record->environment >= ENV_DEMO && record->environment <= ENV_PRODUCTION &&
            record->profile >= CLIENT_GBIZID && record->profile <= CLIENT_STANDARD &&
            record->auth >= CLIENT_AUTH_NONE && record->auth <= CLIENT_AUTH_POST &&
-           record->id_token_alg >= CLIENT_RS256 && record->id_token_alg <= CLIENT_ES256;
+           record->id_token_alg >= CLIENT_RS256 && record->id_token_alg <= CLIENT_ES256 &&
+           (record->features & ~CLIENT_FEATURES_ALL) == 0;
 }
 
 static enum err client_of_record(const Tasuki__Record__ClientRecord *record,
@@ -51,6 +52,8 @@ static enum err client_of_record(const Tasuki__Record__ClientRecord *record,
     client->scopes = record->scopes;
     client->account_types = record->account_types;
     client->created_ms = record->created_ms;
+    client->features = record->features;
+    client->backchannel_logout_uri = record->backchannel_logout_uri;
     err = uris_decode(record->n_redirect_uris, record->redirect_uris,
                       client->redirect_uris, &client->redirect_uris_count);
     if (err == OK) {
@@ -96,7 +99,7 @@ enum err store_client_get(struct store_read *read, struct arena *arena,
 
 /* protobuf-c has no const strings; packing does not write through them. */
 static char *text(const char *s) {
-    return (char *)(uintptr_t)s;
+    return (char *)(uintptr_t)(s == NULL ? "" : s);
 }
 
 enum err store_client_put(struct store_write *write, const struct client *client) {
@@ -138,6 +141,8 @@ enum err store_client_put(struct store_write *write, const struct client *client
     record.post_logout_uris = logouts;
     record.n_post_logout_uris = client->post_logout_uris_count;
     record.created_ms = client->created_ms;
+    record.features = client->features;
+    record.backchannel_logout_uri = text(client->backchannel_logout_uri);
     record_pack(&record.base, row);
     return store_table_put_row(write, TABLE_CLIENT, client_id, row);
 }

@@ -11,6 +11,11 @@ enum client_auth { CLIENT_AUTH_NONE = 1, CLIENT_AUTH_BASIC = 2, CLIENT_AUTH_POST
 enum client_profile { CLIENT_GBIZID = 1, CLIENT_STANDARD = 2 };
 enum client_alg { CLIENT_RS256 = 1, CLIENT_ES256 = 2 };
 enum client_environment { ENV_DEMO = 1, ENV_VERIFICATION = 2, ENV_PRODUCTION = 3 };
+/* Bits of `features`; numbers are stored, 0 to 9 are given away. */
+enum client_feature {
+    CLIENT_LOGOUT_SESSION = 1 << 10, /* logout tokens must name the `sid` */
+};
+#define CLIENT_FEATURES_ALL ((uint64_t)CLIENT_LOGOUT_SESSION)
 
 #define CLIENT_REDIRECTS_MAX 16
 
@@ -33,6 +38,10 @@ struct client {
     size_t redirect_uris_count;
     const char *post_logout_uris[CLIENT_REDIRECTS_MAX];
     size_t post_logout_uris_count;
+    uint64_t features; /* enum client_feature */
+    /* OpenID Connect Back-Channel Logout 1.0 §2.2; "" when none. May be NULL on its
+     * way into the store. */
+    const char *backchannel_logout_uri;
     uint64_t created_ms;
 };
 

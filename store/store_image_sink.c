@@ -66,6 +66,9 @@ static bool is_kept(const struct image_sink *sink, enum store_table table,
     case TABLE_OUTCOME:
     case TABLE_MEMBER:
     case TABLE_STAFF_SESSION:
+    /* Sent long ago, or late enough to end sessions that were begun since. */
+    case TABLE_OUTBOX:
+    case TABLE_OUTBOX_INDEX:
     /* Whoever has the old epoch's keys must not be believed: every row of the table is
      * published. The first leader makes new ones. */
     case TABLE_KEY:

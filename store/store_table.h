@@ -32,7 +32,9 @@ enum store_table {
     TABLE_EXPIRY = 14,       /* table, time, key hash -> nothing */
     TABLE_MEMBER = 15,       /* node -> member */
     TABLE_CLUSTER = 16,      /* name of a setting -> its value */
-    /* 17 to 20 are given away, and empty as yet. */
+    /* 17 and 18 are given away, and empty as yet. */
+    TABLE_OUTBOX = 19,        /* message id -> message */
+    TABLE_OUTBOX_INDEX = 20,  /* see store_outbox.c */
     TABLE_STAFF = 21,         /* staff id -> staff account */
     TABLE_STAFF_LOGIN = 22,   /* login_index -> staff id */
     TABLE_STAFF_SESSION = 23, /* key hash -> staff session */

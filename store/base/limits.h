@@ -41,6 +41,8 @@
 /* One message between peers. */
 #define LIMIT_PEER_MESSAGE (2 * 1024 * 1024)
 #define LIMIT_NODES 16
+/* Messages of the outbox that one command leases or settles. */
+#define LIMIT_OUTBOX_BATCH 64
 /* Rows that one frame may sweep. */
 #define LIMIT_SWEEP_ROWS 256
 /* Password hashes that wait for a thread; beyond it ERR_BUSY. */

@@ -10,6 +10,7 @@ static void details(struct span in, struct buf *again) {
     struct outcome_login login;
     struct outcome_tokens tokens;
     struct outcome_boot boot;
+    struct outcome_claim claim;
 
     buf_reset(again);
     if (outcome_login_decode(in, &login) == OK) {
@@ -24,6 +25,11 @@ static void details(struct span in, struct buf *again) {
     buf_reset(again);
     if (outcome_boot_decode(in, &boot) == OK) {
         CHECK(outcome_boot_encode(&boot, again) == OK);
+        CHECK(span_equal(buf_span(again), in));
+    }
+    buf_reset(again);
+    if (outcome_claim_decode(in, &claim) == OK) {
+        CHECK(outcome_claim_encode(&claim, again) == OK);
         CHECK(span_equal(buf_span(again), in));
     }
 }

@@ -228,6 +228,23 @@ struct command command_end(uint64_t session) {
                             .session_end = {.session = key_of(session)}};
 }
 
+struct command command_claim(struct id128 id) {
+    return (struct command){
+        .type = CMD_OUTBOX_CLAIM,
+        .outbox_claim = {.node = FIXTURE_NODE, .count = 1, .ids = {id}}};
+}
+
+struct command command_settle(struct id128 id, uint32_t attempt,
+                              enum outbox_reason reason) {
+    return (struct command){
+        .type = CMD_OUTBOX_SETTLE,
+        .outbox_settle = {.count = 1, .messages = {{id, attempt, reason}}}};
+}
+
+struct command command_retry(struct id128 id) {
+    return (struct command){.type = CMD_OUTBOX_RETRY, .outbox_retry = {id}};
+}
+
 static struct member_at member_at(uint64_t id) {
     static const char *const regions[] = {"osaka", "tokyo", "nagoya"};
     struct member_at member = {.id = id};
@@ -360,4 +377,57 @@ bool fsm_fixture_staff_session(struct fsm_fixture *fx, uint64_t n,
                                struct staff_session *ret_session) {
     struct store_read *read = look(fx);
     return done(read, store_staff_session_get(read, key_of(n), ret_session));
+}
+
+bool fsm_fixture_message(struct fsm_fixture *fx, struct id128 id,
+                         struct outbox_message *ret_message) {
+    struct store_read *read = look(fx);
+    return done(read, store_outbox_get(read, &fx->arena, id, ret_message));
+}
+
+struct gathered {
+    struct id128 *ids;
+    size_t count, max;
+    uint64_t seen;
+};
+
+static enum outbox_walk gather(void *arg, struct span client_id, struct id128 id) {
+    struct gathered *to = arg;
+
+    (void)client_id;
+    if (to->count < to->max) {
+        to->ids[to->count++] = id;
+    }
+    to->seen++;
+    return OUTBOX_NEXT;
+}
+
+static bool add_counts(void *arg, struct span client_id,
+                       const struct outbox_counts *counts) {
+    struct outbox_counts *sum = arg;
+
+    assert_true(client_id.len > 0);
+    sum->waiting += counts->waiting;
+    sum->dead += counts->dead;
+    sum->dropped += counts->dropped;
+    return true;
+}
+
+size_t fsm_fixture_messages(struct fsm_fixture *fx, bool dead, struct id128 *ret_ids,
+                            size_t max) {
+    struct gathered waiting = {.ids = ret_ids, .max = dead ? 0 : max};
+    struct gathered graves = {.ids = ret_ids, .max = dead ? max : 0};
+    struct outbox_counts all, sum = {0};
+    struct store_read *read = look(fx);
+
+    assert_ok(store_outbox_walk_due(read, UINT64_MAX, gather, &waiting));
+    assert_ok(store_outbox_walk_dead(read, gather, &graves));
+    assert_ok(store_outbox_counts(read, span_of(NULL, 0), &all));
+    assert_ok(store_outbox_walk_counts(read, add_counts, &sum));
+    (void)done(read, OK);
+    assert_int_equal(all.waiting, waiting.seen);
+    assert_int_equal(all.dead, graves.seen);
+    assert_memory_equal(&all, &sum, sizeof all);
+    assert_int_equal(fsm_fixture_rows(fx, "outbox"), waiting.seen + graves.seen);
+    return dead ? graves.count : waiting.count;
 }

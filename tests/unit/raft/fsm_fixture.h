@@ -56,6 +56,11 @@ struct command command_member_settle(uint64_t id, uint64_t changed_index);
 struct command command_staff(uint64_t n, uint64_t generation);
 struct command command_staff_login(uint64_t n, uint64_t session, uint64_t step);
 struct command command_staff_end(uint64_t session);
+/* One message each; `reason` OUTBOX_NO_REASON: delivered. */
+struct command command_claim(struct id128 id);
+struct command command_settle(struct id128 id, uint32_t attempt,
+                              enum outbox_reason reason);
+struct command command_retry(struct id128 id);
 struct command command_regions(const char *first, const char *second); /* or NULL */
 
 /* Account 1 with a client "rp" and session 1; then, with `code`, a code and its
@@ -74,6 +79,12 @@ bool fsm_fixture_refresh(struct fsm_fixture *fx, uint64_t n,
 bool fsm_fixture_staff(struct fsm_fixture *fx, uint64_t n, struct staff *ret_staff);
 bool fsm_fixture_staff_session(struct fsm_fixture *fx, uint64_t n,
                                struct staff_session *ret_session);
+bool fsm_fixture_message(struct fsm_fixture *fx, struct id128 id,
+                         struct outbox_message *ret_message);
+/* The messages that are not DEAD, or those that are, at most `max`. Checks that the
+ * counts are those of the rows (B3). */
+size_t fsm_fixture_messages(struct fsm_fixture *fx, bool dead, struct id128 *ret_ids,
+                            size_t max);
 uint64_t fsm_fixture_rows(struct fsm_fixture *fx, const char *table);
 uint64_t fsm_fixture_attempts(struct fsm_fixture *fx, uint64_t account,
                               struct login_attempts *ret_attempts);

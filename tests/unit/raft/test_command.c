@@ -40,6 +40,38 @@ static struct command command_key(void) {
 
 #define EVERY_MAX 48
 
+/* Of the staff's realm and of the outbox. */
+static size_t later_commands(struct command *out) {
+    size_t n = 0;
+
+    out[n++] = command_staff(1, 0);
+    out[n++] = command_staff(1, 7);
+    out[n - 1].staff_put.staff.roles = 0;
+    out[n - 1].staff_put.staff.state = STAFF_DISABLED;
+    out[n++] = command_staff_login(1, 2, 3);
+    out[n - 1].staff_login.has_replaced = true;
+    out[n - 1].staff_login.replaced = key_of(9);
+    out[n++] = command_staff_login(1, 2, 0);
+    out[n++] = command_staff_login(1, 2, 0);
+    out[n - 1].staff_login.known = false;
+    out[n - 1].staff_login.password_ok = false;
+    out[n - 1].staff_login.has_step = false;
+    out[n - 1].staff_login.id = (struct id128){{0}};
+    out[n - 1].staff_login.generation = 0;
+    out[n++] = command_staff_end(1);
+    out[n++] = command_client("told");
+    out[n - 1].client_put.client.backchannel_logout_uri = "https://rp.example/bc";
+    out[n - 1].client_put.client.features = CLIENT_LOGOUT_SESSION;
+    out[n++] = command_claim(id_of(1));
+    out[n++] = command_claim(id_of(1));
+    out[n - 1].outbox_claim.count = LIMIT_OUTBOX_BATCH;
+    out[n++] = command_settle(id_of(1), 1, OUTBOX_NO_REASON);
+    out[n++] = command_settle(id_of(1), 20, OUTBOX_FULL);
+    out[n - 1].outbox_settle.count = LIMIT_OUTBOX_BATCH;
+    out[n++] = command_retry(id_of(1));
+    return n;
+}
+
 /* Every type, optional parts both there and absent. */
 static size_t every_command(struct command out[EVERY_MAX]) {
     size_t n = 0;
@@ -93,21 +125,7 @@ static size_t every_command(struct command out[EVERY_MAX]) {
     out[n++] = command_member_settle(4, 0);
     out[n++] = command_regions(NULL, NULL);
     out[n++] = command_regions("osaka", "tokyo");
-    out[n++] = command_staff(1, 0);
-    out[n++] = command_staff(1, 7);
-    out[n - 1].staff_put.staff.roles = 0;
-    out[n - 1].staff_put.staff.state = STAFF_DISABLED;
-    out[n++] = command_staff_login(1, 2, 3);
-    out[n - 1].staff_login.has_replaced = true;
-    out[n - 1].staff_login.replaced = key_of(9);
-    out[n++] = command_staff_login(1, 2, 0);
-    out[n++] = command_staff_login(1, 2, 0);
-    out[n - 1].staff_login.known = false;
-    out[n - 1].staff_login.password_ok = false;
-    out[n - 1].staff_login.has_step = false;
-    out[n - 1].staff_login.id = (struct id128){{0}};
-    out[n - 1].staff_login.generation = 0;
-    out[n++] = command_staff_end(1);
+    n += later_commands(out + n);
     assert_true(n <= EVERY_MAX);
     return n;
 }
@@ -318,6 +336,29 @@ static void a_command_over_its_limit_is_too_big(void **state) {
     c.client_put.client.post_logout_uris_count = CLIENT_REDIRECTS_MAX;
     buf_reset(&fx->out);
     assert_err(command_encode(&c, &fx->out), ERR_TOO_BIG);
+}
+
+static void outbox_commands_keep_the_bounds(void **state) {
+    struct fixture *fx = *state;
+    struct command c = command_claim(id_of(1));
+
+    c.outbox_claim.count = LIMIT_OUTBOX_BATCH + 1;
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c.outbox_claim.count = 0;
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c = command_claim(id_of(1));
+    c.outbox_claim.node = 0;
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c = command_settle(id_of(1), 1, (enum outbox_reason)(OUTBOX_REASON_LAST + 1));
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c = command_settle(id_of(1), 1, OUTBOX_TLS);
+    c.outbox_settle.count = LIMIT_OUTBOX_BATCH + 1;
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c.outbox_settle.count = 0;
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c = command_client("rp");
+    c.client_put.client.features = 1; /* given away, not known here */
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
 }
 
 static void staff_commands_keep_the_bounds(void **state) {
@@ -628,6 +669,7 @@ int main(void) {
         TEST(members_keep_their_bounds),
         TEST(members_beyond_their_arrays_are_refused),
         TEST(a_command_over_its_limit_is_too_big),
+        TEST(outbox_commands_keep_the_bounds),
         TEST(staff_commands_keep_the_bounds),
         TEST(only_the_canonical_form_is_decoded),
         TEST(texts_with_nul_are_refused),

@@ -102,16 +102,37 @@ static struct command draw_staff(struct fsm_fixture *fx, struct random *r) {
     }
 }
 
+static struct command draw_outbox(struct fsm_fixture *fx, struct random *r) {
+    struct id128 ids[8] = {{{0}}};
+    struct outbox_message message = {.attempts = 1};
+    size_t count = fsm_fixture_messages(fx, draw(r, 4) == 0, ids, 8);
+    struct id128 id = ids[count > 0 ? draw(r, count) : 0];
+
+    fsm_fixture_message(fx, id, &message);
+    switch (draw(r, 4)) {
+    case 0:
+        return command_retry(id);
+    case 1:
+        return command_settle(id, message.attempts - (uint32_t)draw(r, 8) / 7,
+                              draw(r, 3) == 0 ? OUTBOX_NO_REASON : OUTBOX_TIMEOUT);
+    default:
+        return command_claim(id);
+    }
+}
+
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
-    switch (draw(r, 16)) {
+    switch (draw(r, 20)) {
     case 0:
         return draw_account(r);
     case 1:
         c = command_client("rp");
         c.client_put.replace = true;
         c.client_put.client.retired = draw(r, 8) == 0;
+        if (draw(r, 4) != 0) {
+            c.client_put.client.backchannel_logout_uri = "https://rp.example/bc";
+        }
         return c;
     case 2:
     case 3:
@@ -138,6 +159,10 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     case 13:
     case 14:
         return draw_staff(fx, r);
+    case 16:
+    case 17:
+    case 18:
+        return draw_outbox(fx, r);
     default:
         return (struct command){.type = CMD_TICK};
     }

@@ -44,6 +44,18 @@ static void fill(struct fsm_fixture *fx) {
     struct command staff_login = command_staff_login(1, 1, fx->now_ms / 30000);
     assert_code(fsm_fixture_do(fx, &staff), OUT_OK);
     assert_code(fsm_fixture_do(fx, &staff_login), OUT_OK);
+    struct command told = command_client("rp");
+    struct command login = command_login(1, 2);
+    struct command issue = command_issue(2, 3);
+    struct command redeem = command_redeem(3, 3);
+    struct command end = command_end(2);
+    told.client_put.replace = true;
+    told.client_put.client.backchannel_logout_uri = "https://rp.example/bc";
+    assert_code(fsm_fixture_do(fx, &told), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &login), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &issue), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &redeem), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &end), OUT_OK);
     for (uint64_t n = 100; n < 1200; n++) {
         struct command account = command_account(n);
         assert_code(fsm_fixture_do(fx, &account), OUT_OK);
@@ -212,9 +224,9 @@ static uint64_t all_rows_of(struct store *store) {
 /* Every session, code, token and key of the old epoch is gone. */
 static void test_new_epoch(void **state) {
     (void)state;
-    static const char *const gone[] = {"session", "session_grant", "grant",
-                                       "access",  "refresh",       "boot",
-                                       "outcome", "key",           "staff_session"};
+    static const char *const gone[] = {
+        "session", "session_grant", "grant",         "access", "refresh",     "boot",
+        "outcome", "key",           "staff_session", "outbox", "outbox_index"};
     static const char *const kept[] = {"account", "login", "client",     "attempts",
                                        "cluster", "staff", "staff_login"};
     struct fsm_fixture fx;

@@ -1,0 +1,195 @@
+/* fsm_outbox: messages to other systems, from their cause to their delivery.
+ *
+ *   PENDING  fsm_outbox_add; fsm_outbox_settle (again later); fsm_outbox_retry
+ *   LEASED   fsm_outbox_claim
+ *   DEAD     bury, or dropped where there is no room for it
+ *
+ * Here because racing nodes could disagree about who sends, and because a queue that
+ * nobody bounds alike would differ between nodes. */
+#include "raft/fsm_internal.h"
+#include "store/store_outbox.h"
+
+static bool has_room(const struct outbox_counts *of_client,
+                     const struct outbox_counts *of_all) {
+    return of_client->waiting < FSM_OUTBOX_WAITING_CLIENT &&
+           of_all->waiting < FSM_OUTBOX_WAITING;
+}
+
+static bool has_grave(const struct outbox_counts *of_client,
+                      const struct outbox_counts *of_all) {
+    return of_client->dead < FSM_OUTBOX_DEAD_CLIENT && of_all->dead < FSM_OUTBOX_DEAD;
+}
+
+static enum err counts_of(struct fsm_tx *tx, struct span client_id,
+                          struct outbox_counts *ret_client,
+                          struct outbox_counts *ret_all) {
+    enum err err = store_outbox_counts(tx->read, client_id, ret_client);
+
+    return err == OK ? store_outbox_counts(tx->read, span_of(NULL, 0), ret_all) : err;
+}
+
+/* It will not be tried again by itself. `stored`: it has a row. */
+static enum err bury(struct fsm_tx *tx, struct outbox_message *message,
+                     enum outbox_reason reason, bool stored) {
+    struct outbox_counts of_client, of_all;
+    enum err err = counts_of(tx, message->client_id, &of_client, &of_all);
+
+    if (err != OK) {
+        return err;
+    }
+    if (!has_grave(&of_client, &of_all)) {
+        err = stored ? store_outbox_del(tx->write, message->id) : OK;
+        return err == OK ? store_outbox_count_dropped(tx->write, message->client_id)
+                         : err;
+    }
+    message->state = OUTBOX_DEAD;
+    message->reason = reason;
+    message->node = 0;
+    message->at_ms = tx->now_ms + FSM_OUTBOX_DEAD_KEEP_MS;
+    return store_outbox_put(tx->write, message);
+}
+
+enum err fsm_outbox_add(struct fsm_tx *tx, const struct outbox_message *message) {
+    struct outbox_counts of_client, of_all;
+    struct outbox_message row = *message;
+    struct outbox_message there;
+    enum err err = store_outbox_get(tx->read, tx->scratch, row.id, &there);
+
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    err = counts_of(tx, row.client_id, &of_client, &of_all);
+    if (err != OK) {
+        return err;
+    }
+    row.state = OUTBOX_PENDING;
+    row.reason = OUTBOX_NO_REASON;
+    row.created_ms = tx->now_ms;
+    row.give_up_ms = tx->now_ms + FSM_OUTBOX_GIVE_UP_MS;
+    row.at_ms = tx->now_ms;
+    row.attempts = 0;
+    row.node = 0;
+    return has_room(&of_client, &of_all) ? store_outbox_put(tx->write, &row)
+                                         : bury(tx, &row, OUTBOX_FULL, false);
+}
+
+/* *ret_leased: the row is `node`'s now. */
+static enum err claim_one(struct fsm_tx *tx, uint64_t node, struct id128 id,
+                          struct outbox_claimed *ret_claimed, bool *ret_leased) {
+    struct outbox_message message;
+    enum err err;
+
+    *ret_leased = false;
+    arena_reset(tx->scratch);
+    err = store_outbox_get(tx->read, tx->scratch, id, &message);
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    if (message.state == OUTBOX_DEAD || message.at_ms > tx->now_ms) {
+        return OK;
+    }
+    /* So often begun, and never told how it went: it may be what ends its senders. */
+    if (message.attempts >= FSM_OUTBOX_ATTEMPTS_MAX) {
+        return bury(tx, &message, OUTBOX_LAPSED, true);
+    }
+    message.state = OUTBOX_LEASED;
+    message.attempts++;
+    message.node = node;
+    message.at_ms = tx->now_ms + FSM_OUTBOX_LEASE_MS;
+    *ret_claimed = (struct outbox_claimed){id, message.attempts};
+    *ret_leased = true;
+    return store_outbox_put(tx->write, &message);
+}
+
+enum err fsm_outbox_claim(struct fsm_tx *tx, const struct cmd_outbox_claim *cmd,
+                          enum outcome_code *ret_code) {
+    struct outcome_claim claim = {0};
+    enum err err = OK;
+
+    for (size_t i = 0; i < cmd->count && err == OK; i++) {
+        bool leased = false;
+        err = claim_one(tx, cmd->node, cmd->ids[i], &claim.messages[claim.count],
+                        &leased);
+        claim.count += leased ? 1 : 0;
+    }
+    *ret_code = OUT_OK;
+    return err == OK ? outcome_claim_encode(&claim, tx->detail) : err;
+}
+
+uint64_t fsm_outbox_pause_ms(uint32_t attempts) {
+    uint64_t ms = FSM_OUTBOX_PAUSE_FIRST_MS;
+
+    for (uint32_t i = 1; i < attempts && ms < FSM_OUTBOX_PAUSE_MAX_MS; i++) {
+        ms *= 2;
+    }
+    return ms < FSM_OUTBOX_PAUSE_MAX_MS ? ms : FSM_OUTBOX_PAUSE_MAX_MS;
+}
+
+static enum err settle_one(struct fsm_tx *tx, const struct outbox_settled *settled) {
+    struct outbox_message message;
+    enum err err;
+
+    arena_reset(tx->scratch);
+    err = store_outbox_get(tx->read, tx->scratch, settled->id, &message);
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    /* Delivered is delivered, whoever holds the lease by now. */
+    if (settled->reason == OUTBOX_NO_REASON) {
+        return store_outbox_del(tx->write, settled->id);
+    }
+    if (message.state != OUTBOX_LEASED || message.attempts != settled->attempt) {
+        return OK;
+    }
+    if (message.attempts >= FSM_OUTBOX_ATTEMPTS_MAX ||
+        tx->now_ms >= message.give_up_ms) {
+        return bury(tx, &message, settled->reason, true);
+    }
+    message.state = OUTBOX_PENDING;
+    message.reason = settled->reason;
+    message.node = 0;
+    message.at_ms = tx->now_ms + fsm_outbox_pause_ms(message.attempts);
+    return store_outbox_put(tx->write, &message);
+}
+
+enum err fsm_outbox_settle(struct fsm_tx *tx, const struct cmd_outbox_settle *cmd,
+                           enum outcome_code *ret_code) {
+    enum err err = OK;
+
+    for (size_t i = 0; i < cmd->count && err == OK; i++) {
+        err = settle_one(tx, &cmd->messages[i]);
+    }
+    *ret_code = OUT_OK;
+    return err;
+}
+
+enum err fsm_outbox_retry(struct fsm_tx *tx, const struct cmd_outbox_retry *cmd,
+                          enum outcome_code *ret_code) {
+    struct outbox_counts of_client, of_all;
+    struct outbox_message message;
+    enum err err = store_outbox_get(tx->read, tx->arena, cmd->id, &message);
+
+    if (err == ERR_NOT_FOUND) {
+        *ret_code = OUT_NOT_FOUND;
+        return OK;
+    }
+    if (err == OK) {
+        err = counts_of(tx, message.client_id, &of_client, &of_all);
+    }
+    if (err != OK) {
+        return err;
+    }
+    *ret_code = OUT_OK;
+    if (message.state == OUTBOX_LEASED) {
+        return OK; /* under way */
+    }
+    if (message.state == OUTBOX_DEAD && !has_room(&of_client, &of_all)) {
+        *ret_code = OUT_FULL;
+        return OK;
+    }
+    message.state = OUTBOX_PENDING;
+    message.attempts = 0;
+    message.at_ms = tx->now_ms;
+    message.give_up_ms = tx->now_ms + FSM_OUTBOX_GIVE_UP_MS;
+    return store_outbox_put(tx->write, &message);
+}
