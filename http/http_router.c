@@ -21,7 +21,7 @@ static const struct route public_routes[] = {
     {"/oauth/.well-known/openid-configuration", route_discovery, NULL, false},
     {"/oauth/login", NULL, route_login, true},
     {"/oauth/consent", NULL, route_consent, true},
-    {"/oauth/logout", route_logout_get, route_logout_post, true},
+    {"/oauth/logout", route_logout_get, route_logout_post, false},
     {"/health", route_health, NULL, false},
     {"/", route_home, NULL, false},
     {"/favicon.ico", route_icon, NULL, false},

@@ -148,19 +148,29 @@ struct svc_userinfo {
 };
 void svc_userinfo(struct svc *svc, struct svc_userinfo *userinfo);
 
-/* ---- logout at the provider: GET shows who is signed in, POST ends it. */
+/* ---- logout: GET or POST /oauth/logout (RP-Initiated Logout 1.0), and a plain visit.
+ * Ends the session at once when the hint is of that very session; else the person is
+ * asked, whose answer is a POST with `csrf`. */
 struct svc_logout {
     struct svc_op op;
     void (*done)(struct svc_logout *logout);
     void *arg;
     /* in */
-    bool confirm; /* POST with a valid `csrf` */
+    const struct params *params; /* of the request; the answer brings them again */
+    bool confirm; /* the answer to our question, proven by `csrf` */
     struct span session_cookie, csrf;
     /* out */
+    enum oidc_error refusal; /* not OIDC_OK: error page of our own, nothing is ended */
+    const char *description; /* static English */
     bool signed_in;      /* there was a live session */
     bool ended;          /* it has been ended, on every node */
     bool csrf_refused;
+    struct span location; /* not empty, and not asking: send the person there */
+    struct span back;     /* nobody is signed in and nobody has asked: a link */
+    /* to ask with */
     struct span set_csrf; /* value for the form's hidden field */
+    struct span client_name;     /* empty: no client */
+    struct span redirect_origin; /* scheme://host[:port] of the redirect; or empty */
 };
 void svc_logout(struct svc *svc, struct svc_logout *logout);
 

@@ -11,7 +11,9 @@
  * ADMIN_CLIENT_ADD   client_id, name, ministry?, start_month? yyyy-mm, environment?
  *                    (the cluster's), profile? gbizid|standard, auth? basic|post|none,
  *                    alg? RS256|ES256, native?, government?, scopes [with openid],
- *                    account_types? [all], redirect_uris [1 to 16], client_secret?
+ *                    account_types? [all], redirect_uris [1 to 16],
+ *                    post_logout_uris? [up to 16], backchannel_logout_uri?,
+ *                    features? [logout_session], client_secret?
  *                    (32 characters and more), replace? (the whole row, secret too)
  *                    -> client_id, client_secret when one was drawn
  * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; retired, created_ms}]

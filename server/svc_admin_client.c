@@ -18,6 +18,8 @@ static const char *const environments[] = {"demo", "verification", "production",
 static const char *const profiles[] = {"gbizid", "standard", NULL};
 static const char *const auths[] = {"none", "basic", "post", NULL};
 static const char *const algs[] = {"RS256", "ES256", NULL};
+static const char *const features[] = {"logout_session", NULL};
+static const uint64_t feature_bits[] = {CLIENT_LOGOUT_SESSION};
 static const char *const account_types[] = {"entry", "prime", "member", NULL};
 
 struct client_op {
@@ -92,23 +94,53 @@ static void read_account_types(struct client_op *op) {
     }
 }
 
-static void read_redirects(struct client_op *op) {
+/* How many there are, in `out`. */
+static size_t read_uris(struct client_op *op, const char *name, bool required,
+                        const char *out[CLIENT_REDIRECTS_MAX]) {
     struct svc_json *json = &op->admin.json;
-    size_t count = svc_json_array(json, "redirect_uris", true, CLIENT_REDIRECTS_MAX);
+    size_t count = svc_json_array(json, name, required, CLIENT_REDIRECTS_MAX);
     const char *why;
 
     for (size_t i = 0; i < count && !json->failed; i++) {
-        struct span uri = svc_json_item(json, "redirect_uris", i, LIMIT_REDIRECT_URI);
+        struct span uri = svc_json_item(json, name, i, LIMIT_REDIRECT_URI);
 
         if (!json->failed && !redirect_uri_check(uri, op->client.native, &why))
-            svc_json_fail(json, "redirect_uris[%zu]: %s", i, why);
+            svc_json_fail(json, "%s[%zu]: %s", name, i, why);
         for (size_t j = 0; j < i && !json->failed; j++) {
-            if (span_is(uri, op->client.redirect_uris[j]))
-                svc_json_fail(json, "redirect_uris[%zu]: stands there twice", i);
+            if (span_is(uri, out[j]))
+                svc_json_fail(json, "%s[%zu]: stands there twice", name, i);
         }
-        op->client.redirect_uris[i] = keep(op, uri);
+        out[i] = keep(op, uri);
     }
-    op->client.redirect_uris_count = count;
+    return count;
+}
+
+/* Back-Channel Logout 1.0 §2.2: absolute, without a fragment; over TLS alone here. */
+static void read_logout(struct client_op *op) {
+    static const char name[] = "backchannel_logout_uri";
+    struct svc_json *json = &op->admin.json;
+    struct span uri = svc_json_text(json, name, false, 1, LIMIT_REDIRECT_URI);
+    const char *why;
+
+    op->client.post_logout_uris_count =
+        read_uris(op, "post_logout_uris", false, op->client.post_logout_uris);
+    if (uri.len > 0 && !redirect_uri_check(uri, false, &why))
+        svc_json_fail(json, "%s: %s", name, why);
+    op->client.backchannel_logout_uri = keep(op, uri);
+}
+
+static void read_features(struct client_op *op) {
+    struct svc_json *json = &op->admin.json;
+    size_t count = svc_json_array(json, "features", false, 16);
+
+    for (size_t i = 0; i < count && !json->failed; i++) {
+        int feature = svc_json_find(features, svc_json_item(json, "features", i, 32));
+
+        if (!json->failed && feature == 0)
+            svc_json_fail(json, "features[%zu]: there is no such feature", i);
+        else if (feature > 0)
+            op->client.features |= feature_bits[feature - 1];
+    }
 }
 
 static void read_start_month(struct client_op *op) {
@@ -144,11 +176,25 @@ static void read_secret(struct client_op *op) {
 }
 
 static void read_request(struct client_op *op) {
-    static const char *const members[] = {
-        "client_id",     "name",          "ministry",    "environment",
-        "profile",       "auth",          "alg",         "native",
-        "government",    "scopes",        "replace",     "client_secret",
-        "account_types", "redirect_uris", "start_month", NULL};
+    static const char *const members[] = {"client_id",
+                                          "name",
+                                          "ministry",
+                                          "environment",
+                                          "profile",
+                                          "auth",
+                                          "alg",
+                                          "native",
+                                          "government",
+                                          "scopes",
+                                          "replace",
+                                          "client_secret",
+                                          "account_types",
+                                          "redirect_uris",
+                                          "start_month",
+                                          "post_logout_uris",
+                                          "backchannel_logout_uri",
+                                          "features",
+                                          NULL};
     const struct config *config = op->admin.base.svc->shared->config;
     struct svc_json *json = &op->admin.json;
     struct client *client = &op->client;
@@ -178,7 +224,10 @@ static void read_request(struct client_op *op) {
     op->replace = svc_json_bool(json, "replace", false);
     read_scopes(op);
     read_account_types(op);
-    read_redirects(op);
+    client->redirect_uris_count =
+        read_uris(op, "redirect_uris", true, client->redirect_uris);
+    read_logout(op);
+    read_features(op);
     read_start_month(op);
     read_secret(op);
 }
@@ -263,6 +312,17 @@ static void put_scopes(struct buf *out, uint64_t scopes) {
     buf_str(out, "]");
 }
 
+static void put_features(struct buf *out, uint64_t mask) {
+    const char *names[sizeof feature_bits / sizeof feature_bits[0]];
+    size_t count = 0;
+
+    for (size_t i = 0; features[i]; i++) {
+        if (mask & feature_bits[i])
+            names[count++] = features[i];
+    }
+    put_strings(out, "features", names, count);
+}
+
 static void put_account_types(struct buf *out, uint32_t mask) {
     const char *names[3];
     size_t count = 0;
@@ -296,6 +356,11 @@ static bool put_client(void *arg, const struct client *client) {
     put_account_types(out, client->account_types);
     put_strings(out, "redirect_uris", client->redirect_uris,
                 client->redirect_uris_count);
+    put_strings(out, "post_logout_uris", client->post_logout_uris,
+                client->post_logout_uris_count);
+    buf_json_member(out, "backchannel_logout_uri",
+                    span_str(client->backchannel_logout_uri));
+    put_features(out, client->features);
     buf_json_u64(out, "created_ms", client->created_ms);
     buf_str(out, "}");
     return buf_err(out) == OK;

@@ -1,8 +1,6 @@
 /* svc_authorize: GET or POST /oauth/authorize (RFC 6749 §4.1, OpenID Connect Core
  * §3.1.2). Unauthenticated requests never write: without a session the request goes
  * into the login page's form (svc_flow.h). */
-#include <jansson.h>
-
 #include "server/svc_flow.h"
 
 static void finish(struct svc_state *state) {
@@ -11,47 +9,18 @@ static void finish(struct svc_state *state) {
     flow->out->done(flow->out);
 }
 
-/* The claims of an ID token of ours for this client (OpenID Connect Core §3.1.2.1).
- * An expired one is fine: it is a hint. */
-static bool hint_subject(const struct svc_flow *flow, struct span claims,
-                         struct arena *arena, struct span *ret_sub) {
-    json_t *root =
-        json_loadb((const char *)claims.data, claims.len, JSON_REJECT_DUPLICATES, NULL);
-    const char *issuer = json_string_value(json_object_get(root, "iss"));
-    const char *client = json_string_value(json_object_get(root, "aud"));
-    json_t *sub = json_object_get(root, "sub");
-    struct span copy = {NULL, 0};
-
-    if (issuer && client && json_is_string(sub) &&
-        span_is(span_str(flow->base.svc->shared->config->issuer), issuer) &&
-        span_is(flow->request.client_id, client))
-        copy =
-            arena_dup(arena, span_of(json_string_value(sub), json_string_length(sub)));
-    json_decref(root);
-    if (!copy.data || copy.len == 0)
-        return false;
-    *ret_sub = copy;
-    return true;
-}
-
-/* ERR_FORGED: not a hint of ours. */
+/* ERR_FORGED: not a hint of ours for this client. */
 static enum err verify_hint(struct svc_flow *flow) {
-    struct svc *svc = flow->base.svc;
-    struct arena *arena = &flow->base.op->arena;
-    struct span claims;
-    enum err err;
+    struct svc_hint hint;
+    enum err err = svc_hint_verify(flow->base.svc, &flow->base.op->arena,
+                                   flow->request.id_token_hint, &hint);
 
-    err = svc_read_begin(svc);
     if (err)
         return err;
-    err = svc_keys_needed(svc);
-    svc_read_end(svc);
-    if (err)
-        return err;
-    err = jwt_verify(svc->keys, flow->request.id_token_hint, arena, &claims);
-    if (err)
-        return err == ERR_INVALID ? ERR_FORGED : err;
-    return hint_subject(flow, claims, arena, &flow->subject) ? OK : ERR_FORGED;
+    if (!span_equal(hint.client_id, flow->request.client_id))
+        return ERR_FORGED;
+    flow->subject = hint.sub;
+    return OK;
 }
 
 static void begin(struct svc_flow *flow) {

@@ -108,6 +108,18 @@ enum err svc_open_text(struct svc *svc, enum seal_purpose purpose, struct span t
 enum err svc_client_read(struct svc *svc, struct arena *arena, struct span client_id,
                          struct client *ret_client, struct oidc_client *ret_view);
 
+/* ---- svc_hint.c */
+
+/* What an ID token of this server says, whenever it was issued. */
+struct svc_hint {
+    struct span client_id; /* aud */
+    struct span sub;
+    struct span sid; /* empty: it has none */
+};
+/* ERR_FORGED: not an ID token of ours. The result lives in `arena`. */
+enum err svc_hint_verify(struct svc *svc, struct arena *arena, struct span token,
+                         struct svc_hint *ret_hint);
+
 /* ---- svc_step.c */
 
 /* OK, or the operation has been ended with ERR_STALE. */

@@ -19,6 +19,9 @@ static const char add_usage[] =
     "  --auth METHOD        basic (default), post, or none (public client, PKCE)\n"
     "  --alg ALG            of ID tokens: RS256 (default) or ES256\n"
     "  --profile PROFILE    gbizid (default) or standard\n"
+    "  --post-logout-uri URI  where people may be sent after signing out\n"
+    "  --backchannel-logout-uri URI  https; is told when a session ends\n"
+    "  --feature NAME       logout_session (logout tokens must name the session)\n"
     "  --account-type TYPE  who may sign in: entry, prime, member (default: all)\n"
     "  --ministry NAME      --start-month YYYY-MM    shown in lists\n"
     "  --environment ENV    demo, verification, production: must be the cluster's\n"
@@ -36,9 +39,9 @@ static const char list_usage[] = "usage: tasuki rp list [OPTION...]\n"
 
 struct rp_options {
     struct conn_options conn;
-    struct args_list redirect_uris, scopes, account_types;
+    struct args_list redirect_uris, scopes, account_types, post_logout_uris, features;
     const char *name, *ministry, *start_month, *environment;
-    const char *auth, *alg, *profile, *secret_file;
+    const char *auth, *alg, *profile, *secret_file, *backchannel_logout_uri;
     bool native, government, replace;
 };
 
@@ -99,6 +102,12 @@ static json_t *describe(const struct rp_options *options, const char *id,
     json_object_set_new(rp, "scopes", scopes_of(&options->scopes));
     if (options->account_types.count > 0)
         json_object_set_new(rp, "account_types", array_of(&options->account_types));
+    if (options->post_logout_uris.count > 0)
+        json_object_set_new(rp, "post_logout_uris",
+                            array_of(&options->post_logout_uris));
+    set_text(rp, "backchannel_logout_uri", options->backchannel_logout_uri);
+    if (options->features.count > 0)
+        json_object_set_new(rp, "features", array_of(&options->features));
     if (secret->data)
         set_text(rp, "client_secret", (const char *)secret->data);
     return rp;
@@ -158,6 +167,9 @@ int cmd_rp_add(int argc, char *const argv[]) {
         {"redirect-uri", ARGS_LIST, &o.redirect_uris},
         {"scope", ARGS_LIST, &o.scopes},
         {"account-type", ARGS_LIST, &o.account_types},
+        {"post-logout-uri", ARGS_LIST, &o.post_logout_uris},
+        {"backchannel-logout-uri", ARGS_TEXT, &o.backchannel_logout_uri},
+        {"feature", ARGS_LIST, &o.features},
         {"ministry", ARGS_TEXT, &o.ministry},
         {"start-month", ARGS_TEXT, &o.start_month},
         {"environment", ARGS_TEXT, &o.environment},

@@ -67,6 +67,8 @@ void metadata_discovery(struct span issuer, struct buf *out) {
     member_url(out, "token_endpoint", issuer, "token");
     member_url(out, "userinfo_endpoint", issuer, "userinfo");
     member_url(out, "jwks_uri", issuer, "jwks");
+    /* RP-Initiated Logout 1.0 §2.1 */
+    member_url(out, "end_session_endpoint", issuer, "logout");
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         member_list(out, lists[i].name, lists[i].values);
     claims_list(out);

@@ -492,13 +492,15 @@ void run_userinfo(struct fixture *f, const char *token, struct svc_userinfo *ret
     fixture_until(f, &done);
 }
 
-void run_logout(struct fixture *f, struct browser *browser, bool confirm,
-                const char *csrf, struct svc_logout *ret) {
+void run_logout(struct fixture *f, struct browser *browser, const struct params *params,
+                bool confirm, const char *csrf, struct svc_logout *ret) {
+    static const struct params plain;
     bool done = false;
 
     memset(ret, 0xa5, sizeof *ret);
     ret->done = svc_logout_ended;
     ret->arg = &done;
+    ret->params = params ? params : &plain;
     ret->confirm = confirm;
     ret->csrf = span_str(csrf);
     ret->session_cookie = span_str(browser->session);

@@ -93,8 +93,9 @@ void run_consent(struct fixture *f, struct browser *browser, bool allow,
 void run_token(struct fixture *f, const char *client, const char *secret,
                const struct params *params, struct svc_token *ret);
 void run_userinfo(struct fixture *f, const char *token, struct svc_userinfo *ret);
-void run_logout(struct fixture *f, struct browser *browser, bool confirm,
-                const char *csrf, struct svc_logout *ret);
+/* `params` NULL: a plain visit. */
+void run_logout(struct fixture *f, struct browser *browser, const struct params *params,
+                bool confirm, const char *csrf, struct svc_logout *ret);
 void run_admin(struct fixture *f, enum svc_admin_action action, const char *body,
                struct svc_admin *ret);
 

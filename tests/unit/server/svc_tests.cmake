@@ -3,6 +3,7 @@
 set(SVC_TEST_LIBS tasuki_server tasuki_oidc tasuki_domain tasuki_crypto tasuki_fsm
     tasuki_store tasuki_base PkgConfig::JANSSON Threads::Threads)
 tasuki_unit_test(svc_flow SOURCES test_svc_flow.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_logout SOURCES test_svc_logout.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_token SOURCES test_svc_token.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_admin SOURCES test_svc_admin.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_state SOURCES test_svc_state.c svc_fixture.c LIBS ${SVC_TEST_LIBS})

@@ -489,7 +489,7 @@ static void test_session_ends(void **state) {
     sign_in(f, &browser, ALICE, &params, code);
     f->repl.now_ms += 31 * 60 * 1000; /* idle */
     expect_kind(f, &browser, &params, AUTHORIZE_LOGIN);
-    run_logout(f, &browser, false, "", &logout);
+    run_logout(f, &browser, NULL, false, "", &logout);
     assert_false(logout.signed_in);
     svc_op_close(&logout.op);
 }
@@ -501,20 +501,20 @@ static void test_logout(void **state) {
     struct svc_logout logout;
     char code[64], csrf[64];
 
-    run_logout(f, &browser, false, "", &logout);
+    run_logout(f, &browser, NULL, false, "", &logout);
     assert_false(logout.signed_in);
     svc_op_close(&logout.op);
     sign_in(f, &browser, ALICE, &params, code);
-    run_logout(f, &browser, false, "", &logout);
+    run_logout(f, &browser, NULL, false, "", &logout);
     assert_true(logout.signed_in && !logout.ended);
     snprintf(csrf, sizeof csrf, "%.*s", (int)logout.set_csrf.len,
              (const char *)logout.set_csrf.data);
     svc_op_close(&logout.op);
-    run_logout(f, &browser, true, "forged", &logout);
+    run_logout(f, &browser, NULL, true, "forged", &logout);
     assert_true(logout.csrf_refused && !logout.ended);
     svc_op_close(&logout.op);
     expect_kind(f, &browser, &params, AUTHORIZE_REDIRECT);
-    run_logout(f, &browser, true, csrf, &logout);
+    run_logout(f, &browser, NULL, true, csrf, &logout);
     assert_true(logout.ended);
     svc_op_close(&logout.op);
     expect_kind(f, &browser, &params, AUTHORIZE_LOGIN); /* D12 */

@@ -404,11 +404,11 @@ static void test_logout_ends_tokens(void **state) {
     sign_in(f, &browser, ALICE, &params, code);
     redeem(f, code, &tokens);
     get_code(f, &browser, &params, pending);
-    run_logout(f, &browser, false, "", &logout);
+    run_logout(f, &browser, NULL, false, "", &logout);
     snprintf(csrf, sizeof csrf, "%.*s", (int)logout.set_csrf.len,
              (const char *)logout.set_csrf.data);
     svc_op_close(&logout.op);
-    run_logout(f, &browser, true, csrf, &logout);
+    run_logout(f, &browser, NULL, true, csrf, &logout);
     assert_true(logout.ended);
     svc_op_close(&logout.op);
     userinfo_is(f, tokens.access, OIDC_INVALID_TOKEN);

@@ -278,7 +278,8 @@ static void discovery(void **state) {
     /* Absent would mean true (Discovery §3). */
     assert_true(
         json_is_false(json_object_get(object, "request_uri_parameter_supported")));
-    assert_null(json_object_get(object, "end_session_endpoint"));
+    assert_member(object, "end_session_endpoint",
+                  "https://op.example:8443/oauth/logout");
     list = json_object_get(object, "response_types_supported");
     assert_int_equal(json_array_size(list), 1);
     list = json_object_get(object, "id_token_signing_alg_values_supported");
