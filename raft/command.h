@@ -25,6 +25,8 @@
 #include "store/store_key.h"
 #include "store/store_member.h"
 #include "store/store_outbox.h"
+#include "store/store_proof.h"
+#include "store/store_request.h"
 #include "store/store_session.h"
 #include "store/store_staff.h"
 
@@ -43,12 +45,14 @@ enum command_type {
     CMD_GRANT_ISSUE = 9,
     CMD_GRANT_REDEEM = 10,
     CMD_TOKEN_REFRESH = 11,
-    CMD_TICK = 12, /* nothing but the frame's time: proves freshness, sweeps */
-    CMD_MEMBER_SEED = 13,    /* the members of a cluster that has none stored */
-    CMD_MEMBER_ADD = 14,     /* a new node, as a standby */
-    CMD_MEMBER_ROLE = 15,    /* promote, or remove */
-    CMD_MEMBER_SETTLE = 16,  /* leader: libraft's configuration has the change */
+    CMD_TICK = 12,          /* nothing but the frame's time: proves freshness, sweeps */
+    CMD_MEMBER_SEED = 13,   /* the members of a cluster that has none stored */
+    CMD_MEMBER_ADD = 14,    /* a new node, as a standby */
+    CMD_MEMBER_ROLE = 15,   /* promote, or remove */
+    CMD_MEMBER_SETTLE = 16, /* leader: libraft's configuration has the change */
     CMD_LEADER_REGIONS = 17, /* where leadership is preferred */
+    CMD_PROOF_USE = 18,      /* what may be used once, without any other effect */
+    CMD_REQUEST_PUSH = 19,   /* a pushed authorization request (RFC 9126) */
     CMD_OUTBOX_CLAIM = 22,   /* a node is about to send messages */
     CMD_OUTBOX_SETTLE = 23,  /* how that went */
     CMD_OUTBOX_RETRY = 24,   /* an operator: once more, now */
@@ -79,8 +83,33 @@ struct cmd_account_put {
     bool replace;           /* false: OUT_EXISTS when sub or login_index is taken */
 };
 struct cmd_client_put {
-    struct client client;
+    struct client client; /* created_ms likewise, and is not carried */
     bool replace;
+};
+
+/* What may be used once: the `jti` of an assertion or of a DPoP proof (RFC 7523 §3,
+ * RFC 9449 §11.1). A command that carries some refuses with OUT_PROOF_REPLAYED, and has
+ * no effect, when any was used before; else all of them are used by it, whatever
+ * becomes of the rest. */
+#define COMMAND_PROOFS_MAX 3
+struct proofs {
+    size_t count;
+    struct proof {
+        struct key_hash key;
+        uint32_t ttl_ms; /* as long as it would be believed */
+    } at[COMMAND_PROOFS_MAX];
+};
+struct cmd_proof_use {
+    struct proofs proofs; /* one at least */
+};
+/* OUT_EXISTS: the key is taken. OUT_CLIENT_STATE. */
+struct cmd_request_push {
+    struct key_hash key;
+    struct span client_id;
+    struct span form; /* the request, checked; LIMIT_PUSHED_REQUEST */
+    uint32_t ttl_ms;  /* it may be begun */
+    uint32_t keep_ms; /* and be finished, not shorter */
+    struct proofs proofs;
 };
 /* One attempt to sign in, after the password was compared. */
 struct cmd_login {
@@ -112,6 +141,12 @@ struct cmd_grant_issue {
     uint32_t grant_ttl_ms;  /* longest life of anything it may give */
     uint32_t idle_ms;       /* the session's idle limit starts anew */
     uint64_t auth_after_ms; /* the session's auth_time must not be earlier; 0: any */
+    uint64_t id_token_claims, userinfo_claims; /* store_grant.h */
+    bool has_dpop_key;
+    uint8_t dpop_key[32];
+    bool
+        has_pushed; /* the pushed request that this answers: OUT_REPLAYED when it was */
+    struct key_hash pushed; /* answered before */
 };
 struct cmd_grant_redeem {
     struct key_hash code;
@@ -125,6 +160,9 @@ struct cmd_grant_redeem {
     uint64_t refresh_scope_mask; /* a refresh token is given if scopes meet it */
     struct key_hash refresh;
     uint32_t refresh_ttl_ms;
+    struct proofs proofs;
+    struct binding binding; /* of the access token; OUT_BINDING_MISMATCH */
+    bool bind_refresh;      /* and of the family, with BINDING_DPOP (RFC 9449 §5) */
 };
 struct cmd_token_refresh {
     struct key_hash refresh; /* the one presented */
@@ -134,6 +172,8 @@ struct cmd_token_refresh {
     struct key_hash next_access;  /* that an honest retry names the same */
     uint32_t access_ttl_ms, refresh_ttl_ms;
     uint32_t grace_ms; /* within it a repeated call gets the same successor */
+    struct proofs proofs;
+    struct binding binding;
 };
 
 /* All of them voters and settled, ids ascending. OUT_EXISTS once there are members. */
@@ -235,6 +275,8 @@ struct command {
         struct cmd_member_role member_role;
         struct cmd_member_settle member_settle;
         struct cmd_leader_regions leader_regions;
+        struct cmd_proof_use proof_use;
+        struct cmd_request_push request_push;
         struct cmd_outbox_claim outbox_claim;
         struct cmd_outbox_settle outbox_settle;
         struct cmd_outbox_retry outbox_retry;
@@ -264,7 +306,7 @@ enum outcome_code {
     OUT_LOCKED = 7,
     OUT_ACCOUNT_STATE = 8, /* suspended, deleted, or of another generation */
     OUT_SESSION_ENDED = 9,
-    OUT_CLIENT_STATE = 10, /* unknown or retired by now */
+    OUT_CLIENT_STATE = 10, /* unknown, or not usable in its stage */
     OUT_CLIENT_MISMATCH = 11,
     OUT_REDIRECT_MISMATCH = 12,
     OUT_PKCE_MISMATCH = 13,
@@ -276,8 +318,11 @@ enum outcome_code {
     OUT_CHANGING = 19,      /* another change of members is not settled */
     OUT_LAST_VOTER = 20,
     OUT_MEMBER_STATE = 21,
-    OUT_FULL = 22,          /* no room for one more */
+    OUT_FULL = 22, /* no room for one more */
+    OUT_PROOF_REPLAYED = 23,
+    OUT_BINDING_MISMATCH = 24, /* not the key that the family is bound to */
 };
+#define OUT_LAST OUT_BINDING_MISMATCH
 const char *outcome_str(enum outcome_code code);
 
 struct outcome {
@@ -300,6 +345,8 @@ struct outcome_tokens {
     uint64_t scopes;
     uint64_t auth_time_ms;
     uint64_t access_expires_ms;
+    uint64_t id_token_claims;
+    struct binding binding;
     bool has_refresh;
     struct span nonce;
 };

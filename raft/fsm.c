@@ -138,6 +138,8 @@ static uint64_t version_of(enum command_type type) {
     case CMD_MEMBER_ROLE:
     case CMD_MEMBER_SETTLE:
     case CMD_LEADER_REGIONS:
+    case CMD_PROOF_USE:
+    case CMD_REQUEST_PUSH:
     case CMD_OUTBOX_CLAIM:
     case CMD_OUTBOX_SETTLE:
     case CMD_OUTBOX_RETRY:
@@ -187,6 +189,10 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_member_settle(tx, &command->member_settle, ret_code);
     case CMD_LEADER_REGIONS:
         return fsm_member_regions(tx, &command->leader_regions, ret_code);
+    case CMD_PROOF_USE:
+        return fsm_proof_use(tx, &command->proof_use.proofs, ret_code);
+    case CMD_REQUEST_PUSH:
+        return fsm_request_push(tx, &command->request_push, ret_code);
     case CMD_OUTBOX_CLAIM:
         return fsm_outbox_claim(tx, &command->outbox_claim, ret_code);
     case CMD_OUTBOX_SETTLE:

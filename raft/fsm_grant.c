@@ -40,7 +40,7 @@ static enum err issue_client(struct fsm_tx *tx, const struct cmd_grant_issue *cm
     struct grant taken;
     enum err err = store_client_get(tx->read, tx->arena, cmd->client_id, ret_client);
 
-    if (err == ERR_NOT_FOUND || (err == OK && ret_client->retired)) {
+    if (err == ERR_NOT_FOUND || (err == OK && !store_client_usable(ret_client))) {
         *ret_code = OUT_CLIENT_STATE;
         return OK;
     }
@@ -99,14 +99,21 @@ static enum err issue_store(struct fsm_tx *tx, const struct cmd_grant_issue *cmd
         .nonce = cmd->nonce,
         .challenge_method = cmd->challenge_method,
         .auth_time_ms = session->auth_time_ms,
+        .id_token_claims = cmd->id_token_claims,
+        .userinfo_claims = cmd->userinfo_claims,
+        .has_dpop_key = cmd->has_dpop_key,
         .code_expires_ms = tx->now_ms + cmd->code_ttl_ms,
         .expires_ms = issue_until_ms(tx, cmd, session, client),
     };
     enum err err;
 
     memcpy(grant.challenge, cmd->challenge, sizeof grant.challenge);
+    memcpy(grant.dpop_key, cmd->dpop_key, sizeof grant.dpop_key);
     session->idle_at_ms = tx->now_ms + cmd->idle_ms;
     err = store_session_put(tx->write, session);
+    if (err == OK && cmd->has_pushed) {
+        err = store_request_del(tx->write, cmd->pushed); /* RFC 9126 §4: once */
+    }
     return err == OK ? store_grant_put(tx->write, &grant) : err;
 }
 
@@ -118,6 +125,9 @@ enum err fsm_grant_issue(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
 
     if (err == OK && *ret_code == OUT_OK) {
         err = issue_client(tx, cmd, &client, ret_code);
+    }
+    if (err == OK && *ret_code == OUT_OK && cmd->has_pushed) {
+        err = fsm_request_open(tx, cmd->pushed, cmd->client_id, ret_code);
     }
     if (err == OK && *ret_code == OUT_OK) {
         err = issue_consent(tx, cmd, session.sub);
@@ -156,7 +166,10 @@ static enum outcome_code redeem_request(const struct fsm_tx *tx,
     if (!cmd->has_redirect_uri || !span_equal(cmd->redirect_uri, grant->redirect_uri)) {
         return OUT_REDIRECT_MISMATCH;
     }
-    return pkce_matches(grant, cmd) ? OUT_OK : OUT_PKCE_MISMATCH;
+    if (!pkce_matches(grant, cmd)) {
+        return OUT_PKCE_MISMATCH;
+    }
+    return fsm_token_bound(grant, &cmd->binding);
 }
 
 /* That account and session are still what they were at issue. */
@@ -183,6 +196,7 @@ static enum err redeem_store(struct fsm_tx *tx, const struct cmd_grant_redeem *c
                    .grant = grant->code,
                    .sub = grant->sub,
                    .scopes = grant->scopes,
+                   .binding = cmd->binding,
                    .expires_ms = tx->now_ms + cmd->access_ttl_ms},
         .has_refresh = (grant->scopes & cmd->refresh_scope_mask) != 0,
         .refresh = {.key = cmd->refresh,
@@ -193,14 +207,22 @@ static enum err redeem_store(struct fsm_tx *tx, const struct cmd_grant_redeem *c
     };
 
     grant->state = GRANT_REDEEMED;
+    if (cmd->bind_refresh) {
+        grant->has_dpop_key = true;
+        memcpy(grant->dpop_key, cmd->binding.thumbprint, sizeof grant->dpop_key);
+    }
     return fsm_token_store(tx, grant, &tokens, ret_code);
 }
 
 enum err fsm_grant_redeem(struct fsm_tx *tx, const struct cmd_grant_redeem *cmd,
                           enum outcome_code *ret_code) {
     struct grant grant;
-    enum err err = store_grant_get(tx->read, tx->arena, cmd->code, &grant);
+    enum err err = fsm_proof_use(tx, &cmd->proofs, ret_code);
 
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = store_grant_get(tx->read, tx->arena, cmd->code, &grant);
     if (err == ERR_NOT_FOUND) {
         *ret_code = OUT_NOT_FOUND;
         return OK;

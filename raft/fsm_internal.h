@@ -58,6 +58,16 @@ enum err fsm_staff_login(struct fsm_tx *tx, const struct cmd_staff_login *cmd,
                          enum outcome_code *ret_code);
 enum err fsm_staff_session_end(struct fsm_tx *tx, struct key_hash session,
                                enum outcome_code *ret_code);
+/* fsm_proof.c: OUT_OK: none was used before, all are now. OUT_PROOF_REPLAYED: nothing
+ * was written. */
+enum err fsm_proof_use(struct fsm_tx *tx, const struct proofs *proofs,
+                       enum outcome_code *ret_code);
+/* fsm_request.c */
+enum err fsm_request_push(struct fsm_tx *tx, const struct cmd_request_push *cmd,
+                          enum outcome_code *ret_code);
+/* Is the request there, and this client's? OUT_REPLAYED. */
+enum err fsm_request_open(struct fsm_tx *tx, struct key_hash key, struct span client_id,
+                          enum outcome_code *ret_code);
 /* fsm_outbox.c */
 /* Put a message on its way: kind, id, client_id, sub and sid are the caller's, all else
  * is set here. One that is there already stays as it is. client_id does not borrow from
@@ -81,6 +91,9 @@ enum err fsm_grant_revoke(struct fsm_tx *tx, struct grant *grant);
 /* fsm_token.c */
 enum err fsm_token_refresh(struct fsm_tx *tx, const struct cmd_token_refresh *cmd,
                            enum outcome_code *ret_code);
+/* OUT_OK: the family is bound to no key, or to this one. OUT_BINDING_MISMATCH. */
+enum outcome_code fsm_token_bound(const struct grant *grant,
+                                  const struct binding *binding);
 /* New tokens to be stored, with the longer life of the grant that they need. */
 struct fsm_tokens {
     struct access_token access;

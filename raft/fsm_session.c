@@ -152,7 +152,7 @@ static enum err tell_client(struct fsm_tx *tx, const struct grant *grant) {
     if (err != OK) {
         return err == ERR_NOT_FOUND ? OK : err;
     }
-    if (client.retired || client.backchannel_logout_uri[0] == '\0') {
+    if (!store_client_usable(&client) || client.backchannel_logout_uri[0] == '\0') {
         return OK;
     }
     return fsm_outbox_add(tx, &message);

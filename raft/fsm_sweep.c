@@ -2,6 +2,8 @@
 #include "raft/fsm_internal.h"
 #include "store/store_expiry.h"
 #include "store/store_outbox.h"
+#include "store/store_proof.h"
+#include "store/store_request.h"
 #include "store/store_staff.h"
 
 static struct id128 id_of(const struct expiry *entry) {
@@ -19,6 +21,7 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
     struct access_token access;
     struct refresh_token refresh;
     struct login_attempts attempts;
+    struct pushed_request request;
     struct outbox_message message;
     struct staff_session staff_session;
     enum err err = ERR_CORRUPT;
@@ -47,6 +50,13 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
         /* Zeroed: there is no row. */
         err = err == OK && attempts.failures == 0 ? ERR_NOT_FOUND : err;
         break;
+    case EXPIRY_PROOF:
+        err = store_proof_get(tx->read, entry->key, ret_ms);
+        break;
+    case EXPIRY_REQUEST:
+        err = store_request_get(tx->read, entry->key, &request);
+        *ret_ms = err == OK ? request.keep_until_ms : 0;
+        break;
     case EXPIRY_OUTBOX:
         arena_reset(tx->scratch);
         err = store_outbox_get(tx->read, tx->scratch, id_of(entry), &message);
@@ -73,6 +83,10 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
         return store_refresh_del(tx->write, entry->key);
     case EXPIRY_ATTEMPTS:
         return store_attempts_del(tx->write, entry->key);
+    case EXPIRY_PROOF:
+        return store_proof_del(tx->write, entry->key);
+    case EXPIRY_REQUEST:
+        return store_request_del(tx->write, entry->key);
     case EXPIRY_OUTBOX:
         return store_outbox_del(tx->write, id_of(entry));
     case EXPIRY_STAFF_SESSION:

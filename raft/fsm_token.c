@@ -15,6 +15,8 @@ static enum err detail_write(struct fsm_tx *tx, const struct grant *grant,
         .scopes = access->scopes,
         .auth_time_ms = grant->auth_time_ms,
         .access_expires_ms = access->expires_ms,
+        .id_token_claims = grant->id_token_claims,
+        .binding = access->binding,
         .has_refresh = has_refresh,
         .nonce = grant->nonce,
     };
@@ -37,6 +39,16 @@ static enum err keys_free(struct fsm_tx *tx, const struct fsm_tokens *tokens,
 
 static uint64_t later(uint64_t a, uint64_t b) {
     return a > b ? a : b;
+}
+
+enum outcome_code fsm_token_bound(const struct grant *grant,
+                                  const struct binding *binding) {
+    if (grant->has_dpop_key &&
+        (binding->kind != BINDING_DPOP ||
+         memcmp(binding->thumbprint, grant->dpop_key, sizeof grant->dpop_key) != 0)) {
+        return OUT_BINDING_MISMATCH;
+    }
+    return OUT_OK;
 }
 
 enum err fsm_token_store(struct fsm_tx *tx, struct grant *grant,
@@ -94,6 +106,7 @@ static enum err rotate(struct fsm_tx *tx, const struct cmd_token_refresh *cmd,
                    .grant = grant->code,
                    .sub = grant->sub,
                    .scopes = scopes,
+                   .binding = cmd->binding,
                    .expires_ms = tx->now_ms + cmd->access_ttl_ms},
         .has_refresh = true,
         /* RFC 6749 §6: a narrower scope narrows the access token alone. */
@@ -132,10 +145,17 @@ static enum err refresh_family(struct fsm_tx *tx, const struct cmd_token_refresh
         *ret_code = OUT_CLIENT_MISMATCH;
     } else if (ret_grant->state != GRANT_REDEEMED) {
         *ret_code = OUT_REVOKED;
+    } else if (tx->now_ms >= token->expires_ms) {
+        *ret_code = OUT_EXPIRED;
     } else {
-        *ret_code = tx->now_ms >= token->expires_ms ? OUT_EXPIRED : OUT_OK;
+        *ret_code = fsm_token_bound(ret_grant, &cmd->binding);
     }
     return OK;
+}
+
+static bool same_binding(const struct binding *a, const struct binding *b) {
+    return a->kind == b->kind &&
+           memcmp(a->thumbprint, b->thumbprint, sizeof a->thumbprint) == 0;
 }
 
 /* A token that passed refresh_family, and is LIVE or honestly asked for again. */
@@ -148,6 +168,10 @@ static enum err refresh_answer(struct fsm_tx *tx, const struct cmd_token_refresh
 
     if ((scopes & ~token->scopes) != 0 || (given != NULL && given->scopes != scopes)) {
         *ret_code = OUT_SCOPE;
+        return OK;
+    }
+    if (given != NULL && !same_binding(&given->binding, &cmd->binding)) {
+        *ret_code = OUT_BINDING_MISMATCH;
         return OK;
     }
     err = fsm_account_usable(tx, grant->sub, grant->generation, ret_code);
@@ -164,8 +188,12 @@ enum err fsm_token_refresh(struct fsm_tx *tx, const struct cmd_token_refresh *cm
     struct access_token given;
     struct grant grant;
     bool honest = false;
-    enum err err = store_refresh_get(tx->read, cmd->refresh, &token);
+    enum err err = fsm_proof_use(tx, &cmd->proofs, ret_code);
 
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = store_refresh_get(tx->read, cmd->refresh, &token);
     if (err == ERR_NOT_FOUND) {
         *ret_code = OUT_NOT_FOUND;
         return OK;

@@ -23,7 +23,7 @@ const char *outcome_str(enum outcome_code code) {
         [OUT_LOCKED] = "locked",
         [OUT_ACCOUNT_STATE] = "account is not active",
         [OUT_SESSION_ENDED] = "session has ended",
-        [OUT_CLIENT_STATE] = "client is unknown or retired",
+        [OUT_CLIENT_STATE] = "client is unknown or not usable in its stage",
         [OUT_CLIENT_MISMATCH] = "another client's",
         [OUT_REDIRECT_MISMATCH] = "redirect URI differs",
         [OUT_PKCE_MISMATCH] = "code verifier does not match",
@@ -36,6 +36,8 @@ const char *outcome_str(enum outcome_code code) {
         [OUT_LAST_VOTER] = "the last voter",
         [OUT_MEMBER_STATE] = "not possible in the member's state",
         [OUT_FULL] = "no room for one more",
+        [OUT_PROOF_REPLAYED] = "proof was used before",
+        [OUT_BINDING_MISMATCH] = "bound to another key",
     };
     return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
 }
@@ -63,7 +65,7 @@ enum err outcome_decode(struct span in, struct outcome *ret_outcome) {
     outcome.clock_ms = read_u64(&r);
     len = read_u32(&r);
     outcome.detail = read_bytes(&r, len);
-    if (r.bad || reader_left(&r) != 0 || code > OUT_FULL || len > LIMIT_OUTCOME / 2) {
+    if (r.bad || reader_left(&r) != 0 || code > OUT_LAST || len > LIMIT_OUTCOME / 2) {
         return ERR_INVALID;
     }
     *ret_outcome = outcome;
@@ -102,6 +104,9 @@ enum err outcome_tokens_encode(const struct outcome_tokens *tokens, struct buf *
     put_u64(out, tokens->scopes);
     put_u64(out, tokens->auth_time_ms);
     put_u64(out, tokens->access_expires_ms);
+    put_u64(out, tokens->id_token_claims);
+    put_u8(out, (uint8_t)tokens->binding.kind);
+    buf_put(out, tokens->binding.thumbprint, sizeof tokens->binding.thumbprint);
     put_u8(out, tokens->has_refresh ? 1 : 0);
     put_u16(out, (uint16_t)tokens->nonce.len);
     buf_put(out, tokens->nonce.data, tokens->nonce.len);
@@ -128,11 +133,14 @@ enum err outcome_tokens_decode(struct span in, struct outcome_tokens *ret_tokens
     tokens.scopes = read_u64(&r);
     tokens.auth_time_ms = read_u64(&r);
     tokens.access_expires_ms = read_u64(&r);
+    tokens.id_token_claims = read_u64(&r);
+    tokens.binding.kind = (enum binding_kind)read_u8(&r);
+    read_fixed(&r, tokens.binding.thumbprint, sizeof tokens.binding.thumbprint);
     has_refresh = read_u8(&r);
     nonce_len = read_u16(&r);
     tokens.nonce = read_bytes(&r, nonce_len);
     if (r.bad || reader_left(&r) != 0 || version != TOKENS_VERSION || has_refresh > 1 ||
-        nonce_len > LIMIT_NONCE) {
+        tokens.binding.kind > BINDING_TLS || nonce_len > LIMIT_NONCE) {
         return ERR_INVALID;
     }
     tokens.has_refresh = has_refresh == 1;

@@ -287,7 +287,8 @@ enum err svc_client_read(struct svc *svc, struct arena *arena, struct span clien
     err = store_client_get(svc->read, arena, client_id, &client);
     if (err)
         return err;
-    if (client.retired || client.environment != svc->shared->config->environment)
+    if (!store_client_usable(&client) ||
+        client.environment != svc->shared->config->environment)
         return ERR_NOT_FOUND;
     *ret_client = client;
     *ret_view = (struct oidc_client){
@@ -296,6 +297,7 @@ enum err svc_client_read(struct svc *svc, struct arena *arena, struct span clien
         .auth = (enum oidc_auth)client.auth,
         .id_token_alg = (enum oidc_alg)client.id_token_alg,
         .native = client.native,
+        .features = client.features,
         .scopes = client.scopes,
         .redirect_uris = ret_client->redirect_uris,
         .redirect_uris_count = client.redirect_uris_count,

@@ -16,7 +16,7 @@
  *                    features? [logout_session], client_secret?
  *                    (32 characters and more), replace? (the whole row, secret too)
  *                    -> client_id, client_secret when one was drawn
- * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; retired, created_ms}]
+ * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; created_ms}]
  * ADMIN_STAFF_ADD    name (3 to 64 of a-z 0-9 . _ -), password (15 to 512 bytes), roles
  *                    [rp-admin|operator|auditor|staff-admin]
  *                    -> id, name, totp_secret and totp_uri (both told once)

@@ -17,6 +17,8 @@
 static const char *const environments[] = {"demo", "verification", "production", NULL};
 static const char *const profiles[] = {"gbizid", "standard", NULL};
 static const char *const auths[] = {"none", "basic", "post", NULL};
+static const char *const stages[] = {"applied",   "in_verification", "approved", "live",
+                                     "suspended", "retired",         NULL};
 static const char *const algs[] = {"RS256", "ES256", NULL};
 static const char *const features[] = {"logout_session", NULL};
 static const uint64_t feature_bits[] = {CLIENT_LOGOUT_SESSION};
@@ -183,6 +185,7 @@ static void read_request(struct client_op *op) {
                                           "profile",
                                           "auth",
                                           "alg",
+                                          "stage",
                                           "native",
                                           "government",
                                           "scopes",
@@ -219,6 +222,8 @@ static void read_request(struct client_op *op) {
         (enum client_auth)svc_json_choice(json, "auth", auths, CLIENT_AUTH_BASIC);
     client->id_token_alg =
         (enum client_alg)svc_json_choice(json, "alg", algs, CLIENT_RS256);
+    client->stage =
+        (enum client_stage)svc_json_choice(json, "stage", stages, CLIENT_LIVE);
     client->native = svc_json_bool(json, "native", false);
     client->government = svc_json_bool(json, "government", false);
     op->replace = svc_json_bool(json, "replace", false);
@@ -351,7 +356,7 @@ static bool put_client(void *arg, const struct client *client) {
     buf_json_member(out, "alg", span_str(algs[client->id_token_alg - 1]));
     buf_json_bool(out, "native", client->native);
     buf_json_bool(out, "government", client->government);
-    buf_json_bool(out, "retired", client->retired);
+    buf_json_member(out, "stage", span_str(stages[client->stage - 1]));
     put_scopes(out, client->scopes);
     put_account_types(out, client->account_types);
     put_strings(out, "redirect_uris", client->redirect_uris,

@@ -27,7 +27,11 @@ enum err store_access_get(struct store_read *read, struct key_hash key,
     store_row_read(&in, token.sub.b, sizeof token.sub.b);
     token.scopes = read_u64(&in);
     token.expires_ms = read_u64(&in);
-    if (in.bad || reader_left(&in) != 0) {
+    token.binding.kind = (enum binding_kind)read_u8(&in);
+    if (token.binding.kind != BINDING_NONE) {
+        store_row_read(&in, token.binding.thumbprint, sizeof token.binding.thumbprint);
+    }
+    if (in.bad || reader_left(&in) != 0 || token.binding.kind > BINDING_TLS) {
         return ERR_CORRUPT;
     }
     *ret_token = token;
@@ -56,6 +60,10 @@ enum err store_access_put(struct store_write *write, const struct access_token *
     buf_put(row, token->sub.b, sizeof token->sub.b);
     put_u64(row, token->scopes);
     put_u64(row, token->expires_ms);
+    put_u8(row, (uint8_t)token->binding.kind);
+    if (token->binding.kind != BINDING_NONE) {
+        buf_put(row, token->binding.thumbprint, sizeof token->binding.thumbprint);
+    }
     return store_table_put_row(write, TABLE_ACCESS, access_key(&token->key), row);
 }
 

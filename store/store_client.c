@@ -21,10 +21,18 @@ static enum err uris_decode(size_t n, char *const *from, const char **out,
 
 static bool record_sound(const Tasuki__Record__ClientRecord *record) {
     return record->environment >= ENV_DEMO && record->environment <= ENV_PRODUCTION &&
-           record->profile >= CLIENT_GBIZID && record->profile <= CLIENT_STANDARD &&
-           record->auth >= CLIENT_AUTH_NONE && record->auth <= CLIENT_AUTH_POST &&
-           record->id_token_alg >= CLIENT_RS256 && record->id_token_alg <= CLIENT_ES256 &&
+           record->profile >= CLIENT_GBIZID && record->profile <= CLIENT_FAPI2 &&
+           record->auth >= CLIENT_AUTH_NONE &&
+           record->auth <= CLIENT_AUTH_SELF_SIGNED_TLS &&
+           record->id_token_alg >= CLIENT_RS256 &&
+           record->id_token_alg <= CLIENT_PS256 && record->stage >= CLIENT_APPLIED &&
+           record->stage <= CLIENT_RETIRED &&
            (record->features & ~CLIENT_FEATURES_ALL) == 0;
+}
+
+/* Nothing stands for all zero. */
+static bool hash_decode(ProtobufCBinaryData in, uint8_t out[32]) {
+    return in.len == 0 || record_fixed(in, out, 32);
 }
 
 static enum err client_of_record(const Tasuki__Record__ClientRecord *record,
@@ -34,9 +42,8 @@ static enum err client_of_record(const Tasuki__Record__ClientRecord *record,
     if (!record_sound(record)) {
         return ERR_CORRUPT;
     }
-    if (record->secret_hash.len > 0 &&
-        !record_fixed(record->secret_hash, client->secret_hash,
-                      sizeof client->secret_hash)) {
+    if (!hash_decode(record->secret_hash, client->secret_hash) ||
+        !hash_decode(record->old_secret_hash, client->old_secret_hash)) {
         return ERR_CORRUPT;
     }
     client->name = record->name;
@@ -48,7 +55,19 @@ static enum err client_of_record(const Tasuki__Record__ClientRecord *record,
     client->id_token_alg = (enum client_alg)record->id_token_alg;
     client->native = record->native;
     client->government = record->government;
-    client->retired = record->retired;
+    client->stage = (enum client_stage)record->stage;
+    client->features = record->features;
+    client->old_secret_until_ms = record->old_secret_until_ms;
+    client->jwks = record->jwks;
+    client->tls_subject = record->tls_subject;
+    client->sector = record->sector;
+    client->audience = record->audience;
+    client->backchannel_logout_uri = record->backchannel_logout_uri;
+    client->initiate_login_uri = record->initiate_login_uri;
+    client->logo_uri = record->logo_uri;
+    client->policy_uri = record->policy_uri;
+    client->tos_uri = record->tos_uri;
+    client->contacts = record->contacts;
     client->scopes = record->scopes;
     client->account_types = record->account_types;
     client->created_ms = record->created_ms;
@@ -63,8 +82,8 @@ static enum err client_of_record(const Tasuki__Record__ClientRecord *record,
     return err;
 }
 
-static enum err client_decode(struct span client_id, struct span row,
-                              struct arena *arena, struct client *ret_client) {
+enum err store_client_decode(struct span client_id, struct span row,
+                             struct arena *arena, struct client *ret_client) {
     struct client client = {0};
     ProtobufCMessage *message;
     enum err err =
@@ -94,7 +113,7 @@ enum err store_client_get(struct store_read *read, struct arena *arena,
         return ERR_NOT_FOUND;
     }
     err = store_table_get(read, TABLE_CLIENT, client_id, &row);
-    return err == OK ? client_decode(client_id, row, arena, ret_client) : err;
+    return err == OK ? store_client_decode(client_id, row, arena, ret_client) : err;
 }
 
 /* protobuf-c has no const strings; packing does not write through them. */
@@ -102,32 +121,47 @@ static char *text(const char *s) {
     return (char *)(uintptr_t)(s == NULL ? "" : s);
 }
 
-enum err store_client_put(struct store_write *write, const struct client *client) {
-    static const uint8_t zero[sizeof client->secret_hash];
+static ProtobufCBinaryData hash_encode(const uint8_t hash[32]) {
+    static const uint8_t zero[32];
+
+    return record_bytes(span_of(hash, memcmp(hash, zero, 32) == 0 ? 0 : 32));
+}
+
+static void texts_of_client(const struct client *client,
+                            Tasuki__Record__ClientRecord *record) {
+    record->name = text(client->name);
+    record->ministry = text(client->ministry);
+    record->start_month = text(client->start_month);
+    record->jwks = text(client->jwks);
+    record->tls_subject = text(client->tls_subject);
+    record->sector = text(client->sector);
+    record->audience = text(client->audience);
+    record->backchannel_logout_uri = text(client->backchannel_logout_uri);
+    record->initiate_login_uri = text(client->initiate_login_uri);
+    record->logo_uri = text(client->logo_uri);
+    record->policy_uri = text(client->policy_uri);
+    record->tos_uri = text(client->tos_uri);
+    record->contacts = text(client->contacts);
+}
+
+void store_client_encode(const struct client *client, struct buf *out) {
     Tasuki__Record__ClientRecord record = TASUKI__RECORD__CLIENT_RECORD__INIT;
-    struct span client_id = span_str(client->client_id);
     char *redirects[CLIENT_REDIRECTS_MAX], *logouts[CLIENT_REDIRECTS_MAX];
-    struct buf *row = store_table_row(write);
 
     CHECK(client->redirect_uris_count <= CLIENT_REDIRECTS_MAX);
     CHECK(client->post_logout_uris_count <= CLIENT_REDIRECTS_MAX);
-    if (client_id.len == 0 || client_id.len > LIMIT_CLIENT_ID) {
-        return ERR_INVALID;
-    }
-    record.name = text(client->name);
-    record.ministry = text(client->ministry);
-    record.start_month = text(client->start_month);
+    texts_of_client(client, &record);
     record.environment = client->environment;
     record.profile = client->profile;
     record.auth = client->auth;
     record.id_token_alg = client->id_token_alg;
     record.native = client->native;
     record.government = client->government;
-    record.retired = client->retired;
-    if (memcmp(client->secret_hash, zero, sizeof zero) != 0) {
-        record.secret_hash =
-            record_bytes(span_of(client->secret_hash, sizeof client->secret_hash));
-    }
+    record.stage = client->stage;
+    record.features = client->features;
+    record.secret_hash = hash_encode(client->secret_hash);
+    record.old_secret_hash = hash_encode(client->old_secret_hash);
+    record.old_secret_until_ms = client->old_secret_until_ms;
     record.scopes = client->scopes;
     record.account_types = client->account_types;
     for (size_t i = 0; i < client->redirect_uris_count; i++) {
@@ -141,9 +175,17 @@ enum err store_client_put(struct store_write *write, const struct client *client
     record.post_logout_uris = logouts;
     record.n_post_logout_uris = client->post_logout_uris_count;
     record.created_ms = client->created_ms;
-    record.features = client->features;
-    record.backchannel_logout_uri = text(client->backchannel_logout_uri);
-    record_pack(&record.base, row);
+    record_pack(&record.base, out);
+}
+
+enum err store_client_put(struct store_write *write, const struct client *client) {
+    struct span client_id = span_str(client->client_id);
+    struct buf *row = store_table_row(write);
+
+    if (client_id.len == 0 || client_id.len > LIMIT_CLIENT_ID) {
+        return ERR_INVALID;
+    }
+    store_client_encode(client, row);
     return store_table_put_row(write, TABLE_CLIENT, client_id, row);
 }
 
@@ -161,7 +203,7 @@ enum err store_client_walk(struct store_read *read, struct arena *arena,
         return err == ERR_NOT_FOUND ? OK : err;
     }
     while (err == OK && more) {
-        err = client_decode(client_id, row, arena, &client);
+        err = store_client_decode(client_id, row, arena, &client);
         if (err == OK) {
             more = each(arg, &client);
             err = more ? store_cursor_next(&cursor, &client_id, &row) : OK;

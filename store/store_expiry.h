@@ -15,6 +15,8 @@ enum expiry_table {
     EXPIRY_ACCESS = 3,
     EXPIRY_REFRESH = 4,
     EXPIRY_ATTEMPTS = 5,
+    EXPIRY_PROOF = 6,
+    EXPIRY_REQUEST = 7,
     EXPIRY_OUTBOX = 8,
     EXPIRY_STAFF_SESSION = 9,
 };

@@ -38,7 +38,9 @@ static enum err grant_of_record(const Tasuki__Record__GrantRecord *record,
         !record_fixed(record->session, grant->session.b, sizeof grant->session.b) ||
         !record_fixed(record->sid, grant->sid.b, sizeof grant->sid.b) ||
         (record->challenge.len > 0 &&
-         !record_fixed(record->challenge, grant->challenge, sizeof grant->challenge))) {
+         !record_fixed(record->challenge, grant->challenge, sizeof grant->challenge)) ||
+        (record->dpop_key.len > 0 &&
+         !record_fixed(record->dpop_key, grant->dpop_key, sizeof grant->dpop_key))) {
         return ERR_CORRUPT;
     }
     grant->state = (enum grant_state)record->state;
@@ -49,6 +51,9 @@ static enum err grant_of_record(const Tasuki__Record__GrantRecord *record,
     grant->nonce = record_span(record->nonce);
     grant->challenge_method = (enum challenge_method)record->challenge_method;
     grant->auth_time_ms = record->auth_time_ms;
+    grant->id_token_claims = record->id_token_claims;
+    grant->userinfo_claims = record->userinfo_claims;
+    grant->has_dpop_key = record->dpop_key.len > 0;
     grant->code_expires_ms = record->code_expires_ms;
     grant->expires_ms = record->expires_ms;
     return OK;
@@ -122,6 +127,12 @@ enum err store_grant_put(struct store_write *write, const struct grant *grant) {
             record_bytes(span_of(grant->challenge, sizeof grant->challenge));
     }
     record.auth_time_ms = grant->auth_time_ms;
+    record.id_token_claims = grant->id_token_claims;
+    record.userinfo_claims = grant->userinfo_claims;
+    if (grant->has_dpop_key) {
+        record.dpop_key =
+            record_bytes(span_of(grant->dpop_key, sizeof grant->dpop_key));
+    }
     record.code_expires_ms = grant->code_expires_ms;
     record.expires_ms = grant->expires_ms;
     row = store_table_row(write);

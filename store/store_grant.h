@@ -29,8 +29,23 @@ struct grant {
     enum challenge_method challenge_method;
     uint8_t challenge[32]; /* SHA-256 of the verifier (RFC 7636) */
     uint64_t auth_time_ms;
+    uint64_t id_token_claims; /* asked for one by one (OIDC Core §5.5): bits of */
+    uint64_t userinfo_claims; /* server/oidc/claims.h */
+    bool has_dpop_key;        /* every token of the family needs this key (RFC 9449 */
+    uint8_t dpop_key[32];     /* §5, §10): its RFC 7638 thumbprint */
     uint64_t code_expires_ms;
     uint64_t expires_ms; /* row may be swept: all that it gave is expired */
+};
+
+enum binding_kind {
+    BINDING_NONE = 0,
+    BINDING_DPOP = 1, /* RFC 9449: thumbprint of the key (`jkt`) */
+    BINDING_TLS = 2,  /* RFC 8705: thumbprint of the certificate (`x5t#S256`) */
+};
+/* Who holds the token can prove this; all zero for BINDING_NONE. */
+struct binding {
+    enum binding_kind kind;
+    uint8_t thumbprint[32];
 };
 
 struct access_token {
@@ -38,6 +53,7 @@ struct access_token {
     struct key_hash grant;
     struct id128 sub;
     uint64_t scopes;
+    struct binding binding;
     uint64_t expires_ms;
 };
 

@@ -72,6 +72,8 @@ static bool is_kept(const struct image_sink *sink, enum store_table table,
     /* Whoever has the old epoch's keys must not be believed: every row of the table is
      * published. The first leader makes new ones. */
     case TABLE_KEY:
+    case TABLE_PROOF:
+    case TABLE_REQUEST:
         return false;
     case TABLE_EXPIRY:
         return store_expiry_table_of(key) == EXPIRY_ATTEMPTS;

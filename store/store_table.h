@@ -16,23 +16,24 @@
 /* Numbers enter the digest; never reuse one. */
 enum store_table {
     TABLE_META = 0,
-    TABLE_ACCOUNT = 1,       /* sub -> AccountRecord */
-    TABLE_LOGIN = 2,         /* login_index -> sub */
-    TABLE_ATTEMPTS = 3,      /* login_index -> counters */
-    TABLE_CLIENT = 4,        /* client_id -> ClientRecord */
-    TABLE_SESSION = 5,       /* key hash -> session */
-    TABLE_CONSENT = 6,       /* sub, client_id -> scopes */
-    TABLE_GRANT = 7,         /* code hash -> GrantRecord */
-    TABLE_SESSION_GRANT = 8, /* session, code hash -> nothing */
-    TABLE_ACCESS = 9,        /* token hash -> access token */
-    TABLE_REFRESH = 10,      /* token hash -> refresh token */
-    TABLE_KEY = 11,          /* kid -> KeyRecord */
-    TABLE_BOOT = 12,         /* node -> boot */
-    TABLE_OUTCOME = 13,      /* node, seq -> outcome */
-    TABLE_EXPIRY = 14,       /* table, time, key hash -> nothing */
-    TABLE_MEMBER = 15,       /* node -> member */
-    TABLE_CLUSTER = 16,      /* name of a setting -> its value */
-    /* 17 and 18 are given away, and empty as yet. */
+    TABLE_ACCOUNT = 1,        /* sub -> AccountRecord */
+    TABLE_LOGIN = 2,          /* login_index -> sub */
+    TABLE_ATTEMPTS = 3,       /* login_index -> counters */
+    TABLE_CLIENT = 4,         /* client_id -> ClientRecord */
+    TABLE_SESSION = 5,        /* key hash -> session */
+    TABLE_CONSENT = 6,        /* sub, client_id -> scopes */
+    TABLE_GRANT = 7,          /* code hash -> GrantRecord */
+    TABLE_SESSION_GRANT = 8,  /* session, code hash -> nothing */
+    TABLE_ACCESS = 9,         /* token hash -> access token */
+    TABLE_REFRESH = 10,       /* token hash -> refresh token */
+    TABLE_KEY = 11,           /* kid -> KeyRecord */
+    TABLE_BOOT = 12,          /* node -> boot */
+    TABLE_OUTCOME = 13,       /* node, seq -> outcome */
+    TABLE_EXPIRY = 14,        /* table, time, key hash -> nothing */
+    TABLE_MEMBER = 15,        /* node -> member */
+    TABLE_CLUSTER = 16,       /* name of a setting -> its value */
+    TABLE_PROOF = 17,         /* hash of what may be used once -> when it ends */
+    TABLE_REQUEST = 18,       /* request_uri's hash -> pushed request */
     TABLE_OUTBOX = 19,        /* message id -> message */
     TABLE_OUTBOX_INDEX = 20,  /* see store_outbox.c */
     TABLE_STAFF = 21,         /* staff id -> staff account */

@@ -130,6 +130,7 @@ static struct command client_command(void) {
                                   .ministry = "",
                                   .start_month = "",
                                   .environment = ENV_DEMO,
+                                  .stage = CLIENT_LIVE,
                                   .profile = CLIENT_GBIZID,
                                   .auth = CLIENT_AUTH_BASIC,
                                   .id_token_alg = CLIENT_RS256,

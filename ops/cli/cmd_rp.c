@@ -225,8 +225,8 @@ static void put_joined(struct table *table, const json_t *array) {
 }
 
 static void print_clients(const json_t *clients) {
-    static const char *const heads[] = {"CLIENT_ID", "NAME", "MINISTRY", "START",
-                                        "AUTH",      "ALG",  "SCOPES"};
+    static const char *const heads[] = {"CLIENT_ID", "STAGE", "NAME", "MINISTRY",
+                                        "START",     "AUTH",  "ALG",  "SCOPES"};
     struct table table;
 
     table_init(&table, sizeof heads / sizeof heads[0]);
@@ -235,9 +235,8 @@ static void print_clients(const json_t *clients) {
     for (size_t i = 0; i < json_array_size(clients); i++) {
         const json_t *client = json_array_get(clients, i);
 
-        table_cell(&table, "%s%s", text_of(client, "client_id"),
-                   json_is_true(json_object_get(client, "retired")) ? " (retired)"
-                                                                    : "");
+        table_cell(&table, "%s", text_of(client, "client_id"));
+        table_cell(&table, "%s", text_of(client, "stage"));
         table_cell(&table, "%s", text_of(client, "name"));
         table_cell(&table, "%s", text_of(client, "ministry"));
         table_cell(&table, "%s", text_of(client, "start_month"));

@@ -28,6 +28,10 @@
 #define LIMIT_CLIENT_NAME 512
 #define LIMIT_STAFF_NAME 64
 #define LIMIT_SEALED_SEED 128
+#define LIMIT_CLIENT_JWKS (8 * 1024)
+#define LIMIT_CLIENT_SUBJECT 1024
+/* An authorization request that was pushed (RFC 9126), as a form. */
+#define LIMIT_PUSHED_REQUEST (12 * 1024)
 
 /* One replicated command, encoded; and one frame of them. */
 #define LIMIT_COMMAND (48 * 1024)

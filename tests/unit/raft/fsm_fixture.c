@@ -128,6 +128,7 @@ struct command command_client(const char *client_id) {
                                   .ministry = "",
                                   .start_month = "",
                                   .environment = ENV_DEMO,
+                                  .stage = CLIENT_LIVE,
                                   .profile = CLIENT_GBIZID,
                                   .auth = CLIENT_AUTH_BASIC,
                                   .id_token_alg = CLIENT_RS256,
@@ -226,6 +227,25 @@ struct command command_refresh(uint64_t from, uint64_t to) {
 struct command command_end(uint64_t session) {
     return (struct command){.type = CMD_SESSION_END,
                             .session_end = {.session = key_of(session)}};
+}
+
+struct command command_proofs(uint64_t n, size_t count) {
+    struct command c = {.type = CMD_PROOF_USE};
+
+    c.proof_use.proofs.count = count;
+    for (size_t i = 0; i < count; i++) {
+        c.proof_use.proofs.at[i] = (struct proof){key_of(7000 + n + i), MINUTE_MS};
+    }
+    return c;
+}
+
+struct command command_push(uint64_t n) {
+    return (struct command){.type = CMD_REQUEST_PUSH,
+                            .request_push = {.key = key_of(8000 + n),
+                                             .client_id = span_str("rp"),
+                                             .form = span_str("scope=openid"),
+                                             .ttl_ms = MINUTE_MS,
+                                             .keep_ms = HOUR_MS}};
 }
 
 struct command command_claim(struct id128 id) {

@@ -47,6 +47,9 @@ struct command command_issue(uint64_t session, uint64_t code);
 struct command command_redeem(uint64_t code, uint64_t tokens);
 struct command command_refresh(uint64_t from, uint64_t to);
 struct command command_end(uint64_t session);
+/* `count` proofs from 7000 + n on, for a minute; request 8000 + n of "rp", likewise. */
+struct command command_proofs(uint64_t n, size_t count);
+struct command command_push(uint64_t n);
 /* Members 1 to `count` at 127.0.0.1:7001 and up, in osaka, tokyo, nagoya by turns. */
 struct command command_seed(size_t count);
 struct command command_member_add(uint64_t id);

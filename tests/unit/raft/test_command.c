@@ -38,7 +38,34 @@ static struct command command_key(void) {
                             .sealed_private = span_of("\0\1", 2)}}};
 }
 
-#define EVERY_MAX 48
+#define EVERY_MAX 64
+
+/* What the protocol's later parts carry. */
+static size_t proof_commands(struct command *out) {
+    size_t n = 0;
+
+    out[n++] = command_proofs(1, 1);
+    out[n++] = command_proofs(1, COMMAND_PROOFS_MAX);
+    out[n++] = command_push(1);
+    out[n++] = command_push(1);
+    out[n - 1].request_push.form = span_of(NULL, 0);
+    out[n - 1].request_push.proofs = command_proofs(1, 2).proof_use.proofs;
+    out[n++] = command_issue(1, 2);
+    out[n - 1].grant_issue.id_token_claims = UINT64_MAX;
+    out[n - 1].grant_issue.userinfo_claims = 1;
+    out[n - 1].grant_issue.has_dpop_key = true;
+    out[n - 1].grant_issue.dpop_key[0] = 9;
+    out[n - 1].grant_issue.has_pushed = true;
+    out[n - 1].grant_issue.pushed = key_of(7);
+    out[n++] = command_redeem(1, 2);
+    out[n - 1].grant_redeem.proofs = command_proofs(1, 2).proof_use.proofs;
+    out[n - 1].grant_redeem.binding = (struct binding){BINDING_DPOP, {1, 2}};
+    out[n - 1].grant_redeem.bind_refresh = true;
+    out[n++] = command_refresh(1, 2);
+    out[n - 1].token_refresh.proofs = command_proofs(1, 1).proof_use.proofs;
+    out[n - 1].token_refresh.binding = (struct binding){BINDING_TLS, {0}};
+    return n;
+}
 
 /* Of the staff's realm and of the outbox. */
 static size_t later_commands(struct command *out) {
@@ -90,7 +117,7 @@ static size_t every_command(struct command out[EVERY_MAX]) {
     out[n++] = command_client("rp-2");
     out[n - 1].client_put.client.secret_hash[31] = 1;
     out[n - 1].client_put.client.name = "補助金";
-    out[n - 1].client_put.client.retired = true;
+    out[n - 1].client_put.client.stage = CLIENT_RETIRED;
     out[n - 1].client_put.client.post_logout_uris[0] = "https://rp.example/out";
     out[n - 1].client_put.client.post_logout_uris_count = 1;
     out[n++] = command_login(1, 2);
@@ -126,6 +153,7 @@ static size_t every_command(struct command out[EVERY_MAX]) {
     out[n++] = command_regions(NULL, NULL);
     out[n++] = command_regions("osaka", "tokyo");
     n += later_commands(out + n);
+    n += proof_commands(out + n);
     assert_true(n <= EVERY_MAX);
     return n;
 }
@@ -214,7 +242,7 @@ static void encoding_keeps_the_bounds(void **state) {
     c.client_put.client.redirect_uris_count = CLIENT_REDIRECTS_MAX + 1;
     refuse(fx, &c);
     c = command_client("rp");
-    c.client_put.client.profile = (enum client_profile)3;
+    c.client_put.client.profile = (enum client_profile)4;
     refuse(fx, &c);
     c = command_account(1);
     c.account_put.account.sealed_profile = span_of(longer, LIMIT_SEALED_PROFILE + 1);
@@ -357,8 +385,40 @@ static void outbox_commands_keep_the_bounds(void **state) {
     c.outbox_settle.count = 0;
     assert_err(command_encode(&c, &fx->out), ERR_INVALID);
     c = command_client("rp");
-    c.client_put.client.features = 1; /* given away, not known here */
+    c.client_put.client.features = CLIENT_FEATURES_ALL + 1;
     assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+}
+
+static void proofs_and_bindings_keep_the_bounds(void **state) {
+    struct fixture *fx = *state;
+    struct command c = command_proofs(1, 1);
+
+    c.proof_use.proofs.count = 0;
+    refuse(fx, &c);
+    c.proof_use.proofs.count = COMMAND_PROOFS_MAX + 1;
+    refuse(fx, &c);
+    c = command_proofs(1, 1);
+    c.proof_use.proofs.at[0].ttl_ms = 0;
+    refuse(fx, &c);
+    c = command_push(1);
+    c.request_push.keep_ms = c.request_push.ttl_ms - 1;
+    refuse(fx, &c);
+    c = command_push(1);
+    c.request_push.form.len = LIMIT_PUSHED_REQUEST + 1;
+    refuse(fx, &c);
+    c = command_redeem(1, 2);
+    c.grant_redeem.binding.thumbprint[31] = 1; /* of nothing */
+    refuse(fx, &c);
+    c = command_redeem(1, 2);
+    c.grant_redeem.binding.kind = (enum binding_kind)(BINDING_TLS + 1);
+    refuse(fx, &c);
+    c = command_redeem(1, 2);
+    c.grant_redeem.binding.kind = BINDING_TLS;
+    c.grant_redeem.bind_refresh = true;
+    refuse(fx, &c);
+    c = command_client("rp");
+    c.client_put.client.stage = (enum client_stage)(CLIENT_RETIRED + 1);
+    refuse(fx, &c);
 }
 
 static void staff_commands_keep_the_bounds(void **state) {
@@ -511,6 +571,8 @@ static void outcomes_round_trip(void **state) {
                                     .scopes = 4,
                                     .auth_time_ms = 5,
                                     .access_expires_ms = 6,
+                                    .id_token_claims = 7,
+                                    .binding = {BINDING_DPOP, {8}},
                                     .has_refresh = true,
                                     .nonce = span_str("nonce")};
     struct outcome_tokens tokens_got;
@@ -524,7 +586,7 @@ static void outcomes_round_trip(void **state) {
     for (size_t len = 0; len < fx->out.len; len++) {
         assert_err(outcome_decode(span_of(fx->out.data, len), &got), ERR_INVALID);
     }
-    fx->out.data[0] = OUT_FULL + 1;
+    fx->out.data[0] = OUT_LAST + 1;
     assert_err(outcome_decode(buf_span(&fx->out), &got), ERR_INVALID);
 
     buf_reset(&fx->out);
@@ -670,6 +732,7 @@ int main(void) {
         TEST(members_beyond_their_arrays_are_refused),
         TEST(a_command_over_its_limit_is_too_big),
         TEST(outbox_commands_keep_the_bounds),
+        TEST(proofs_and_bindings_keep_the_bounds),
         TEST(staff_commands_keep_the_bounds),
         TEST(only_the_canonical_form_is_decoded),
         TEST(texts_with_nul_are_refused),

@@ -110,7 +110,7 @@ static void issue_is_refused_to_a_client_that_is_gone(void **state) {
     issue.grant_issue.client_id = span_str("nobody");
     assert_code(fsm_fixture_do(fx, &issue), OUT_CLIENT_STATE);
     client.client_put.replace = true;
-    client.client_put.client.retired = true;
+    client.client_put.client.stage = CLIENT_RETIRED;
     assert_code(fsm_fixture_do(fx, &client), OUT_OK);
     issue = command_issue(1, 10);
     issue.grant_issue.consent_scopes = SCOPE_A;

@@ -123,13 +123,13 @@ static struct command draw_outbox(struct fsm_fixture *fx, struct random *r) {
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
-    switch (draw(r, 20)) {
+    switch (draw(r, 23)) {
     case 0:
         return draw_account(r);
     case 1:
         c = command_client("rp");
         c.client_put.replace = true;
-        c.client_put.client.retired = draw(r, 8) == 0;
+        c.client_put.client.stage = draw(r, 8) == 0 ? CLIENT_RETIRED : CLIENT_LIVE;
         if (draw(r, 4) != 0) {
             c.client_put.client.backchannel_logout_uri = "https://rp.example/bc";
         }
@@ -144,12 +144,18 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     case 7:
         c = command_issue(1 + draw(r, SESSIONS), 1 + draw(r, CODES));
         c.grant_issue.consent_scopes = draw(r, 4);
+        c.grant_issue.has_pushed = draw(r, 4) == 0;
+        c.grant_issue.pushed = c.grant_issue.has_pushed ? key_of(8000 + draw(r, CODES))
+                                                        : (struct key_hash){{0}};
         c.grant_issue.grant_ttl_ms = (uint32_t)(draw(r, 3) * HOUR_MS);
         return c;
     case 8:
     case 9:
         c = command_redeem(1 + draw(r, CODES), 1 + draw(r, TOKENS));
         c.grant_redeem.verifier_hash[0] = draw(r, 10) == 0 ? 9 : 1;
+        if (draw(r, 3) == 0) {
+            c.grant_redeem.proofs = command_proofs(draw(r, CODES), 1).proof_use.proofs;
+        }
         return c;
     case 10:
         return command_refresh(1 + draw(r, TOKENS), 1 + draw(r, TOKENS));
@@ -162,7 +168,12 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     case 16:
     case 17:
     case 18:
+    case 19:
+    case 20:
         return draw_outbox(fx, r);
+    case 15:
+        return draw(r, 2) == 0 ? command_proofs(draw(r, CODES), 1 + draw(r, 3))
+                               : command_push(draw(r, CODES));
     default:
         return (struct command){.type = CMD_TICK};
     }
@@ -297,7 +308,7 @@ static void random_commands_keep_every_invariant(void **state) {
         run_seed(strtoull(one, NULL, 10), &seen);
         return;
     }
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= 8; seed++) {
         run_seed(seed, &seen);
     }
     for (int type = CMD_ACCOUNT_PUT; type <= CMD_LAST; type++) {

@@ -188,7 +188,7 @@ static void test_retired_client(void **state) {
                      OK);
     svc_read_end(f->svc);
     command.client_put.replace = true;
-    command.client_put.client.retired = true;
+    command.client_put.client.stage = CLIENT_RETIRED;
     fixture_apply(f, &command);
     arena_close(&arena);
     expect(f, &browser, OK, AUTHORIZE_REFUSED);

@@ -267,7 +267,7 @@ static void clients_come_back_whole_and_in_order(void **state) {
         .auth = CLIENT_AUTH_BASIC,
         .id_token_alg = CLIENT_ES256,
         .native = true,
-        .retired = true,
+        .stage = CLIENT_RETIRED,
         .secret_hash = {9, 8, 7},
         .scopes = UINT64_MAX,
         .account_types = 6,
@@ -290,7 +290,7 @@ static void clients_come_back_whole_and_in_order(void **state) {
     assert_int_equal(got.profile, CLIENT_GBIZID);
     assert_int_equal(got.auth, CLIENT_AUTH_BASIC);
     assert_int_equal(got.id_token_alg, CLIENT_ES256);
-    assert_true(got.native && got.retired && !got.government);
+    assert_true(got.native && got.stage == CLIENT_RETIRED && !got.government);
     assert_memory_equal(got.secret_hash, client.secret_hash, 32);
     assert_int_equal(got.scopes, UINT64_MAX);
     assert_int_equal(got.account_types, 6);
@@ -320,6 +320,7 @@ static void a_walk_over_clients_stops_when_told(void **state) {
                             .ministry = "",
                             .start_month = "",
                             .environment = ENV_DEMO,
+                            .stage = CLIENT_LIVE,
                             .profile = CLIENT_STANDARD,
                             .auth = CLIENT_AUTH_NONE,
                             .id_token_alg = CLIENT_RS256};
