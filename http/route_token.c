@@ -1,21 +1,16 @@
 /* route_token: the token endpoint (RFC 6749 §3.2) and userinfo (OIDC Core §5.3). */
 #include "http/http_respond.h"
 #include "http/http_router.h"
+#include "http/route_caller.h"
 
 static void on_token(struct svc_token *token) {
     struct http_request *request = token->arg;
     if (token->op.err != OK) {
         http_respond_failure(request, token->op.err, true);
-    } else if (token->error == OIDC_OK) {
+    } else if (token->refusal.error == OIDC_OK) {
         http_respond_json(request, 200, token->body);
     } else {
-        /* RFC 6749 §5.2: with 401 alone; clients take it for the whole answer. */
-        if (token->challenge_basic && token->error == OIDC_INVALID_CLIENT) {
-            http_respond_challenge(request,
-                                   "Basic realm=\"tasuki\", charset=\"UTF-8\"");
-        }
-        http_respond_oauth_error(request, http_respond_status(token->error),
-                                 token->error, token->description);
+        route_caller_refuse(request, &token->refusal);
     }
     svc_op_close(&token->op);
     http_request_end(request);
@@ -29,9 +24,7 @@ void route_token(struct http_request *request) {
     *token = (struct svc_token){
         .done = on_token,
         .arg = request,
-        .params = &request->params,
-        .authorization = http_request_header(request, H2O_TOKEN_AUTHORIZATION),
-        .query_present = request->h2o->query_at != SIZE_MAX,
+        .in = route_caller_in(request, "/oauth/token"),
     };
     svc_token(request->thread->svc, token);
 }

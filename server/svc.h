@@ -1,8 +1,8 @@
 /* svc: the use cases as the HTTP layer calls them.
  *
  * One `struct svc` per HTTP thread; it owns the thread's read handle, sealer and
- * copy of the signing keys. Routes translate bytes to these structs and results to responses;
- * services decide; nothing here knows a status code, a header or a page.
+ * copy of the signing keys. Routes translate bytes to these structs and results to
+ * responses; services decide; nothing here knows a status code, a header or a page.
  *
  * Every operation is asynchronous: it takes a caller-owned request struct that
  * stays alive until its `done`, which runs exactly once, on the svc's own loop,
@@ -34,7 +34,7 @@ void svc_free(struct svc *svc);
 /* The part that all operations share. */
 struct svc_op {
     struct arena arena;
-    enum err err;           /* other than OK: unavailable (503), see below */
+    enum err err;            /* other than OK: unavailable (503), see below */
     struct svc_state *state; /* private */
 };
 /* ERR_BUSY, ERR_TIMEOUT, ERR_STALE, ERR_NO_LEADER, ERR_CLOSED, ERR_NO_SPACE:
@@ -45,10 +45,10 @@ void svc_op_close(struct svc_op *op);
 /* ---- authorize: GET or POST /oauth/authorize (RFC 6749 §4.1, OIDC Core §3.1.2).
  * Also used to go on after a sign-in or a consent, by `login_state`. */
 enum svc_authorize_kind {
-    AUTHORIZE_REDIRECT,  /* to `location` (code or error, with iss and state) */
-    AUTHORIZE_LOGIN,     /* show the login page */
-    AUTHORIZE_CONSENT,   /* show the consent page */
-    AUTHORIZE_REFUSED,   /* error page of our own: never a redirect */
+    AUTHORIZE_REDIRECT, /* to `location` (code or error, with iss and state) */
+    AUTHORIZE_LOGIN,    /* show the login page */
+    AUTHORIZE_CONSENT,  /* show the consent page */
+    AUTHORIZE_REFUSED,  /* error page of our own: never a redirect */
 };
 struct svc_authorize {
     struct svc_op op;
@@ -61,15 +61,15 @@ struct svc_authorize {
     /* out */
     enum svc_authorize_kind kind;
     struct span location;
-    enum oidc_error refusal;      /* AUTHORIZE_REFUSED, with `description` */
-    const char *description;      /* static English */
-    struct span login_state;      /* sealed; hidden form field */
-    struct span login_hint;       /* AUTHORIZE_LOGIN: to pre-fill; checked UTF-8 */
+    enum oidc_error refusal;        /* AUTHORIZE_REFUSED, with `description` */
+    const char *description;        /* static English */
+    struct span login_state;        /* sealed; hidden form field */
+    struct span login_hint;         /* AUTHORIZE_LOGIN: to pre-fill; checked UTF-8 */
     struct span set_browser_cookie; /* empty: leave as it is */
     struct span client_name;
-    struct span redirect_host;    /* host[:port] of the redirect URI: CSP form-action */
-    struct span redirect_origin;  /* scheme://host[:port] */
-    uint64_t consent_scopes;      /* AUTHORIZE_CONSENT */
+    struct span redirect_host;   /* host[:port] of the redirect URI: CSP form-action */
+    struct span redirect_origin; /* scheme://host[:port] */
+    uint64_t consent_scopes;     /* AUTHORIZE_CONSENT */
 };
 void svc_authorize(struct svc *svc, struct svc_authorize *authorize);
 
@@ -114,20 +114,30 @@ struct svc_consent {
 };
 void svc_consent(struct svc *svc, struct svc_consent *consent);
 
+/* What comes with a request to an endpoint at which clients authenticate (token, pushed
+ * requests, introspection, revocation). Spans live until `done`. */
+struct svc_caller_in {
+    const struct params *params; /* the body's; the query must be empty */
+    bool query_present;
+    struct span authorization; /* header's value; empty: none */
+    const char *path;          /* of the endpoint below the issuer, "/oauth/token" */
+};
+/* Why a client was not served (RFC 6749 §5.2). */
+struct svc_refusal {
+    enum oidc_error error;   /* OIDC_OK: it was */
+    const char *description; /* static English */
+    bool challenge_basic;    /* 401 with WWW-Authenticate: Basic */
+};
+
 /* ---- token: POST /oauth/token (RFC 6749 §4.1.3, §6). */
 struct svc_token {
     struct svc_op op;
     void (*done)(struct svc_token *token);
     void *arg;
-    /* in */
-    const struct params *params;     /* the body's; the query must be empty */
-    struct span authorization;       /* header's value; empty: none */
-    bool query_present;
+    struct svc_caller_in in;
     /* out */
-    enum oidc_error error;
-    const char *description;         /* static English */
-    bool challenge_basic;            /* 401 with WWW-Authenticate: Basic */
-    struct span body;                /* JSON of the answer when error is OIDC_OK */
+    struct svc_refusal refusal;
+    struct span body; /* JSON of the answer when it was served */
 };
 void svc_token(struct svc *svc, struct svc_token *token);
 
@@ -157,18 +167,18 @@ struct svc_logout {
     void *arg;
     /* in */
     const struct params *params; /* of the request; the answer brings them again */
-    bool confirm; /* the answer to our question, proven by `csrf` */
+    bool confirm;                /* the answer to our question, proven by `csrf` */
     struct span session_cookie, csrf;
     /* out */
     enum oidc_error refusal; /* not OIDC_OK: error page of our own, nothing is ended */
     const char *description; /* static English */
-    bool signed_in;      /* there was a live session */
-    bool ended;          /* it has been ended, on every node */
+    bool signed_in;          /* there was a live session */
+    bool ended;              /* it has been ended, on every node */
     bool csrf_refused;
     struct span location; /* not empty, and not asking: send the person there */
     struct span back;     /* nobody is signed in and nobody has asked: a link */
     /* to ask with */
-    struct span set_csrf; /* value for the form's hidden field */
+    struct span set_csrf;        /* value for the form's hidden field */
     struct span client_name;     /* empty: no client */
     struct span redirect_origin; /* scheme://host[:port] of the redirect; or empty */
 };

@@ -5,7 +5,7 @@
 #include "server/oidc/claims.h"
 #include "server/oidc/client_auth.h"
 #include "server/oidc/token_check.h"
-#include "server/svc_internal.h"
+#include "server/svc_caller.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 
@@ -14,8 +14,7 @@
 struct token_op {
     struct svc_state base; /* first */
     struct svc_token *token;
-    struct client client;
-    struct oidc_client view;
+    struct svc_caller caller;
     struct token_request request;
     uint8_t access_secret[TOKEN_SECRET_MAX];
     char refresh[REFRESH_TEXT_LEN + 1];
@@ -30,8 +29,8 @@ static void finish(struct svc_state *state) {
 static void refuse(struct token_op *op, enum oidc_error error,
                    const char *description) {
     svc_count(op->base.svc->shared->counters, COUNT_TOKEN_REFUSED);
-    op->token->error = error;
-    op->token->description = description;
+    op->token->refusal.error = error;
+    op->token->refusal.description = description;
     finish(&op->base);
 }
 
@@ -46,7 +45,7 @@ static enum err sign_id_token(struct token_op *op, const struct outcome_tokens *
     struct id_token_claims claims = {
         .issuer = span_str(svc->shared->config->issuer),
         .sub = svc_id_text(arena, tokens->sub),
-        .client_id = span_str(op->client.client_id),
+        .client_id = span_str(op->caller.client.client_id),
         .issued_s = now_s,
         .expires_s = now_s + SVC_ACCESS_TTL_MS / 1000,
         .auth_time_s = tokens->auth_time_ms / 1000,
@@ -68,7 +67,8 @@ static enum err sign_id_token(struct token_op *op, const struct outcome_tokens *
     if (buf_err(&svc->plain))
         return buf_err(&svc->plain);
     return jwt_sign(svc->keys,
-                    op->client.id_token_alg == CLIENT_ES256 ? KEY_ES256 : KEY_RS256,
+                    op->caller.client.id_token_alg == CLIENT_ES256 ? KEY_ES256
+                                                                   : KEY_RS256,
                     "JWT", buf_span(&svc->plain), out);
 }
 
@@ -125,6 +125,7 @@ static enum err answer(struct token_op *op) {
 static void decided(struct svc_state *state) {
     struct token_op *op = (struct token_op *)state;
     bool code = op->request.grant == TOKEN_GRANT_CODE;
+    struct svc_refusal refusal;
     enum err err;
 
     switch (state->request.outcome.code) {
@@ -141,6 +142,10 @@ static void decided(struct svc_state *state) {
     case OUT_CLIENT_STATE:
         refuse(op, OIDC_INVALID_CLIENT, client_auth_failed().description);
         return;
+    case OUT_PROOF_REPLAYED:
+        refusal = svc_caller_replayed(&op->caller);
+        refuse(op, refusal.error, refusal.description);
+        return;
     case OUT_SCOPE:
         refuse(op, OIDC_INVALID_SCOPE, "scope is more than was granted");
         return;
@@ -151,6 +156,7 @@ static void decided(struct svc_state *state) {
     case OUT_PKCE_MISMATCH:
     case OUT_REPLAYED:
     case OUT_REVOKED:
+    case OUT_BINDING_MISMATCH:
     case OUT_SESSION_ENDED:
     case OUT_ACCOUNT_STATE:
         /* One answer for all: whoever holds a stolen code learns nothing. */
@@ -176,7 +182,7 @@ static void redeem(struct token_op *op) {
     secret_wipe(refresh, sizeof refresh);
     *cmd = (struct cmd_grant_redeem){
         .code = svc_hash(svc, HASH_CODE, request->code),
-        .client_id = span_str(op->client.client_id),
+        .client_id = span_str(op->caller.client.client_id),
         .has_redirect_uri = request->has_redirect_uri,
         .redirect_uri = request->redirect_uri,
         .has_verifier = request->has_verifier,
@@ -186,6 +192,8 @@ static void redeem(struct token_op *op) {
         .refresh_scope_mask = SCOPE_OFFLINE_ACCESS,
         .refresh = svc_hash(svc, HASH_REFRESH, span_of(op->refresh, REFRESH_TEXT_LEN)),
         .refresh_ttl_ms = SVC_REFRESH_TTL_MS,
+        .proofs = op->caller.proofs,
+        .binding = op->caller.binding,
     };
     if (request->has_verifier)
         digest_sha256(request->code_verifier, cmd->verifier_hash);
@@ -210,7 +218,7 @@ static void refresh(struct token_op *op) {
     sealer_hash(svc->sealer, HASH_NEXT_ACCESS, old, op->access_secret);
     command.token_refresh = (struct cmd_token_refresh){
         .refresh = svc_hash(svc, HASH_REFRESH, old),
-        .client_id = span_str(op->client.client_id),
+        .client_id = span_str(op->caller.client.client_id),
         .scopes = op->request.has_scope ? op->request.scopes : 0,
         .next_refresh =
             svc_hash(svc, HASH_REFRESH, span_of(op->refresh, REFRESH_TEXT_LEN)),
@@ -219,74 +227,23 @@ static void refresh(struct token_op *op) {
         .access_ttl_ms = SVC_ACCESS_TTL_MS,
         .refresh_ttl_ms = SVC_REFRESH_TTL_MS,
         .grace_ms = SVC_REFRESH_GRACE_MS,
+        .proofs = op->caller.proofs,
+        .binding = op->caller.binding,
     };
     svc_submit(&op->base, &command, decided);
 }
 
-/* The same work for a known and an unknown client (SECURITY B11). */
-static struct oidc_verdict judge_client(struct token_op *op, bool known,
-                                        const struct client_credentials *given) {
-    static const uint8_t nobody[32] = {0};
-    uint8_t hash[32];
-    bool equal;
+static void start(struct token_op *op) {
+    struct svc_token *token = op->token;
     struct oidc_verdict verdict;
 
-    sealer_hash(op->base.svc->sealer, HASH_CLIENT_SECRET, given->secret, hash);
-    equal = secret_equal(span_of(hash, sizeof hash),
-                         span_of(known ? op->client.secret_hash : nobody, 32));
-    secret_wipe(hash, sizeof hash);
-    if (!known)
-        return client_auth_failed();
-    verdict = client_auth_check(&op->view, given);
-    if (verdict.error)
-        return verdict;
-    if (given->method != OIDC_AUTH_NONE && !equal)
-        return client_auth_failed();
-    return verdict;
-}
-
-/* Also brings the keys up to date, before anything is redeemed. */
-static enum err read_client(struct token_op *op, struct span client_id,
-                            bool *ret_known) {
-    struct svc *svc = op->base.svc;
-    enum err err;
-
-    err = svc_read_begin(svc);
-    if (err)
-        return err;
-    err = svc_keys_needed(svc);
-    if (!err) {
-        err = svc_client_read(svc, &op->base.op->arena, client_id, &op->client,
-                              &op->view);
-        *ret_known = err == OK;
-        if (err == ERR_NOT_FOUND)
-            err = OK;
-    }
-    svc_read_end(svc);
-    return err;
-}
-
-static void authenticate(struct token_op *op, struct client_credentials *given) {
-    struct oidc_verdict verdict;
-    bool known = false;
-    enum err err;
-
-    verdict = client_auth_parse(op->token->authorization, op->token->params, given);
-    op->token->challenge_basic = given->basic_used;
-    if (verdict.error) {
-        refuse(op, verdict.error, verdict.description);
+    if (!svc_caller_read(&op->base, &token->in, &op->caller, &token->refusal))
+        return;
+    if (token->refusal.error) {
+        refuse(op, token->refusal.error, token->refusal.description);
         return;
     }
-    if (!svc_fresh(&op->base))
-        return;
-    err = read_client(op, given->client_id, &known);
-    if (err) {
-        svc_fail(&op->base, err);
-        return;
-    }
-    verdict = judge_client(op, known, given);
-    if (!verdict.error)
-        verdict = token_check(op->token->params, &op->request);
+    verdict = token_check(token->in.params, &op->request);
     if (verdict.error)
         refuse(op, verdict.error, verdict.description);
     else if (op->request.grant == TOKEN_GRANT_CODE)
@@ -296,23 +253,14 @@ static void authenticate(struct token_op *op, struct client_credentials *given) 
 }
 
 void svc_token(struct svc *svc, struct svc_token *token) {
-    struct client_credentials given = {0};
-    struct token_op *op;
+    struct token_op *op = svc_op_begin(svc, &token->op, sizeof *op, finish);
 
-    op = svc_op_begin(svc, &token->op, sizeof *op, finish);
     if (!op) {
         token->done(token);
         return;
     }
     op->token = token;
-    token->error = OIDC_OK;
-    token->description = NULL;
-    token->challenge_basic = false;
+    token->refusal = (struct svc_refusal){0};
     token->body = span_of(NULL, 0);
-    if (token->query_present)
-        refuse(op, OIDC_INVALID_REQUEST,
-               "parameters belong into the body, not the URL");
-    else
-        authenticate(op, &given);
-    client_auth_wipe(&given);
+    start(op);
 }

@@ -338,13 +338,13 @@ static void test_cookies(void **state) {
 
 static void test_errors_of_the_protocol(void **state) {
     (void)state;
-    answer.token.error = OIDC_INVALID_CLIENT;
-    answer.token.challenge_basic = true;
+    answer.token.refusal.error = OIDC_INVALID_CLIENT;
+    answer.token.refusal.challenge_basic = true;
     exchange(TOKEN);
     assert_int_equal(status(), 401);
     assert_true(has("\r\nwww-authenticate: Basic realm="));
     assert_true(has("{\"error\":\"invalid_client\"}"));
-    answer.token.error = OIDC_INVALID_GRANT;
+    answer.token.refusal.error = OIDC_INVALID_GRANT;
     exchange(TOKEN);
     assert_int_equal(status(), 400);
     assert_false(has("www-authenticate"));

@@ -20,7 +20,7 @@ static void exchange(struct fixture *f, const char *client, const char *code,
     if (basic)
         params.count -= 2;
     run_token(f, basic ? client : NULL, FIXTURE_SECRET, &params, &got);
-    assert_int_equal(got.error, OIDC_OK);
+    assert_int_equal(got.refusal.error, OIDC_OK);
     json_text(got.body, "access_token", access);
     svc_op_close(&got.op);
 }

@@ -464,14 +464,14 @@ void run_token(struct fixture *f, const char *client, const char *secret,
     memset(ret, 0xa5, sizeof *ret);
     ret->done = svc_token_ended;
     ret->arg = &done;
-    ret->params = params;
-    ret->query_present = false;
-    ret->authorization = span_of(NULL, 0);
+    ret->in.params = params;
+    ret->in.query_present = false;
+    ret->in.authorization = span_of(NULL, 0);
     if (client) {
         int len = snprintf(pair, sizeof pair, "%s:%s", client, secret);
 
         base64(pair, (size_t)len, header + 6);
-        ret->authorization = span_str(header);
+        ret->in.authorization = span_str(header);
     }
     svc_token(f->svc, ret);
     fixture_until(f, &done);

@@ -38,7 +38,7 @@ static void signed_in(struct fixture *f, struct browser *browser, char id_token[
         params_make("grant_type", "authorization_code", "code", code, "redirect_uri",
                     redirect_of("conf"), "code_verifier", VERIFIER, NULL);
     run_token(f, "conf", FIXTURE_SECRET, &params, &token);
-    assert_int_equal(token.error, OIDC_OK);
+    assert_int_equal(token.refusal.error, OIDC_OK);
     json_text(token.body, "id_token", id_token);
     svc_op_close(&token.op);
 }

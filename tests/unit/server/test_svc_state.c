@@ -33,7 +33,7 @@ static enum oidc_error redeem(struct fixture *f, const char *code, char access[4
 
     run_token(f, "conf", FIXTURE_SECRET, &params, &got);
     assert_int_equal(got.op.err, OK);
-    error = got.error;
+    error = got.refusal.error;
     if (!error)
         json_text(got.body, "access_token", access);
     svc_op_close(&got.op);

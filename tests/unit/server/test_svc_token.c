@@ -49,8 +49,8 @@ static void expect_tokens(struct fixture *f, const char *client, const char *sec
 
     run_token(f, client, secret, params, &got);
     assert_int_equal(got.op.err, OK);
-    if (got.error)
-        fail_msg("%s: %s", oidc_error_str(got.error), got.description);
+    if (got.refusal.error)
+        fail_msg("%s: %s", oidc_error_str(got.refusal.error), got.refusal.description);
     take_tokens(&got, ret);
     svc_op_close(&got.op);
 }
@@ -61,9 +61,9 @@ static void expect_refusal(struct fixture *f, const char *client, const char *se
 
     run_token(f, client, secret, params, &got);
     assert_int_equal(got.op.err, OK);
-    assert_int_equal(got.error, error);
+    assert_int_equal(got.refusal.error, error);
     assert_int_equal(got.body.len, 0);
-    assert_true(got.description && got.description[0]);
+    assert_true(got.refusal.description && got.refusal.description[0]);
     svc_op_close(&got.op);
 }
 
@@ -126,7 +126,7 @@ static void test_code_exchange(void **state) {
     code_for(f, "conf", "openid profile", ALICE, code);
     params = redemption("conf", code);
     run_token(f, "conf", FIXTURE_SECRET, &params, &got);
-    assert_int_equal(got.error, OIDC_OK);
+    assert_int_equal(got.refusal.error, OIDC_OK);
     json_text(got.body, "token_type", text);
     assert_string_equal(text, "Bearer");
     json_text(got.body, "expires_in", text);
@@ -209,7 +209,7 @@ static void test_client_authentication(void **state) {
     expect_refusal(f, "nobody", FIXTURE_SECRET, &params, OIDC_INVALID_CLIENT);
     expect_refusal(f, "pub", FIXTURE_SECRET, &params, OIDC_INVALID_CLIENT);
     run_token(f, "conf", "no", &params, &got);
-    assert_true(got.challenge_basic);
+    assert_true(got.refusal.challenge_basic);
     svc_op_close(&got.op);
     params = params_make("grant_type", "authorization_code", "code", code,
                          "redirect_uri", redirect_of("conf"), "code_verifier", VERIFIER,
@@ -297,7 +297,7 @@ static void test_refresh_scope(void **state) {
     expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_SCOPE);
     params.items[params.count - 1].value = span_str("openid");
     run_token(f, "conf", FIXTURE_SECRET, &params, &got);
-    assert_int_equal(got.error, OIDC_OK);
+    assert_int_equal(got.refusal.error, OIDC_OK);
     json_text(got.body, "scope", text);
     assert_string_equal(text, "openid");
     take_tokens(&got, &second);
@@ -315,11 +315,11 @@ static void test_query_is_refused(void **state) {
     struct params params = refreshing("x");
     bool done = false;
     struct svc_token got = {
-        .done = token_ended, .arg = &done, .params = &params, .query_present = true};
+        .done = token_ended, .arg = &done, .in = {.params = &params, .query_present = true}};
 
     svc_token(f->svc, &got);
     fixture_until(f, &done);
-    assert_int_equal(got.error, OIDC_INVALID_REQUEST);
+    assert_int_equal(got.refusal.error, OIDC_INVALID_REQUEST);
     svc_op_close(&got.op);
 }
 

@@ -1,0 +1,23 @@
+/* route_caller: client authentication's part in requests and responses. */
+#include "http/route_caller.h"
+
+#include "http/http_respond.h"
+
+struct svc_caller_in route_caller_in(struct http_request *request, const char *path) {
+    return (struct svc_caller_in){
+        .params = &request->params,
+        .query_present = request->h2o->query_at != SIZE_MAX,
+        .authorization = http_request_header(request, H2O_TOKEN_AUTHORIZATION),
+        .path = path,
+    };
+}
+
+void route_caller_refuse(struct http_request *request,
+                         const struct svc_refusal *refusal) {
+    /* RFC 6749 §5.2: with 401 alone; clients take it for the whole answer. */
+    if (refusal->challenge_basic && refusal->error == OIDC_INVALID_CLIENT) {
+        http_respond_challenge(request, "Basic realm=\"tasuki\", charset=\"UTF-8\"");
+    }
+    http_respond_oauth_error(request, http_respond_status(refusal->error),
+                             refusal->error, refusal->description);
+}

@@ -1,0 +1,15 @@
+/* route_caller: what the endpoints share at which clients authenticate (token, pushed
+ * requests, introspection, revocation): from the request to svc_caller_in, and from a
+ * refusal to the response (RFC 6749 §5.2). Thread: the HTTP thread's. */
+#ifndef HTTP_ROUTE_CALLER_H
+#define HTTP_ROUTE_CALLER_H
+
+#include "http/http_request.h"
+
+/* Of a request whose form was taken. `path`: static, as registered. */
+struct svc_caller_in route_caller_in(struct http_request *request, const char *path);
+/* Respond; the caller ends the request. */
+void route_caller_refuse(struct http_request *request,
+                         const struct svc_refusal *refusal);
+
+#endif

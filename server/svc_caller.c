@@ -1,0 +1,99 @@
+/* svc_caller: client authentication (RFC 6749 §2.3, OpenID Connect Core §9). */
+#include "server/svc_caller.h"
+
+#include "server/oidc/client_auth.h"
+#include "store/base/secret.h"
+
+static struct svc_refusal refusal_of(struct oidc_verdict verdict) {
+    return (struct svc_refusal){.error = verdict.error,
+                                .description = verdict.description};
+}
+
+/* The same work for a known and an unknown client (L1). */
+static struct oidc_verdict judge(struct svc *svc, const struct svc_caller *caller,
+                                 bool known, const struct client_credentials *given) {
+    static const uint8_t nobody[32] = {0};
+    uint8_t hash[32];
+    bool equal;
+    struct oidc_verdict verdict;
+
+    sealer_hash(svc->sealer, HASH_CLIENT_SECRET, given->secret, hash);
+    equal = secret_equal(span_of(hash, sizeof hash),
+                         span_of(known ? caller->client.secret_hash : nobody, 32));
+    secret_wipe(hash, sizeof hash);
+    if (!known)
+        return client_auth_failed();
+    verdict = client_auth_check(&caller->view, given);
+    if (verdict.error)
+        return verdict;
+    if (given->method != OIDC_AUTH_NONE && !equal)
+        return client_auth_failed();
+    return verdict;
+}
+
+static enum err read_client(struct svc_state *state, struct span client_id,
+                            struct svc_caller *caller, bool *ret_known) {
+    struct svc *svc = state->svc;
+    enum err err = svc_read_begin(svc);
+
+    if (err)
+        return err;
+    err = svc_keys_needed(svc);
+    if (!err) {
+        err = svc_client_read(svc, &state->op->arena, client_id, &caller->client,
+                              &caller->view);
+        *ret_known = err == OK;
+        if (err == ERR_NOT_FOUND)
+            err = OK;
+    }
+    svc_read_end(svc);
+    return err;
+}
+
+/* False: the operation is over. */
+static bool authenticate(struct svc_state *state, const struct svc_caller_in *in,
+                         struct client_credentials *given, struct svc_caller *caller,
+                         struct svc_refusal *ret_refusal) {
+    struct oidc_verdict verdict =
+        client_auth_parse(in->authorization, in->params, given);
+    bool known = false;
+    enum err err;
+
+    if (verdict.error) {
+        *ret_refusal = refusal_of(verdict);
+        return true;
+    }
+    if (!svc_fresh(state))
+        return false;
+    err = read_client(state, given->client_id, caller, &known);
+    if (err) {
+        svc_fail(state, err);
+        return false;
+    }
+    *ret_refusal = refusal_of(judge(state->svc, caller, known, given));
+    return true;
+}
+
+bool svc_caller_read(struct svc_state *state, const struct svc_caller_in *in,
+                     struct svc_caller *ret_caller, struct svc_refusal *ret_refusal) {
+    struct client_credentials given = {0};
+    bool going;
+
+    if (in->query_present) {
+        *ret_refusal =
+            (struct svc_refusal){.error = OIDC_INVALID_REQUEST,
+                                 .description = "parameters belong into the body, "
+                                                "not the URL"};
+        return true;
+    }
+    going = authenticate(state, in, &given, ret_caller, ret_refusal);
+    if (going)
+        ret_refusal->challenge_basic = given.basic_used;
+    client_auth_wipe(&given);
+    return going;
+}
+
+struct svc_refusal svc_caller_replayed(const struct svc_caller *caller) {
+    (void)caller;
+    return refusal_of(client_auth_failed());
+}
