@@ -274,6 +274,14 @@ static enum err value_environment(struct parser *parser, const struct key_spec *
     return OK;
 }
 
+static enum err value_flag(struct parser *parser, const struct key_spec *spec,
+                           struct span value) {
+    if (!span_is(value, "yes") && !span_is(value, "no"))
+        return fail(parser, "yes or no is expected");
+    *(bool *)member(parser, spec) = span_is(value, "yes");
+    return OK;
+}
+
 static enum err value_peer(struct parser *parser, const struct key_spec *spec,
                            struct span value) {
     struct config *config = parser->config;
@@ -337,6 +345,8 @@ static const struct key_spec keys[] = {
      OPTIONAL},
     {"log_retained_bytes", value_u64, AT(log_retained_bytes), 64u << 10, 1ull << 40,
      OPTIONAL},
+    {"outbound_ca", value_path, TEXT(outbound_ca), OPTIONAL},
+    {"outbound_private", value_flag, AT(outbound_private), 0, 0, OPTIONAL},
     {"image_bytes_per_s", value_u64, AT(image_bytes_per_s), 16u << 10, 1ull << 40,
      OPTIONAL},
 };
@@ -428,6 +438,12 @@ static enum err check_present(struct parser *parser, const bool seen[KEYS]) {
         return fail(parser, "the key is missing");
     }
     return OK;
+}
+
+/* Defaults that follow from other keys. */
+static void set_dependent(struct config *config, const bool seen[KEYS]) {
+    if (!seen[key_find(span_str("outbound_private")) - keys])
+        config->outbound_private = config->environment == ENV_DEMO;
 }
 
 static enum err check_self(struct parser *parser) {
@@ -523,6 +539,7 @@ enum err config_parse(const char *name, struct span text, struct config *ret_con
         parser.line = 0;
         parser.key = NULL;
         err = check_present(&parser, seen);
+        set_dependent(config, seen);
     }
     if (err == OK)
         err = check_self(&parser);
@@ -621,11 +638,14 @@ enum err config_check_files(const struct config *config, char why[512]) {
         {"peer_key", config->peer_key, true},
         {"ca", config->ca, false},
         {"cluster_key", config->cluster_key, true},
+        {"outbound_ca", config->outbound_ca, false},
     };
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        enum err err = check_file(files[i].key, files[i].path, files[i].secret, why);
+        enum err err = OK;
 
+        if (files[i].path[0])
+            err = check_file(files[i].key, files[i].path, files[i].secret, why);
         if (err != OK)
             return err;
     }

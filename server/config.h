@@ -46,6 +46,11 @@ struct config {
     uint32_t login_limit_per_minute;  /* per client address, default 60; 0: off */
     uint64_t log_retained_bytes;      /* default 64 MiB: an outage that it covers needs
                                          no image */
+    char outbound_ca[1024];           /* trusted for calls to other systems; empty: the
+                                         system's store */
+    bool outbound_private;            /* outbound_private = yes|no: may addresses of
+                                         private networks be called; default no, in
+                                         the environment demo yes */
     uint64_t image_bytes_per_s;       /* default 64 MiB/s for each image given */
 };
 

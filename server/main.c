@@ -20,6 +20,7 @@
 #include "server/main_offline.h"
 #include "server/main_options.h"
 #include "server/main_seed.h"
+#include "server/outbound.h"
 #include "server/svc_bootstrap.h"
 #include "server/svc_metrics.h"
 #include "server/svc_shared.h"
@@ -40,6 +41,7 @@ struct node {
     struct svc_counters counters;
     struct svc_shared shared;
     struct svc_bootstrap *bootstrap;
+    struct outbound *outbound;
     struct http_server *http;
 };
 
@@ -294,6 +296,9 @@ static int start_node(struct node *node, bool bootstrap) {
     err = svc_bootstrap_start(shared, &node->bootstrap);
     if (err)
         return failed("bootstrap", err, why);
+    err = outbound_start(shared, &node->outbound);
+    if (err)
+        return failed("outbound", err, why);
     err = http_server_start(&node->config, shared, &node->http, why);
     if (err)
         return failed("http", err, why);
@@ -307,6 +312,7 @@ static void stop_node(struct node *node) {
     if (node->http)
         http_server_stop(node->http);
     scrub_stop(shared->scrub);
+    outbound_stop(node->outbound);
     svc_bootstrap_stop(node->bootstrap);
     if (shared->hash_pool)
         hash_pool_free(shared->hash_pool);

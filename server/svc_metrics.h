@@ -23,6 +23,14 @@
       "Userinfo requests")                                                             \
     X(COUNT_USERINFO_REFUSED, "tasuki_userinfo_requests_total", "result=\"refused\"",  \
       "")                                                                              \
+    X(COUNT_OUTBOUND_DELIVERED, "tasuki_outbound_messages_total",                      \
+      "result=\"delivered\"", "Messages to other systems, sent by this node")          \
+    X(COUNT_OUTBOUND_REFUSED, "tasuki_outbound_messages_total", "result=\"refused\"",  \
+      "")                                                                              \
+    X(COUNT_OUTBOUND_FAILED, "tasuki_outbound_messages_total", "result=\"failed\"",    \
+      "")                                                                              \
+    X(COUNT_OUTBOUND_NEEDLESS, "tasuki_outbound_messages_total",                       \
+      "result=\"needless\"", "")                                                       \
     X(COUNT_UNAVAILABLE, "tasuki_unavailable_total", "",                               \
       "Operations ended because the cluster could not serve them")                     \
     X(COUNT_HTTP_1XX, "tasuki_http_responses_total", "class=\"1xx\"",                  \

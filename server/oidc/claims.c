@@ -36,6 +36,19 @@ void claims_id_token(const struct id_token_claims *claims, struct buf *out) {
     buf_str(out, "}");
 }
 
+void claims_logout_token(const struct logout_token_claims *claims, struct buf *out) {
+    buf_str(out, "{");
+    member(out, "iss", claims->issuer);
+    member(out, "sub", claims->sub);
+    member(out, "aud", claims->client_id);
+    buf_json_u64(out, "iat", claims->issued_s);
+    buf_json_u64(out, "exp", claims->expires_s);
+    member(out, "jti", claims->jti);
+    member(out, "sid", claims->sid);
+    buf_str(out, ",\"events\":{"
+                 "\"http://schemas.openid.net/event/backchannel-logout\":{}}}");
+}
+
 void claims_userinfo(const struct account_claims *claims, uint64_t scopes,
                      struct buf *out) {
     buf_str(out, "{");

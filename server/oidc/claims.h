@@ -1,8 +1,9 @@
 /* claims: the JSON of ID tokens and of userinfo answers.
  *
- * Source: OpenID Connect Core §2, §3.1.3.6, §5.3.2, §5.4; names, types and scopes
- * of the account's claims: DOMAIN §2.1. An ID token holds no personal data. Absent
- * (empty) values are left out, never written as null or "". Pure. */
+ * And the claims of logout tokens. Source: OpenID Connect Core §2, §3.1.3.6, §5.3.2,
+ * §5.4; names, types and scopes of the account's claims: DOMAIN §2.1. An ID token holds
+ * no personal data. Absent (empty) values are left out, never written as null or "".
+ * Pure. */
 #ifndef OIDC_CLAIMS_H
 #define OIDC_CLAIMS_H
 
@@ -23,6 +24,18 @@ struct id_token_claims {
 
 /* Append one JSON object. The buffer's sticky error tells of failure. */
 void claims_id_token(const struct id_token_claims *claims, struct buf *out);
+
+struct logout_token_claims {
+    struct span issuer;
+    struct span sub;
+    struct span client_id; /* aud */
+    uint64_t issued_s, expires_s;
+    struct span jti; /* the message's: equal whenever it is sent again */
+    struct span sid;
+};
+
+/* A logout token's claims (Back-Channel Logout 1.0 §2.4), never a nonce. */
+void claims_logout_token(const struct logout_token_claims *claims, struct buf *out);
 
 /* X(identifier, claim's name, scope that opens it). The identifiers are those of
  * server/domain/profile.h where the value comes from there. */

@@ -75,6 +75,9 @@ void metadata_discovery(struct span issuer, struct buf *out) {
     buf_json_bool(out, "claims_parameter_supported", false);
     buf_json_bool(out, "request_parameter_supported", false);
     buf_json_bool(out, "request_uri_parameter_supported", false);
+    /* Back-Channel Logout 1.0 §2.1 */
+    buf_json_bool(out, "backchannel_logout_supported", true);
+    buf_json_bool(out, "backchannel_logout_session_supported", true);
     /* RFC 9207 §3 */
     buf_json_bool(out, "authorization_response_iss_parameter_supported", true);
     buf_str(out, "}");

@@ -56,7 +56,7 @@ export const ROWS = [
     name: '`server`',
     files: ['server/*'],
     may: [BASE, 'store/*.h', 'raft/repl.h', 'raft/command.h', 'server/**.h'],
-    system: ['jansson.h'],
+    system: ['curl/*', 'jansson.h'],
   },
   {
     name: '`http`',
@@ -94,6 +94,7 @@ export const ONLY = [
   { header: 'raft/fsm*.h', by: ['raft/fsm*', 'raft/repl*', 'tests/**', 'chaos/**'] },
   { header: 'lmdb.h', by: ['store/*', 'tests/**'] },
   { header: 'h2o.h', by: ['http/**', 'ops/bench.d/**', 'tests/**'] },
+  { header: 'curl/*', by: ['server/outbound_call*', 'ops/cli/**', 'tests/**'] },
   { header: 'raft.h', by: ['raft/repl*', 'raft/peer_*', 'tests/**', 'chaos/**'] },
   { header: 'raft/uv.h', by: ['raft/repl*', 'raft/peer_*', 'tests/**', 'chaos/**'] },
   { header: 'uv.h', by: ['raft/repl*', 'raft/peer_*', 'tests/**', 'chaos/**'] },

@@ -85,6 +85,30 @@ static void has_defaults(void **state) {
     assert_int_equal(config.login_limit_per_minute, 60);
     assert_int_equal(config.log_retained_bytes, 64 << 20);
     assert_int_equal(config.image_bytes_per_s, 64 << 20);
+    assert_string_equal(config.outbound_ca, "");
+}
+
+/* Private networks are called where nothing real is, or where it is said. */
+static void calls_private_networks_in_demos_alone(void **state) {
+    static const struct {
+        const char *extra;
+        bool private;
+    } rows[] = {
+        {"environment = demo", true},
+        {"environment = verification", false},
+        {"environment = production", false},
+        {"environment = demo\noutbound_private = no", false},
+        {"outbound_private = yes\nenvironment = production", true},
+    };
+    struct config config;
+    char why[512] = "";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (config_parse("f", text_of(9, rows[i].extra), &config, why) != OK)
+            fail_msg("%s", why);
+        assert_int_equal(config.outbound_private, rows[i].private);
+    }
 }
 
 static void takes_its_syntax(void **state) {
@@ -98,6 +122,7 @@ static void takes_its_syntax(void **state) {
                                 "store_map_bytes = 16777216\nsession_idle_s = 60\n"
                                 "operator_listen = 127.0.0.1:9000\n"
                                 "log_retained_bytes = 65536\n"
+                                "outbound_ca = /etc/tasuki/outbound.pem\n"
                                 "image_bytes_per_s = 16384"),
                      &config, why) != OK)
         fail_msg("%s", why);
@@ -107,6 +132,7 @@ static void takes_its_syntax(void **state) {
     assert_true(config.map_bytes == 16777216);
     assert_int_equal(config.log_retained_bytes, 65536);
     assert_int_equal(config.image_bytes_per_s, 16384);
+    assert_string_equal(config.outbound_ca, "/etc/tasuki/outbound.pem");
     assert_string_equal(config.operator_.address, "127.0.0.1:9000");
 }
 
@@ -186,6 +212,9 @@ static const struct {
     {10, "", "f: http_listen: http_listen or balancer_listen is expected"},
     {0, "balancer_listen = 127.0.0.1:8443", "f: balancer_listen: 127.0.0.1:8443 is"},
     {0, "operator_listen = 127.0.0.1:7102", "f: operator_listen: 127.0.0.1:7102 is"},
+    {0, "outbound_private = true", "f:17: outbound_private: yes or no is expected"},
+    {0, "outbound_private =", "f:17: outbound_private: yes or no is expected"},
+    {0, "outbound_ca = ca.pem", "f:17: outbound_ca: an absolute path"},
     {0, "http_threads = 0", "f:17: http_threads: a number from 1 to 256"},
     {0, "http_threads = 257", "f:17: http_threads: a number from 1 to 256"},
     {0, "http_threads = two", "f:17: http_threads: a number from 1 to 256"},
@@ -287,17 +316,22 @@ static void checks_secret_files(void **state) {
         {config.peer_key, "peer_key", true},
         {config.ca, "ca", false},
         {config.cluster_key, "cluster_key", true},
+        {config.outbound_ca, "outbound_ca", false},
     };
+    enum { FILES = sizeof(files) / sizeof(files[0]) };
     char why[512] = "";
 
     (void)state;
     assert_non_null(mkdtemp(dir));
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < FILES; i++) {
         snprintf(files[i].path, 1024, "%s/%s", dir, files[i].name);
         write_file(files[i].path, span_str("x"), 0600);
     }
     assert_int_equal(config_check_files(&config, why), OK);
-    for (size_t i = 0; i < 6; i++) {
+    config.outbound_ca[0] = '\0'; /* the one that may be left out */
+    assert_int_equal(config_check_files(&config, why), OK);
+    snprintf(config.outbound_ca, sizeof(config.outbound_ca), "%s/outbound_ca", dir);
+    for (size_t i = 0; i < FILES; i++) {
         assert_int_equal(chmod(files[i].path, 0644), 0);
         assert_int_equal(config_check_files(&config, why),
                          files[i].secret ? ERR_CONFIG : OK);
@@ -313,17 +347,22 @@ static void checks_secret_files(void **state) {
         assert_non_null(strstr(why, "No such file"));
         write_file(files[i].path, span_str("x"), 0600);
     }
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < FILES; i++)
         assert_int_equal(unlink(files[i].path), 0);
     assert_int_equal(rmdir(dir), 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_a_good_file), cmocka_unit_test(has_defaults),
-        cmocka_unit_test(takes_its_syntax),  cmocka_unit_test(names_missing_keys),
-        cmocka_unit_test(names_wrong_lines), cmocka_unit_test(bounds_lists_and_files),
-        cmocka_unit_test(loads_files),       cmocka_unit_test(checks_secret_files),
+        cmocka_unit_test(calls_private_networks_in_demos_alone),
+        cmocka_unit_test(takes_a_good_file),
+        cmocka_unit_test(has_defaults),
+        cmocka_unit_test(takes_its_syntax),
+        cmocka_unit_test(names_missing_keys),
+        cmocka_unit_test(names_wrong_lines),
+        cmocka_unit_test(bounds_lists_and_files),
+        cmocka_unit_test(loads_files),
+        cmocka_unit_test(checks_secret_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,6 +134,42 @@ static void assert_member(json_t *object, const char *name, const char *value) {
     assert_string_equal(got, value);
 }
 
+/* Back-Channel Logout 1.0 §2.4: these members, and no nonce. */
+static void logout_token(void **state) {
+    struct logout_token_claims claims = {
+        .issuer = span_str("https://op.example/oauth/"),
+        .sub = span_str("abc"),
+        .client_id = span_str("rp"),
+        .issued_s = 100,
+        .expires_s = 220,
+        .jti = span_str("j1"),
+        .sid = span_str("s1"),
+    };
+    json_t *object, *events, *event;
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 1024);
+    claims_logout_token(&claims, &out);
+    object = parse(&out);
+    assert_int_equal(json_object_size(object), 8);
+    assert_member(object, "iss", "https://op.example/oauth/");
+    assert_member(object, "sub", "abc");
+    assert_member(object, "aud", "rp");
+    assert_member(object, "jti", "j1");
+    assert_member(object, "sid", "s1");
+    assert_int_equal(json_integer_value(json_object_get(object, "iat")), 100);
+    assert_int_equal(json_integer_value(json_object_get(object, "exp")), 220);
+    events = json_object_get(object, "events");
+    assert_int_equal(json_object_size(events), 1);
+    event =
+        json_object_get(events, "http://schemas.openid.net/event/backchannel-logout");
+    assert_true(json_is_object(event));
+    assert_int_equal(json_object_size(event), 0);
+    json_decref(object);
+    buf_free(&out);
+}
+
 static void id_token(void **state) {
     struct id_token_claims claims = {
         .issuer = span_str("https://op.example/oauth/"),
@@ -280,6 +316,9 @@ static void discovery(void **state) {
         json_is_false(json_object_get(object, "request_uri_parameter_supported")));
     assert_member(object, "end_session_endpoint",
                   "https://op.example:8443/oauth/logout");
+    assert_true(json_is_true(json_object_get(object, "backchannel_logout_supported")));
+    assert_true(
+        json_is_true(json_object_get(object, "backchannel_logout_session_supported")));
     list = json_object_get(object, "response_types_supported");
     assert_int_equal(json_array_size(list), 1);
     list = json_object_get(object, "id_token_signing_alg_values_supported");
@@ -300,6 +339,7 @@ int main(void) {
         cmocka_unit_test(bearer),
         cmocka_unit_test(bearer_is_bounded),
         cmocka_unit_test(id_token),
+        cmocka_unit_test(logout_token),
         cmocka_unit_test(userinfo_by_scope),
         cmocka_unit_test(userinfo_types_and_gaps),
         cmocka_unit_test(claims_are_the_profiles),
