@@ -32,6 +32,8 @@ static const struct route operator_routes[] = {
     {"/v1/accounts", NULL, route_operator_account_add, false},
     {"/v1/clients", route_operator_client_list, route_operator_client_add, false},
     {"/v1/staff", NULL, route_operator_staff_add, false},
+    {"/v1/outbox", route_operator_outbox_list, NULL, false},
+    {"/v1/outbox/retry", NULL, route_operator_outbox_retry, false},
     {"/v1/nodes", route_operator_node_list, route_operator_node_add, false},
     {"/v1/nodes/promote", NULL, route_operator_node_promote, false},
     {"/v1/nodes/remove", NULL, route_operator_node_remove, false},

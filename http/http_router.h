@@ -26,6 +26,7 @@ http_route route_discovery, route_jwks, route_logout_get, route_logout_post;
 http_route route_operator_status, route_operator_account_add;
 http_route route_operator_staff_add;
 http_route route_operator_client_add, route_operator_client_list;
+http_route route_operator_outbox_list, route_operator_outbox_retry;
 http_route route_operator_node_list, route_operator_node_add;
 http_route route_operator_node_promote, route_operator_node_remove;
 http_route route_operator_leader_regions;

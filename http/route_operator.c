@@ -69,6 +69,14 @@ void route_operator_staff_add(struct http_request *request) {
     start(request, ADMIN_STAFF_ADD);
 }
 
+void route_operator_outbox_list(struct http_request *request) {
+    start(request, ADMIN_OUTBOX_LIST);
+}
+
+void route_operator_outbox_retry(struct http_request *request) {
+    start(request, ADMIN_OUTBOX_RETRY);
+}
+
 void route_operator_node_list(struct http_request *request) {
     start(request, ADMIN_NODE_LIST);
 }

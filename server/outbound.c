@@ -103,17 +103,6 @@ static struct outbound *errand_done(struct repl_request *request) {
 
 /* A receiver that is down would fill the log. */
 static void log_failure(struct outbound *out, const struct slot *slot, int status) {
-    static const char *const words[] = {
-        [OUTBOX_NO_REASON] = "",
-        [OUTBOX_UNREACHABLE] = "unreachable",
-        [OUTBOX_TIMEOUT] = "timeout",
-        [OUTBOX_TLS] = "tls",
-        [OUTBOX_ADDRESS] = "address not allowed",
-        [OUTBOX_STATUS] = "status",
-        [OUTBOX_UNMADE] = "not made",
-        [OUTBOX_LAPSED] = "lapsed",
-        [OUTBOX_FULL] = "full",
-    };
     uint64_t now = mono_ms(out);
     char id[33];
 
@@ -124,8 +113,9 @@ static void log_failure(struct outbound *out, const struct slot *slot, int statu
     hex_encode(span_of(slot->id.b, sizeof slot->id.b), id);
     log_event(LOG_WARN, "outbound.failed", log_str("client", slot->client_id),
               log_str("message", id), log_u64("attempt", slot->attempt),
-              log_str("why", words[slot->reason]), log_u64("status", (uint64_t)status),
-              log_u64("more", out->unlogged), log_end());
+              log_str("why", store_outbox_reason(slot->reason)),
+              log_u64("status", (uint64_t)status), log_u64("more", out->unlogged),
+              log_end());
     out->logged_mono_ms = now;
     out->unlogged = 0;
 }

@@ -146,6 +146,12 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
     case ADMIN_STAFF_ADD:
         svc_admin_staff_add(op);
         return;
+    case ADMIN_OUTBOX_LIST:
+        svc_admin_outbox_list(op);
+        return;
+    case ADMIN_OUTBOX_RETRY:
+        svc_admin_outbox_retry(op);
+        return;
     case ADMIN_NODE_LIST:
         svc_admin_node_list(op);
         return;

@@ -20,6 +20,13 @@
  * ADMIN_STAFF_ADD    name (3 to 64 of a-z 0-9 . _ -), password (15 to 512 bytes), roles
  *                    [rp-admin|operator|auditor|staff-admin]
  *                    -> id, name, totp_secret and totp_uri (both told once)
+ * ADMIN_OUTBOX_LIST  -> waiting, dead, dropped, clients [{client_id and these three}],
+ *                    messages [{id, kind backchannel_logout, client_id, state
+ *                    pending|leased|dead, reason (of the last failure, empty: none;
+ *                    store_outbox_reason), attempts, created_ms, at_ms (due; of a dead
+ *                    one: removed)}]: dead ones first, at most 1000 of both kinds each,
+ *                    50 a client
+ * ADMIN_OUTBOX_RETRY id (32 hex digits) -> id. Tried now, and counted anew
  * ADMIN_NODE_LIST    -> node_id, leader_id, applied_index, configuration_index,
  *                    member_change (what is waited for, empty: nothing),
  *                    leader_regions, nodes [as in the status]
@@ -33,7 +40,8 @@
  * ADMIN_STATUS       -> members of struct repl_status and repl_node_status, digests
  *                    as 32 hex digits, staleness_ms and seen_age_ms null for never; a
  *                    node's role voter|standby|joining|promoting|leaving; digest and
- *                    digest_index of this node's store, rows {table: count} */
+ *                    digest_index of this node's store, rows {table: count}, outbox {waiting,
+ *                    dead, dropped} */
 #ifndef SERVER_SVC_ADMIN_H
 #define SERVER_SVC_ADMIN_H
 
@@ -51,6 +59,8 @@ enum svc_admin_action {
     ADMIN_CLIENT_ADD,     /* POST /v1/clients: answers the secret, once */
     ADMIN_CLIENT_LIST,    /* GET  /v1/clients */
     ADMIN_STAFF_ADD,      /* POST /v1/staff: answers the seed, once */
+    ADMIN_OUTBOX_LIST,    /* GET  /v1/outbox */
+    ADMIN_OUTBOX_RETRY,   /* POST /v1/outbox/retry */
     ADMIN_NODE_LIST,      /* GET  /v1/nodes */
     ADMIN_NODE_ADD,       /* POST /v1/nodes */
     ADMIN_NODE_PROMOTE,   /* POST /v1/nodes/promote */

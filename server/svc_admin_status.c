@@ -121,6 +121,8 @@ static enum err put_store(struct svc *svc, struct buf *out) {
     if (err)
         return err;
     err = store_read_meta(svc->read, &meta);
+    if (!err)
+        err = svc_admin_put_outbox(svc, out);
     count = store_table_counts(svc->read, names, counts, 32);
     svc_read_end(svc);
     if (err)

@@ -4,6 +4,7 @@
 
 #include "server/svc_admin.h"
 #include "server/svc_internal.h"
+#include "store/store_outbox.h"
 
 static void head(struct buf *out, const char *metric, const char *type,
                  const char *help) {
@@ -50,7 +51,7 @@ static void put_http_times(const struct svc_counters *counters, struct buf *out)
 #define X(us, label) label,
         SVC_HTTP_TIME_LIST(X)
 #undef X
-        "+Inf"};
+            "+Inf"};
     uint64_t total = 0;
 
     head(out, "tasuki_http_request_seconds", "histogram",
@@ -123,9 +124,22 @@ static void put_repl(const struct repl_status *status, struct buf *out) {
             status->commands_applied);
 }
 
+static void put_outbox(const struct outbox_counts *counts, struct buf *out) {
+    head(out, "tasuki_outbox_messages", "gauge",
+         "Messages to other systems: waiting, or given up");
+    buf_printf(out, "tasuki_outbox_messages{state=\"waiting\"} %" PRIu64 "\n",
+               counts->waiting);
+    buf_printf(out, "tasuki_outbox_messages{state=\"dead\"} %" PRIu64 "\n",
+               counts->dead);
+    counter(out, "tasuki_outbox_dropped_total",
+            "Messages neither sent nor kept, for want of room", counts->dropped);
+}
+
 static void put_store(struct svc *svc, struct buf *out) {
+    struct outbox_counts outbox;
     const char *names[32];
     uint64_t counts[32];
+    enum err err;
     size_t count;
 
     gauge(out, "tasuki_store_used_bytes", "Bytes of the store's map in use",
@@ -133,7 +147,10 @@ static void put_store(struct svc *svc, struct buf *out) {
     if (svc_read_begin(svc))
         return; /* the gauges are absent then, which a scrape shows */
     count = store_table_counts(svc->read, names, counts, 32);
+    err = store_outbox_counts(svc->read, span_of(NULL, 0), &outbox);
     svc_read_end(svc);
+    if (!err)
+        put_outbox(&outbox, out);
     head(out, "tasuki_store_rows", "gauge", "Rows by table");
     for (size_t i = 0; i < count; i++)
         buf_printf(out, "tasuki_store_rows{table=\"%s\"} %" PRIu64 "\n", names[i],

@@ -320,6 +320,23 @@ enum err store_outbox_count_dropped(struct store_write *write, struct span clien
     return counts_change(write, client_id, &change);
 }
 
+/* --- words --- */
+
+const char *store_outbox_reason(enum outbox_reason reason) {
+    static const char *const words[] = {
+        [OUTBOX_NO_REASON] = "",      [OUTBOX_UNREACHABLE] = "unreachable",
+        [OUTBOX_TIMEOUT] = "timeout", [OUTBOX_TLS] = "tls",
+        [OUTBOX_ADDRESS] = "address", [OUTBOX_STATUS] = "status",
+        [OUTBOX_UNMADE] = "unmade",   [OUTBOX_LAPSED] = "lapsed",
+        [OUTBOX_FULL] = "full",
+    };
+
+    _Static_assert(sizeof words / sizeof words[0] == OUTBOX_REASON_LAST + 1,
+                   "a word for each");
+    CHECK(reason <= OUTBOX_REASON_LAST);
+    return words[reason];
+}
+
 /* --- walks --- */
 
 struct walk {

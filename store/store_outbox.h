@@ -34,6 +34,8 @@ enum outbox_reason {
     OUTBOX_FULL = 8,    /* more waits for the client, or for all, than may */
 };
 #define OUTBOX_REASON_LAST OUTBOX_FULL
+/* One word for people and logs; "" for OUTBOX_NO_REASON. */
+const char *store_outbox_reason(enum outbox_reason reason);
 
 struct outbox_message {
     struct id128 id;

@@ -17,7 +17,9 @@ static const char usage_text[] =
     "has applied, how old its data can be at most (staleness), a digest of its data,\n"
     "and how far its clock is from the asked node's; then the log that is retained "
     "for\n"
-    "nodes that were away, and a change of nodes that is under way. Exit code 0 when\n"
+    "nodes that were away, what waits for other systems, and a change of nodes that "
+    "is\n"
+    "under way. Exit code 0 when\n"
     "every node answers and is ready, 1 when one is not.\n"
     "\n"
     "  --watch    again and again, until it is interrupted\n"
@@ -163,6 +165,7 @@ static void print_span(json_int_t ms) {
 /* About the cluster as a whole, by the leader's word if there is one. */
 static void print_cluster(const json_t *answer) {
     const json_t *regions = json_object_get(answer, "leader_regions");
+    const json_t *outbox = json_object_get(answer, "outbox");
 
     if (json_is_integer(json_object_get(answer, "trailing_bytes"))) {
         printf("\nretained log: %lld frames, %.1f of %.0f MiB; covers an outage of ",
@@ -172,6 +175,13 @@ static void print_cluster(const json_t *answer) {
         print_span(number_of(answer, "trailing_covers_ms"));
         printf(" at this load\n");
     }
+    printf("outbox: %lld waiting, %lld given up%s\n",
+           (long long)number_of(outbox, "waiting"),
+           (long long)number_of(outbox, "dead"),
+           number_of(outbox, "dead") > 0 ? ": see tasuki outbox" : "");
+    if (number_of(outbox, "dropped") > 0)
+        printf("outbox: %lld dropped for want of room\n",
+               (long long)number_of(outbox, "dropped"));
     if (text_of(answer, "member_change")[0])
         printf("change: %s\n", text_of(answer, "member_change"));
     for (size_t i = 0; i < json_array_size(regions); i++)

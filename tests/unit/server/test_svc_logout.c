@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/base/codec.h"
 #include "store/store_outbox.h"
 
 #define OUT "https://conf.test/out"
@@ -195,6 +196,119 @@ static void bad_requests_end_nothing(void **state) {
 
 #define LOGOUT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
+/* ---- what operators see of it */
+
+static struct id128 the_message(struct fixture *f, char hex[33]) {
+    struct id128 id;
+    struct svc_admin got;
+    const char *at;
+
+    run_admin(f, ADMIN_OUTBOX_LIST, "", &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    at = strstr((const char *)got.body.data, "\"messages\":[{\"id\":\"");
+    assert_non_null(at);
+    snprintf(hex, 33, "%s", at + strlen("\"messages\":[{\"id\":\""));
+    assert_int_equal(hex_decode(span_str(hex), id.b, sizeof id.b), OK);
+    svc_op_close(&got.op);
+    return id;
+}
+
+static void expect_list(struct fixture *f, const char *part) {
+    struct svc_admin got;
+    char text[4096];
+
+    run_admin(f, ADMIN_OUTBOX_LIST, "", &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    snprintf(text, sizeof text, "%.*s", (int)got.body.len, (const char *)got.body.data);
+    if (!strstr(text, part))
+        fail_msg("no %s in %s", part, text);
+    svc_op_close(&got.op);
+}
+
+/* An attempt of node 1's, after which the message is given up. */
+static void attempt_fails(struct fixture *f, struct id128 id) {
+    struct command claim = {.type = CMD_OUTBOX_CLAIM};
+    struct command settle = {.type = CMD_OUTBOX_SETTLE};
+
+    claim.outbox_claim.node = 1;
+    claim.outbox_claim.ids[claim.outbox_claim.count++] = id;
+    fixture_apply(f, &claim);
+    settle.outbox_settle.messages[settle.outbox_settle.count++] =
+        (struct outbox_settled){id, 1, OUTBOX_STATUS};
+    fixture_apply(f, &settle);
+}
+
+static void ends_a_session(struct fixture *f) {
+    struct browser browser = {0};
+    struct svc_logout logout;
+    struct params params;
+    char hint[4096];
+
+    signed_in(f, &browser, hint);
+    params = params_make("id_token_hint", hint, NULL);
+    run_logout(f, &browser, &params, false, "", &logout);
+    assert_true(logout.ended);
+    svc_op_close(&logout.op);
+}
+
+static void operators_see_messages_and_retry_them(void **state) {
+    struct fixture *f = *state;
+    char hex[33], body[64];
+    struct svc_admin got;
+    struct id128 id;
+
+    expect_list(f, "{\"waiting\":0,\"dead\":0,\"dropped\":0,\"clients\":[],"
+                   "\"messages\":[]}");
+    ends_a_session(f);
+    expect_list(f, "{\"waiting\":1,\"dead\":0,\"dropped\":0,\"clients\":[{"
+                   "\"client_id\":\"conf\",\"waiting\":1,\"dead\":0,\"dropped\":0}]");
+    expect_list(f, "\"kind\":\"backchannel_logout\",\"client_id\":\"conf\","
+                   "\"state\":\"pending\",\"reason\":\"\",\"attempts\":0,");
+    id = the_message(f, hex);
+    f->repl.now_ms += 25ull * 60 * 60 * 1000;
+    attempt_fails(f, id);
+    expect_list(f, "\"state\":\"dead\",\"reason\":\"status\",\"attempts\":1,");
+    expect_list(f, "{\"waiting\":0,\"dead\":1,");
+    run_admin(f, ADMIN_STATUS, "", &got);
+    assert_non_null(strstr((const char *)got.body.data,
+                           "\"outbox\":{\"waiting\":0,\"dead\":1,\"dropped\":0}"));
+    svc_op_close(&got.op);
+    snprintf(body, sizeof body, "{\"id\":\"%s\"}", hex);
+    run_admin(f, ADMIN_OUTBOX_RETRY, body, &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    assert_true(span_is(got.body, body));
+    svc_op_close(&got.op);
+    expect_list(f, "\"state\":\"pending\",\"reason\":\"status\",\"attempts\":0,");
+}
+
+static void what_cannot_be_retried_is_named(void **state) {
+    static const struct {
+        const char *body, *message;
+        enum svc_admin_kind kind;
+    } rows[] = {
+        {"{}", "id: is missing", ADMIN_INVALID},
+        {"{\"id\":7}", "id: a string is expected", ADMIN_INVALID},
+        {"{\"id\":\"12\"}", "id: 32 hex digits", ADMIN_INVALID},
+        {"{\"id\":\"0123456789abcdef0123456789abcdeg\"}", "id: 32 hex digits",
+         ADMIN_INVALID},
+        {"{\"id\":\"0\",\"all\":true}", "all: there is no such member", ADMIN_INVALID},
+        {"{\"id\":\"0123456789abcdef0123456789abcdef\"}",
+         "id: there is no such message", ADMIN_NOT_FOUND},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct svc_admin got;
+
+        run_admin(*state, ADMIN_OUTBOX_RETRY, rows[i].body, &got);
+        assert_int_equal(got.kind, rows[i].kind);
+        if (strncmp((const char *)got.message.data, rows[i].message,
+                    strlen(rows[i].message)) != 0)
+            fail_msg("%s: %.*s", rows[i].body, (int)got.message.len,
+                     (const char *)got.message.data);
+        svc_op_close(&got.op);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         LOGOUT_TEST(a_hint_of_this_session_ends_it_at_once),
@@ -202,6 +316,8 @@ int main(void) {
         LOGOUT_TEST(a_hint_of_another_session_asks),
         LOGOUT_TEST(without_a_hint_the_person_decides),
         LOGOUT_TEST(bad_requests_end_nothing),
+        LOGOUT_TEST(operators_see_messages_and_retry_them),
+        LOGOUT_TEST(what_cannot_be_retried_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
