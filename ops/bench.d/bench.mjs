@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Cluster } from './cluster.mjs';
 import { runFailover } from './failover.mjs';
 import { measureLimits } from './limits.mjs';
-import { LOAD_CORE, SERVER_CORE, TOP, UsageError, build, run } from './process.mjs';
+import { LOAD_CORE, SERVER_CORE, TOP, UsageError, build, number, run } from './process.mjs';
 import { Profile } from './profile.mjs';
 import { printTable, writeHtml } from './report.mjs';
 
@@ -22,6 +22,7 @@ const EXTRA = ['limits', 'failover'];
 const USAGE = `usage: ops/bench [--seconds N] [--users N] [--crowd N] [--json FILE] [--html FILE] [--profile]
                  [--keep] [--dir DIR] [--port-base N] [PHASE ...]
        ops/bench scale [...]   a large state, and etcd beside it: ops/bench scale --help
+       ops/bench peers [...]   the npm package oidc-provider beside it: ops/bench peers --help
 
 Builds the release, starts three nodes with ops/demo on core ${SERVER_CORE} and the load on core ${LOAD_CORE},
 and prints requests/s, p50, p99 and errors, beside the limits measured in the same run.
@@ -55,13 +56,6 @@ What a unit of each phase is:
 Targets are printed as reached or not; a target missed is no failure. Exit code: 0;
 1 when a phase could not be measured; 64 wrong usage.
 `;
-
-function number(name, value, min, max) {
-  if (!/^\d{1,6}$/.test(value ?? '') || Number(value) < min || Number(value) > max) {
-    throw new UsageError(`${name}: a number from ${min} to ${max} is expected`);
-  }
-  return Number(value);
-}
 
 function parseArguments(args) {
   const options = {

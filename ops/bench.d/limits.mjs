@@ -12,8 +12,8 @@ export async function runLoad(args, password = '') {
 }
 
 // A certificate of the kind that the nodes have: ECDSA P-256.
-function makeCertificate(dir) {
-  const [cert, key] = [join(dir, 'hello.crt'), join(dir, 'hello.key')];
+export function makeCertificate(dir, name = 'hello') {
+  const [cert, key] = [join(dir, `${name}.crt`), join(dir, `${name}.key`)];
   run('openssl', [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
     ...['-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=127.0.0.1'],

@@ -21,10 +21,11 @@
 
 static const char usage[] =
     "bench_load --node https://IPv4:PORT [--node ...] --ca FILE [options]\n"
-    "  --flow get|code|refresh|login   what each user repeats (default get)\n"
+    "  --flow get|code|refresh|login|client   what each user repeats (default get)\n"
     "  --path PATH        get: what\n"
     "  --bearer           get: with an access token\n"
     "  --client ID, --secret S, --redirect URI, --scope LIST\n"
+    "  --resource URI     client: what the token is for\n"
     "  --account ID       and the password in the environment's LOAD_PASSWORD\n"
     "  --host NAME        Host header and TLS name (default: as in --node)\n"
     "  --users N          at once (default 32); each has a connection to two nodes\n"
@@ -84,8 +85,9 @@ static void add_node(struct run *run, const char *url) {
 }
 
 static enum load_flow flow_of(const char *name) {
-    static const char *const names[] = {"get", "code", "refresh", "login"};
-    for (unsigned i = 0; i < 4; i++) {
+    static const char *const names[] = {"get", "code", "refresh", "login",
+                                        "client"};
+    for (unsigned i = 0; i < LOAD_FLOWS; i++) {
         if (strcmp(name, names[i]) == 0) {
             return (enum load_flow)i;
         }
@@ -109,6 +111,9 @@ static void take_text_option(struct run *run, int option, const char *value) {
         break;
     case 'o':
         run->options.scope = value;
+        break;
+    case 'R':
+        run->options.resource = value;
         break;
     case 'a':
         run->options.account = value;
@@ -171,6 +176,7 @@ static const struct option long_options[] = {
     {"secret", required_argument, NULL, 's'},
     {"redirect", required_argument, NULL, 'r'},
     {"scope", required_argument, NULL, 'o'},
+    {"resource", required_argument, NULL, 'R'},
     {"account", required_argument, NULL, 'a'},
     {"host", required_argument, NULL, 'H'},
     {"users", required_argument, NULL, 'u'},
@@ -328,6 +334,7 @@ int main(int argc, char **argv) {
                     .client_secret = "",
                     .redirect_uri = "",
                     .scope = "openid",
+                    .resource = "",
                     .account = "",
                     .sessions = 4,
                     .request_timeout_ms = 10000},

@@ -12,7 +12,7 @@
 #define PAUSE_AFTER_ERROR_MS 20
 
 static const char *const step_names[LOAD_STEPS] = {
-    "authorize", "login", "consent", "token", "refresh", "get",
+    "authorize", "login", "consent", "token", "refresh", "get", "client",
 };
 
 const char *load_step_name(enum load_step step) {
@@ -122,6 +122,14 @@ static void authorize_query(struct load_user *user, struct text *out) {
 }
 
 static void token_form(struct load_user *user, struct text *out) {
+    if (user->step == LOAD_STEP_CLIENT) {
+        add_field(out, "grant_type", "client_credentials");
+        add_field(out, "scope", user->options->scope);
+        if (user->options->resource[0] != '\0') {
+            add_field(out, "resource", user->options->resource);
+        }
+        return;
+    }
     if (user->step == LOAD_STEP_REFRESH) {
         add_field(out, "grant_type", "refresh_token");
         add_field(out, "refresh_token", user->refresh);
@@ -179,6 +187,7 @@ static void send_step(struct load_user *user) {
         break;
     case LOAD_STEP_TOKEN:
     case LOAD_STEP_REFRESH:
+    case LOAD_STEP_CLIENT:
         token_form(user, &form);
         add_client(&head, &form, user->options);
         post(&out, "/oauth/token", conn, &head, &form);
@@ -263,6 +272,7 @@ static void begin_unit(struct load_user *user) {
         [LOAD_CODE] = LOAD_STEP_AUTHORIZE,
         [LOAD_REFRESH] = LOAD_STEP_REFRESH,
         [LOAD_LOGIN] = LOAD_STEP_AUTHORIZE,
+        [LOAD_CLIENT] = LOAD_STEP_CLIENT,
     };
     user->ready = true;
     user->step = first[user->options->flow];
@@ -353,6 +363,7 @@ static const char *understand(struct load_user *user,
         return after_page(user, response);
     case LOAD_STEP_TOKEN:
     case LOAD_STEP_REFRESH:
+    case LOAD_STEP_CLIENT:
         return after_token(user, response);
     case LOAD_STEP_GET:
     default:
@@ -385,7 +396,9 @@ static void on_response(void *arg, const struct load_response *response,
 }
 
 void load_user_poll(struct load_user *user) {
-    bool needs_session = user->options->flow != LOAD_GET || user->options->bearer;
+    enum load_flow flow = user->options->flow;
+    bool needs_session =
+        (flow != LOAD_GET && flow != LOAD_CLIENT) || user->options->bearer;
     uint64_t now_ms = load_now_us() / 1000;
     struct load_conn *conns[] = {&user->browser, &user->back};
     for (size_t i = 0; i < 2; i++) {

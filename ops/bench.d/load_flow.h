@@ -5,6 +5,7 @@
  *     code     AUTHORIZE with the session's cookie, TOKEN
  *     refresh  REFRESH, each time with the newest refresh token
  *     login    AUTHORIZE, LOGIN, (CONSENT), TOKEN, all cookies forgotten before
+ *     client   CLIENT alone: client_credentials, nobody signs in
  *
  * A user has two connections, to two different nodes: the browser's and the RP's.
  * One repetition is a unit; its latency runs from its first byte out to its last
@@ -20,7 +21,8 @@
 #define LOAD_TEXT 2048
 #define LOAD_COOKIES 8
 
-enum load_flow { LOAD_GET, LOAD_CODE, LOAD_REFRESH, LOAD_LOGIN };
+enum load_flow { LOAD_GET, LOAD_CODE, LOAD_REFRESH, LOAD_LOGIN, LOAD_CLIENT };
+#define LOAD_FLOWS 5
 enum load_step {
     LOAD_STEP_AUTHORIZE,
     LOAD_STEP_LOGIN,
@@ -28,6 +30,7 @@ enum load_step {
     LOAD_STEP_TOKEN,
     LOAD_STEP_REFRESH,
     LOAD_STEP_GET,
+    LOAD_STEP_CLIENT,
     LOAD_STEPS,
 };
 
@@ -39,6 +42,7 @@ struct load_options {
     const char *client_secret; /* empty: a public client */
     const char *redirect_uri;
     const char *scope;
+    const char *resource; /* LOAD_CLIENT: RFC 8707; empty: none */
     const char *account, *password;
     unsigned sessions; /* so many users sign in, the others take over their cookies */
     uint64_t request_timeout_ms;

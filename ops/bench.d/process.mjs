@@ -11,6 +11,13 @@ export const part = (name) => `${BUILD}/ops/bench.d/${name}`;
 
 export class UsageError extends Error {}
 
+export function number(name, value, min, max) {
+  if (!/^\d{1,6}$/.test(value ?? '') || Number(value) < min || Number(value) > max) {
+    throw new UsageError(`${name}: a number from ${min} to ${max} is expected`);
+  }
+  return Number(value);
+}
+
 // To its end; its stdout. `optional`: null instead of an error.
 export function run(command, args, { optional = false, ...options } = {}) {
   const result = spawnSync(command, args, {

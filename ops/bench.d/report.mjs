@@ -23,7 +23,7 @@ export function verdict(results, phase) {
   return { share, target: `${target.share * 100} % of hello`, reached: share >= target.share };
 }
 
-const whole = (value) => Math.round(value).toLocaleString('en');
+export const whole = (value) => Math.round(value).toLocaleString('en');
 
 function rows(results) {
   const limits = Object.entries(results.limits).filter(([name]) => name !== 'crypto');
@@ -108,7 +108,7 @@ const escape = (text) =>
   String(text).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
 
 // bars: { label, value, text, limit?: value of a mark }
-function chart(title, bars, unit) {
+export function chart(title, bars, unit) {
   const left = 190;
   const width = 560;
   const step = 30;
@@ -165,18 +165,23 @@ export function writeHtml(results, file) {
     ],
   ];
   const body = charts.filter(([, bars]) => bars.length > 0).map(([title, bars, unit]) => chart(title, bars, unit));
+  const footing = `<p>${escape(results.footing)}.<br>${escape(results.machine.cpu)}, ${results.machine.cores} cores; commit ${escape(results.commit)}.</p>`;
+  page(file, 'Tasuki bench', `${footing}\n${body.join('\n')}`);
+}
+
+// One self-contained page; `body` is HTML.
+export function page(file, title, body) {
   writeFileSync(
     file,
     `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Tasuki bench</title><style>
+<html lang="en"><head><meta charset="utf-8"><title>${escape(title)}</title><style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1c; }
 svg { width: 100%; font: 14px system-ui, sans-serif; } .name { text-anchor: end; }
 .bar { fill: #0017c1; } .limit { fill: #999; } .mark { stroke: #fe3939; stroke-width: 2; }
 h2 small { font-weight: normal; color: #626264; }
 </style></head><body>
-<h1>Tasuki bench</h1>
-<p>${escape(results.footing)}.<br>${escape(results.machine.cpu)}, ${results.machine.cores} cores; commit ${escape(results.commit)}.</p>
-${body.join('\n')}
+<h1>${escape(title)}</h1>
+${body}
 </body></html>
 `,
   );

@@ -1,0 +1,206 @@
+// ops/bench peers: Tasuki beside the npm package oidc-provider; see USAGE.
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { Cluster } from './cluster.mjs';
+import { makeCertificate, runLoad } from './limits.mjs';
+import { BUILD, LOAD_CORE, SERVER_CORE, TOP, UsageError, build, number, run, sleep, start } from './process.mjs';
+import { printPeers, writePeers } from './peers_report.mjs';
+
+// What is measured of both; `times`: how many times the peer's rate is asked of us.
+const PHASES = {
+  userinfo: { times: 10, args: ['--path', '/oauth/userinfo', '--bearer'] },
+  code: { times: 4, args: ['--flow', 'code'], crowd: true },
+  'code, few users': { times: 4, args: ['--flow', 'code'] },
+  client: { times: 4, args: ['--flow', 'client'], machine: true },
+};
+const TITLES = {
+  userinfo: 'userinfo, opaque token',
+  code: 'code exchange, ES256',
+  'code, few users': 'code exchange, ES256, few users',
+  client: 'client_credentials, JWT ES256',
+};
+const RESOURCE = 'https://api.bench.example';
+const REDIRECT_URI = 'https://rp.bench.example/callback';
+
+const NAMES = ['userinfo', 'code', 'client'];
+
+const USAGE = `usage: ops/bench peers [--seconds N] [--rounds N] [--users N] [--crowd N] [--json FILE]
+                       [--html FILE] [--dir DIR] [--port-base N] [PHASE ...]
+
+Measures three nodes of Tasuki on core ${SERVER_CORE} and one process of the npm package oidc-provider
+(in memory, no replication) on the same core, in turns, with the same load from core
+${LOAD_CORE} over TLS with keep-alive, and prints how many times as many requests Tasuki answers.
+
+  PHASE          ${NAMES.join(' ')} (default: all)
+  --seconds N    measured per turn (default 5), after one second of warm-up
+  --rounds N     turns of each (default 3); the median counts
+  --users N      at once (default 32)
+  --crowd N      users at once for code, at both (default 256)
+  --json FILE    results (default build/bench/peers.json)
+  --html FILE    the same as bars (default build/bench/peers.html)
+  --dir DIR      where the cluster lives (default build/bench)
+  --port-base N  of the cluster (default 13400); the peer is at N + 80
+  --help         this text
+
+The peer's packages are installed by: ops/install bench
+
+Ratios are printed as reached or not; a target missed is no failure. Exit code: 0;
+1 when a phase could not be measured; 64 wrong usage.
+`;
+
+function parseArguments(args) {
+  const options = { seconds: 5, rounds: 3, users: 32, crowd: 256, portBase: 13400, dir: join(TOP, 'build/bench'), phases: [] };
+  const take = {
+    '--seconds': (next) => (options.seconds = number('--seconds', next(), 1, 600)),
+    '--rounds': (next) => (options.rounds = number('--rounds', next(), 1, 100)),
+    '--users': (next) => (options.users = number('--users', next(), 1, 512)),
+    '--crowd': (next) => (options.crowd = number('--crowd', next(), 1, 1000)),
+    '--port-base': (next) => (options.portBase = number('--port-base', next(), 1024, 65000)),
+    '--json': (next) => (options.json = next()),
+    '--html': (next) => (options.html = next()),
+    '--dir': (next) => (options.dir = next()),
+    '--help': () => (options.help = true),
+  };
+  for (let i = 0; i < args.length; i++) {
+    const next = () => {
+      if (i + 1 >= args.length) throw new UsageError(`${args[i]} needs a value`);
+      return args[++i];
+    };
+    if (take[args[i]]) take[args[i]](next);
+    else if (NAMES.includes(args[i])) options.phases.push(args[i]);
+    else throw new UsageError(`no option or phase ${args[i]}`);
+  }
+  if (options.phases.length === 0) options.phases = NAMES;
+  options.phases = Object.keys(PHASES).filter((name) => options.phases.includes(name.split(',')[0]));
+  options.json ??= join(options.dir, 'peers.json');
+  options.html ??= join(options.dir, 'peers.html');
+  return options;
+}
+
+// The peer, on the servers' core.
+class Peer {
+  constructor(options) {
+    this.options = options;
+    this.secret = randomBytes(24).toString('base64url');
+    this.port = options.portBase + 80;
+  }
+
+  async up() {
+    const { cert, key } = makeCertificate(this.options.dir, 'peer');
+    this.cert = cert;
+    const server = join(TOP, 'ops/bench.d/peer_server.mjs');
+    this.process = start(SERVER_CORE, process.execPath, [server, String(this.port), cert, key], {
+      env: { ...process.env, NODE_ENV: 'production', PEER_SECRET: this.secret },
+    });
+    const ready = new Promise((resolve) => this.process.child.stdout.once('data', resolve));
+    const gone = this.process.ended.then(({ stderr }) => {
+      throw new Error(`the peer ended: ${stderr.trim().slice(-1000)}`);
+    });
+    gone.catch(() => {});
+    await Promise.race([ready, gone, sleep(20_000).then(() => { throw new Error('the peer does not start'); })]);
+  }
+
+  load(phase, users) {
+    const { args, machine } = PHASES[phase];
+    return runLoad(
+      [
+        ...['--node', `https://127.0.0.1:${this.port}`, '--ca', this.cert, '--users', String(users)],
+        ...['--seconds', String(this.options.seconds), '--secret', this.secret, '--redirect', REDIRECT_URI],
+        ...(machine ? ['--client', 'machine', '--scope', 'api', '--resource', RESOURCE] : ['--client', 'bench', '--scope', 'openid profile email']),
+        ...['--account', 'bench', ...args],
+      ],
+      'none',
+    );
+  }
+
+  async down() {
+    this.process?.child.kill('SIGTERM');
+    await this.process?.ended;
+  }
+}
+
+class Ours extends Cluster {
+  // Its tokens are for machines: JWTs, signed with ES256.
+  addMachine() {
+    const answer = run(`${BUILD}/tasuki`, [
+      ...['rp', 'add', 'bench-machine', '--env', this.envFile, '--json', '--name', 'bench-machine', '--alg', 'ES256'],
+      ...['--profile', 'standard', '--environment', 'demo', '--feature', 'credentials', '--feature', 'jwt_access'],
+      ...['--scope', 'openid', '--redirect-uri', REDIRECT_URI, '--audience', RESOURCE, '--replace'],
+    ]);
+    return JSON.parse(answer).client_secret;
+  }
+
+  async measure(phase, users, options) {
+    if (!PHASES[phase].machine) return this.load(phase.startsWith('code') ? 'code ES256' : phase, { ...options, users, crowd: users });
+    const nodes = [1, 2, 3].flatMap((n) => ['--node', this.env[`TASUKI_NODE_${n}`]]);
+    return runLoad([
+      ...nodes,
+      ...['--ca', this.env.TASUKI_CA, '--users', String(users), '--seconds', String(options.seconds)],
+      ...['--client', 'bench-machine', '--secret', this.machine, '--scope', '', ...PHASES[phase].args],
+    ]);
+  }
+}
+
+// Turn by turn, so that other work on the machine meets both alike.
+async function takeTurns(ours, peer, options, results) {
+  for (const phase of options.phases) {
+    const users = PHASES[phase].crowd ? options.crowd : options.users;
+    const turns = { ours: [], peer: [] };
+    for (let turn = 1; turn <= options.rounds; turn++) {
+      process.stderr.write(`${phase}, turn ${turn} of ${options.rounds} ...\n`);
+      turns.peer.push(await peer.load(phase, users));
+      turns.ours.push(await ours.measure(phase, users, options));
+    }
+    results.phases[phase] = { title: TITLES[phase], times: PHASES[phase].times, users, ...turns };
+  }
+}
+
+export async function main(args) {
+  const options = parseArguments(args);
+  if (options.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  if (cpus().length < 2) throw new Error('two cores are needed: one for the servers, one for the load');
+  if (!existsSync(join(TOP, 'ops/bench.d/node_modules/oidc-provider'))) {
+    throw new Error('the peer is not installed. Run: ops/install bench');
+  }
+  mkdirSync(options.dir, { recursive: true });
+  process.stderr.write('building ...\n');
+  build(['tasukid', 'tasuki', 'bench_parts']);
+  const results = {
+    machine: { cpu: cpus()[0].model, cores: cpus().length },
+    footing: `servers on core ${SERVER_CORE}, load on core ${LOAD_CORE}, TLS with keep-alive, ${options.rounds} turns of ${options.seconds} s each, medians; the peer keeps everything in memory of one process, Tasuki commits every write on two of three nodes`,
+    phases: {},
+  };
+  const ours = new Ours(options.dir, options.portBase, { pinned: true });
+  const peer = new Peer(options);
+  try {
+    process.stderr.write('starting three nodes and the peer ...\n');
+    ours.up();
+    ours.addClients();
+    if (options.phases.includes('client')) ours.machine = ours.addMachine();
+    await peer.up();
+    await takeTurns(ours, peer, options, results);
+  } finally {
+    await peer.down();
+    ours.down();
+  }
+  printPeers(results);
+  writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  writePeers(results, options.html);
+  console.log(`\n${options.json}\n${options.html}`);
+  const failed = Object.values(results.phases).some(({ ours: a, peer: b }) => [...a, ...b].some((turn) => turn.failed));
+  return failed ? 1 : 0;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => (process.exitCode = code),
+  (error) => {
+    console.error(`ops/bench peers: ${error.message}`);
+    if (error instanceof UsageError) console.error('Try: ops/bench peers --help');
+    process.exitCode = error instanceof UsageError ? 64 : 1;
+  },
+);
