@@ -22,8 +22,11 @@ struct fsm_result {
 
 struct fsm {
     struct store *store;
-    struct store_meta meta; /* of the last applied frame */
-    uint64_t members_index; /* of the last that changed members */
+    struct store_meta meta;      /* of the last applied frame */
+    struct store_write *write;   /* open transaction (F6); NULL: none */
+    struct store_meta committed; /* of the last one that is */
+    bool early;                  /* the last frame's outcomes may be told before that */
+    uint64_t members_index;      /* of the last that changed members */
     struct arena arena;
     struct arena scratch;
     struct buf detail;  /* of the command being applied */
@@ -72,6 +75,7 @@ enum err fsm_new(struct store *store, struct fsm **ret_fsm) {
         fsm_free(fsm);
         return err;
     }
+    fsm->committed = fsm->meta;
     *ret_fsm = fsm;
     return OK;
 }
@@ -80,6 +84,7 @@ void fsm_free(struct fsm *fsm) {
     if (fsm == NULL) {
         return;
     }
+    store_write_abort(fsm->write);
     arena_close(&fsm->arena);
     arena_close(&fsm->scratch);
     buf_free(&fsm->detail);
@@ -212,6 +217,21 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
     return ERR_VERSION;
 }
 
+/* Its caller sends the next request, or nothing, and does not read the state before. */
+static bool tells_early(const struct command *command) {
+    switch (command->type) {
+    case CMD_GRANT_ISSUE:
+        return command->grant_issue.consent_scopes == 0; /* is read by the next one */
+    case CMD_GRANT_REDEEM:
+    case CMD_TOKEN_REFRESH:
+    case CMD_PROOF_USE:
+    case CMD_REQUEST_PUSH: /* its request_uri names the index */
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Decode and decide. A payload that is not canonical or beyond its bounds is
  * refused, alike on every node: to stop would let one wrong submitter stop all. */
 static enum err decide(struct fsm_tx *tx, const struct envelope *envelope,
@@ -228,7 +248,13 @@ static enum err decide(struct fsm_tx *tx, const struct envelope *envelope,
         *ret_code = OUT_NOT_SUPPORTED;
         return OK;
     }
-    return err == OK ? dispatch(tx, &command, ret_code) : err;
+    if (err != OK) {
+        return err;
+    }
+    err = dispatch(tx, &command, ret_code);
+    /* A refusal may have revoked what its caller looks at next. */
+    tx->early = tx->early && *ret_code == OUT_OK && tells_early(&command);
+    return err;
 }
 
 static enum err apply_boot(struct fsm *fsm, struct fsm_tx *tx,
@@ -318,6 +344,8 @@ static enum err apply_envelope(struct fsm *fsm, struct fsm_tx *tx,
     }
     arena_reset(&fsm->arena);
     buf_reset(&fsm->detail);
+    tx->early =
+        tx->early && envelope->type != CMD_TICK && envelope->type != CMD_BOOT_REGISTER;
     if (envelope->type == CMD_TICK) {
         /* Its work is done at the frame's end (frame_end). */
         outcome.code = envelope->payload.len == 0 ? OUT_OK : OUT_NOT_SUPPORTED;
@@ -353,6 +381,7 @@ static enum err apply_envelopes(struct fsm *fsm, struct store_write *write,
         .meta = meta,
         .now_ms = meta->clock_ms,
         .detail = &fsm->detail,
+        .early = true,
     };
     bool ticked = false;
 
@@ -370,6 +399,7 @@ static enum err apply_envelopes(struct fsm *fsm, struct store_write *write,
         ticked = ticked || envelope.type == CMD_TICK;
     }
     *ret_members_changed = tx.members_changed;
+    fsm->early = tx.early;
     return frame_end(fsm, &tx, ticked, count);
 }
 
@@ -389,13 +419,59 @@ static struct store_meta meta_next(const struct store_meta *meta, uint64_t index
     return next;
 }
 
-enum err fsm_apply(struct fsm *fsm, uint64_t index, struct span frame,
-                   fsm_outcome_cb on_outcome, void *arg) {
+/* Into the open transaction, or a new one. Nothing of it is left after an error. */
+static enum err apply_frame(struct fsm *fsm, uint64_t index,
+                            const struct frame_header *header,
+                            struct reader *envelopes) {
+    struct store_meta meta = meta_next(&fsm->meta, index, header);
+    bool members_changed;
+    enum err err = fsm->write == NULL ? store_write_begin(fsm->store, &fsm->write) : OK;
+
+    if (err != OK) {
+        fsm->write = NULL;
+        return err;
+    }
+    err = apply_envelopes(fsm, fsm->write, &meta, header->count, envelopes,
+                          &members_changed);
+    if (err != OK) {
+        store_write_abort(fsm->write);
+        fsm->write = NULL;
+        fsm->meta = fsm->committed;
+        return err;
+    }
+    meta.digest = store_write_digest(fsm->write);
+    fsm->meta = meta;
+    if (members_changed) {
+        fsm->members_index = index;
+    }
+    return OK;
+}
+
+bool fsm_uncommitted(const struct fsm *fsm) {
+    return fsm->write != NULL;
+}
+
+enum err fsm_commit(struct fsm *fsm) {
+    struct store_write *write = fsm->write;
+    enum err err;
+
+    if (write == NULL) {
+        return OK;
+    }
+    fsm->write = NULL;
+    err = store_write_commit(write, &fsm->meta);
+    if (err != OK) {
+        fsm->meta = fsm->committed;
+        return err;
+    }
+    fsm->committed = fsm->meta;
+    return OK;
+}
+
+static enum err apply(struct fsm *fsm, uint64_t index, struct span frame, bool early,
+                      fsm_outcome_cb on_outcome, void *arg) {
     struct frame_header header;
     struct reader envelopes;
-    struct store_write *write;
-    struct store_meta meta;
-    bool members_changed;
     enum err err;
 
     if (index <= fsm->meta.applied_index) {
@@ -405,28 +481,22 @@ enum err fsm_apply(struct fsm *fsm, uint64_t index, struct span frame,
     if (err != OK) {
         return err == ERR_INVALID ? ERR_CORRUPT : err;
     }
-    err = store_write_begin(fsm->store, &write);
-    if (err != OK) {
-        return err;
+    err = apply_frame(fsm, index, &header, &envelopes);
+    if (err == OK && !(early && fsm->early)) {
+        err = fsm_commit(fsm);
     }
-    meta = meta_next(&fsm->meta, index, &header);
-    err =
-        apply_envelopes(fsm, write, &meta, header.count, &envelopes, &members_changed);
-    if (err != OK) {
-        store_write_abort(write);
-        return err;
-    }
-    meta.digest = store_write_digest(write);
-    err = store_write_commit(write, &meta);
-    if (err != OK) {
-        return err;
-    }
-    fsm->meta = meta;
-    if (members_changed) {
-        fsm->members_index = index;
-    }
-    if (on_outcome != NULL) {
+    if (err == OK && on_outcome != NULL) {
         results_tell(fsm, on_outcome, arg);
     }
-    return OK;
+    return err;
+}
+
+enum err fsm_apply(struct fsm *fsm, uint64_t index, struct span frame,
+                   fsm_outcome_cb on_outcome, void *arg) {
+    return apply(fsm, index, frame, false, on_outcome, arg);
+}
+
+enum err fsm_apply_early(struct fsm *fsm, uint64_t index, struct span frame,
+                         fsm_outcome_cb on_outcome, void *arg) {
+    return apply(fsm, index, frame, true, on_outcome, arg);
 }

@@ -22,6 +22,7 @@ struct fsm_tx {
     uint64_t now_ms;         /* meta->clock_ms */
     struct buf *detail;      /* the outcome's detail, empty at first */
     bool members_changed;    /* some command of the frame did */
+    bool early; /* no command of the frame asks for a commit before it is told (F6) */
 };
 
 /* fsm_cluster.c */

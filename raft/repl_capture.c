@@ -112,6 +112,7 @@ static void fill_configuration(const struct repl *repl, struct image_head *head)
 }
 
 static enum err take(struct repl *repl, struct repl_capture *capture) {
+    repl_fsm_commit(repl); /* the snapshot and its head are of one index */
     const struct store_meta *meta = fsm_meta(repl->fsm);
     const struct raft *raft = &repl->raft;
     if (meta->applied_index < capture->floor_index ||

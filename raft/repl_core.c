@@ -339,6 +339,7 @@ void repl_core_pump(struct repl *repl) {
     repl_role_check(repl);
     note_epoch(repl);
     repl_member_pump(repl);
+    repl_fsm_pump(repl);
     repl_prove_pump(repl);
     repl_submit_forward(repl);
     repl_frame_build(repl);
@@ -417,6 +418,7 @@ void repl_core_tick(struct repl *repl) {
     repl_role_check(repl);
     repl_submit_tick(repl);
     repl_prove_tick(repl);
+    repl_fsm_pump(repl);
     tick_transfers(repl);
     repl_member_tick(repl);
     repl_status_tick(repl);

@@ -45,17 +45,56 @@ static void pace_markers(struct repl *repl) {
     raft_set_snapshot_threshold(&repl->raft, due ? 1 : REPL_SNAPSHOT_THRESHOLD);
 }
 
+/* A failed commit, or a frame that cannot be applied, leaves the state in doubt. */
+static void state_failed(uint64_t index, enum err err) {
+    log_event(LOG_FATAL, "repl.state_failed", log_u64("index", index),
+              log_str("why", err_str(err)), log_end());
+    repl_fatal(REPL_EXIT_STATE, "repl.fatal", "a frame could not be applied");
+}
+
+/* Readers see all that is applied. */
+static void publish(struct repl *repl) {
+    uint64_t index = fsm_meta(repl->fsm)->applied_index;
+
+    repl->open_frames = 0;
+    atomic_store(&repl->shared.applied_index, index);
+    repl_prove_applied(repl, index);
+}
+
+void repl_fsm_commit(struct repl *repl) {
+    enum err err;
+
+    if (!fsm_uncommitted(repl->fsm)) {
+        return;
+    }
+    err = fsm_commit(repl->fsm);
+    if (err != OK) {
+        state_failed(fsm_meta(repl->fsm)->applied_index, err);
+    }
+    publish(repl);
+}
+
+/* Somebody waits for what is not committed, or it is enough. */
+void repl_fsm_pump(struct repl *repl) {
+    const struct repl_prove *prove = &repl->prove;
+    uint64_t index = fsm_meta(repl->fsm)->applied_index;
+
+    if (repl->open_frames >= REPL_COMMIT_FRAMES ||
+        repl->now_ms >= repl->open_since_ms + REPL_COMMIT_MS ||
+        (prove->indexes.head != NULL && prove->index_min <= index)) {
+        repl_fsm_commit(repl);
+    }
+}
+
 static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf,
                         void **result) {
     struct repl *repl = raft_fsm->data;
     uint64_t index = raft_last_applied(&repl->raft) + 1; /* RAFT.md: right in apply */
     *result = NULL;
-    enum err err =
-        fsm_apply(repl->fsm, index, span_of(buf->base, buf->len), on_outcome, repl);
+    enum err err = fsm_apply_early(repl->fsm, index, span_of(buf->base, buf->len),
+                                   on_outcome, repl);
     if (err != OK) {
-        log_event(LOG_FATAL, "repl.state_failed", log_u64("index", index),
-                  log_str("why", err_str(err)), log_end());
-        repl_fatal(REPL_EXIT_STATE, "repl.fatal", "a frame could not be applied");
+        state_failed(index, err);
     }
     const struct store_meta *meta = fsm_meta(repl->fsm);
     if (index > repl->trail.index) {
@@ -68,15 +107,22 @@ static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf
     repl->frames_applied++;
     repl_clock_applied(&repl->clock, meta->clock_ms, repl_mono(repl), repl_leads(repl));
     repl_publish_clock(repl);
-    atomic_store(&repl->shared.applied_index, index);
     repl_digests_applied(&repl->digests, index, meta->digest);
-    repl_prove_applied(repl, index);
+    if (!fsm_uncommitted(repl->fsm)) {
+        publish(repl);
+        return 0;
+    }
+    if (repl->open_frames++ == 0) {
+        repl->open_since_ms = repl->now_ms;
+    }
+    repl_kick(repl);
     return 0;
 }
 
 static int fsm_snapshot_cb(struct raft_fsm *raft_fsm, struct raft_buffer *bufs[],
                            unsigned *n_bufs) {
     struct repl *repl = raft_fsm->data;
+    repl_fsm_commit(repl);
     const struct store_meta *meta = fsm_meta(repl->fsm);
     struct repl_marker marker = {meta->applied_index, meta->applied_term,
                                  meta->cluster_id};

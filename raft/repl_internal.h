@@ -46,6 +46,9 @@
 #define REPL_STATUS_OLD_MS 2000 /* a peer not heard for so long is not counted */
 #define REPL_CLOCK_WAIT_MS 2000 /* a new leader waits so long for others' clocks */
 #define REPL_FRAMES_MAX 2       /* in flight */
+/* Frames of codes and tokens share a commit (F6): so long, and so many of them. */
+#define REPL_COMMIT_MS 10
+#define REPL_COMMIT_FRAMES 32
 #define REPL_FRAME_BYTES (256 * 1024)
 #define REPL_INFLIGHT_ENTRIES 64
 /* Payload bytes that wait on one node; beyond it ERR_BUSY. */
@@ -120,7 +123,7 @@ struct repl_waits {
 };
 
 struct repl_shared {
-    _Atomic uint64_t applied_index;
+    _Atomic uint64_t applied_index; /* committed to LMDB: what readers see */
     _Atomic uint64_t fresh_mono_ms; /* 0: never */
     _Atomic bool in_doubt;          /* digest */
     _Atomic bool no_space;
@@ -153,8 +156,9 @@ struct repl_probe {
 
 struct repl_prove {
     struct repl_waits indexes;
-    uint64_t index_min;                 /* lowest that is waited for */
-    struct repl_waits reads;            /* not covered by a probe yet */
+    uint64_t index_min;      /* lowest that is waited for */
+    struct repl_probe own;   /* leader: its newest frame that readers do not see yet */
+    struct repl_waits reads; /* not covered by a probe yet */
     struct repl_waits probing;          /* covered by `urgent_id` */
     uint64_t urgent_id, urgent_mono_ms; /* 0: none */
     struct repl_probe sent[REPL_PROBES];
@@ -216,6 +220,8 @@ struct repl {
     struct repl_member member;
     uint64_t last_status_ms, last_publish_ms, last_yield_ms;
     uint64_t frames_applied, commands_applied;
+    uint64_t open_since_ms; /* first frame of the open transaction */
+    uint64_t open_frames;
     struct repl_trail trail;
     uint64_t marker_bytes; /* trail.bytes at the last marker */
     struct repl_hold hold[REPL_HOLDS];
@@ -339,5 +345,9 @@ uint64_t repl_hold_index(struct repl *repl);
 
 /* repl_fsm.c */
 void repl_fsm_init(struct repl *repl);
+/* Commit what is applied, and let readers see it. */
+void repl_fsm_commit(struct repl *repl);
+/* The same if it is time. */
+void repl_fsm_pump(struct repl *repl);
 
 #endif

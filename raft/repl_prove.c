@@ -162,6 +162,7 @@ void repl_prove_take_index(struct repl *repl, struct repl_wait *wait) {
         prove->index_min = wait->index;
     }
     repl_waits_push(&prove->indexes, wait);
+    repl_kick(repl); /* it may be applied, and wait for its commit alone */
 }
 
 void repl_prove_take_read(struct repl *repl, struct repl_wait *wait) {
@@ -183,6 +184,10 @@ void repl_prove_applied(struct repl *repl, uint64_t index) {
             freshen(repl, probe->sent_mono_ms);
             *probe = (struct repl_probe){0};
         }
+    }
+    if (prove->own.index != 0 && prove->own.index <= index) {
+        freshen(repl, prove->own.sent_mono_ms);
+        prove->own = (struct repl_probe){0};
     }
     if (prove->indexes.head == NULL || prove->index_min > index) {
         return;
@@ -244,7 +249,12 @@ void repl_prove_proven(struct repl *repl, const struct peer_proven *proven) {
 
 void repl_prove_committed(struct repl *repl, const struct repl_frame *frame,
                           uint64_t index) {
-    freshen(repl, frame->sent_mono_ms);
+    if (repl_applied(repl, index)) {
+        freshen(repl, frame->sent_mono_ms);
+    } else {
+        repl->prove.own =
+            (struct repl_probe){.sent_mono_ms = frame->sent_mono_ms, .index = index};
+    }
     for (size_t i = 0; i < repl->peers_count; i++) {
         if (frame->probe[i] == 0) {
             continue;

@@ -211,7 +211,9 @@ void store_close(struct store *store) {
     if (store == NULL) {
         return;
     }
-    CHECK(!store->write.read.active);
+    if (store->write.read.active) {
+        store_write_abort(&store->write);
+    }
     if (store->env != NULL) {
         mdb_env_close(store->env);
     }

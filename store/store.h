@@ -6,8 +6,8 @@
  *                       (store/store_write.h; the lint test checks who includes it).
  *
  * Invariants:
- *   S1  applied_index, term, clock_ms, digest and all rows of a frame are
- *       committed in one LMDB transaction;
+ *   S1  applied_index, term, clock_ms, digest and all rows of a frame (or of
+ *       several) are committed in one LMDB transaction;
  *   S2  the environment is opened with MDB_NOMETASYNC, never NOSYNC: a power cut
  *       may undo the last transactions, which the log replays, and corrupts nothing;
  *   S3  spans got from a transaction end with it: copy before any callback;
@@ -77,7 +77,8 @@ bool store_epoch_ahead(uint64_t epoch, uint64_t other);
  * may be shorter than LMDB's last page number says: only a walk in a child process
  * tells (server/main_check, server/scrub). */
 enum err store_open(const struct store_config *config, struct store **ret_store);
-/* All transactions must have ended. NULL-safe. */
+/* Readers must have ended; an open write transaction is dropped, as by a crash.
+ * NULL-safe. */
 void store_close(struct store *store);
 /* Write everything to the device (mdb_env_sync, forced). Raft thread. */
 enum err store_sync(struct store *store);

@@ -198,6 +198,78 @@ static void many_nodes_share_a_frame(void **state) {
 
 /* --- frames --------------------------------------------------------------- */
 
+static struct buf one_frame(struct fsm_fixture *fx, const struct command *command) {
+    struct envelope envelope = {.node = FIXTURE_NODE,
+                                .boot = FIXTURE_BOOT,
+                                .seq = fx->seq++,
+                                .type = command->type,
+                                .payload = fsm_fixture_payload(fx, command)};
+    struct buf envelopes, frame;
+
+    buf_init(&envelopes, LIMIT_FRAME);
+    buf_init(&frame, LIMIT_FRAME);
+    envelope_encode(&envelope, &envelopes);
+    assert_ok(frame_encode(1, fx->now_ms, 1, buf_span(&envelopes), &frame));
+    buf_free(&envelopes);
+    return frame;
+}
+
+static void tell(void *arg, const struct envelope *envelope,
+                 const struct outcome *outcome) {
+    (void)envelope;
+    assert_code(outcome->code, OUT_OK);
+    (*(size_t *)arg)++;
+}
+
+/* F6: told, not to be seen, undone by a crash, and the same when it is applied again.
+ */
+static void a_code_is_told_before_its_commit(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command issue = command_issue(1, 10);
+    struct store_meta head;
+    struct buf frame;
+    struct grant grant;
+    size_t told = 0;
+
+    fsm_fixture_sign_in(fx);
+    frame = one_frame(fx, &issue);
+    assert_ok(fsm_apply_early(fx->fsm, ++fx->index, buf_span(&frame), tell, &told));
+    assert_int_equal(told, 1);
+    assert_true(fsm_uncommitted(fx->fsm));
+    assert_false(fsm_fixture_grant(fx, 10, &grant));
+    head = *fsm_meta(fx->fsm);
+    assert_int_equal(head.applied_index, fx->index);
+    fsm_fixture_reopen(fx);
+    assert_int_equal(fsm_meta(fx->fsm)->applied_index, fx->index - 1);
+    assert_ok(fsm_apply_early(fx->fsm, fx->index, buf_span(&frame), tell, &told));
+    assert_memory_equal(&head, fsm_meta(fx->fsm), sizeof head);
+    assert_ok(fsm_commit(fx->fsm));
+    assert_false(fsm_uncommitted(fx->fsm));
+    assert_true(fsm_fixture_grant(fx, 10, &grant));
+    buf_free(&frame);
+}
+
+/* Whoever signs in reads the session next: that is committed, and all before it. */
+static void a_sign_in_is_committed_before_it_is_told(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command issue = command_issue(1, 10);
+    struct command login = command_login(1, 2);
+    struct buf early, late;
+    struct session session;
+    struct grant grant;
+
+    fsm_fixture_sign_in(fx);
+    early = one_frame(fx, &issue);
+    late = one_frame(fx, &login);
+    assert_ok(fsm_apply_early(fx->fsm, ++fx->index, buf_span(&early), NULL, NULL));
+    assert_ok(fsm_apply_early(fx->fsm, ++fx->index, buf_span(&late), NULL, NULL));
+    assert_false(fsm_uncommitted(fx->fsm));
+    assert_true(fsm_fixture_grant(fx, 10, &grant));
+    assert_true(fsm_fixture_session(fx, 2, &session));
+    buf_free(&early);
+    buf_free(&late);
+}
+
 static void old_indexes_are_skipped(void **state) {
     struct fsm_fixture *fx = *state;
     struct command account = command_account(1);
@@ -739,6 +811,8 @@ int main(void) {
         TEST(a_failed_login_leaves_the_replaced_session),
         TEST(ending_a_session_revokes_its_grants),
         TEST(expired_rows_are_swept_in_order_and_bounded),
+        TEST(a_code_is_told_before_its_commit),
+        TEST(a_sign_in_is_committed_before_it_is_told),
         TEST(frames_without_a_tick_sweep_too),
         TEST(a_counter_is_forgotten_on_time),
         TEST(ticks_of_one_frame_share_the_bound),

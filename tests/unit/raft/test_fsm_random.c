@@ -262,14 +262,55 @@ static void assert_same_head(struct fsm_fixture *a, struct fsm_fixture *b) {
     assert_memory_equal(fsm_meta(a->fsm), fsm_meta(b->fsm), sizeof(struct store_meta));
 }
 
+/* Frames that a crash may undo: the log gives them again (F6). */
+struct tail {
+    struct buf frame[FRAMES];
+    uint64_t index[FRAMES];
+    size_t count;
+};
+
+static void tail_drop(struct tail *tail) {
+    for (size_t i = 0; i < tail->count; i++) {
+        buf_free(&tail->frame[i]);
+    }
+    tail->count = 0;
+}
+
+/* Feed a frame to the one that commits late and crashes now and then. */
+static void feed_late(struct fsm_fixture *fx, struct random *r, struct tail *tail,
+                      uint64_t index, const struct buf *frame) {
+    struct buf *kept = &tail->frame[tail->count];
+
+    buf_init(kept, LIMIT_FRAME);
+    buf_put(kept, frame->data, frame->len);
+    tail->index[tail->count++] = index;
+    assert_ok(fsm_apply_early(fx->fsm, index, buf_span(kept), NULL, NULL));
+    assert_ok(fsm_apply_early(fx->fsm, index, buf_span(kept), NULL, NULL)); /* again */
+    if (draw(r, 20) == 0) {
+        fsm_fixture_reopen(fx);
+        for (size_t i = 0; i < tail->count; i++) {
+            assert_ok(fsm_apply_early(fx->fsm, tail->index[i],
+                                      buf_span(&tail->frame[i]), NULL, NULL));
+        }
+    }
+    if (draw(r, 6) == 0) {
+        assert_ok(fsm_commit(fx->fsm));
+    }
+    if (!fsm_uncommitted(fx->fsm)) {
+        tail_drop(tail);
+    }
+}
+
 /* The same frames give the same digest, whatever is restarted in between. */
 static void run_seed(uint64_t seed, struct seen *seen) {
     struct fsm_fixture *a = calloc(1, sizeof *a);
     struct fsm_fixture *b = calloc(1, sizeof *b);
+    struct tail *tail = calloc(1, sizeof *tail);
     struct random r = {seed};
     uint64_t index;
 
     print_message("seed %" PRIu64 "\n", seed);
+    assert_non_null(tail);
     assert_non_null(a);
     assert_non_null(b);
     fsm_fixture_open(a);
@@ -283,17 +324,16 @@ static void run_seed(uint64_t seed, struct seen *seen) {
         index += 1 + draw(&r, 2);
         assert_ok(fsm_apply(a->fsm, index, buf_span(&frame), count_ok, seen));
         assert_true(fsm_meta(a->fsm)->clock_ms >= clock_ms);
-        if (draw(&r, 20) == 0) {
-            fsm_fixture_reopen(b);
-        }
-        assert_ok(fsm_apply(b->fsm, index, buf_span(&frame), NULL, NULL));
-        assert_ok(fsm_apply(b->fsm, index, buf_span(&frame), NULL, NULL)); /* replay */
+        feed_late(b, &r, tail, index, &frame);
         assert_same_head(a, b);
         check_members(a);
         buf_free(&frame);
     }
     assert_digest_sound(a->store.store);
     check_tokens(a);
+    assert_ok(fsm_commit(b->fsm));
+    tail_drop(tail);
+    free(tail);
     fsm_fixture_close(a);
     fsm_fixture_close(b);
     free(a);
