@@ -121,6 +121,8 @@ export async function addClient(options = {}) {
     scopes: options.scopes ?? ['openid', 'profile', 'user', 'email', 'offline_access'],
     redirect_uris: options.redirect_uris ?? ['https://rp.example.test/cb'],
     ...(options.account_types ? { account_types: options.account_types } : {}),
+    ...(options.features ? { features: options.features } : {}),
+    ...(options.backchannel_logout_uri ? { backchannel_logout_uri: options.backchannel_logout_uri } : {}),
   };
   const made = await must('POST', '/v1/clients', client);
   return {
