@@ -30,6 +30,7 @@ const kept = existsSync(`${outDir}/clients.json`)
   : new Map();
 
 const BASE = ['openid', 'profile', 'user', 'email'];
+const backchannel = (id) => `${rpOrigin}/rp/${id}/backchannel`;
 const callback = (id) => `${rpOrigin}/rp/${id}/callback`;
 
 // Clients beside the ministries': name, and how they differ from the usual.
@@ -70,6 +71,7 @@ function registration(client) {
     scopes: client.offline_access === false ? BASE : [...BASE, 'offline_access'],
     // Those with variables in demo.env can be used with TASUKI_REDIRECT_URI too.
     redirect_uris: client.redirect_uris ?? [...new Set([callback(id), ...(client.env ? [callback('demo-rp')] : [])])],
+    ...(client.hidden ? {} : { backchannel_logout_uri: backchannel(id), features: ['logout_session'] }),
     ...secret,
     replace: true,
   };

@@ -77,10 +77,11 @@ export function rpPage(view, rp, session, who) {
   const back = html`<p><a href="/">${t('back')}</a></p>`;
   const head = html`<h1>${rp.name}</h1><p class="note">${rp.ministry} <code>${rp.client_id}</code></p>`;
   if (!who) {
+    const told = session?.toldOut.get(rp.client_id);
     return page(
       view,
       rp.name,
-      html`${head}<p>${t('notSignedIn')}</p><p><a class="button" href="/rp/${rp.client_id}/login">${t('signIn')}</a></p>${back}`,
+      html`${head}<p>${t('notSignedIn')}</p>${told ? html`<p>${t('toldOut')} ${new Date(told).toISOString()}</p>` : ''}<p><a class="button" href="/rp/${rp.client_id}/login">${t('signIn')}</a></p>${back}`,
     );
   }
   return page(

@@ -38,8 +38,11 @@ export function makeProvider(config) {
     return metadata;
   }
 
+  provider.metadata = discovered;
+  return provider;
+
   // `onResponse(url, response)` sees every answer of the provider.
-  return async function provider(rp, onResponse) {
+  async function provider(rp, onResponse) {
     const server = { ...(await discovered()) };
     const client = new oidc.Configuration(
       server,
@@ -54,5 +57,5 @@ export function makeProvider(config) {
       return response;
     };
     return client;
-  };
+  }
 }

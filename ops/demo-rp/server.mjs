@@ -5,6 +5,7 @@
 //   GET  /rp/ID/login         to the provider, with PKCE, state and nonce
 //   GET  /rp/ID/callback      back from it: code for tokens, then userinfo
 //   POST /rp/ID/refresh, userinfo, logout, logout-all
+//   POST /rp/ID/backchannel   from the provider: a session has ended there
 //
 // usage: node server.mjs CONFIG.json (see relying_parties.mjs). Not for production:
 // sessions are in memory, and pages show tokens' contents.
@@ -12,14 +13,16 @@ import './node18.mjs';
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import * as oidc from 'openid-client';
+import { makeVerifier } from './logout_token.mjs';
 import { failurePage, listPage, messagePage, rpPage } from './pages.mjs';
 import { loadConfig, makeProvider } from './relying_parties.mjs';
-import { COOKIE, addPending, cookies, findSession, newSession, renewId, setCookie } from './sessions.mjs';
+import { COOKIE, addPending, cookies, findSession, newSession, renewId, setCookie, signOut } from './sessions.mjs';
 import { chooseLanguage, translate } from './texts.mjs';
 
-const BODY_MAX = 4096;
+const BODY_MAX = 8192;
 const config = loadConfig(process.argv[2] ?? 'demo-rp.json');
 const provider = makeProvider(config);
+const verifyLogoutToken = makeVerifier(config, provider.metadata);
 const origin = `https://${config.address}:${config.port}`;
 const style = readFileSync(new URL('./style.css', import.meta.url));
 
@@ -107,6 +110,7 @@ async function callback(ctx, rp) {
   who.claims = await oidc.fetchUserInfo(configuration, tokens.access_token, tokens.claims().sub);
   renewId(ctx.session);
   ctx.session.signedIn.set(rp.client_id, who);
+  ctx.session.toldOut.delete(rp.client_id);
   log('signed_in', { client_id: rp.client_id, answered_by: answeredBy });
   redirect(ctx, `/rp/${rp.client_id}`, { 'set-cookie': setCookie(ctx.session) });
 }
@@ -122,7 +126,8 @@ async function userinfo(ctx, rp, who) {
 
 async function logoutAll(ctx, rp, who) {
   const configuration = await client(rp, {});
-  ctx.session.signedIn.clear();
+  // The others of this browser are told by the provider, over the back channel.
+  ctx.session.signedIn.delete(rp.client_id);
   if (!configuration.serverMetadata().end_session_endpoint) {
     return redirect(ctx, new URL('logout', config.issuer).href); // the provider's own page
   }
@@ -136,6 +141,21 @@ const ACTIONS = {
   logout: async (ctx, rp) => ctx.session.signedIn.delete(rp.client_id),
   'logout-all': logoutAll,
 };
+
+// Back-Channel Logout §2.8: 200 when it was done, 400 when the token is no good.
+async function backchannel(ctx, rp) {
+  const form = await readBody(ctx.request);
+  let claims;
+  try {
+    claims = await verifyLogoutToken(form.get('logout_token') ?? '', rp);
+  } catch (error) {
+    log('logout_token_refused', { client_id: rp.client_id, why: error.code ?? error.message });
+    return answer(ctx, 400, 'application/json', '{"error":"invalid_request"}');
+  }
+  const count = signOut(rp.client_id, claims);
+  log('signed_out', { client_id: rp.client_id, jti: claims.jti, sign_ins: count });
+  return answer(ctx, 200, 'text/plain', '');
+}
 
 // ---- requests
 
@@ -192,6 +212,7 @@ async function route(ctx) {
   ctx.rp = rp;
   if (rp && get && action === 'login') return login(ctx, rp);
   if (rp && get && action === 'callback') return callback(ctx, rp);
+  if (rp && ctx.request.method === 'POST' && action === 'backchannel') return backchannel(ctx, rp);
   if (rp && ctx.request.method === 'POST' && Object.hasOwn(ACTIONS, action)) return act(ctx, rp, action);
   return answerPage(ctx, messagePage(ctx.view, ctx.view.t('notFound')), 404);
 }

@@ -28,7 +28,8 @@ function drop(now) {
   }
 }
 
-// { id, csrf, pending: Map(state -> {...}), signedIn: Map(client_id -> {...}) }
+// { id, csrf, pending: Map(state -> {...}), signedIn: Map(client_id -> {...}),
+//   toldOut: Map(client_id -> ms when the provider told of the session's end) }
 export function findSession(id, now = Date.now()) {
   const session = sessions.get(id);
   if (!session || session.usedMs + SESSION_MS <= now) return null;
@@ -40,7 +41,7 @@ export function findSession(id, now = Date.now()) {
 
 export function newSession(now = Date.now()) {
   drop(now);
-  const session = { id: token(), csrf: token(), usedMs: now, pending: new Map(), signedIn: new Map() };
+  const session = { id: token(), csrf: token(), usedMs: now, pending: new Map(), signedIn: new Map(), toldOut: new Map() };
   sessions.set(session.id, session);
   return session;
 }
@@ -56,6 +57,20 @@ export function renewId(session) {
   sessions.delete(session.id);
   session.id = token();
   sessions.set(session.id, session);
+}
+
+// The provider says that `sub` has signed out there; with `sid`, of that session alone.
+// What was signed in by it is forgotten, in whichever browser; returns how many.
+export function signOut(clientId, { sub, sid }, now = Date.now()) {
+  let count = 0;
+  for (const session of sessions.values()) {
+    const claims = session.signedIn.get(clientId)?.idToken.payload;
+    if (!claims || (sub && claims.sub !== sub) || (sid && claims.sid !== sid)) continue;
+    session.signedIn.delete(clientId);
+    session.toldOut.set(clientId, now);
+    count += 1;
+  }
+  return count;
 }
 
 export const setCookie = (session) => `${COOKIE}=${session.id}; Path=/; Secure; HttpOnly; SameSite=Lax`;

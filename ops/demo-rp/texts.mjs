@@ -29,6 +29,10 @@ const texts = {
   leave: ['このサービスからサインアウト', 'Sign out of this service'],
   leaveAll: ['襷からもサインアウト', 'Sign out of Tasuki too'],
   notSignedIn: ['サインインしていません。', 'You are not signed in.'],
+  toldOut: [
+    '襷でのサインアウトがこのサービスに知らされました(バックチャネルログアウト):',
+    'Tasuki told this service that you signed out there (back-channel logout):',
+  ],
   failed: ['サインインできませんでした', 'The sign-in did not succeed'],
   again: ['もう一度試す', 'Try again'],
   notFound: ['ページがありません', 'There is no such page'],

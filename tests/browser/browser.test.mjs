@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 import { addAccount, addClient } from '../lib/admin.mjs';
-import { demo } from '../lib/demo.mjs';
+import { demo, until } from '../lib/demo.mjs';
 import { authorizeParams, authorizePath, random } from '../lib/flow.mjs';
 import { Jar } from '../lib/http.mjs';
 
@@ -20,8 +20,8 @@ const shots = join(process.env.TASUKI_OUT_DIR ?? demo().dir, 'screenshots');
 const SIZES = { telephone: { width: 390, height: 844 }, desk: { width: 1280, height: 800 } };
 const LANGUAGES = { ja: 'ja-JP', en: 'en-US' };
 const WORDS = {
-  ja: { wrong: /正しくありません|違い|誤/, account: 'アカウント' },
-  en: { wrong: /wrong/, account: 'Account' },
+  ja: { wrong: /正しくありません|違い|誤/, account: 'アカウント', told: /襷でのサインアウトがこのサービスに知らされました/ },
+  en: { wrong: /wrong/, account: 'Account', told: /Tasuki told this service that you signed out/ },
 };
 const STEP_MS = 15000;
 
@@ -118,6 +118,12 @@ for (const language of Object.keys(LANGUAGES)) {
       await page.click('main button[type=submit]');
       await page.waitForSelector('[role=status]');
       await view.shot('signed-out');
+      for (const id of [env.TASUKI_CLIENT_ID, env.TASUKI_ES256_CLIENT_ID]) {
+        await until(`${id} is told of it`, async () => {
+          await page.goto(`${rpBase}/rp/${id}`);
+          return WORDS[language].told.test(await page.textContent('main'));
+        });
+      }
       await page.goto(`${rpBase}/rp/${env.TASUKI_CLIENT_ID}/login`);
       assert.ok(await page.isVisible('#password'), 'a sign-in is asked for again');
       await view.close();
