@@ -217,9 +217,12 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
     return ERR_VERSION;
 }
 
-/* Its caller sends the next request, or nothing, and does not read the state before. */
+/* Its caller sends the next request, or nothing, or waits for the index first: it does
+ * not read the state before. */
 static bool tells_early(const struct command *command) {
     switch (command->type) {
+    case CMD_ACCOUNT_PUT:
+        return !command->account_put.replace; /* else sessions may end by it */
     case CMD_GRANT_ISSUE:
         return command->grant_issue.consent_scopes == 0; /* is read by the next one */
     case CMD_GRANT_REDEEM:

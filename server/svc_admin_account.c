@@ -139,10 +139,22 @@ static enum err read_request(struct account_op *op) {
     return read_parent(op);
 }
 
-static void added(struct svc_state *state) {
+static void visible(struct svc_state *state) {
     struct account_op *op = (struct account_op *)state;
     struct buf *out = &state->svc->scratch;
     char sub[33];
+
+    hex_encode(span_of(op->account.sub.b, sizeof op->account.sub.b), sub);
+    buf_reset(out);
+    buf_str(out, "{");
+    buf_json_member(out, "sub", span_str(sub));
+    buf_json_member(out, "account_id", account_id_span(&op->id));
+    buf_str(out, "}");
+    svc_admin_answer(&op->admin, out);
+}
+
+static void added(struct svc_state *state) {
+    struct account_op *op = (struct account_op *)state;
 
     if (state->request.outcome.code == OUT_EXISTS) {
         svc_admin_refuse(&op->admin, ADMIN_CONFLICT,
@@ -153,13 +165,7 @@ static void added(struct svc_state *state) {
         svc_fail(state, ERR_CORRUPT);
         return;
     }
-    hex_encode(span_of(op->account.sub.b, sizeof op->account.sub.b), sub);
-    buf_reset(out);
-    buf_str(out, "{");
-    buf_json_member(out, "sub", span_str(sub));
-    buf_json_member(out, "account_id", account_id_span(&op->id));
-    buf_str(out, "}");
-    svc_admin_answer(&op->admin, out);
+    svc_wait_index(state, state->request.outcome.index, visible);
 }
 
 /* Encode and seal the profile; the result is in svc->scratch. */
