@@ -47,8 +47,8 @@
 #define REPL_CLOCK_WAIT_MS 2000 /* a new leader waits so long for others' clocks */
 #define REPL_FRAMES_MAX 2       /* in flight */
 /* Frames of codes and tokens share a commit (F6): so long, and so many of them. */
-#define REPL_COMMIT_MS 10
-#define REPL_COMMIT_FRAMES 32
+#define REPL_COMMIT_MS 20
+#define REPL_COMMIT_FRAMES 64
 #define REPL_FRAME_BYTES (256 * 1024)
 #define REPL_INFLIGHT_ENTRIES 64
 /* Payload bytes that wait on one node; beyond it ERR_BUSY. */
