@@ -266,6 +266,7 @@ struct choice {
     struct outbound *out;
     struct cmd_outbox_claim *cmd;
     size_t round; /* slots a client may have so far: everybody's first, then more */
+    bool any;     /* is due */
 };
 
 static size_t slots_of(const struct outbound *out, const char *client_id) {
@@ -299,6 +300,7 @@ static enum outbox_walk choose(void *arg, struct span client_id, struct id128 id
     char name[LIMIT_CLIENT_ID + 1] = "";
     size_t max;
 
+    choice->any = true;
     if (!slot || choice->cmd->count == LIMIT_OUTBOX_BATCH)
         return OUTBOX_STOP;
     memcpy(name, client_id.data, client_id.len);
@@ -322,8 +324,11 @@ static enum err walk(struct outbound *out, struct cmd_outbox_claim *cmd) {
     if (err)
         return err;
     for (choice.round = 1; choice.round <= OUTBOUND_CLIENT_SLOTS && !err;
-         choice.round++)
+         choice.round++) {
         err = store_outbox_walk_due(out->maker.read, now_ms, choose, &choice);
+        if (!choice.any)
+            break;
+    }
     store_read_end(out->maker.read);
     return err;
 }

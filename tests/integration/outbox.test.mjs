@@ -32,12 +32,12 @@ await cluster.bootstrap();
 const account = await addAccount({ name: 'outbox' });
 const jwks = createLocalJWKSet((await get(cluster.node(1), '/oauth/jwks')).json);
 
-// A relying party and its server, at `uri` if given.
-async function party(name, { alg = 'RS256', answer = take, pki = cluster.pki, uri } = {}) {
+// A relying party and its server, known by the name `host`.
+async function party(name, { alg = 'RS256', answer = take, pki = cluster.pki, host = '127.0.0.1' } = {}) {
   const receiver = await Receiver.open(pki, answer);
   receivers.push(receiver);
   const rp = await addClient({
-    name, alg, scopes: ['openid'], features: ['logout_session'], backchannel_logout_uri: uri ?? receiver.uri,
+    name, alg, scopes: ['openid'], features: ['logout_session'], backchannel_logout_uri: receiver.uri.replace('127.0.0.1', host),
   });
   return { rp, receiver, alg };
 }
@@ -222,7 +222,10 @@ test('where private networks must not be called, loopback is refused', async () 
     await cluster.ready(id);
   }
   const inside = await party('inside');
-  await end(await signedIn([inside], cluster.node(1)));
-  await until('it is refused', async () => (await messagesOf(inside))[0]?.reason === 'address');
-  assert.equal(inside.receiver.requests.length, 0);
+  const named = await party('named', { host: 'localhost' });
+  await end(await signedIn([inside, named], cluster.node(1)));
+  for (const one of [inside, named]) {
+    await until('it is refused', async () => (await messagesOf(one))[0]?.reason === 'address');
+    assert.equal(one.receiver.requests.length, 0);
+  }
 });
