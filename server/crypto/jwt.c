@@ -4,14 +4,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "server/crypto/jws.h"
 #include "server/crypto/jwt_key.h"
 #include "store/base/check.h"
-#include "store/base/codec.h"
 #include "store/base/limits.h"
 
 #define KID_MAX 64
 #define JWKS_MAX (128 * 1024)
-#define SIGNATURE_MAX 1024
 #define P256_SIGNATURE 64
 
 struct jwt_key {
@@ -181,46 +180,6 @@ enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, const char *typ
     return err;
 }
 
-/* The three parts of a compact serialization (RFC 7515 §3.1). */
-struct parts {
-    struct span header, payload, signature;
-};
-
-static bool split(struct span token, struct parts *ret) {
-    const uint8_t *first = memchr(token.data, '.', token.len);
-    const uint8_t *end = token.data + token.len;
-    const uint8_t *second;
-
-    if (!first)
-        return false;
-    second = memchr(first + 1, '.', (size_t)(end - first - 1));
-    if (!second || memchr(second + 1, '.', (size_t)(end - second - 1)))
-        return false;
-    ret->header = span_of(token.data, (size_t)(first - token.data));
-    ret->payload = span_of(first + 1, (size_t)(second - first - 1));
-    ret->signature = span_of(second + 1, (size_t)(end - second - 1));
-    return ret->header.len > 0 && ret->payload.len > 0 && ret->signature.len > 0;
-}
-
-/* Decode strictly into `arena` and parse as one JSON object without duplicate
- * members. NULL: not that. */
-static json_t *object_of(struct span part, struct arena *arena, struct span *ret_text) {
-    size_t max = part.len / 4 * 3 + 3;
-    uint8_t *bytes = arena_alloc(arena, max);
-    json_t *object;
-    size_t len;
-
-    if (!bytes || base64url_decode(part, bytes, max, &len) != OK)
-        return NULL;
-    object = json_loadb((const char *)bytes, len, JSON_REJECT_DUPLICATES, NULL);
-    if (!json_is_object(object)) {
-        json_decref(object);
-        return NULL;
-    }
-    *ret_text = span_of(bytes, len);
-    return object;
-}
-
 static const struct jwt_key *key_by_kid(const struct jwt_keys *keys, const char *kid) {
     for (size_t i = 0; i < keys->count; i++)
         if (strcmp(keys->keys[i].kid, kid) == 0)
@@ -254,47 +213,22 @@ static enum err header_check(const struct jwt_keys *keys, json_t *header,
     return OK;
 }
 
-static enum err signature_check(const struct jwt_key *key, struct span token,
-                                struct span signature) {
-    uint8_t bytes[SIGNATURE_MAX];
-    cjose_jws_t *jws;
-    bool good;
-    size_t len;
-
-    if (base64url_decode(signature, bytes, sizeof(bytes), &len) != OK)
-        return ERR_INVALID;
-    if (len != key->signature_len)
-        return ERR_FORGED;
-    jws = cjose_jws_import((const char *)token.data, token.len, NULL);
-    good = jws && cjose_jws_verify(jws, key->jwk, NULL);
-    cjose_jws_release(jws);
-    return good ? OK : ERR_FORGED;
-}
-
 enum err jwt_verify(const struct jwt_keys *keys, struct span token, struct arena *arena,
                     struct span *ret_claims) {
     const struct jwt_key *key = NULL;
-    struct span header_text, claims;
-    struct parts parts;
+    struct span header_text;
+    struct jws_parts parts;
     json_t *object;
     enum err err;
 
-    if (token.len == 0 || token.len > LIMIT_JWT || !split(token, &parts))
+    if (token.len == 0 || token.len > LIMIT_JWT || !jws_split(token, &parts))
         return ERR_INVALID;
-    object = object_of(parts.header, arena, &header_text);
+    object = jws_object(parts.header, arena, &header_text);
     if (!object)
         return ERR_INVALID;
     err = header_check(keys, object, &key);
     json_decref(object);
     if (err != OK)
         return err;
-    err = signature_check(key, token, parts.signature);
-    if (err != OK)
-        return err;
-    object = object_of(parts.payload, arena, &claims);
-    if (!object)
-        return ERR_INVALID;
-    json_decref(object);
-    *ret_claims = claims;
-    return OK;
+    return jws_verify(token, &parts, key->jwk, key->signature_len, arena, ret_claims);
 }
