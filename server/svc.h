@@ -120,7 +120,7 @@ struct svc_caller_in {
     const struct params *params; /* the body's; the query must be empty */
     bool query_present;
     struct span authorization; /* header's value; empty: none */
-    const char *path;          /* of the endpoint below the issuer, "/oauth/token" */
+    const char *endpoint;      /* below the issuer, "token" */
 };
 /* Why a client was not served (RFC 6749 §5.2). */
 struct svc_refusal {

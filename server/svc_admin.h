@@ -9,7 +9,8 @@
  *                    account ID when left out}
  *                    -> sub, account_id
  * ADMIN_CLIENT_ADD   client_id, name, ministry?, start_month? yyyy-mm, environment?
- *                    (the cluster's), profile? gbizid|standard, auth? basic|post|none,
+ *                    (the cluster's), profile? gbizid|standard|fapi2, auth?
+ *                    basic|post|none|private_key_jwt (with jwks, a JWK Set),
  *                    alg? RS256|ES256, native?, government?, scopes [with openid],
  *                    account_types? [all], redirect_uris [1 to 16],
  *                    post_logout_uris? [up to 16], backchannel_logout_uri?,

@@ -1,6 +1,8 @@
 /* svc_admin_client: an operator registers relying parties, or lists them. */
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "server/crypto/client_keys.h"
 #include "server/oidc/client_auth.h"
 #include "server/oidc/redirect_uri.h"
 #include "server/oidc/scope.h"
@@ -15,8 +17,8 @@
 
 /* In the order of the enums' numbers, which begin at 1. */
 static const char *const environments[] = {"demo", "verification", "production", NULL};
-static const char *const profiles[] = {"gbizid", "standard", NULL};
-static const char *const auths[] = {"none", "basic", "post", NULL};
+static const char *const profiles[] = {"gbizid", "standard", "fapi2", NULL};
+static const char *const auths[] = {"none", "basic", "post", "private_key_jwt", NULL};
 static const char *const stages[] = {"applied",   "in_verification", "approved", "live",
                                      "suspended", "retired",         NULL};
 static const char *const algs[] = {"RS256", "ES256", NULL};
@@ -163,13 +165,36 @@ static void read_start_month(struct client_op *op) {
     op->client.start_month = keep(op, text);
 }
 
+/* RFC 7517 §5. Kept as it is written, without spaces. */
+static void read_jwks(struct client_op *op) {
+    struct svc_json *json = &op->admin.json;
+    json_t *set = json->failed ? NULL : json_object_get(json->root, "jwks");
+    char *text = set ? json_dumps(set, JSON_COMPACT) : NULL;
+    const char *why = "out of memory";
+    struct client_keys *keys = NULL;
+
+    op->client.jwks = "";
+    if (set && (!text || client_keys_parse(span_str(text), &keys, &why) != OK))
+        svc_json_fail(json, "jwks: %s", why);
+    else if (set)
+        op->client.jwks = keep(op, span_str(text));
+    else if (op->client.auth == CLIENT_AUTH_PRIVATE_KEY_JWT)
+        svc_json_fail(json, "jwks: is needed with auth private_key_jwt");
+    client_keys_free(keys);
+    free(text);
+}
+
+static bool has_secret(const struct client *client) {
+    return client->auth == CLIENT_AUTH_BASIC || client->auth == CLIENT_AUTH_POST;
+}
+
 static void read_secret(struct client_op *op) {
     struct svc_json *json = &op->admin.json;
 
     op->secret = svc_json_text(json, "client_secret", false, CLIENT_SECRET_MIN,
                                CLIENT_SECRET_MAX);
-    if (op->secret.len > 0 && op->client.auth == CLIENT_AUTH_NONE)
-        svc_json_fail(json, "client_secret: a client with auth none has no secret");
+    if (op->secret.len > 0 && !has_secret(&op->client))
+        svc_json_fail(json, "client_secret: only auth basic and post have one");
     for (size_t i = 0; i < op->secret.len; i++) {
         if (op->secret.data[i] <= 0x20 || op->secret.data[i] >= 0x7f)
             svc_json_fail(json, "client_secret: printable ASCII without spaces is "
@@ -197,6 +222,7 @@ static void read_request(struct client_op *op) {
                                           "post_logout_uris",
                                           "backchannel_logout_uri",
                                           "features",
+                                          "jwks",
                                           NULL};
     const struct config *config = op->admin.base.svc->shared->config;
     struct svc_json *json = &op->admin.json;
@@ -234,6 +260,7 @@ static void read_request(struct client_op *op) {
     read_logout(op);
     read_features(op);
     read_start_month(op);
+    read_jwks(op);
     read_secret(op);
 }
 
@@ -278,7 +305,7 @@ void svc_admin_client_add(struct admin_op *admin) {
         svc_admin_invalid(admin);
         return;
     }
-    if (op->client.auth != CLIENT_AUTH_NONE) {
+    if (has_secret(&op->client)) {
         if (op->secret.len == 0)
             draw_secret(op);
         sealer_hash(admin->base.svc->sealer, HASH_CLIENT_SECRET, op->secret,
@@ -366,6 +393,8 @@ static bool put_client(void *arg, const struct client *client) {
     buf_json_member(out, "backchannel_logout_uri",
                     span_str(client->backchannel_logout_uri));
     put_features(out, client->features);
+    if (client->jwks[0])
+        buf_printf(out, ",\"jwks\":%s", client->jwks);
     buf_json_u64(out, "created_ms", client->created_ms);
     buf_str(out, "}");
     return buf_err(out) == OK;

@@ -2,6 +2,9 @@
 #include "server/svc_caller.h"
 
 #include "server/oidc/client_auth.h"
+#include "server/svc_assertion.h"
+#include "store/base/check.h"
+#include "store/base/codec.h"
 #include "store/base/secret.h"
 
 static struct svc_refusal refusal_of(struct oidc_verdict verdict) {
@@ -26,7 +29,7 @@ static struct oidc_verdict judge(struct svc *svc, const struct svc_caller *calle
     verdict = client_auth_check(&caller->view, given);
     if (verdict.error)
         return verdict;
-    if (given->method != OIDC_AUTH_NONE && !equal)
+    if ((given->method == OIDC_AUTH_BASIC || given->method == OIDC_AUTH_POST) && !equal)
         return client_auth_failed();
     return verdict;
 }
@@ -50,28 +53,70 @@ static enum err read_client(struct svc_state *state, struct span client_id,
     return err;
 }
 
+/* What the client sent, against its row. */
+static struct oidc_verdict judge_given(struct svc_state *state, bool known,
+                                       const struct svc_caller_in *in,
+                                       const struct client_credentials *given,
+                                       struct svc_caller *caller) {
+    struct oidc_verdict verdict = judge(state->svc, caller, known, given);
+
+    if (verdict.error || given->method != OIDC_AUTH_PRIVATE_KEY_JWT)
+        return verdict;
+    return svc_assertion_judge(state, caller, in->endpoint, given->assertion);
+}
+
+/* False: the operation is over. */
+static bool read_and_judge(struct svc_state *state, const struct svc_caller_in *in,
+                           const struct client_credentials *given,
+                           struct svc_caller *caller, struct svc_refusal *ret_refusal) {
+    struct span client_id = given->client_id;
+    bool known = false;
+    enum err err;
+
+    if (given->method == OIDC_AUTH_PRIVATE_KEY_JWT && client_id.len == 0)
+        client_id = svc_assertion_subject(&state->op->arena, given->assertion);
+    if (!svc_fresh(state))
+        return false;
+    err = read_client(state, client_id, caller, &known);
+    if (err) {
+        svc_fail(state, err);
+        return false;
+    }
+    *ret_refusal = refusal_of(judge_given(state, known, in, given, caller));
+    return true;
+}
+
 /* False: the operation is over. */
 static bool authenticate(struct svc_state *state, const struct svc_caller_in *in,
                          struct client_credentials *given, struct svc_caller *caller,
                          struct svc_refusal *ret_refusal) {
     struct oidc_verdict verdict =
         client_auth_parse(in->authorization, in->params, given);
-    bool known = false;
-    enum err err;
 
     if (verdict.error) {
         *ret_refusal = refusal_of(verdict);
         return true;
     }
-    if (!svc_fresh(state))
-        return false;
-    err = read_client(state, given->client_id, caller, &known);
-    if (err) {
-        svc_fail(state, err);
-        return false;
-    }
-    *ret_refusal = refusal_of(judge(state->svc, caller, known, given));
-    return true;
+    return read_and_judge(state, in, given, caller, ret_refusal);
+}
+
+enum err svc_caller_prove(struct svc_state *state, struct svc_caller *caller,
+                          enum proof_kind kind, struct span text, uint32_t ttl_s) {
+    struct svc *svc = state->svc;
+    struct proofs *proofs = &caller->proofs;
+
+    CHECK(proofs->count < COMMAND_PROOFS_MAX);
+    buf_reset(&svc->scratch);
+    put_u8(&svc->scratch, (uint8_t)kind);
+    buf_put(&svc->scratch, caller->client.client_id,
+            strlen(caller->client.client_id) + 1);
+    buf_put(&svc->scratch, text.data, text.len);
+    if (buf_err(&svc->scratch))
+        return buf_err(&svc->scratch);
+    proofs->at[proofs->count++] =
+        (struct proof){.key = svc_hash(svc, HASH_PROOF, buf_span(&svc->scratch)),
+                       .ttl_ms = ttl_s * 1000};
+    return OK;
 }
 
 bool svc_caller_read(struct svc_state *state, const struct svc_caller_in *in,

@@ -28,6 +28,13 @@ struct svc_caller {
 bool svc_caller_read(struct svc_state *state, const struct svc_caller_in *in,
                      struct svc_caller *ret_caller, struct svc_refusal *ret_refusal);
 
+/* Kinds of what may be used once: never the same key for two of them. */
+enum proof_kind { PROOF_ASSERTION = 'a', PROOF_DPOP = 'd' };
+/* Add to caller->proofs what `text` names of this client, for `ttl_s` seconds.
+ * ERR_NOMEM. */
+enum err svc_caller_prove(struct svc_state *state, struct svc_caller *caller,
+                          enum proof_kind kind, struct span text, uint32_t ttl_s);
+
 /* The refusal of an assertion or a proof that was used before. */
 struct svc_refusal svc_caller_replayed(const struct svc_caller *caller);
 

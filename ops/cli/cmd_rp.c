@@ -16,9 +16,11 @@ static const char add_usage[] =
     "  --name NAME          shown to people (Japanese)\n"
     "  --redirect-uri URI   https; native clients also http on 127.0.0.1 or [::1]\n"
     "  --scope SCOPES       openid profile user email offline_access (default openid)\n"
-    "  --auth METHOD        basic (default), post, or none (public client, PKCE)\n"
+    "  --auth METHOD        basic (default), post, none (public client, PKCE), or\n"
+    "                       private_key_jwt (with --jwks-file)\n"
+    "  --jwks-file FILE     the RP's public keys, a JWK Set (\"-\": standard input)\n"
     "  --alg ALG            of ID tokens: RS256 (default) or ES256\n"
-    "  --profile PROFILE    gbizid (default) or standard\n"
+    "  --profile PROFILE    gbizid (default), standard, or fapi2 (FAPI 2.0)\n"
     "  --post-logout-uri URI  where people may be sent after signing out\n"
     "  --backchannel-logout-uri URI  https; is told when a session ends\n"
     "  --feature NAME       logout_session (logout tokens must name the session)\n"
@@ -41,7 +43,7 @@ struct rp_options {
     struct conn_options conn;
     struct args_list redirect_uris, scopes, account_types, post_logout_uris, features;
     const char *name, *ministry, *start_month, *environment;
-    const char *auth, *alg, *profile, *secret_file, *backchannel_logout_uri;
+    const char *auth, *alg, *profile, *secret_file, *backchannel_logout_uri, *jwks_file;
     bool native, government, replace;
 };
 
@@ -83,9 +85,39 @@ static json_t *scopes_of(const struct args_list *list) {
     return array;
 }
 
+#define JWKS_FILE_MAX (64u * 1024)
+
+/* NULL after a sentence on stderr. */
+static json_t *read_jwks(const char *path) {
+    json_error_t error;
+    struct buf text;
+    json_t *jwks;
+
+    buf_init(&text, JWKS_FILE_MAX);
+    if (!input_file(path, &text)) {
+        buf_free(&text);
+        return NULL;
+    }
+    jwks =
+        json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
+    if (!jwks)
+        fprintf(stderr, "tasuki: %s: line %d: %s\n", path, error.line, error.text);
+    buf_free(&text);
+    return jwks;
+}
+
+/* NULL after a sentence on stderr. */
 static json_t *describe(const struct rp_options *options, const char *id,
                         const struct secret *secret) {
+    json_t *jwks = options->jwks_file ? read_jwks(options->jwks_file) : NULL;
     json_t *rp = json_object();
+
+    if (options->jwks_file && !jwks) {
+        json_decref(rp);
+        return NULL;
+    }
+    if (jwks)
+        json_object_set_new(rp, "jwks", jwks);
 
     set_text(rp, "client_id", id);
     set_text(rp, "name", options->name);
@@ -127,35 +159,40 @@ static void print_added(const struct conn *conn, const json_t *answer, const cha
                secret);
 }
 
-static int add(const struct rp_options *options, const char *id) {
+static int send(struct conn *conn, const json_t *rp, const char *id) {
     struct conn_answer answer = {0};
+    char *body = json_dumps(rp, JSON_COMPACT);
+    int code;
+
+    if (!body) {
+        fputs("tasuki: the arguments must be UTF-8\n", stderr);
+        return EXIT_USAGE;
+    }
+    conn_write(conn, "/v1/clients", span_str(body), &answer);
+    secret_wipe(body, strlen(body));
+    free(body);
+    code = conn_verdict(&answer, id);
+    if (code == EXIT_DONE)
+        print_added(conn, answer.json, id);
+    conn_answer_free(&answer);
+    return code;
+}
+
+static int add(const struct rp_options *options, const char *id) {
     struct secret secret = {0};
-    char *body = NULL;
     struct conn conn;
     json_t *rp;
     int code;
 
     if (options->secret_file && !input_secret(options->secret_file, "secret", &secret))
         return EXIT_USAGE;
-    code = conn_open(&options->conn, &conn);
+    rp = describe(options, id, &secret);
+    code = rp ? conn_open(&options->conn, &conn) : EXIT_USAGE;
     if (code == EXIT_DONE) {
-        rp = describe(options, id, &secret);
-        body = json_dumps(rp, JSON_COMPACT);
-        json_decref(rp);
-        if (!body) {
-            fputs("tasuki: the arguments must be UTF-8\n", stderr);
-            code = EXIT_USAGE;
-        } else {
-            conn_write(&conn, "/v1/clients", span_str(body), &answer);
-            code = conn_verdict(&answer, id);
-            secret_wipe(body, strlen(body));
-            free(body);
-        }
-        if (code == EXIT_DONE)
-            print_added(&conn, answer.json, id);
-        conn_answer_free(&answer);
+        code = send(&conn, rp, id);
         conn_close(&conn);
     }
+    json_decref(rp);
     secret_free(&secret);
     return code;
 }
@@ -177,6 +214,7 @@ int cmd_rp_add(int argc, char *const argv[]) {
         {"alg", ARGS_TEXT, &o.alg},
         {"profile", ARGS_TEXT, &o.profile},
         {"secret-file", ARGS_TEXT, &o.secret_file},
+        {"jwks-file", ARGS_TEXT, &o.jwks_file},
         {"native", ARGS_FLAG, &o.native},
         {"government", ARGS_FLAG, &o.government},
         {"replace", ARGS_FLAG, &o.replace},

@@ -40,6 +40,7 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_NEXT_ACCESS] = "tasuki hash next-access",
     [HASH_CSRF] = "tasuki hash csrf",
     [HASH_STAFF_NAME] = "tasuki hash staff-name",
+    [HASH_PROOF] = "tasuki hash proof",
 };
 
 struct keyring {

@@ -41,6 +41,7 @@ enum hash_purpose {
     HASH_NEXT_ACCESS,
     HASH_CSRF,
     HASH_STAFF_NAME, /* blind index of the staff's realm */
+    HASH_PROOF, /* client_id and jti of what may be used once */
     HASH_PURPOSES
 };
 

@@ -171,21 +171,62 @@ static struct oidc_verdict post_parse(struct span client_id, struct span secret,
     return pass();
 }
 
+#define ASSERTION_TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+/* RFC 7521 §4.2. client_id is optional there. */
+static struct oidc_verdict assertion_parse(const struct params *params,
+                                           struct span client_id,
+                                           struct client_credentials *credentials) {
+    struct span type = params_get(params, "client_assertion_type", NULL);
+
+    if (!span_is(type, ASSERTION_TYPE))
+        return refuse(OIDC_INVALID_CLIENT,
+                      "client_assertion_type must be " ASSERTION_TYPE);
+    if (client_id.len > 0) {
+        if (!client_auth_id_valid(client_id))
+            return client_auth_failed();
+        memcpy(credentials->id_bytes, client_id.data, client_id.len);
+        credentials->client_id = span_of(credentials->id_bytes, client_id.len);
+    }
+    credentials->method = OIDC_AUTH_PRIVATE_KEY_JWT;
+    credentials->assertion = params_get(params, "client_assertion", NULL);
+    return pass();
+}
+
+/* What can stand there once; NULL: nothing does twice. */
+static const char *repeated(const struct params *params) {
+    static const struct {
+        const char *name, *description;
+    } once[] = {
+        {"client_id", "parameter client_id is repeated"},
+        {"client_secret", "parameter client_secret is repeated"},
+        {"client_assertion", "parameter client_assertion is repeated"},
+        {"client_assertion_type", "parameter client_assertion_type is repeated"},
+    };
+    bool twice;
+
+    for (size_t i = 0; i < sizeof once / sizeof once[0]; i++) {
+        params_get(params, once[i].name, &twice);
+        if (twice)
+            return once[i].description;
+    }
+    return NULL;
+}
+
 struct oidc_verdict client_auth_parse(struct span authorization,
                                       const struct params *params,
                                       struct client_credentials *ret_credentials) {
-    bool id_twice, secret_twice;
-    struct span client_id = params_get(params, "client_id", &id_twice);
-    struct span secret = params_get(params, "client_secret", &secret_twice);
+    struct span client_id = params_get(params, "client_id", NULL);
+    struct span secret = params_get(params, "client_secret", NULL);
+    bool asserted = params_get(params, "client_assertion", NULL).len > 0;
+    const char *twice = repeated(params);
     struct oidc_verdict verdict;
 
     memset(ret_credentials, 0, sizeof(*ret_credentials));
     ret_credentials->basic_used = authorization.len > 0;
-    if (id_twice)
-        return refuse(OIDC_INVALID_REQUEST, "parameter client_id is repeated");
-    if (secret_twice)
-        return refuse(OIDC_INVALID_REQUEST, "parameter client_secret is repeated");
-    if (authorization.len > 0 && secret.len > 0)
+    if (twice)
+        return refuse(OIDC_INVALID_REQUEST, twice);
+    if ((authorization.len > 0) + (secret.len > 0) + (asserted ? 1 : 0) > 1)
         return refuse(OIDC_INVALID_CLIENT,
                       "two methods of client authentication at once");
     if (authorization.len > 0) {
@@ -196,6 +237,8 @@ struct oidc_verdict client_auth_parse(struct span authorization,
             !span_equal(client_id, ret_credentials->client_id))
             verdict = refuse(OIDC_INVALID_REQUEST,
                              "client_id contradicts the Authorization header");
+    } else if (asserted) {
+        verdict = assertion_parse(params, client_id, ret_credentials);
     } else if (client_id.len == 0) {
         verdict = refuse(OIDC_INVALID_CLIENT, "client authentication is missing");
     } else {

@@ -1,7 +1,8 @@
 /* client_auth: which client sent a token request, and how it proves that.
  *
- * Source: RFC 6749 §2.3.1 and §5.2, RFC 7617. Parsing only: the secret is compared
- * by the service, as a keyed hash in constant time, also for unknown clients. */
+ * Source: RFC 6749 §2.3.1 and §5.2, RFC 7617, RFC 7521 §4.2. Parsing only: the secret
+ * is compared by the service, as a keyed hash in constant time, also for unknown
+ * clients. */
 #ifndef OIDC_CLIENT_AUTH_H
 #define OIDC_CLIENT_AUTH_H
 
@@ -16,8 +17,10 @@
 struct client_credentials {
     enum oidc_auth method;
     struct span client_id;
-    struct span secret; /* empty for OIDC_AUTH_NONE */
-    bool basic_used;    /* an Authorization header was there: 401 gets a challenge */
+    struct span secret;    /* empty but for OIDC_AUTH_BASIC and _POST */
+    struct span assertion; /* OIDC_AUTH_PRIVATE_KEY_JWT: not verified; client_id may be
+                              empty then, and stands in it */
+    bool basic_used;       /* an Authorization header was there: 401 gets a challenge */
     uint8_t id_bytes[LIMIT_CLIENT_ID];
     uint8_t secret_bytes[CLIENT_SECRET_MAX];
 };

@@ -324,7 +324,7 @@ static void discovery(void **state) {
     list = json_object_get(object, "id_token_signing_alg_values_supported");
     assert_int_equal(json_array_size(list), 2);
     list = json_object_get(object, "token_endpoint_auth_methods_supported");
-    assert_int_equal(json_array_size(list), 3);
+    assert_int_equal(json_array_size(list), 4);
     list = json_object_get(object, "claims_supported");
     assert_int_equal(json_array_size(list), 14 + CLAIM_COUNT);
     json_decref(object);
