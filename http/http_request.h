@@ -37,6 +37,7 @@ struct http_request {
         struct svc_login login;
         struct svc_consent consent;
         struct svc_token token;
+        struct svc_par par;
         struct svc_userinfo userinfo;
         struct svc_logout logout;
         struct svc_admin admin;

@@ -15,6 +15,8 @@ static const char *reason_of(int status) {
     switch (status) {
     case 200:
         return "OK";
+    case 201:
+        return "Created";
     case 302:
         return "Found";
     case 303:

@@ -16,6 +16,7 @@ struct route {
 static const struct route public_routes[] = {
     {"/oauth/userinfo", route_userinfo_get, route_userinfo_post, false},
     {"/oauth/token", NULL, route_token, false},
+    {"/oauth/par", NULL, route_par, false},
     {"/oauth/authorize", route_authorize_get, route_authorize_post, false},
     {"/oauth/jwks", route_jwks, NULL, false},
     {"/oauth/.well-known/openid-configuration", route_discovery, NULL, false},

@@ -3,12 +3,13 @@
 
 #include "http/http_respond.h"
 
-struct svc_caller_in route_caller_in(struct http_request *request, const char *path) {
+struct svc_caller_in route_caller_in(struct http_request *request,
+                                     const char *endpoint) {
     return (struct svc_caller_in){
         .params = &request->params,
         .query_present = request->h2o->query_at != SIZE_MAX,
         .authorization = http_request_header(request, H2O_TOKEN_AUTHORIZATION),
-        .path = path,
+        .endpoint = endpoint,
     };
 }
 

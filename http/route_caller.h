@@ -6,8 +6,9 @@
 
 #include "http/http_request.h"
 
-/* Of a request whose form was taken. `path`: static, as registered. */
-struct svc_caller_in route_caller_in(struct http_request *request, const char *path);
+/* Of a request whose form was taken. `endpoint`: static, its name below the issuer. */
+struct svc_caller_in route_caller_in(struct http_request *request,
+                                     const char *endpoint);
 /* Respond; the caller ends the request. */
 void route_caller_refuse(struct http_request *request,
                          const struct svc_refusal *refusal);

@@ -1,4 +1,5 @@
-/* route_token: the token endpoint (RFC 6749 §3.2) and userinfo (OIDC Core §5.3). */
+/* route_token: the token endpoint (RFC 6749 §3.2), pushed requests (RFC 9126) and
+ * userinfo (OIDC Core §5.3). */
 #include "http/http_respond.h"
 #include "http/http_router.h"
 #include "http/route_caller.h"
@@ -24,9 +25,35 @@ void route_token(struct http_request *request) {
     *token = (struct svc_token){
         .done = on_token,
         .arg = request,
-        .in = route_caller_in(request, "/oauth/token"),
+        .in = route_caller_in(request, "token"),
     };
     svc_token(request->thread->svc, token);
+}
+
+static void on_par(struct svc_par *par) {
+    struct http_request *request = par->arg;
+    if (par->op.err != OK) {
+        http_respond_failure(request, par->op.err, true);
+    } else if (par->refusal.error == OIDC_OK) {
+        http_respond_json(request, 201, par->body);
+    } else {
+        route_caller_refuse(request, &par->refusal);
+    }
+    svc_op_close(&par->op);
+    http_request_end(request);
+}
+
+void route_par(struct http_request *request) {
+    if (!http_request_form(request, true)) {
+        return;
+    }
+    struct svc_par *par = &request->op.par;
+    *par = (struct svc_par){
+        .done = on_par,
+        .arg = request,
+        .in = route_caller_in(request, "par"),
+    };
+    svc_par(request->thread->svc, par);
 }
 
 /* RFC 6750 §3: no error code when no token was presented. */

@@ -141,6 +141,18 @@ struct svc_token {
 };
 void svc_token(struct svc *svc, struct svc_token *token);
 
+/* ---- pushed requests: POST /oauth/par (RFC 9126). */
+struct svc_par {
+    struct svc_op op;
+    void (*done)(struct svc_par *par);
+    void *arg;
+    struct svc_caller_in in;
+    /* out */
+    struct svc_refusal refusal;
+    struct span body; /* JSON of the answer (201) when it was served */
+};
+void svc_par(struct svc *svc, struct svc_par *par);
+
 /* ---- userinfo: GET or POST /oauth/userinfo (OIDC Core §5.3, RFC 6750). */
 struct svc_userinfo {
     struct svc_op op;

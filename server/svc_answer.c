@@ -38,12 +38,14 @@ static enum err seal_request(struct svc_flow *flow, uint32_t flags) {
         .auth_after_ms = flow->auth_after_ms,
         .flags = flags | (flow->hinted ? FLOW_STATE_HINTED : 0),
         .subject = flow->subject,
+        .has_pushed = flow->is_pushed,
         .request = flow->request,
     };
     struct buf plain;
     enum err err = OK;
 
     state.request.id_token_hint = span_of(NULL, 0);
+    memcpy(state.pushed, flow->pushed.b, sizeof state.pushed);
     if (!svc_browser_hash(svc, flow->browser_cookie, state.browser))
         err = browser_make(flow, state.browser);
     if (err)

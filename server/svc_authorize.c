@@ -2,6 +2,7 @@
  * §3.1.2). Unauthenticated requests never write: without a session the request goes
  * into the login page's form (svc_flow.h). */
 #include "server/svc_flow.h"
+#include "server/svc_pushed.h"
 
 static void finish(struct svc_state *state) {
     struct svc_flow *flow = (struct svc_flow *)state;
@@ -72,22 +73,18 @@ static void clear_result(struct svc_authorize *out) {
     out->consent_scopes = 0;
 }
 
-void svc_authorize(struct svc *svc, struct svc_authorize *authorize) {
-    struct span client_id, redirect_uri;
+/* RFC 9126 §6, FAPI 2.0 §5.3.2.2. */
+static bool must_push(const struct client *client) {
+    return client->profile == CLIENT_FAPI2 || (client->features & CLIENT_REQUIRE_PAR);
+}
+
+/* The request that stands in the parameters themselves. */
+static void take_params(struct svc_flow *flow, const struct params *params) {
     struct authorize_verdict verdict;
-    struct svc_flow *flow;
+    struct span client_id, redirect_uri;
     enum err err;
 
-    flow = svc_op_begin(svc, &authorize->op, sizeof *flow, finish);
-    if (!flow) {
-        authorize->done(authorize);
-        return;
-    }
-    clear_result(authorize);
-    flow->out = authorize;
-    flow->session_cookie = authorize->session_cookie;
-    flow->browser_cookie = authorize->browser_cookie;
-    verdict = authorize_target(authorize->params, &client_id, &redirect_uri);
+    verdict = authorize_target(params, &client_id, &redirect_uri);
     if (verdict.error) {
         svc_flow_verdict(flow, &verdict);
         return;
@@ -100,9 +97,30 @@ void svc_authorize(struct svc *svc, struct svc_authorize *authorize) {
         return;
     }
     verdict = err ? authorize_unknown_client()
-                  : authorize_check(authorize->params, &flow->view, &flow->request);
+                  : authorize_check(params, &flow->view, &flow->request);
     if (verdict.error)
         svc_flow_verdict(flow, &verdict);
+    else if (must_push(&flow->client))
+        svc_flow_redirect_error(flow, OIDC_INVALID_REQUEST,
+                                "this client must push its requests (RFC 9126)");
     else
         begin(flow);
+}
+
+void svc_authorize(struct svc *svc, struct svc_authorize *authorize) {
+    struct svc_flow *flow;
+
+    flow = svc_op_begin(svc, &authorize->op, sizeof *flow, finish);
+    if (!flow) {
+        authorize->done(authorize);
+        return;
+    }
+    clear_result(authorize);
+    flow->out = authorize;
+    flow->session_cookie = authorize->session_cookie;
+    flow->browser_cookie = authorize->browser_cookie;
+    if (svc_pushed_named(authorize->params))
+        svc_pushed_take(flow, authorize->params, begin);
+    else
+        take_params(flow, authorize->params);
 }

@@ -42,6 +42,8 @@ enum err svc_flow_resume(struct svc_flow *flow, struct span login_state,
     flow->auth_after_ms = state.auth_after_ms;
     flow->subject = state.subject;
     flow->hinted = (state.flags & FLOW_STATE_HINTED) != 0;
+    flow->is_pushed = state.has_pushed;
+    memcpy(flow->pushed.b, state.pushed, sizeof flow->pushed.b);
     err = svc_read_begin(svc);
     if (err)
         return err;
@@ -159,6 +161,10 @@ static void issued(struct svc_state *state) {
         /* Ended between the look and the command. */
         need_login(flow);
         return;
+    case OUT_REPLAYED:
+        svc_flow_refuse(flow, OIDC_INVALID_REQUEST_URI,
+                        "this request was answered already");
+        return;
     case OUT_CLIENT_STATE:
         svc_flow_refuse(flow, OIDC_UNAUTHORIZED_CLIENT,
                         "this service is not registered here any more");
@@ -215,9 +221,14 @@ static void issue(struct svc_flow *flow) {
         .grant_ttl_ms = code_ttl + SVC_ACCESS_TTL_MS,
         .idle_ms = svc->shared->config->session_idle_s * 1000,
         .auth_after_ms = flow->auth_after_ms,
+        .has_dpop_key = request->has_dpop_key,
+        .has_pushed = flow->is_pushed,
+        .pushed = flow->pushed,
     };
     if (request->has_challenge)
         memcpy(cmd->challenge, request->challenge, sizeof cmd->challenge);
+    if (request->has_dpop_key)
+        memcpy(cmd->dpop_key, request->dpop_key, sizeof cmd->dpop_key);
     svc_submit(&flow->base, &command, issued);
 }
 

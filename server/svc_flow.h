@@ -43,6 +43,8 @@ struct svc_flow {
     struct client client;
     struct oidc_client view;
     uint64_t auth_after_ms;
+    bool is_pushed; /* the request was pushed, under this key */
+    struct key_hash pushed;
     struct span subject; /* `sub` that the session must have; empty: any */
     bool hinted;         /* by the RP; otherwise the one that a consent page asked */
 

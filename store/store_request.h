@@ -3,7 +3,7 @@
  * Written by raft/fsm_request.c, deleted by fsm_grant.c; read by the authorization
  * endpoint. Invariants:
  *   Q1  the key is a keyed hash of the secret in the request_uri;
- *   Q2  the form was checked, and its client authenticated, when it was pushed;
+ *   Q2  the request was checked, and its client authenticated, when it was pushed;
  *   Q3  expires_ms <= keep_until_ms: it is begun before the first, and answered with a
  *       code before the second. */
 #ifndef STORE_STORE_REQUEST_H
@@ -14,7 +14,7 @@
 struct pushed_request {
     struct key_hash key;
     struct span client_id;
-    struct span form; /* its parameters, as a form; LIMIT_PUSHED_REQUEST */
+    struct span form; /* the request (server/oidc/login_state); LIMIT_PUSHED_REQUEST */
     uint64_t expires_ms;
     uint64_t keep_until_ms;
 };

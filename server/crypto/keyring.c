@@ -28,6 +28,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_PROFILE] = "tasuki seal profile",
     [SEAL_SIGNING_KEY] = "tasuki seal signing-key",
     [SEAL_STAFF_SEED] = "tasuki seal staff-seed",
+    [SEAL_REQUEST_URI] = "tasuki seal request-uri",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",
@@ -41,6 +42,7 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_CSRF] = "tasuki hash csrf",
     [HASH_STAFF_NAME] = "tasuki hash staff-name",
     [HASH_PROOF] = "tasuki hash proof",
+    [HASH_REQUEST] = "tasuki hash request",
 };
 
 struct keyring {

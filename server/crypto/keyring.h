@@ -28,6 +28,7 @@ enum seal_purpose {
     SEAL_PROFILE,     /* personal data of an account */
     SEAL_SIGNING_KEY,
     SEAL_STAFF_SEED, /* of a staff account's one-time codes */
+    SEAL_REQUEST_URI, /* of a pushed request */
     SEAL_PURPOSES
 };
 enum hash_purpose {
@@ -42,6 +43,7 @@ enum hash_purpose {
     HASH_CSRF,
     HASH_STAFF_NAME, /* blind index of the staff's realm */
     HASH_PROOF, /* client_id and jti of what may be used once */
+    HASH_REQUEST, /* pushed request */
     HASH_PURPOSES
 };
 

@@ -62,6 +62,7 @@ static const struct {
     REPEATED("request"),
     REPEATED("request_uri"),
     REPEATED("registration"),
+    REPEATED("dpop_jkt"),
 };
 #define KNOWN_PARAMS (sizeof(known_params) / sizeof(known_params[0]))
 
@@ -161,6 +162,9 @@ static struct oidc_verdict rule_pkce(struct check *check) {
         if (check->client->auth == OIDC_AUTH_NONE)
             return refuse(OIDC_INVALID_REQUEST,
                           "code_challenge is required of public clients");
+        if (check->client->profile == OIDC_FAPI2) /* FAPI 2.0 §5.3.2.2 */
+            return refuse(OIDC_INVALID_REQUEST,
+                          "code_challenge is required by FAPI 2.0");
         return pass();
     }
     if (!span_is(method, "S256"))
@@ -302,12 +306,25 @@ static struct oidc_verdict rule_display(struct check *check) {
     return refuse(OIDC_INVALID_REQUEST, "display has an unknown value");
 }
 
+/* RFC 9449 §10: a thumbprint is a SHA-256 as base64url, as a challenge is. */
+static struct oidc_verdict rule_dpop_key(struct check *check) {
+    struct span value = value_of(check, "dpop_jkt");
+
+    if (value.len == 0)
+        return pass();
+    if (!pkce_challenge_parse(value, check->request.dpop_key))
+        return refuse(OIDC_INVALID_REQUEST,
+                      "dpop_jkt must be 43 characters of base64url");
+    check->request.has_dpop_key = true;
+    return pass();
+}
+
 /* The order in which a request with several faults is answered. */
 static rule_fn *const rules[] = {
     rule_duplicates, rule_response_type, rule_response_mode, rule_not_supported,
     rule_scope,      rule_state,         rule_nonce,         rule_pkce,
     rule_prompt,     rule_max_age,       rule_id_token_hint, rule_login_hint,
-    rule_ui_locales, rule_acr_values,    rule_display,
+    rule_ui_locales, rule_acr_values,    rule_display,       rule_dpop_key,
 };
 #define RULES (sizeof(rules) / sizeof(rules[0]))
 

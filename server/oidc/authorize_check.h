@@ -55,6 +55,8 @@ struct authorize_request {
     struct span login_hint;
     struct span ui_locales;
     struct span acr_values;
+    bool has_dpop_key; /* RFC 9449 §10: dpop_jkt */
+    uint8_t dpop_key[32];
     struct span id_token_hint; /* a compact JWT by its looks; not verified here */
 };
 

@@ -8,7 +8,14 @@
 #define PROMPT_ALL (PROMPT_NONE | PROMPT_LOGIN | PROMPT_CONSENT | PROMPT_SELECT_ACCOUNT)
 
 /* Presence bits. */
-enum { HAS_SCOPE_OMITTED = 1, HAS_CHALLENGE = 2, HAS_MAX_AGE = 4, HAS_ALL = 7 };
+enum {
+    HAS_SCOPE_OMITTED = 1,
+    HAS_CHALLENGE = 2,
+    HAS_MAX_AGE = 4,
+    HAS_DPOP_KEY = 8,
+    HAS_PUSHED = 16,
+    HAS_ALL = 31
+};
 
 static void put_span(struct buf *out, struct span text) {
     put_u16(out, (uint16_t)text.len);
@@ -31,7 +38,9 @@ enum err login_state_encode(const struct login_state *state, struct buf *out) {
     const struct authorize_request *request = &state->request;
     unsigned has = (request->scope_omitted ? HAS_SCOPE_OMITTED : 0u) |
                    (request->has_challenge ? HAS_CHALLENGE : 0u) |
-                   (request->has_max_age ? HAS_MAX_AGE : 0u);
+                   (request->has_max_age ? HAS_MAX_AGE : 0u) |
+                   (request->has_dpop_key ? HAS_DPOP_KEY : 0u) |
+                   (state->has_pushed ? HAS_PUSHED : 0u);
 
     if (!within_bounds(state))
         return ERR_TOO_BIG;
@@ -49,6 +58,10 @@ enum err login_state_encode(const struct login_state *state, struct buf *out) {
     put_u8(out, (uint8_t)has);
     if (request->has_challenge)
         buf_put(out, request->challenge, sizeof(request->challenge));
+    if (request->has_dpop_key)
+        buf_put(out, request->dpop_key, sizeof(request->dpop_key));
+    if (state->has_pushed)
+        buf_put(out, state->pushed, sizeof(state->pushed));
     put_u8(out, (uint8_t)request->prompt);
     if (request->has_max_age)
         put_u32(out, request->max_age_s);
@@ -73,7 +86,8 @@ static void read_fixed(struct reader *in, uint8_t *out, size_t len) {
         memcpy(out, bytes.data, len);
 }
 
-static bool read_request(struct reader *in, struct authorize_request *request) {
+static bool read_request(struct reader *in, struct login_state *state) {
+    struct authorize_request *request = &state->request;
     uint8_t has, display;
 
     request->client_id = read_span(in);
@@ -85,8 +99,14 @@ static bool read_request(struct reader *in, struct authorize_request *request) {
     request->scope_omitted = has & HAS_SCOPE_OMITTED;
     request->has_challenge = has & HAS_CHALLENGE;
     request->has_max_age = has & HAS_MAX_AGE;
+    request->has_dpop_key = has & HAS_DPOP_KEY;
+    state->has_pushed = has & HAS_PUSHED;
     if (request->has_challenge)
         read_fixed(in, request->challenge, sizeof(request->challenge));
+    if (request->has_dpop_key)
+        read_fixed(in, request->dpop_key, sizeof(request->dpop_key));
+    if (state->has_pushed)
+        read_fixed(in, state->pushed, sizeof(state->pushed));
     request->prompt = read_u8(in);
     if (request->has_max_age)
         request->max_age_s = read_u32(in);
@@ -114,7 +134,7 @@ enum err login_state_decode(struct span in, struct login_state *ret_state) {
     state.auth_after_ms = read_u64(&reader);
     state.flags = read_u32(&reader);
     state.subject = read_span(&reader);
-    if (!read_request(&reader, &state.request) || reader_left(&reader) > 0 ||
+    if (!read_request(&reader, &state) || reader_left(&reader) > 0 ||
         !within_bounds(&state))
         return ERR_INVALID;
     *ret_state = state;

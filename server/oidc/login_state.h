@@ -22,6 +22,8 @@ struct login_state {
     uint64_t auth_after_ms; /* sign-in must not be earlier (prompt, max_age); 0: any */
     uint32_t flags;         /* the service's */
     struct span subject;    /* `sub` that a verified id_token_hint named; or empty */
+    bool has_pushed;        /* the key of the pushed request that this is */
+    uint8_t pushed[16];
     struct authorize_request request; /* without id_token_hint: it is done with */
 };
 

@@ -67,6 +67,7 @@ void metadata_discovery(struct span issuer, struct buf *out) {
     buf_json_member(out, "issuer", issuer);
     member_url(out, "authorization_endpoint", issuer, "authorize");
     member_url(out, "token_endpoint", issuer, "token");
+    member_url(out, "pushed_authorization_request_endpoint", issuer, "par");
     member_url(out, "userinfo_endpoint", issuer, "userinfo");
     member_url(out, "jwks_uri", issuer, "jwks");
     /* RP-Initiated Logout 1.0 §2.1 */
@@ -77,6 +78,7 @@ void metadata_discovery(struct span issuer, struct buf *out) {
     buf_json_bool(out, "claims_parameter_supported", false);
     buf_json_bool(out, "request_parameter_supported", false);
     buf_json_bool(out, "request_uri_parameter_supported", false);
+    buf_json_bool(out, "require_pushed_authorization_requests", false);
     /* Back-Channel Logout 1.0 §2.1 */
     buf_json_bool(out, "backchannel_logout_supported", true);
     buf_json_bool(out, "backchannel_logout_session_supported", true);

@@ -1,7 +1,8 @@
 /* oidc_error: refusals of the protocol, with the code that the RFC gives them.
  *
  * Which HTTP status goes with one is http/http_respond's table. Source: RFC 6749
- * §4.1.2.1 and §5.2, RFC 6750 §3.1, OpenID Connect Core §3.1.2.6. */
+ * §4.1.2.1 and §5.2, RFC 6750 §3.1, OpenID Connect Core §3.1.2.6, RFC 9101 §10,
+ * RFC 9449 §5, §8. */
 #ifndef OIDC_OIDC_ERROR_H
 #define OIDC_OIDC_ERROR_H
 
@@ -24,7 +25,11 @@
     X(OIDC_INTERACTION_REQUIRED, "interaction_required")                               \
     X(OIDC_REQUEST_NOT_SUPPORTED, "request_not_supported")                             \
     X(OIDC_REQUEST_URI_NOT_SUPPORTED, "request_uri_not_supported")                     \
-    X(OIDC_REGISTRATION_NOT_SUPPORTED, "registration_not_supported")
+    X(OIDC_REGISTRATION_NOT_SUPPORTED, "registration_not_supported")                   \
+    X(OIDC_INVALID_REQUEST_URI, "invalid_request_uri")                                 \
+    X(OIDC_INVALID_REQUEST_OBJECT, "invalid_request_object")                           \
+    X(OIDC_INVALID_DPOP_PROOF, "invalid_dpop_proof")                                   \
+    X(OIDC_USE_DPOP_NONCE, "use_dpop_nonce")
 
 enum oidc_error {
 #define X(name, text) name,

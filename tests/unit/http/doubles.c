@@ -72,6 +72,12 @@ void svc_token(struct svc *svc, struct svc_token *token) {
     token->done(token);
 }
 
+void svc_par(struct svc *svc, struct svc_par *par) {
+    (void)svc;
+    ANSWER(par, answer.par);
+    par->done(par);
+}
+
 struct later {
     struct port_task task;
     struct port_loop *loop;

@@ -12,6 +12,7 @@ struct answer {
     struct svc_authorize authorize;
     struct svc_login login;
     struct svc_token token;
+    struct svc_par par;
     struct svc_userinfo userinfo;
     unsigned later_ms; /* userinfo: answered from another thread, after so long */
 };
