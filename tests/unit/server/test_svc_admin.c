@@ -168,7 +168,7 @@ static void test_client_mistakes(void **state) {
          "client_secret: 32 to "},
         {CLIENT(OPENID "," REDIRECT ",\"auth\":\"none\",\"client_secret\":"
                        "\"" FIXTURE_SECRET "\""),
-         "client_secret: a client with auth none has no secret"},
+         "client_secret: only auth basic and post have one"},
     };
 
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
