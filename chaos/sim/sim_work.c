@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chaos/sim/sim_command.h"
 #include "chaos/sim/sim_history.h"
+#include "chaos/sim/sim_outbox.h"
 #include "chaos/sim/sim_world.h"
 #include "store/base/check.h"
 
@@ -79,123 +81,21 @@ struct sim_work {
     struct acked *acked;
     size_t acked_count, acked_cap;
     struct sim_history *history;
+    struct sim_outbox *outbox;
     struct arena arena;
     uint64_t done, unknown, refused_busy;
 };
 
-/* --- names --- */
-
-enum name_space { NAME_LOGIN = 1, NAME_SESSION, NAME_CODE, NAME_ACCESS, NAME_REFRESH };
-
-static struct key_hash key_of(enum name_space space, uint64_t a, uint64_t b) {
-    struct key_hash key = {{(uint8_t)space}};
-    uint32_t family = (uint32_t)a;
-    memcpy(key.b + 2, &family, sizeof(family));
-    memcpy(key.b + 8, &b, sizeof(b));
-    return key;
-}
-
-static struct id128 id_of(uint64_t n) {
-    struct id128 id = {{0xa5}};
-    memcpy(id.b + 8, &n, sizeof(n));
-    return id;
-}
-
 /* --- commands --- */
-
-static const struct span rp = {(const uint8_t *)"rp", 2};
-static const struct span redirect = {(const uint8_t *)"https://rp.example/cb", 21};
-
-#define HOUR_MS (60u * 60 * 1000)
-
-static struct command put_command(uint64_t n, struct key_hash login, bool replace,
-                                  struct span password) {
-    return (struct command){
-        .type = CMD_ACCOUNT_PUT,
-        .account_put = {.account = {.sub = id_of(n),
-                                    .login_index = login,
-                                    .type = ACCOUNT_PRIME,
-                                    .state = ACCOUNT_ACTIVE,
-                                    .generation = 1,
-                                    .password_hash = password,
-                                    .sealed_profile = span_of("sealed", 6)},
-                        .replace = replace}};
-}
-
-static struct command client_command(void) {
-    return (struct command){
-        .type = CMD_CLIENT_PUT,
-        .client_put = {.client = {.client_id = "rp",
-                                  .name = "RP",
-                                  .ministry = "",
-                                  .start_month = "",
-                                  .environment = ENV_DEMO,
-                                  .stage = CLIENT_LIVE,
-                                  .profile = CLIENT_GBIZID,
-                                  .auth = CLIENT_AUTH_BASIC,
-                                  .id_token_alg = CLIENT_RS256,
-                                  .scopes = 7,
-                                  .redirect_uris = {"https://rp.example/cb"},
-                                  .redirect_uris_count = 1},
-                       .replace = true}};
-}
 
 static struct command login_command(uint64_t account, struct key_hash login,
                                     uint64_t session, bool good) {
-    return (struct command){.type = CMD_LOGIN,
-                            .login = {.login_index = login,
-                                      .known = true,
-                                      .password_ok = good,
-                                      .sub = id_of(account),
-                                      .generation = 1,
-                                      .session = key_of(NAME_SESSION, 0, session),
-                                      .sid = id_of(1u << 20 | session),
-                                      .idle_ms = 8 * HOUR_MS,
-                                      .lifetime_ms = 8 * HOUR_MS}};
+    return sim_login_command(account, login, sim_key(NAME_SESSION, 0, session),
+                             sim_id(1u << 20 | session), good);
 }
 
-static struct command issue_command(uint64_t session, uint64_t code) {
-    return (struct command){.type = CMD_GRANT_ISSUE,
-                            .grant_issue = {.code = key_of(NAME_CODE, 0, code),
-                                            .session = key_of(NAME_SESSION, 0, session),
-                                            .client_id = rp,
-                                            .redirect_uri = redirect,
-                                            .scopes = 7,
-                                            .nonce = span_of("n", 1),
-                                            .challenge_method = CHALLENGE_S256,
-                                            .challenge = {1},
-                                            .code_ttl_ms = 8 * HOUR_MS,
-                                            .grant_ttl_ms = 8 * HOUR_MS,
-                                            .idle_ms = 8 * HOUR_MS}};
-}
-
-static struct command redeem_command(uint64_t code, uint64_t access, uint64_t refresh) {
-    return (struct command){
-        .type = CMD_GRANT_REDEEM,
-        .grant_redeem = {.code = key_of(NAME_CODE, 0, code),
-                         .client_id = rp,
-                         .has_redirect_uri = true,
-                         .redirect_uri = redirect,
-                         .has_verifier = true,
-                         .verifier_hash = {1},
-                         .access = key_of(NAME_ACCESS, code, access),
-                         .access_ttl_ms = HOUR_MS,
-                         .refresh_scope_mask = 4,
-                         .refresh = key_of(NAME_REFRESH, code, refresh),
-                         .refresh_ttl_ms = 8 * HOUR_MS}};
-}
-
-/* A member's successor is a function of it, as the services derive it. */
-static struct command refresh_command(uint64_t code, uint64_t member) {
-    return (struct command){
-        .type = CMD_TOKEN_REFRESH,
-        .token_refresh = {.refresh = key_of(NAME_REFRESH, code, member),
-                          .client_id = rp,
-                          .next_refresh = key_of(NAME_REFRESH, code, member + 1),
-                          .next_access = key_of(NAME_ACCESS, code, member + 1),
-                          .access_ttl_ms = HOUR_MS,
-                          .refresh_ttl_ms = 8 * HOUR_MS,
-                          .grace_ms = 8 * HOUR_MS}};
+static struct command redeem_command(uint64_t code, uint64_t member) {
+    return sim_redeem_command(sim_key(NAME_CODE, 0, code), code, member, member);
 }
 
 /* --- operations --- */
@@ -386,8 +286,8 @@ static void begin_put(struct sim_work *work, size_t client) {
         snprintf(password, sizeof(password), "%llu", (unsigned long long)op->value);
     op->history = record(work, HISTORY_REGISTER, op->key, HISTORY_WRITE, op->value);
     struct command command =
-        put_command(op->key, key_of(NAME_LOGIN, 0, op->key), true,
-                    span_of((const uint8_t *)password, (size_t)len));
+        sim_put_command(op->key, sim_key(NAME_LOGIN, 0, op->key), true,
+                        span_of((const uint8_t *)password, (size_t)len));
     submit(op, &command);
 }
 
@@ -396,8 +296,8 @@ static void begin_add(struct sim_work *work, size_t client) {
     op->key = sim_below(&work->rng, LOGIN_NAMES);
     op->value = 1000 + ++work->next_sub;
     op->history = record(work, HISTORY_SET, op->key, HISTORY_ADD, 0);
-    struct command command =
-        put_command(op->value, key_of(NAME_LOGIN, 1, op->key), false, span_of("x", 1));
+    struct command command = sim_put_command(op->value, sim_key(NAME_LOGIN, 1, op->key),
+                                             false, span_of("x", 1));
     submit(op, &command);
 }
 
@@ -407,7 +307,7 @@ static void begin_guess(struct sim_work *work, size_t client) {
     op->history =
         record(work, HISTORY_COUNTER, op->key, HISTORY_INCREMENT, GUESSES_MAX);
     struct command command =
-        login_command(op->key, key_of(NAME_LOGIN, 2, op->key), 0, false);
+        login_command(op->key, sim_key(NAME_LOGIN, 2, op->key), 0, false);
     submit(op, &command);
 }
 
@@ -415,7 +315,7 @@ static void begin_login(struct sim_work *work, size_t client) {
     struct op *op = op_new(work, OP_LOGIN, client);
     op->value = ++work->next_session;
     struct command command =
-        login_command(0, key_of(NAME_LOGIN, 0, 0), op->value, true);
+        login_command(0, sim_key(NAME_LOGIN, 0, 0), op->value, true);
     submit(op, &command);
 }
 
@@ -424,7 +324,9 @@ static void begin_issue(struct sim_work *work, size_t client, bool for_family) {
     struct op *op = op_new(work, OP_ISSUE, client);
     op->key = ++work->next_code;
     op->value = for_family ? 1 : 0;
-    struct command command = issue_command(work->client[client].session, op->key);
+    struct command command =
+        sim_issue_command(sim_key(NAME_SESSION, 0, work->client[client].session),
+                          sim_key(NAME_CODE, 0, op->key));
     submit(op, &command);
 }
 
@@ -433,7 +335,7 @@ static void begin_redeem(struct sim_work *work, uint64_t code, uint64_t who) {
     struct op *op = op_new(work, OP_REDEEM, SIZE_MAX);
     op->key = code;
     op->history = record(work, HISTORY_ONCE, code, HISTORY_TAKE, who);
-    struct command command = redeem_command(code, 1 + who, 1 + who);
+    struct command command = redeem_command(code, 1 + who);
     submit(op, &command);
 }
 
@@ -446,7 +348,7 @@ static void begin_family(struct sim_work *work, uint64_t code) {
     op = op_new(work, OP_REFRESH, SIZE_MAX);
     op->key = work->families++;
     work->family[op->key] = (struct family){.grant = code};
-    struct command command = redeem_command(code, 1, 1);
+    struct command command = redeem_command(code, 1);
     submit(op, &command);
 }
 
@@ -468,7 +370,7 @@ static bool begin_refresh(struct sim_work *work, size_t client) {
         op->value = family->live - 1; /* its answer was lost: asked again */
     }
     op->history = record(work, HISTORY_FAMILY, n, HISTORY_ROTATE, op->value);
-    struct command command = refresh_command(family->grant, op->value);
+    struct command command = sim_refresh_command(family->grant, op->value);
     submit(op, &command);
     return true;
 }
@@ -484,12 +386,12 @@ static uint64_t look(struct op *op) {
     arena_reset(&op->work->arena);
     CHECK(store_read_begin(node->read) == OK);
     if (op->kind == OP_COUNT_READ) {
-        CHECK(store_attempts_get(node->read, key_of(NAME_LOGIN, 2, op->key),
+        CHECK(store_attempts_get(node->read, sim_key(NAME_LOGIN, 2, op->key),
                                  &attempts) == OK);
         value = attempts.failures;
     } else {
         enum err err =
-            store_account_get(node->read, &op->work->arena, id_of(op->key), &account);
+            store_account_get(node->read, &op->work->arena, sim_id(op->key), &account);
         CHECK(err == OK || err == ERR_NOT_FOUND);
         for (size_t i = 0; err == OK && i < account.password_hash.len; i++) {
             value = 10 * value + (uint64_t)(account.password_hash.data[i] - '0');
@@ -781,11 +683,11 @@ static bool no_ops(struct sim *sim, void *arg) {
 
 /* The RP, and the account of those that sign in. No faults yet. */
 void sim_work_begin(struct sim_work *work) {
-    struct command command = client_command();
+    struct command command = sim_client_command();
     setup(work, &command);
     CHECK(sim_until(work->sim, 20000, no_ops, NULL) && work->ready);
     for (uint64_t n = 0; n < ACCOUNTS; n++) {
-        command = put_command(n, key_of(NAME_LOGIN, 0, n), false, span_of("0", 1));
+        command = sim_put_command(n, sim_key(NAME_LOGIN, 0, n), false, span_of("0", 1));
         setup(work, &command);
         CHECK(sim_until(work->sim, 20000, no_ops, NULL) && work->ready);
     }
@@ -793,6 +695,7 @@ void sim_work_begin(struct sim_work *work) {
     for (size_t n = 0; n < work->clients; n++) {
         client_later(work, n);
     }
+    sim_outbox_begin(work->outbox);
 }
 
 /* --- tasks of the clients' side --- */
@@ -827,6 +730,7 @@ struct sim_work *sim_work_new(struct sim *sim, uint64_t seed, unsigned clients) 
     work->client = calloc(clients, sizeof(*work->client));
     work->mean_us = 100 * SIM_US_PER_MS;
     work->history = sim_history_new();
+    work->outbox = sim_outbox_new(sim, &work->loop, seed);
     CHECK(work->client != NULL);
     arena_init(&work->arena, 1u << 20);
     sim_rng_seed(&work->rng, seed, 2);
@@ -839,6 +743,7 @@ void sim_work_free(struct sim_work *work) {
         op_free(work->ops);
     }
     sim_history_free(work->history);
+    sim_outbox_free(work->outbox);
     arena_close(&work->arena);
     free(work->acked);
     free(work->client);
@@ -847,6 +752,7 @@ void sim_work_free(struct sim_work *work) {
 
 void sim_work_pause(struct sim_work *work) {
     work->active = false;
+    sim_outbox_pause(work->outbox);
 }
 
 void sim_work_pace(struct sim_work *work, uint64_t mean_us) {
@@ -854,7 +760,7 @@ void sim_work_pace(struct sim_work *work, uint64_t mean_us) {
 }
 
 bool sim_work_idle(const struct sim_work *work) {
-    return work->ops_count == 0;
+    return work->ops_count == 0 && sim_outbox_idle(work->outbox);
 }
 
 struct lost {
@@ -879,6 +785,7 @@ static void on_lost(struct sim *sim, unsigned owner, void *arg) {
             op_unknown(op);
         }
     }
+    sim_outbox_lost(work->outbox, lost->node, lost->life);
 }
 
 void sim_work_lost(struct sim_work *work, unsigned node) {
@@ -901,6 +808,7 @@ void sim_work_read_all(struct sim_work *work, unsigned node) {
 void sim_work_judge(struct sim_work *work, struct sim_result *result) {
     result->operations += work->done;
     result->unknown += work->unknown;
+    sim_outbox_judge(work->outbox);
     sim_history_judge(work->history, work->sim);
 }
 
