@@ -44,6 +44,9 @@ struct errand {
 struct outbound {
     struct port_loop loop; /* first: repl posts completions to it */
     struct mailbox mailbox;
+    /* Held by whoever posts: the thread may have done the task, and ended, before the
+     * wake that goes with it. */
+    pthread_mutex_t posting;
     struct svc_shared *shared;
     struct outbound_maker maker;
     struct outbound_calls *calls;
@@ -64,8 +67,10 @@ static uint64_t mono_ms(const struct outbound *out) {
 static void post(struct port_loop *loop, struct port_task *task) {
     struct outbound *out = (struct outbound *)loop;
 
+    pthread_mutex_lock(&out->posting);
     out->mailbox.loop.post(&out->mailbox.loop, task);
     outbound_calls_wake(out->calls);
+    pthread_mutex_unlock(&out->posting);
 }
 
 /* ---- commands */
@@ -386,6 +391,7 @@ static void release(struct outbound *out) {
     buf_free(&out->claim.payload);
     buf_free(&out->settle.payload);
     mailbox_close(&out->mailbox);
+    pthread_mutex_destroy(&out->posting);
     free(out);
 }
 
@@ -404,6 +410,7 @@ enum err outbound_start(struct svc_shared *shared, struct outbound **ret_outboun
     out->shared = shared;
     out->claim.outbound = out->settle.outbound = out;
     mailbox_init(&out->mailbox);
+    pthread_mutex_init(&out->posting, NULL);
     buf_init(&out->claim.payload, LIMIT_COMMAND);
     buf_init(&out->settle.payload, LIMIT_COMMAND);
     err = outbound_maker_open(shared, &out->maker);
@@ -425,5 +432,7 @@ void outbound_stop(struct outbound *out) {
     atomic_store(&out->stopping, true);
     outbound_calls_wake(out->calls);
     pthread_join(out->thread, NULL);
+    pthread_mutex_lock(&out->posting); /* the last post is over */
+    pthread_mutex_unlock(&out->posting);
     release(out);
 }

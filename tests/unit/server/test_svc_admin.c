@@ -125,6 +125,7 @@ static void test_staff_seed_once(void **state) {
 
 #define CLIENT(rest) "{\"client_id\":\"c1\",\"name\":\"C\"," rest "}"
 #define OPENID "\"scopes\":[\"openid\"]"
+#define LOGOUT(rest) CLIENT(OPENID "," REDIRECT "," rest)
 #define REDIRECT "\"redirect_uris\":[\"https://c1.test/cb\"]"
 
 static void test_client_mistakes(void **state) {
@@ -134,6 +135,19 @@ static void test_client_mistakes(void **state) {
         {"{\"client_id\":\"a\"}", "name: is missing"},
         {"{\"client_id\":\"a\",\"name\":\"x\\u0007\"}", "name: control characters"},
         {CLIENT(REDIRECT), "scopes: is missing"},
+        {LOGOUT("\"backchannel_logout_uri\":\"http://c1.test/bc\""),
+         "backchannel_logout_uri: "},
+        {LOGOUT("\"backchannel_logout_uri\":\"file:///etc/passwd\""),
+         "backchannel_logout_uri: "},
+        {LOGOUT("\"backchannel_logout_uri\":\"https://c1.test/bc#f\""),
+         "backchannel_logout_uri: "},
+        {LOGOUT("\"backchannel_logout_uri\":\"https://u@c1.test/bc\""),
+         "backchannel_logout_uri: "},
+        {LOGOUT("\"backchannel_logout_uri\":[]"),
+         "backchannel_logout_uri: a string is expected"},
+        {LOGOUT("\"post_logout_uris\":[\"http://c1.test/out\"]"),
+         "post_logout_uris[0]: "},
+        {LOGOUT("\"features\":[\"telepathy\"]"), "features[0]: "},
         {CLIENT("\"scopes\":[]"), "scopes: 1 to 16 items"},
         {CLIENT("\"scopes\":\"openid\""), "scopes: an array of strings"},
         {CLIENT("\"scopes\":[\"openid\",\"gold\"]"),
