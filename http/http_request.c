@@ -117,6 +117,22 @@ struct span http_request_header(struct http_request *request,
     return arena_dup(&request->arena, span_of(value.base, value.len));
 }
 
+struct span http_request_header_named(struct http_request *request, const char *name,
+                                      bool *ret_twice) {
+    *ret_twice = false;
+    if (request->h2o == NULL) {
+        return span_of("", 0);
+    }
+    const h2o_headers_t *headers = &request->h2o->headers;
+    ssize_t at = h2o_find_header_by_str(headers, name, strlen(name), -1);
+    if (at < 0) {
+        return span_of("", 0);
+    }
+    *ret_twice = h2o_find_header_by_str(headers, name, strlen(name), at) >= 0;
+    h2o_iovec_t value = headers->entries[at].value;
+    return arena_dup(&request->arena, span_of(value.base, value.len));
+}
+
 struct span http_request_cookie(struct http_request *request, const char *name) {
     /* Two Cookie headers are never sent by a browser over HTTP/1.1. */
     ssize_t at = h2o_find_header(&request->h2o->headers, H2O_TOKEN_COOKIE, -1);

@@ -57,6 +57,10 @@ void http_request_drop_spares(struct http_thread *thread);
  * as, then `ui_locales`, then Accept-Language. */
 void http_request_choose_lang(struct http_request *request);
 
+/* The value (copied) of a header that h2o has no token for; empty when absent. Sets
+ * *ret_twice. `name` in lower case. */
+struct span http_request_header_named(struct http_request *request, const char *name,
+                                      bool *ret_twice);
 /* A header's value (copied); empty when absent. */
 struct span http_request_header(struct http_request *request, const h2o_token_t *token);
 struct span http_request_cookie(struct http_request *request, const char *name);

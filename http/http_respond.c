@@ -168,6 +168,16 @@ void http_respond_challenge(struct http_request *request, const char *value) {
     }
 }
 
+void http_respond_dpop_nonce(struct http_request *request, struct span nonce) {
+    if (request->h2o == NULL || nonce.len == 0) {
+        return;
+    }
+    h2o_req_t *h2o = request->h2o;
+    h2o_iovec_t copy = h2o_strdup(&h2o->pool, (const char *)nonce.data, nonce.len);
+    h2o_add_header_by_str(&h2o->pool, &h2o->res.headers, H2O_STRLIT("dpop-nonce"), 0,
+                          NULL, copy.base, copy.len);
+}
+
 void http_respond_oauth_error(struct http_request *request, int status,
                               enum oidc_error error, const char *description) {
     struct buf body;

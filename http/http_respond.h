@@ -33,6 +33,8 @@ void http_respond_oauth_error(struct http_request *request, int status,
 int http_respond_status(enum oidc_error error);
 /* WWW-Authenticate of RFC 6749 §5.2 and RFC 6750 §3, before http_respond_*. */
 void http_respond_challenge(struct http_request *request, const char *value);
+/* DPoP-Nonce (RFC 9449 §8), before the response; nothing when it is empty. */
+void http_respond_dpop_nonce(struct http_request *request, struct span nonce);
 
 /* 303 after POST, 302 after GET; never 307 or 308 (RFC 9700 §4.12). */
 void http_respond_redirect(struct http_request *request, struct span location);

@@ -5,7 +5,11 @@
 
 struct svc_caller_in route_caller_in(struct http_request *request,
                                      const char *endpoint) {
+    bool twice;
+    struct span dpop = http_request_header_named(request, "dpop", &twice);
     return (struct svc_caller_in){
+        .dpop = dpop,
+        .dpop_twice = twice,
         .params = &request->params,
         .query_present = request->h2o->query_at != SIZE_MAX,
         .authorization = http_request_header(request, H2O_TOKEN_AUTHORIZATION),
@@ -19,6 +23,7 @@ void route_caller_refuse(struct http_request *request,
     if (refusal->challenge_basic && refusal->error == OIDC_INVALID_CLIENT) {
         http_respond_challenge(request, "Basic realm=\"tasuki\", charset=\"UTF-8\"");
     }
+    http_respond_dpop_nonce(request, refusal->dpop_nonce);
     http_respond_oauth_error(request, http_respond_status(refusal->error),
                              refusal->error, refusal->description);
 }

@@ -9,6 +9,7 @@ static void on_token(struct svc_token *token) {
     if (token->op.err != OK) {
         http_respond_failure(request, token->op.err, true);
     } else if (token->refusal.error == OIDC_OK) {
+        http_respond_dpop_nonce(request, token->refusal.dpop_nonce);
         http_respond_json(request, 200, token->body);
     } else {
         route_caller_refuse(request, &token->refusal);
@@ -35,6 +36,7 @@ static void on_par(struct svc_par *par) {
     if (par->op.err != OK) {
         http_respond_failure(request, par->op.err, true);
     } else if (par->refusal.error == OIDC_OK) {
+        http_respond_dpop_nonce(request, par->refusal.dpop_nonce);
         http_respond_json(request, 201, par->body);
     } else {
         route_caller_refuse(request, &par->refusal);
@@ -56,12 +58,14 @@ void route_par(struct http_request *request) {
     svc_par(request->thread->svc, par);
 }
 
-/* RFC 6750 §3: no error code when no token was presented. */
-static void challenge_bearer(struct http_request *request,
-                             const struct svc_userinfo *userinfo) {
+/* RFC 6750 §3, RFC 9449 §7.1: no error code when no token was presented. */
+static void challenge_token(struct http_request *request,
+                            const struct svc_userinfo *userinfo) {
     struct buf value;
     buf_init(&value, 1024);
-    buf_str(&value, "Bearer realm=\"tasuki\"");
+    buf_str(&value, userinfo->by_dpop
+                        ? "DPoP realm=\"tasuki\", algs=\"ES256 PS256 RS256\""
+                        : "Bearer realm=\"tasuki\"");
     if (!userinfo->token_missing) {
         buf_printf(&value, ", error=\"%s\"", oidc_error_str(userinfo->error));
         if (userinfo->description != NULL) {
@@ -78,24 +82,39 @@ static void challenge_bearer(struct http_request *request,
     buf_free(&value);
 }
 
+/* RFC 9449 §7.1: at a resource a bad proof is 401, at the token endpoint it is 400. */
+static int userinfo_status(enum oidc_error error) {
+    return error == OIDC_INVALID_DPOP_PROOF || error == OIDC_USE_DPOP_NONCE
+               ? 401
+               : http_respond_status(error);
+}
+
 static void on_userinfo(struct svc_userinfo *userinfo) {
     struct http_request *request = userinfo->arg;
     if (userinfo->op.err != OK) {
         http_respond_failure(request, userinfo->op.err, true);
     } else if (userinfo->error == OIDC_OK) {
+        http_respond_dpop_nonce(request, userinfo->dpop_nonce);
         http_respond_json(request, 200, userinfo->body);
     } else {
-        challenge_bearer(request, userinfo);
-        http_respond_oauth_error(request, http_respond_status(userinfo->error),
+        challenge_token(request, userinfo);
+        http_respond_dpop_nonce(request, userinfo->dpop_nonce);
+        http_respond_oauth_error(request, userinfo_status(userinfo->error),
                                  userinfo->error, userinfo->description);
     }
     svc_op_close(&userinfo->op);
     http_request_end(request);
 }
 
-static void start_userinfo(struct http_request *request, const struct params *params) {
+static void start_userinfo(struct http_request *request, const struct params *params,
+                           const char *method) {
     struct svc_userinfo *userinfo = &request->op.userinfo;
+    bool twice;
+    struct span dpop = http_request_header_named(request, "dpop", &twice);
     *userinfo = (struct svc_userinfo){
+        .dpop = dpop,
+        .dpop_twice = twice,
+        .method = method,
         .done = on_userinfo,
         .arg = request,
         .authorization = http_request_header(request, H2O_TOKEN_AUTHORIZATION),
@@ -124,7 +143,7 @@ void route_userinfo_get(struct http_request *request) {
     if (query_has_token(request)) {
         refuse_query(request);
     } else {
-        start_userinfo(request, NULL);
+        start_userinfo(request, NULL, "GET");
     }
 }
 
@@ -139,8 +158,8 @@ void route_userinfo_post(struct http_request *request) {
     request->params.count = 0;
     /* A POST with the token in its header may have no body (OIDC Core §5.3.1). */
     if (request->h2o->entity.len == 0) {
-        start_userinfo(request, NULL);
+        start_userinfo(request, NULL, "POST");
     } else if (http_request_form(request, true)) {
-        start_userinfo(request, &request->params);
+        start_userinfo(request, &request->params, "POST");
     }
 }

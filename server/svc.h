@@ -121,12 +121,16 @@ struct svc_caller_in {
     bool query_present;
     struct span authorization; /* header's value; empty: none */
     const char *endpoint;      /* below the issuer, "token" */
+    struct span dpop;          /* header's value; empty: none */
+    bool dpop_twice;
 };
 /* Why a client was not served (RFC 6749 §5.2). */
 struct svc_refusal {
     enum oidc_error error;   /* OIDC_OK: it was */
     const char *description; /* static English */
     bool challenge_basic;    /* 401 with WWW-Authenticate: Basic */
+    struct span
+        dpop_nonce; /* header DPoP-Nonce, also when it was served; empty: none */
 };
 
 /* ---- token: POST /oauth/token (RFC 6749 §4.1.3, §6). */
@@ -162,11 +166,16 @@ struct svc_userinfo {
     struct span authorization;
     const struct params *params; /* POST form body, NULL for GET */
     bool token_in_query;         /* refused (RFC 9700 §4.3.2) */
+    struct span dpop;            /* header's value; empty: none */
+    bool dpop_twice;
+    const char *method;
     /* out */
     enum oidc_error error;
     const char *description;
     bool token_missing; /* with OIDC_INVALID_TOKEN: a challenge without error code */
-    struct span body;   /* JSON */
+    bool by_dpop;       /* the challenge is DPoP's */
+    struct span dpop_nonce; /* header DPoP-Nonce; empty: none */
+    struct span body;       /* JSON */
 };
 void svc_userinfo(struct svc *svc, struct svc_userinfo *userinfo);
 

@@ -14,8 +14,8 @@
  *                    alg? RS256|ES256, native?, government?, scopes [with openid],
  *                    account_types? [all], redirect_uris [1 to 16],
  *                    post_logout_uris? [up to 16], backchannel_logout_uri?,
- *                    features? [logout_session], client_secret?
- *                    (32 characters and more), replace? (the whole row, secret too)
+ *                    features? [logout_session, require_par, dpop_bound],
+ * client_secret? (32 characters and more), replace? (the whole row, secret too)
  *                    -> client_id, client_secret when one was drawn
  * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; created_ms}]
  * ADMIN_STAFF_ADD    name (3 to 64 of a-z 0-9 . _ -), password (15 to 512 bytes), roles
@@ -41,8 +41,8 @@
  * ADMIN_STATUS       -> members of struct repl_status and repl_node_status, digests
  *                    as 32 hex digits, staleness_ms and seen_age_ms null for never; a
  *                    node's role voter|standby|joining|promoting|leaving; digest and
- *                    digest_index of this node's store, rows {table: count}, outbox {waiting,
- *                    dead, dropped} */
+ *                    digest_index of this node's store, rows {table: count}, outbox
+ * {waiting, dead, dropped} */
 #ifndef SERVER_SVC_ADMIN_H
 #define SERVER_SVC_ADMIN_H
 

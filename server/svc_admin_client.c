@@ -22,8 +22,10 @@ static const char *const auths[] = {"none", "basic", "post", "private_key_jwt", 
 static const char *const stages[] = {"applied",   "in_verification", "approved", "live",
                                      "suspended", "retired",         NULL};
 static const char *const algs[] = {"RS256", "ES256", NULL};
-static const char *const features[] = {"logout_session", NULL};
-static const uint64_t feature_bits[] = {CLIENT_LOGOUT_SESSION};
+static const char *const features[] = {"logout_session", "require_par", "dpop_bound",
+                                       NULL};
+static const uint64_t feature_bits[] = {CLIENT_LOGOUT_SESSION, CLIENT_REQUIRE_PAR,
+                                        CLIENT_DPOP_BOUND};
 static const char *const account_types[] = {"entry", "prime", "member", NULL};
 
 struct client_op {
@@ -184,6 +186,22 @@ static void read_jwks(struct client_op *op) {
     free(text);
 }
 
+/* FAPI 2.0 Security Profile §5.3.2.1, §5.4. */
+static void check_fapi2(struct client_op *op) {
+    const struct client *client = &op->client;
+
+    if (client->profile != CLIENT_FAPI2)
+        return;
+    if (client->auth < CLIENT_AUTH_PRIVATE_KEY_JWT)
+        svc_json_fail(&op->admin.json,
+                      "auth: profile fapi2 takes keys and certificates alone");
+    if (client->id_token_alg == CLIENT_RS256)
+        svc_json_fail(&op->admin.json, "alg: profile fapi2 does not take RS256");
+    if (!(client->features & (CLIENT_DPOP_BOUND | CLIENT_TLS_BOUND)))
+        svc_json_fail(&op->admin.json,
+                      "features: profile fapi2 needs dpop_bound or tls_bound");
+}
+
 static bool has_secret(const struct client *client) {
     return client->auth == CLIENT_AUTH_BASIC || client->auth == CLIENT_AUTH_POST;
 }
@@ -261,6 +279,7 @@ static void read_request(struct client_op *op) {
     read_features(op);
     read_start_month(op);
     read_jwks(op);
+    check_fapi2(op);
     read_secret(op);
 }
 

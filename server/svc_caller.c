@@ -3,6 +3,7 @@
 
 #include "server/oidc/client_auth.h"
 #include "server/svc_assertion.h"
+#include "server/svc_dpop.h"
 #include "store/base/check.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
@@ -119,6 +120,25 @@ enum err svc_caller_prove(struct svc_state *state, struct svc_caller *caller,
     return OK;
 }
 
+/* Has the client proven the key that its tokens shall be bound to? */
+static void judge_dpop(struct svc_state *state, const struct svc_caller_in *in,
+                       struct svc_caller *caller, struct svc_refusal *refusal) {
+    struct svc_dpop_in dpop = {.proof = in->dpop,
+                               .twice = in->dpop_twice,
+                               .method = "POST",
+                               .endpoint = in->endpoint};
+    struct span none = {NULL, 0};
+    struct oidc_verdict verdict;
+    struct proof proof;
+
+    verdict = svc_dpop_judge(state, &dpop, none, &caller->binding, &proof);
+    if (verdict.error == OIDC_OK)
+        caller->proofs.at[caller->proofs.count++] = proof;
+    *refusal = refusal_of(verdict);
+    /* Without memory for it the client only asks once more. */
+    (void)svc_dpop_nonce(state->svc, &state->op->arena, &refusal->dpop_nonce);
+}
+
 bool svc_caller_read(struct svc_state *state, const struct svc_caller_in *in,
                      struct svc_caller *ret_caller, struct svc_refusal *ret_refusal) {
     struct client_credentials given = {0};
@@ -132,6 +152,8 @@ bool svc_caller_read(struct svc_state *state, const struct svc_caller_in *in,
         return true;
     }
     going = authenticate(state, in, &given, ret_caller, ret_refusal);
+    if (going && !ret_refusal->error && (in->dpop.len > 0 || in->dpop_twice))
+        judge_dpop(state, in, ret_caller, ret_refusal);
     if (going)
         ret_refusal->challenge_basic = given.basic_used;
     client_auth_wipe(&given);
@@ -139,6 +161,11 @@ bool svc_caller_read(struct svc_state *state, const struct svc_caller_in *in,
 }
 
 struct svc_refusal svc_caller_replayed(const struct svc_caller *caller) {
-    (void)caller;
-    return refusal_of(client_auth_failed());
+    /* An assertion that is used again, or a DPoP proof: the command does not tell
+     * which. A client that signs its assertions draws a new one for each call anyway.
+     */
+    if (caller->view.auth == OIDC_AUTH_PRIVATE_KEY_JWT)
+        return refusal_of(client_auth_failed());
+    return (struct svc_refusal){.error = OIDC_INVALID_DPOP_PROOF,
+                                .description = "the DPoP proof was used before"};
 }

@@ -132,7 +132,8 @@ static enum err take_hint(struct par_op *op, struct oidc_verdict *ret_verdict) {
         return OK;
     err = svc_hint_verify(op->base.svc, &op->base.op->arena, request->id_token_hint,
                           &hint);
-    if (err == ERR_FORGED || (!err && !span_equal(hint.client_id, request->client_id))) {
+    if (err == ERR_FORGED ||
+        (!err && !span_equal(hint.client_id, request->client_id))) {
         *ret_verdict = (struct oidc_verdict){
             OIDC_INVALID_REQUEST,
             "id_token_hint is not an ID token of this server for this client"};

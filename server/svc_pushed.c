@@ -12,7 +12,8 @@ bool svc_pushed_named(const struct params *params) {
 }
 
 /* ERR_NOT_FOUND: not (any more) one of this client. In the open snapshot. */
-static enum err read_request(struct svc_flow *flow, struct pushed_request *ret_request) {
+static enum err read_request(struct svc_flow *flow,
+                             struct pushed_request *ret_request) {
     struct svc *svc = flow->base.svc;
     uint64_t now_ms = repl_now_ms(svc->shared->repl);
     enum err err;

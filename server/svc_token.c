@@ -88,7 +88,8 @@ static enum err write_body(struct token_op *op, const struct outcome_tokens *tok
     buf_reset(out);
     buf_str(out, "{");
     buf_json_member(out, "access_token", access);
-    buf_json_member(out, "token_type", span_str("Bearer"));
+    buf_json_member(out, "token_type",
+                    span_str(tokens->binding.kind == BINDING_DPOP ? "DPoP" : "Bearer"));
     buf_json_u64(out, "expires_in",
                  tokens->access_expires_ms > now_ms
                      ? (tokens->access_expires_ms - now_ms) / 1000
@@ -194,6 +195,9 @@ static void redeem(struct token_op *op) {
         .refresh_ttl_ms = SVC_REFRESH_TTL_MS,
         .proofs = op->caller.proofs,
         .binding = op->caller.binding,
+        /* RFC 9449 §5: nothing else protects a public client's refresh token. */
+        .bind_refresh = op->caller.client.auth == CLIENT_AUTH_NONE &&
+                        op->caller.binding.kind == BINDING_DPOP,
     };
     if (request->has_verifier)
         digest_sha256(request->code_verifier, cmd->verifier_hash);
@@ -233,6 +237,19 @@ static void refresh(struct token_op *op) {
     svc_submit(&op->base, &command, decided);
 }
 
+/* RFC 9449 §5.2, FAPI 2.0 §5.3.2.1: tokens of the client are bound to their sender. */
+static struct oidc_verdict check_binding(const struct svc_caller *caller) {
+    if (caller->client.features & CLIENT_DPOP_BOUND &&
+        caller->binding.kind != BINDING_DPOP)
+        return (struct oidc_verdict){OIDC_INVALID_DPOP_PROOF,
+                                     "this client needs a DPoP proof"};
+    if (caller->client.features & CLIENT_TLS_BOUND &&
+        caller->binding.kind != BINDING_TLS)
+        return (struct oidc_verdict){OIDC_INVALID_REQUEST,
+                                     "this client needs its TLS certificate"};
+    return (struct oidc_verdict){OIDC_OK, NULL};
+}
+
 static void start(struct token_op *op) {
     struct svc_token *token = op->token;
     struct oidc_verdict verdict;
@@ -244,6 +261,8 @@ static void start(struct token_op *op) {
         return;
     }
     verdict = token_check(token->in.params, &op->request);
+    if (!verdict.error)
+        verdict = check_binding(&op->caller);
     if (verdict.error)
         refuse(op, verdict.error, verdict.description);
     else if (op->request.grant == TOKEN_GRANT_CODE)

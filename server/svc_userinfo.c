@@ -7,13 +7,15 @@
 #include "server/domain/profile.h"
 #include "server/oidc/bearer.h"
 #include "server/oidc/claims.h"
-#include "server/svc_internal.h"
+#include "server/svc_dpop.h"
 #include "store/base/codec.h"
 
 struct userinfo_op {
     struct svc_state base; /* first */
     struct svc_userinfo *userinfo;
     struct stamped_token stamp;
+    struct span token; /* as it was sent */
+    bool by_dpop;      /* its scheme */
 };
 
 static void finish(struct svc_state *state) {
@@ -27,12 +29,13 @@ static void refuse(struct userinfo_op *op, enum oidc_error error,
     svc_count(op->base.svc->shared->counters, COUNT_USERINFO_REFUSED);
     op->userinfo->error = error;
     op->userinfo->description = description;
+    op->userinfo->body = span_of(NULL, 0);
     finish(&op->base);
 }
 
 /* ERR_NOT_FOUND: not good (any more). */
 static enum err read_token(struct userinfo_op *op, uint64_t *ret_scopes,
-                           struct account *ret_account) {
+                           struct binding *ret_binding, struct account *ret_account) {
     struct svc *svc = op->base.svc;
     struct arena *arena = &op->base.op->arena;
     uint64_t now_ms = repl_now_ms(svc->shared->repl);
@@ -61,6 +64,7 @@ static enum err read_token(struct userinfo_op *op, uint64_t *ret_scopes,
     if (account.state != ACCOUNT_ACTIVE || account.generation != grant.generation)
         return ERR_NOT_FOUND;
     *ret_scopes = token.scopes;
+    *ret_binding = token.binding;
     *ret_account = account;
     return OK;
 }
@@ -109,48 +113,140 @@ static enum err write_claims(struct svc *svc, const struct account *account,
     return buf_err(&svc->scratch);
 }
 
-static void judge(struct svc_state *state) {
-    struct userinfo_op *op = (struct userinfo_op *)state;
-    struct svc *svc = state->svc;
-    struct account account;
-    uint64_t scopes = 0;
-    enum err err;
+/* Is the sender the one that the token is bound to (RFC 9449 §7.1, RFC 8705 §3)? Fills
+ * *ret_proof for a token that is bound by DPoP. */
+static struct oidc_verdict judge_binding(struct userinfo_op *op,
+                                         const struct binding *binding,
+                                         struct proof *ret_proof) {
+    const struct svc_userinfo *userinfo = op->userinfo;
+    struct svc_dpop_in dpop = {.proof = userinfo->dpop,
+                               .twice = userinfo->dpop_twice,
+                               .method = userinfo->method,
+                               .endpoint = "userinfo"};
+    struct oidc_verdict verdict = {OIDC_OK, NULL};
+    struct binding shown = {.kind = BINDING_NONE};
 
-    err = svc_read_begin(svc);
-    if (err) {
-        svc_fail(state, err);
-        return;
-    }
-    err = read_token(op, &scopes, &account);
-    if (!err && scopes & SCOPE_OPENID) {
-        err = write_claims(svc, &account, scopes);
+    if ((binding->kind == BINDING_DPOP) != op->by_dpop)
+        return (struct oidc_verdict){OIDC_INVALID_TOKEN,
+                                     "the access token is of the other scheme"};
+    if (binding->kind == BINDING_TLS)
+        return (struct oidc_verdict){OIDC_INVALID_TOKEN,
+                                     "the access token is bound to a certificate"};
+    if (binding->kind == BINDING_DPOP)
+        verdict = svc_dpop_judge(&op->base, &dpop, op->token, &shown, ret_proof);
+    if (verdict.error == OIDC_OK &&
+        memcmp(shown.thumbprint, binding->thumbprint, sizeof shown.thumbprint) != 0)
+        return (struct oidc_verdict){OIDC_INVALID_TOKEN,
+                                     "the access token is bound to another key"};
+    return verdict;
+}
+
+static void served(struct userinfo_op *op) {
+    svc_count(op->base.svc->shared->counters, COUNT_USERINFO);
+    finish(&op->base);
+}
+
+static void proof_used(struct svc_state *state) {
+    struct userinfo_op *op = (struct userinfo_op *)state;
+
+    if (state->request.outcome.code == OUT_OK)
+        served(op);
+    else if (state->request.outcome.code == OUT_PROOF_REPLAYED)
+        refuse(op, OIDC_INVALID_DPOP_PROOF, "the DPoP proof was used before");
+    else
+        svc_fail(state, ERR_CORRUPT);
+}
+
+/* A bound token: the proof is used up, in the state machine (RFC 9449 §11.1). */
+static void use_proof(struct userinfo_op *op, const struct proof *proof) {
+    struct command command = {.type = CMD_PROOF_USE};
+
+    command.proof_use.proofs.count = 1;
+    command.proof_use.proofs.at[0] = *proof;
+    svc_submit(&op->base, &command, proof_used);
+}
+
+/* The answer into the arena, from one snapshot. ERR_NOT_FOUND: the token is not good.
+ */
+static enum err look(struct userinfo_op *op, uint64_t *ret_scopes,
+                     struct binding *ret_binding) {
+    struct svc *svc = op->base.svc;
+    struct account account;
+    enum err err = svc_read_begin(svc);
+
+    if (err)
+        return err;
+    err = read_token(op, ret_scopes, ret_binding, &account);
+    if (!err && *ret_scopes & SCOPE_OPENID) {
+        err = write_claims(svc, &account, *ret_scopes);
         /* The row is there, so whatever fails now is not the token's fault. */
         if (err == ERR_NOT_FOUND)
             err = ERR_CORRUPT;
         if (!err)
-            err = svc_take(&state->op->arena, &svc->scratch, &op->userinfo->body);
+            err = svc_take(&op->base.op->arena, &svc->scratch, &op->userinfo->body);
     }
     svc_read_end(svc);
+    return err;
+}
+
+static void judge(struct svc_state *state) {
+    struct userinfo_op *op = (struct userinfo_op *)state;
+    struct binding binding = {.kind = BINDING_NONE};
+    struct oidc_verdict verdict;
+    uint64_t scopes = 0;
+    struct proof proof;
+    enum err err = look(op, &scopes, &binding);
+
     if (err == ERR_NOT_FOUND) {
         refuse(op, OIDC_INVALID_TOKEN,
                "the access token is expired, revoked or unknown");
-    } else if (err) {
-        svc_fail(state, err);
-    } else if (!(scopes & SCOPE_OPENID)) {
-        refuse(op, OIDC_INSUFFICIENT_SCOPE, "the scope openid is needed");
-    } else {
-        svc_count(svc->shared->counters, COUNT_USERINFO);
-        finish(state);
+        return;
     }
+    if (err) {
+        svc_fail(state, err);
+        return;
+    }
+    verdict = judge_binding(op, &binding, &proof);
+    if (verdict.error)
+        refuse(op, verdict.error, verdict.description);
+    else if (!(scopes & SCOPE_OPENID))
+        refuse(op, OIDC_INSUFFICIENT_SCOPE, "the scope openid is needed");
+    else if (binding.kind == BINDING_DPOP)
+        use_proof(op, &proof);
+    else
+        served(op);
+}
+
+static void begin(struct userinfo_op *op) {
+    struct svc_userinfo *userinfo = op->userinfo;
+    struct svc *svc = op->base.svc;
+    struct oidc_verdict verdict;
+    enum err err = OK;
+
+    verdict = bearer_parse(userinfo->authorization, userinfo->params,
+                           userinfo->token_in_query, &op->token,
+                           &userinfo->token_missing, &op->by_dpop);
+    userinfo->by_dpop = op->by_dpop;
+    if (op->by_dpop)
+        err = svc_dpop_nonce(svc, &op->base.op->arena, &userinfo->dpop_nonce);
+    if (!err && verdict.error) {
+        refuse(op, verdict.error, verdict.description);
+        return;
+    }
+    if (!err)
+        err = svc_stamp_open(svc, SEAL_ACCESS_TOKEN, op->token, &op->stamp);
+    if (err == ERR_FORGED)
+        refuse(op, OIDC_INVALID_TOKEN,
+               "the access token is expired, revoked or unknown");
+    else if (err)
+        svc_fail(&op->base, err);
+    else
+        svc_stamp_await(&op->base, &op->stamp, judge);
 }
 
 void svc_userinfo(struct svc *svc, struct svc_userinfo *userinfo) {
-    struct oidc_verdict verdict;
-    struct userinfo_op *op;
-    struct span text;
-    enum err err;
+    struct userinfo_op *op = svc_op_begin(svc, &userinfo->op, sizeof *op, finish);
 
-    op = svc_op_begin(svc, &userinfo->op, sizeof *op, finish);
     if (!op) {
         userinfo->done(userinfo);
         return;
@@ -159,19 +255,6 @@ void svc_userinfo(struct svc *svc, struct svc_userinfo *userinfo) {
     userinfo->error = OIDC_OK;
     userinfo->description = NULL;
     userinfo->token_missing = false;
-    userinfo->body = span_of(NULL, 0);
-    verdict = bearer_parse(userinfo->authorization, userinfo->params,
-                           userinfo->token_in_query, &text, &userinfo->token_missing);
-    if (verdict.error) {
-        refuse(op, verdict.error, verdict.description);
-        return;
-    }
-    err = svc_stamp_open(svc, SEAL_ACCESS_TOKEN, text, &op->stamp);
-    if (err == ERR_FORGED)
-        refuse(op, OIDC_INVALID_TOKEN,
-               "the access token is expired, revoked or unknown");
-    else if (err)
-        svc_fail(&op->base, err);
-    else
-        svc_stamp_await(&op->base, &op->stamp, judge);
+    userinfo->dpop_nonce = userinfo->body = span_of(NULL, 0);
+    begin(op);
 }

@@ -29,6 +29,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_SIGNING_KEY] = "tasuki seal signing-key",
     [SEAL_STAFF_SEED] = "tasuki seal staff-seed",
     [SEAL_REQUEST_URI] = "tasuki seal request-uri",
+    [SEAL_DPOP_NONCE] = "tasuki seal dpop-nonce",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",

@@ -29,6 +29,7 @@ enum seal_purpose {
     SEAL_SIGNING_KEY,
     SEAL_STAFF_SEED, /* of a staff account's one-time codes */
     SEAL_REQUEST_URI, /* of a pushed request */
+    SEAL_DPOP_NONCE,  /* a moment of replicated time */
     SEAL_PURPOSES
 };
 enum hash_purpose {

@@ -23,16 +23,15 @@ static bool b64token_valid(struct span token) {
     return true;
 }
 
-/* The token of a `Bearer` header (the scheme's name in any case); an empty span
- * when it is another scheme. */
-static struct span header_token(struct span header) {
-    static const char name[] = "bearer";
-    size_t at = sizeof(name) - 1;
+/* The token of a header of the scheme (its name in any case, here in lower case); an
+ * empty span when it is another scheme. */
+static struct span header_token(struct span header, const char *scheme) {
+    size_t at = strlen(scheme);
 
     if (header.len <= at)
         return span_of(NULL, 0);
     for (size_t i = 0; i < at; i++)
-        if ((header.data[i] | 0x20) != name[i])
+        if ((header.data[i] | 0x20) != scheme[i])
             return span_of(NULL, 0);
     if (header.data[at] != ' ')
         return span_of(NULL, 0);
@@ -43,12 +42,13 @@ static struct span header_token(struct span header) {
 
 struct oidc_verdict bearer_parse(struct span authorization, const struct params *params,
                                  bool token_in_query, struct span *ret_token,
-                                 bool *ret_missing) {
+                                 bool *ret_missing, bool *ret_dpop) {
     bool duplicate = false;
     struct span form = {NULL, 0};
     struct span token;
 
     *ret_missing = false;
+    *ret_dpop = header_token(authorization, "dpop").len > 0;
     if (params)
         form = params_get(params, "access_token", &duplicate);
     if (token_in_query)
@@ -58,11 +58,12 @@ struct oidc_verdict bearer_parse(struct span authorization, const struct params 
     if (authorization.len > 0 && form.data)
         return refuse(OIDC_INVALID_REQUEST, "access_token is sent in two places");
     if (authorization.len > 0) {
-        token = header_token(authorization);
+        token = header_token(authorization, *ret_dpop ? "dpop" : "bearer");
         if (token.len == 0) {
             *ret_missing = true;
-            return refuse(OIDC_INVALID_TOKEN,
-                          "the Authorization header is not of the scheme Bearer");
+            return refuse(
+                OIDC_INVALID_TOKEN,
+                "the Authorization header is of neither scheme, Bearer and DPoP");
         }
     } else if (form.len > 0) {
         token = form;

@@ -55,6 +55,7 @@ void metadata_discovery(struct span issuer, struct buf *out) {
         {"token_endpoint_auth_signing_alg_values_supported",
          {"ES256", "PS256", "RS256"}},
         {"code_challenge_methods_supported", {"S256"}},
+        {"dpop_signing_alg_values_supported", {"ES256", "PS256", "RS256"}},
         {"scopes_supported", {"openid", "profile", "user", "email", "offline_access"}},
         {"prompt_values_supported", {"none", "login", "consent", "select_account"}},
         {"claim_types_supported", {"normal"}},

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct params params = {.count = 0};
     struct span header = span_of(data, size);
     struct span token = {NULL, 0};
-    bool missing;
+    bool missing, dpop;
 
     if (client_auth_parse(header, &params, &credentials).error == OIDC_OK) {
         CHECK(credentials.method == OIDC_AUTH_BASIC);
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         CHECK(credentials.secret.len == 0);
     }
     client_auth_wipe(&credentials);
-    if (bearer_parse(header, &params, false, &token, &missing).error == OIDC_OK)
+    if (bearer_parse(header, &params, false, &token, &missing, &dpop).error == OIDC_OK)
         CHECK(!missing && token.len > 0 && token.len <= BEARER_TOKEN_MAX);
     return 0;
 }

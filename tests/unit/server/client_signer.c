@@ -73,26 +73,42 @@ char *signer_jwks(const struct signer *signers, size_t count) {
     return text;
 }
 
-char *signer_sign(const struct signer *signer, const char *alg, const char *name,
-                  const char *value, const char *claims) {
-    cjose_header_t *header = cjose_header_new(NULL);
-    cjose_jws_t *jws;
+/* Releases the header. */
+static char *export(const struct signer *signer, cjose_header_t *header,
+                    const char *claims) {
+    cjose_jws_t *jws = cjose_jws_sign(signer->jwk, header, (const uint8_t *)claims,
+                                      strlen(claims), NULL);
     const char *text = NULL;
     char *copy;
 
-    assert_true(cjose_header_set(header, CJOSE_HDR_ALG, alg, NULL));
-    if (signer->kid)
-        assert_true(cjose_header_set(header, CJOSE_HDR_KID, signer->kid, NULL));
-    if (name)
-        assert_true(cjose_header_set(header, name, value, NULL));
-    jws = cjose_jws_sign(signer->jwk, header, (const uint8_t *)claims, strlen(claims),
-                         NULL);
     assert_non_null(jws);
     assert_true(cjose_jws_export(jws, &text, NULL));
     copy = strdup(text);
     cjose_jws_release(jws);
     cjose_header_release(header);
     return copy;
+}
+
+char *signer_sign(const struct signer *signer, const char *alg, const char *name,
+                  const char *value, const char *claims) {
+    cjose_header_t *header = cjose_header_new(NULL);
+
+    assert_true(cjose_header_set(header, CJOSE_HDR_ALG, alg, NULL));
+    if (signer->kid)
+        assert_true(cjose_header_set(header, CJOSE_HDR_KID, signer->kid, NULL));
+    if (name)
+        assert_true(cjose_header_set(header, name, value, NULL));
+    return export(signer, header, claims);
+}
+
+char *signer_proof(const struct signer *signer, const char *alg, const char *typ,
+                   const char *jwk, const char *claims) {
+    cjose_header_t *header = cjose_header_new(NULL);
+
+    assert_true(cjose_header_set(header, CJOSE_HDR_ALG, alg, NULL));
+    assert_true(cjose_header_set(header, "typ", typ, NULL));
+    assert_true(cjose_header_set_raw(header, "jwk", jwk, NULL));
+    return export(signer, header, claims);
 }
 
 static void put_part(struct buf *out, const char *part) {

@@ -25,6 +25,9 @@ char *signer_jwks(const struct signer *signers, size_t count);
  * frees. */
 char *signer_sign(const struct signer *signer, const char *alg, const char *name,
                   const char *value, const char *claims);
+/* A DPoP proof: `jwk` is the JSON of the key in its header. The caller frees. */
+char *signer_proof(const struct signer *signer, const char *alg, const char *typ,
+                   const char *jwk, const char *claims);
 /* Its header is `header`, with `signature`, whatever these are. The caller frees. */
 char *signer_forge(const char *header, const char *claims, const char *signature);
 

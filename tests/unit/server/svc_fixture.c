@@ -464,8 +464,7 @@ void run_token(struct fixture *f, const char *client, const char *secret,
     memset(ret, 0xa5, sizeof *ret);
     ret->done = svc_token_ended;
     ret->arg = &done;
-    ret->in.params = params;
-    ret->in.query_present = false;
+    ret->in = (struct svc_caller_in){.params = params, .endpoint = "token"};
     ret->in.authorization = span_of(NULL, 0);
     if (client) {
         int len = snprintf(pair, sizeof pair, "%s:%s", client, secret);
@@ -486,6 +485,9 @@ void run_userinfo(struct fixture *f, const char *token, struct svc_userinfo *ret
     ret->arg = &done;
     ret->params = NULL;
     ret->token_in_query = false;
+    ret->dpop = span_of(NULL, 0);
+    ret->dpop_twice = false;
+    ret->method = "GET";
     snprintf(header, sizeof header, "Bearer %s", token);
     ret->authorization = token ? span_str(header) : span_of(NULL, 0);
     svc_userinfo(f->svc, ret);

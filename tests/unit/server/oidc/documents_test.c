@@ -56,44 +56,50 @@ static void bearer(void **state) {
     struct params form = PARAMS("access_token=abc");
     struct params twice = PARAMS("access_token=a", "access_token=b");
     struct params empty = {.count = 0};
-    bool missing;
+    bool missing, dpop;
     static const char *const bad[] = {"Bearer a b", "Bearer a\"", "Bearer \xff",
                                       "Bearer =",   "Bearer a=b", "Bearer a,b"};
     static const char *const other[] = {"Basic cnA6eA==", "Bearer", "Bearer ",
-                                        "Bearerabc", "DPoP abc"};
+                                        "Bearerabc", "DPoPabc"};
 
     (void)state;
-    assert_int_equal(
-        bearer_parse(span_str("Bearer aZ09-._~+/=="), &empty, false, &token, &missing)
-            .error,
-        OIDC_OK);
+    assert_int_equal(bearer_parse(span_str("Bearer aZ09-._~+/=="), &empty, false,
+                                  &token, &missing, &dpop)
+                         .error,
+                     OIDC_OK);
     assert_span(token, "aZ09-._~+/==");
     assert_int_equal(
-        bearer_parse(span_str("bEARER  x"), NULL, false, &token, &missing).error,
+        bearer_parse(span_str("bEARER  x"), NULL, false, &token, &missing, &dpop).error,
         OIDC_OK);
     assert_span(token, "x");
-    assert_int_equal(bearer_parse(none, &form, false, &token, &missing).error, OIDC_OK);
+    assert_int_equal(bearer_parse(none, &form, false, &token, &missing, &dpop).error,
+                     OIDC_OK);
     assert_span(token, "abc");
     assert_int_equal(
-        bearer_parse(span_str("Bearer x"), &form, false, &token, &missing).error,
+        bearer_parse(span_str("Bearer x"), &form, false, &token, &missing, &dpop).error,
         OIDC_INVALID_REQUEST);
-    assert_int_equal(bearer_parse(none, &twice, false, &token, &missing).error,
+    assert_int_equal(bearer_parse(none, &twice, false, &token, &missing, &dpop).error,
                      OIDC_INVALID_REQUEST);
     assert_int_equal(
-        bearer_parse(span_str("Bearer x"), NULL, true, &token, &missing).error,
+        bearer_parse(span_str("Bearer x"), NULL, true, &token, &missing, &dpop).error,
         OIDC_INVALID_REQUEST);
-    assert_int_equal(bearer_parse(none, &empty, false, &token, &missing).error,
+    assert_int_equal(bearer_parse(none, &empty, false, &token, &missing, &dpop).error,
                      OIDC_INVALID_TOKEN);
     assert_true(missing);
+    assert_int_equal(
+        bearer_parse(span_str("dpop  x"), NULL, false, &token, &missing, &dpop).error,
+        OIDC_OK);
+    assert_true(dpop && span_is(token, "x"));
     for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
         assert_int_equal(
-            bearer_parse(span_str(other[i]), NULL, false, &token, &missing).error,
+            bearer_parse(span_str(other[i]), NULL, false, &token, &missing, &dpop)
+                .error,
             OIDC_INVALID_TOKEN);
         assert_true(missing);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(
-            bearer_parse(span_str(bad[i]), NULL, false, &token, &missing).error,
+            bearer_parse(span_str(bad[i]), NULL, false, &token, &missing, &dpop).error,
             OIDC_INVALID_TOKEN);
         assert_false(missing);
     }
@@ -102,17 +108,17 @@ static void bearer(void **state) {
 static void bearer_is_bounded(void **state) {
     static char header[BEARER_TOKEN_MAX + 8];
     struct span token;
-    bool missing;
+    bool missing, dpop;
 
     (void)state;
     memset(header, 'a', sizeof(header));
     memcpy(header, "Bearer ", 7);
     assert_int_equal(bearer_parse(span_of(header, BEARER_TOKEN_MAX + 7), NULL, false,
-                                  &token, &missing)
+                                  &token, &missing, &dpop)
                          .error,
                      OIDC_OK);
     assert_int_equal(bearer_parse(span_of(header, BEARER_TOKEN_MAX + 8), NULL, false,
-                                  &token, &missing)
+                                  &token, &missing, &dpop)
                          .error,
                      OIDC_INVALID_TOKEN);
 }
