@@ -174,14 +174,18 @@ static void read_jwks(struct client_op *op) {
     char *text = set ? json_dumps(set, JSON_COMPACT) : NULL;
     const char *why = "out of memory";
     struct client_keys *keys = NULL;
+    unsigned usable =
+        op->client.profile == CLIENT_FAPI2 ? JWS_ALGS_FAPI2 : JWS_ALGS_STANDARD;
 
     op->client.jwks = "";
     if (set && (!text || client_keys_parse(span_str(text), &keys, &why) != OK))
         svc_json_fail(json, "jwks: %s", why);
     else if (set)
         op->client.jwks = keep(op, span_str(text));
-    else if (op->client.auth == CLIENT_AUTH_PRIVATE_KEY_JWT)
-        svc_json_fail(json, "jwks: is needed with auth private_key_jwt");
+    if (op->client.auth == CLIENT_AUTH_PRIVATE_KEY_JWT &&
+        (!keys || client_keys_count(keys, usable) == 0))
+        svc_json_fail(json, "jwks: a key that can verify is needed with auth "
+                            "private_key_jwt");
     client_keys_free(keys);
     free(text);
 }
@@ -209,6 +213,9 @@ static bool has_secret(const struct client *client) {
 static void read_secret(struct client_op *op) {
     struct svc_json *json = &op->admin.json;
 
+    if (op->client.profile == CLIENT_FAPI2 &&
+        (op->client.auth == CLIENT_AUTH_NONE || has_secret(&op->client)))
+        svc_json_fail(json, "auth: profile fapi2 asks for a key or a certificate");
     op->secret = svc_json_text(json, "client_secret", false, CLIENT_SECRET_MIN,
                                CLIENT_SECRET_MAX);
     if (op->secret.len > 0 && !has_secret(&op->client))

@@ -7,37 +7,25 @@
 #ifndef OIDC_ASSERTION_CHECK_H
 #define OIDC_ASSERTION_CHECK_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "server/oidc/jwt_claims.h"
 #include "server/oidc/oidc_client.h"
 #include "server/oidc/oidc_error.h"
 
-/* Clocks of others are taken to differ by so much. */
-#define ASSERTION_SKEW_S 30
 /* An assertion for longer is refused: its jti is kept as long as it is good. */
 #define ASSERTION_LIFE_MAX_S 3600
 #define ASSERTION_JTI_MAX 256
 
-/* Which audience an assertion names. */
-enum assertion_audience {
-    ASSERTION_AUD_OTHER,
-    ASSERTION_AUD_ISSUER,   /* one string, our issuer */
-    ASSERTION_AUD_ACCEPTED, /* a list with our issuer, or the URL of an endpoint */
+struct assertion_rules {
+    struct span issuer;   /* ends with a slash */
+    struct span endpoint; /* the one that was called, below the issuer: "token" */
+    uint64_t now_s;
 };
 
-/* Absent texts are empty, absent times have no bit. */
-struct assertion_claims {
-    struct span iss, sub, jti;
-    enum assertion_audience audience;
-    bool has_exp, has_nbf, has_iat;
-    int64_t exp_s, nbf_s, iat_s;
-};
-
-/* invalid_client with what is wrong. On OIDC_OK *ret_ttl_s is how long its jti must be
- * remembered. */
-struct oidc_verdict assertion_check(const struct assertion_claims *claims,
-                                    const struct oidc_client *client, int64_t now_s,
+/* invalid_client with what is wrong. On OIDC_OK *ret_ttl_s is how long its jti, which
+ * is there and bounded, must be remembered. */
+struct oidc_verdict assertion_check(const struct jwt_claims *claims,
+                                    const struct oidc_client *client,
+                                    const struct assertion_rules *rules,
                                     uint32_t *ret_ttl_s);
 
 #endif

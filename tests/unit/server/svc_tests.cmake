@@ -5,6 +5,8 @@ set(SVC_TEST_LIBS tasuki_server tasuki_oidc tasuki_domain tasuki_crypto tasuki_f
 tasuki_unit_test(svc_flow SOURCES test_svc_flow.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_logout SOURCES test_svc_logout.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_token SOURCES test_svc_token.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_assertion SOURCES test_svc_assertion.c svc_fixture.c client_signer.c
+                 LIBS ${SVC_TEST_LIBS} PkgConfig::CJOSE)
 tasuki_unit_test(svc_admin SOURCES test_svc_admin.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_state SOURCES test_svc_state.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 
