@@ -213,9 +213,6 @@ static bool has_secret(const struct client *client) {
 static void read_secret(struct client_op *op) {
     struct svc_json *json = &op->admin.json;
 
-    if (op->client.profile == CLIENT_FAPI2 &&
-        (op->client.auth == CLIENT_AUTH_NONE || has_secret(&op->client)))
-        svc_json_fail(json, "auth: profile fapi2 asks for a key or a certificate");
     op->secret = svc_json_text(json, "client_secret", false, CLIENT_SECRET_MIN,
                                CLIENT_SECRET_MAX);
     if (op->secret.len > 0 && !has_secret(&op->client))

@@ -11,7 +11,8 @@
 
 static struct signer ec, rsa, thief;
 
-static void add_client(struct fixture *f, const char *id, const char *profile) {
+static void add_client(struct fixture *f, const char *id, const char *profile,
+                       const char *more) {
     const struct signer own[] = {ec, rsa};
     char *jwks = signer_jwks(own, 2);
     struct svc_admin got;
@@ -19,10 +20,10 @@ static void add_client(struct fixture *f, const char *id, const char *profile) {
 
     snprintf(body, sizeof body,
              "{\"client_id\":\"%s\",\"name\":\"J\",\"auth\":\"private_key_jwt\","
-             "\"profile\":\"%s\",\"alg\":\"ES256\",\"government\":true,"
+             "\"profile\":\"%s\",\"alg\":\"ES256\",\"government\":true,%s"
              "\"scopes\":[\"openid\",\"offline_access\"],\"jwks\":%s,"
              "\"redirect_uris\":[\"https://conf.test/cb\"]}",
-             id, profile, jwks);
+             id, profile, more, jwks);
     run_admin(f, ADMIN_CLIENT_ADD, body, &got);
     assert_int_equal(got.kind, ADMIN_OK);
     assert_false(json_has(got.body, "client_secret"));
@@ -36,8 +37,9 @@ static int setup(void **state) {
     ec = signer_ec("ec");
     rsa = signer_rsa("rsa", 2048);
     thief = signer_ec("ec");
-    add_client(*state, "jwtrp", "standard");
-    add_client(*state, "fapirp", "fapi2");
+    add_client(*state, "jwtrp", "standard", "");
+    add_client(*state, "other", "standard", "");
+    add_client(*state, "fapirp", "fapi2", "\"features\":[\"dpop_bound\"],");
     return 0;
 }
 
@@ -144,7 +146,7 @@ static void test_used_once(void **state) {
     says.exp = 100;
     expect(f, NULL, assertion(f, &ec, "ES256", says), OIDC_INVALID_CLIENT);
     /* Another client's, with the same jti. */
-    says.id = "fapirp";
+    says.id = "other";
     expect(f, NULL, assertion(f, &ec, "ES256", says), OIDC_INVALID_GRANT);
 }
 
@@ -180,6 +182,8 @@ static void test_wrong_keys(void **state) {
     expect(f, NULL, assertion(f, &thief, "ES256", says), OIDC_INVALID_CLIENT);
     expect(f, NULL, assertion(f, &confused, "HS256", says), OIDC_INVALID_CLIENT);
     expect(f, NULL, assertion(f, &rsa, "RS256", fapi), OIDC_INVALID_CLIENT);
+    /* Past its authentication, it lacks what its tokens are to be bound to. */
+    expect(f, NULL, assertion(f, &rsa, "PS256", fapi), OIDC_INVALID_DPOP_PROOF);
     /* It has a secret, and no keys. */
     expect(f, NULL, assertion(f, &ec, "ES256", conf), OIDC_INVALID_CLIENT);
     /* client_id and assertion name two clients. */
