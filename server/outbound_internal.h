@@ -3,9 +3,9 @@
 #ifndef SERVER_OUTBOUND_INTERNAL_H
 #define SERVER_OUTBOUND_INTERNAL_H
 
-#include "server/crypto/jwt.h"
 #include "server/outbound.h"
 #include "server/outbound_call.h"
+#include "server/svc_keys.h"
 #include "store/store_client.h"
 #include "store/store_outbox.h"
 
@@ -15,8 +15,7 @@ struct outbound_maker {
     struct svc_shared *shared;
     struct store_read *read;
     struct sealer *sealer;
-    struct jwt_keys *keys; /* NULL until there are any */
-    uint64_t keys_version;
+    struct svc_keys keys;
 };
 
 enum err outbound_maker_open(struct svc_shared *shared, struct outbound_maker *maker);

@@ -19,29 +19,11 @@ enum err outbound_maker_open(struct svc_shared *shared, struct outbound_maker *m
 }
 
 void outbound_maker_close(struct outbound_maker *maker) {
-    jwt_keys_unref(maker->keys);
+    svc_keys_drop(&maker->keys);
     if (maker->sealer)
         sealer_free(maker->sealer);
     if (maker->read)
         store_read_free(maker->read);
-}
-
-/* In the open snapshot. ERR_NOT_FOUND: the cluster has none yet. */
-static enum err load_keys(struct outbound_maker *maker) {
-    struct jwt_keys *keys;
-    uint64_t version;
-    enum err err;
-
-    err = store_key_version(maker->read, &version);
-    if (err || (maker->keys && version == maker->keys_version))
-        return err;
-    err = jwt_keys_load(maker->read, maker->sealer, &keys);
-    if (err)
-        return err;
-    jwt_keys_unref(maker->keys);
-    maker->keys = keys;
-    maker->keys_version = version;
-    return OK;
 }
 
 static enum err sign(struct outbound_maker *maker, const struct outbox_message *message,
@@ -67,9 +49,8 @@ static enum err sign(struct outbound_maker *maker, const struct outbox_message *
     claims_logout_token(&claims, &text);
     err = buf_err(&text);
     if (!err)
-        err = jwt_sign(maker->keys,
-                       client->id_token_alg == CLIENT_ES256 ? KEY_ES256 : KEY_RS256,
-                       TOKEN_TYPE, buf_span(&text), out);
+        err = jwt_sign(maker->keys.keys, svc_keys_alg(client), TOKEN_TYPE,
+                       buf_span(&text), out);
     buf_free(&text);
     return err;
 }
@@ -102,8 +83,8 @@ enum err outbound_make(struct outbound_maker *maker, struct id128 id,
         return err;
     err = look_up(maker, id, arena, &message, &client);
     if (!err) {
-        err = load_keys(maker);
-        if (err == ERR_NOT_FOUND)
+        err = svc_keys_load(&maker->keys, maker->read, maker->sealer);
+        if (!err && !maker->keys.keys)
             err = ERR_NO_LEADER; /* a first leader is about to make them */
     }
     store_read_end(maker->read);

@@ -42,7 +42,7 @@ void svc_free(struct svc *svc) {
     if (!svc)
         return;
     CHECK(!svc->reading);
-    jwt_keys_unref(svc->keys);
+    svc_keys_drop(&svc->keys);
     if (svc->sealer)
         sealer_free(svc->sealer);
     if (svc->read)
@@ -127,38 +127,9 @@ void svc_read_end(struct svc *svc) {
     svc->reading = false;
 }
 
-static bool count_key(void *arg, const struct signing_key *key) {
-    size_t *count = arg;
-
-    (void)key;
-    (*count)++;
-    return true;
-}
-
 enum err svc_keys(struct svc *svc) {
-    struct jwt_keys *keys;
-    struct arena arena;
-    uint64_t version;
-    size_t count = 0;
-    enum err err;
-
     CHECK(svc->reading);
-    err = store_key_version(svc->read, &version);
-    if (err || (svc->keys && version == svc->keys_version))
-        return err;
-    arena_init(&arena, OP_ARENA_MAX);
-    err = store_key_walk(svc->read, &arena, count_key, &count);
-    arena_close(&arena);
-    if (err || count == 0)
-        return err;
-    err = jwt_keys_load(svc->read, svc->sealer, &keys);
-    if (err)
-        return err;
-    jwt_keys_unref(svc->keys);
-    svc->keys = keys;
-    svc->keys_version = version;
-    svc->keys_count = count;
-    return OK;
+    return svc_keys_load(&svc->keys, svc->read, svc->sealer);
 }
 
 enum err svc_keys_needed(struct svc *svc) {
@@ -166,8 +137,8 @@ enum err svc_keys_needed(struct svc *svc) {
 
     /* A cluster, or an epoch, in its first seconds: its leader is about to make them,
      * one after the other. What is redeemed before a token can be signed is lost. */
-    if (!err && (!svc->keys || !jwt_keys_can_sign(svc->keys, KEY_RS256) ||
-                 !jwt_keys_can_sign(svc->keys, KEY_ES256)))
+    if (!err && (!svc->keys.keys || !jwt_keys_can_sign(svc->keys.keys, KEY_RS256) ||
+                 !jwt_keys_can_sign(svc->keys.keys, KEY_ES256)))
         return ERR_NO_LEADER;
     return err;
 }

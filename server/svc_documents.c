@@ -19,7 +19,7 @@ struct span svc_jwks(struct svc *svc) {
     }
     if (err)
         log_event(LOG_ERROR, "svc.jwks", log_str("why", err_str(err)), log_end());
-    return err || svc->keys_count == 0 ? none : jwt_keys_jwks(svc->keys);
+    return err || svc->keys.count == 0 ? none : jwt_keys_jwks(svc->keys.keys);
 }
 
 bool svc_ready(struct svc *svc, const char **ret_why) {

@@ -16,7 +16,7 @@
 
 #include "raft/command.h"
 #include "raft/repl.h"
-#include "server/crypto/jwt.h"
+#include "server/svc_keys.h"
 #include "server/crypto/keyring.h"
 #include "server/hash_pool.h"
 #include "server/oidc/oidc_client.h"
@@ -44,9 +44,7 @@ struct svc {
     struct store_read *read;
     bool reading;
     struct sealer *sealer;
-    struct jwt_keys *keys; /* NULL until first loaded */
-    uint64_t keys_version;
-    size_t keys_count;
+    struct svc_keys keys;
     struct buf scratch; /* within one synchronous stretch only */
     struct buf plain;   /* likewise; holds what was unsealed */
     struct buf discovery;
@@ -81,7 +79,7 @@ enum err svc_read_begin(struct svc *svc);
 void svc_read_end(struct svc *svc);
 
 /* The signing keys of the snapshot that stands open, reloaded when changed. A new
- * cluster has none: svc->keys stays NULL, and _needed says ERR_NO_LEADER (503). */
+ * cluster has none: svc->keys has none, and _needed says ERR_NO_LEADER (503). */
 enum err svc_keys(struct svc *svc);
 enum err svc_keys_needed(struct svc *svc);
 

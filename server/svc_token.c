@@ -66,10 +66,8 @@ static enum err sign_id_token(struct token_op *op, const struct outcome_tokens *
     claims_id_token(&claims, &svc->plain);
     if (buf_err(&svc->plain))
         return buf_err(&svc->plain);
-    return jwt_sign(svc->keys,
-                    op->caller.client.id_token_alg == CLIENT_ES256 ? KEY_ES256
-                                                                   : KEY_RS256,
-                    "JWT", buf_span(&svc->plain), out);
+    return jwt_sign(svc->keys.keys, svc_keys_alg(&op->caller.client), "JWT",
+                    buf_span(&svc->plain), out);
 }
 
 /* RFC 6749 §5.1. The scope always stands there: what was asked for first is not

@@ -213,7 +213,7 @@ static void test_bootstrap(void **state) {
     svc_read_end(f->svc);
     assert_memory_equal(&meta.cluster_id, &f->config.cluster_id, 16);
     assert_true(svc_ready(f->svc, &why));
-    assert_int_equal(f->svc->keys_count, 2);
+    assert_int_equal(f->svc->keys.count, 2);
 }
 
 #define STATE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)

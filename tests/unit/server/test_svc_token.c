@@ -90,8 +90,8 @@ static void check_claims(struct fixture *f, const struct tokens *tokens,
     struct span claims;
 
     arena_init(&arena, 1 << 16);
-    assert_int_equal(jwt_verify(f->svc->keys, span_str(tokens->id), &arena, &claims),
-                     OK);
+    assert_int_equal(
+        jwt_verify(f->svc->keys.keys, span_str(tokens->id), &arena, &claims), OK);
     json_text(claims, "iss", text);
     assert_string_equal(text, FIXTURE_ISSUER);
     json_text(claims, "aud", text);
@@ -314,8 +314,9 @@ static void test_query_is_refused(void **state) {
     struct fixture *f = *state;
     struct params params = refreshing("x");
     bool done = false;
-    struct svc_token got = {
-        .done = token_ended, .arg = &done, .in = {.params = &params, .query_present = true}};
+    struct svc_token got = {.done = token_ended,
+                            .arg = &done,
+                            .in = {.params = &params, .query_present = true}};
 
     svc_token(f->svc, &got);
     fixture_until(f, &done);
