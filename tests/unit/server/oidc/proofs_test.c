@@ -4,35 +4,38 @@
 #include "tests/unit/server/unit.h"
 
 #define NOW 1750000000
+#define ISSUER "https://op.example/oauth/"
 
 static struct oidc_client client = {.profile = OIDC_STANDARD};
 
-static struct assertion_claims assertion(void) {
+static struct jwt_claims assertion(void) {
     client.client_id = span_str("rp");
     client.profile = OIDC_STANDARD;
-    return (struct assertion_claims){
+    return (struct jwt_claims){
         .iss = span_str("rp"),
         .sub = span_str("rp"),
         .jti = span_str("j"),
-        .audience = ASSERTION_AUD_ISSUER,
+        .aud = {span_str(ISSUER)},
+        .aud_count = 1,
         .has_exp = true,
         .exp_s = NOW + 60,
     };
 }
 
-static enum oidc_error asserted(const struct assertion_claims *claims) {
+static enum oidc_error asserted(const struct jwt_claims *claims) {
     uint32_t ttl_s = 0;
-    struct oidc_verdict verdict = assertion_check(claims, &client, NOW, &ttl_s);
+    const struct assertion_rules rules = {span_str(ISSUER), span_str("token"), NOW};
+    struct oidc_verdict verdict = assertion_check(claims, &client, &rules, &ttl_s);
 
     if (verdict.error)
         assert_non_null(verdict.description);
     else
-        assert_true(ttl_s >= 1 && ttl_s <= ASSERTION_LIFE_MAX_S + ASSERTION_SKEW_S);
+        assert_true(ttl_s >= 1 && ttl_s <= ASSERTION_LIFE_MAX_S + JWT_SKEW_S);
     return verdict.error;
 }
 
 static void assertions(void **state) {
-    struct assertion_claims good = assertion(), bad;
+    struct jwt_claims good = assertion(), bad;
 
     (void)state;
     assert_int_equal(asserted(&good), OIDC_OK);
@@ -42,17 +45,17 @@ static void assertions(void **state) {
     assert_int_equal(asserted(&bad), OIDC_INVALID_CLIENT);
     bad = good, bad.jti = span_of(NULL, 0);
     assert_int_equal(asserted(&bad), OIDC_INVALID_CLIENT);
-    bad = good, bad.audience = ASSERTION_AUD_OTHER;
+    bad = good, bad.aud[0] = span_str("https://other.example/oauth/");
     assert_int_equal(asserted(&bad), OIDC_INVALID_CLIENT);
     bad = good, bad.has_exp = false;
     assert_int_equal(asserted(&bad), OIDC_INVALID_CLIENT);
 }
 
 static void assertions_in_time(void **state) {
-    struct assertion_claims good = assertion(), bad;
+    struct jwt_claims good = assertion(), bad;
 
     (void)state;
-    good.exp_s = NOW - ASSERTION_SKEW_S + 1;
+    good.exp_s = NOW - JWT_SKEW_S + 1;
     assert_int_equal(asserted(&good), OIDC_OK);
     bad = good, bad.exp_s--;
     assert_int_equal(asserted(&bad), OIDC_INVALID_CLIENT);
@@ -61,7 +64,7 @@ static void assertions_in_time(void **state) {
     bad = good, bad.exp_s++;
     assert_int_equal(asserted(&bad), OIDC_INVALID_CLIENT);
     good.has_nbf = good.has_iat = true;
-    good.nbf_s = good.iat_s = NOW + ASSERTION_SKEW_S;
+    good.nbf_s = good.iat_s = NOW + JWT_SKEW_S;
     assert_int_equal(asserted(&good), OIDC_OK);
     bad = good, bad.nbf_s++;
     assert_int_equal(asserted(&bad), OIDC_INVALID_CLIENT);
@@ -71,14 +74,14 @@ static void assertions_in_time(void **state) {
 
 /* FAPI 2.0 §5.3.2.1: the issuer as the only audience. */
 static void audiences(void **state) {
-    struct assertion_claims claims = assertion();
+    struct jwt_claims claims = assertion();
 
     (void)state;
-    claims.audience = ASSERTION_AUD_ACCEPTED;
+    claims.aud[0] = span_str(ISSUER "token");
     assert_int_equal(asserted(&claims), OIDC_OK);
     client.profile = OIDC_FAPI2;
     assert_int_equal(asserted(&claims), OIDC_INVALID_CLIENT);
-    claims.audience = ASSERTION_AUD_ISSUER;
+    claims.aud[0] = span_str(ISSUER);
     assert_int_equal(asserted(&claims), OIDC_OK);
 }
 
