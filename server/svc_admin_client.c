@@ -23,9 +23,9 @@ static const char *const stages[] = {"applied",   "in_verification", "approved",
                                      "suspended", "retired",         NULL};
 static const char *const algs[] = {"RS256", "ES256", NULL};
 static const char *const features[] = {"logout_session", "require_par", "dpop_bound",
-                                       NULL};
+                                       "require_signed", NULL};
 static const uint64_t feature_bits[] = {CLIENT_LOGOUT_SESSION, CLIENT_REQUIRE_PAR,
-                                        CLIENT_DPOP_BOUND};
+                                        CLIENT_DPOP_BOUND, CLIENT_REQUIRE_SIGNED};
 static const char *const account_types[] = {"entry", "prime", "member", NULL};
 
 struct client_op {

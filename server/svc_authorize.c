@@ -3,6 +3,7 @@
  * into the login page's form (svc_flow.h). */
 #include "server/svc_flow.h"
 #include "server/svc_pushed.h"
+#include "server/svc_request_object.h"
 
 static void finish(struct svc_state *state) {
     struct svc_flow *flow = (struct svc_flow *)state;
@@ -78,13 +79,29 @@ static bool must_push(const struct client *client) {
     return client->profile == CLIENT_FAPI2 || (client->features & CLIENT_REQUIRE_PAR);
 }
 
-/* The request that stands in the parameters themselves. */
-static void take_params(struct svc_flow *flow, const struct params *params) {
-    struct authorize_verdict verdict;
-    struct span client_id, redirect_uri;
+/* OK and *ret_verdict, once the client is known. */
+static enum err judge(struct svc_flow *flow, const struct params *params,
+                      struct authorize_verdict *ret_verdict) {
+    const struct params *effective;
+    struct oidc_verdict word;
     enum err err;
 
-    verdict = authorize_target(params, &client_id, &redirect_uri);
+    err = svc_request_params(&flow->base, &flow->client, &flow->view, params,
+                             &effective, &word);
+    if (err)
+        return err;
+    *ret_verdict = word.error ? authorize_refusal(params, &flow->view, word)
+                              : authorize_check(effective, &flow->view, &flow->request);
+    return OK;
+}
+
+/* The request that stands in the parameters themselves, signed or not. */
+static void take_params(struct svc_flow *flow, const struct params *params) {
+    struct authorize_verdict verdict;
+    struct span client_id;
+    enum err err;
+
+    verdict = authorize_client(params, &client_id);
     if (verdict.error) {
         svc_flow_verdict(flow, &verdict);
         return;
@@ -92,13 +109,15 @@ static void take_params(struct svc_flow *flow, const struct params *params) {
     if (!svc_fresh(&flow->base))
         return;
     err = read_client(flow, client_id);
-    if (err && err != ERR_NOT_FOUND) {
-        svc_fail(&flow->base, err);
-        return;
+    if (err == ERR_NOT_FOUND) {
+        verdict = authorize_unknown_client();
+        err = OK;
+    } else if (!err) {
+        err = judge(flow, params, &verdict);
     }
-    verdict = err ? authorize_unknown_client()
-                  : authorize_check(params, &flow->view, &flow->request);
-    if (verdict.error)
+    if (err)
+        svc_fail(&flow->base, err);
+    else if (verdict.error)
         svc_flow_verdict(flow, &verdict);
     else if (must_push(&flow->client))
         svc_flow_redirect_error(flow, OIDC_INVALID_REQUEST,

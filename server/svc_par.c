@@ -8,6 +8,7 @@
 #include "server/svc_caller.h"
 #include "server/svc_flow.h"
 #include "server/svc_pushed.h"
+#include "server/svc_request_object.h"
 #include "store/base/secret.h"
 
 struct par_op {
@@ -148,6 +149,7 @@ static enum err take_hint(struct par_op *op, struct oidc_verdict *ret_verdict) {
 static void start(struct par_op *op) {
     struct svc_par *par = op->par;
     struct authorize_verdict checked;
+    const struct params *params;
     struct oidc_verdict verdict;
     enum err err;
 
@@ -162,7 +164,17 @@ static void start(struct par_op *op) {
         refuse(op, OIDC_INVALID_REQUEST, "request_uri is not taken here");
         return;
     }
-    checked = authorize_check(par->in.params, &op->caller.view, &op->state.request);
+    err = svc_request_params(&op->base, &op->caller.client, &op->caller.view,
+                             par->in.params, &params, &verdict);
+    if (err) {
+        svc_fail(&op->base, err);
+        return;
+    }
+    if (verdict.error) {
+        refuse(op, verdict.error, verdict.description);
+        return;
+    }
+    checked = authorize_check(params, &op->caller.view, &op->state.request);
     if (checked.error) {
         refuse(op, checked.error, checked.description);
         return;

@@ -97,10 +97,12 @@ static struct oidc_verdict rule_response_mode(struct check *check) {
     return pass();
 }
 
-/* OpenID Connect Core §6.1, §6.2, §7.2.1: refused by name, never fetched. */
+/* OpenID Connect Core §6.1, §6.2, §7.2.1: refused by name, never fetched. A `request`
+ * is still here when the client has no keys to sign one with (svc_request_object). */
 static struct oidc_verdict rule_not_supported(struct check *check) {
     if (value_of(check, "request").len > 0)
-        return refuse(OIDC_REQUEST_NOT_SUPPORTED, "request is not supported");
+        return refuse(OIDC_REQUEST_NOT_SUPPORTED,
+                      "request is not supported: this client has no keys");
     if (value_of(check, "request_uri").len > 0)
         return refuse(OIDC_REQUEST_URI_NOT_SUPPORTED, "request_uri is not supported");
     if (value_of(check, "registration").len > 0)
@@ -336,27 +338,18 @@ struct authorize_verdict authorize_unknown_client(void) {
     return page(OIDC_INVALID_CLIENT, "client_id is not registered");
 }
 
-struct authorize_verdict authorize_target(const struct params *params,
-                                          struct span *ret_client_id,
-                                          struct span *ret_redirect_uri) {
-    bool client_twice, redirect_twice;
-    struct span client_id = params_get(params, "client_id", &client_twice);
-    struct span redirect_uri = params_get(params, "redirect_uri", &redirect_twice);
+struct authorize_verdict authorize_client(const struct params *params,
+                                          struct span *ret_client_id) {
+    bool twice;
+    struct span client_id = params_get(params, "client_id", &twice);
 
-    if (client_twice)
+    if (twice)
         return page(OIDC_INVALID_REQUEST, "parameter client_id is repeated");
-    if (redirect_twice)
-        return page(OIDC_INVALID_REQUEST, "parameter redirect_uri is repeated");
     if (client_id.len == 0)
         return page(OIDC_INVALID_REQUEST, "client_id is missing");
     if (!client_auth_id_valid(client_id))
         return authorize_unknown_client();
-    if (redirect_uri.len == 0)
-        return page(OIDC_INVALID_REQUEST, "redirect_uri is missing");
-    if (redirect_uri.len > LIMIT_REDIRECT_URI)
-        return page(OIDC_INVALID_REQUEST, "redirect_uri is too long");
     *ret_client_id = client_id;
-    *ret_redirect_uri = redirect_uri;
     return page(OIDC_OK, NULL);
 }
 
@@ -370,25 +363,55 @@ static struct span state_to_return(const struct params *params) {
     return state;
 }
 
+/* Who asks, and where the answer may go: with OIDC_OK the verdict may_redirect. */
+static struct authorize_verdict target(const struct params *params,
+                                       const struct oidc_client *client) {
+    bool twice;
+    struct span redirect_uri = params_get(params, "redirect_uri", &twice);
+    struct span client_id;
+    struct authorize_verdict verdict = authorize_client(params, &client_id);
+
+    if (verdict.error != OIDC_OK)
+        return verdict;
+    if (twice)
+        return page(OIDC_INVALID_REQUEST, "parameter redirect_uri is repeated");
+    if (redirect_uri.len == 0)
+        return page(OIDC_INVALID_REQUEST, "redirect_uri is missing");
+    if (redirect_uri.len > LIMIT_REDIRECT_URI)
+        return page(OIDC_INVALID_REQUEST, "redirect_uri is too long");
+    if (!span_equal(client_id, client->client_id))
+        return authorize_unknown_client();
+    if (!redirect_uri_registered(client, redirect_uri))
+        return page(OIDC_INVALID_REQUEST,
+                    "redirect_uri is not registered for this client");
+    verdict.may_redirect = true;
+    verdict.redirect_uri = redirect_uri;
+    verdict.state = state_to_return(params);
+    return verdict;
+}
+
+struct authorize_verdict authorize_refusal(const struct params *params,
+                                           const struct oidc_client *client,
+                                           struct oidc_verdict why) {
+    struct authorize_verdict verdict = target(params, client);
+
+    if (verdict.error != OIDC_OK)
+        return page(why.error, why.description);
+    verdict.error = why.error;
+    verdict.description = why.description;
+    return verdict;
+}
+
 struct authorize_verdict authorize_check(const struct params *params,
                                          const struct oidc_client *client,
                                          struct authorize_request *ret_request) {
     struct check check = {.params = params, .client = client};
-    struct authorize_verdict verdict;
+    struct authorize_verdict verdict = target(params, client);
 
-    verdict =
-        authorize_target(params, &check.request.client_id, &check.request.redirect_uri);
     if (verdict.error != OIDC_OK)
         return verdict;
-    if (!span_equal(check.request.client_id, client->client_id))
-        return authorize_unknown_client();
-    if (!redirect_uri_registered(client, check.request.redirect_uri))
-        return page(OIDC_INVALID_REQUEST,
-                    "redirect_uri is not registered for this client");
-
-    verdict.may_redirect = true;
-    verdict.redirect_uri = check.request.redirect_uri;
-    verdict.state = state_to_return(params);
+    check.request.client_id = client->client_id;
+    check.request.redirect_uri = verdict.redirect_uri;
     for (size_t i = 0; i < RULES; i++) {
         struct oidc_verdict word = rules[i](&check);
 

@@ -3,8 +3,9 @@
  * Source: RFC 6749 §3.1, §4.1.1; OpenID Connect Core §3.1.2; RFC 7636; RFC 9700
  * §2.1. Two phases, because the client row must be read in between:
  *
- *   authorize_target  which client, which redirect URI (raw)
- *   [the service reads the client; unknown or retired: authorize_unknown_client]
+ *   authorize_client  which client
+ *   [the service reads the client; unknown or retired: authorize_unknown_client; then
+ *   opens what it has signed (svc_request_object); not good: authorize_refusal]
  *   authorize_check   redirect URI against the client, then everything else
  *
  * Invariant: `may_redirect` is false until client and redirect URI are proven
@@ -68,15 +69,20 @@ struct authorize_verdict {
     struct span state; /* empty: absent, or not fit to be sent back */
 };
 
-/* Phase 1. On OIDC_OK *ret_client_id and *ret_redirect_uri are set, both bounded
- * but not proven. A refusal never may_redirect. */
-struct authorize_verdict authorize_target(const struct params *params,
-                                          struct span *ret_client_id,
-                                          struct span *ret_redirect_uri);
+/* Phase 1. On OIDC_OK *ret_client_id is set, bounded but not proven. A refusal never
+ * may_redirect. */
+struct authorize_verdict authorize_client(const struct params *params,
+                                          struct span *ret_client_id);
 
 /* The refusal for a client_id that is not registered, retired or of another
  * environment. */
 struct authorize_verdict authorize_unknown_client(void);
+
+/* A refusal that was decided elsewhere: goes to the redirect URI of `params` when it is
+ * one of the client's. */
+struct authorize_verdict authorize_refusal(const struct params *params,
+                                           const struct oidc_client *client,
+                                           struct oidc_verdict why);
 
 /* Phase 2. `client` is the one that phase 1 named. *ret_request is set on
  * OIDC_OK alone. */

@@ -54,6 +54,8 @@ void metadata_discovery(struct span issuer, struct buf *out) {
          {"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}},
         {"token_endpoint_auth_signing_alg_values_supported",
          {"ES256", "PS256", "RS256"}},
+        /* RFC 9101 §10.5 */
+        {"request_object_signing_alg_values_supported", {"ES256", "PS256", "RS256"}},
         {"code_challenge_methods_supported", {"S256"}},
         {"dpop_signing_alg_values_supported", {"ES256", "PS256", "RS256"}},
         {"scopes_supported", {"openid", "profile", "user", "email", "offline_access"}},
@@ -77,7 +79,8 @@ void metadata_discovery(struct span issuer, struct buf *out) {
         member_list(out, lists[i].name, lists[i].values);
     claims_list(out);
     buf_json_bool(out, "claims_parameter_supported", false);
-    buf_json_bool(out, "request_parameter_supported", false);
+    buf_json_bool(out, "request_parameter_supported", true);
+    buf_json_bool(out, "require_signed_request_object", false);
     buf_json_bool(out, "request_uri_parameter_supported", false);
     buf_json_bool(out, "require_pushed_authorization_requests", false);
     /* Back-Channel Logout 1.0 §2.1 */

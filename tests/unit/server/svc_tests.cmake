@@ -7,6 +7,9 @@ tasuki_unit_test(svc_logout SOURCES test_svc_logout.c svc_fixture.c LIBS ${SVC_T
 tasuki_unit_test(svc_token SOURCES test_svc_token.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_assertion SOURCES test_svc_assertion.c svc_fixture.c client_signer.c
                  LIBS ${SVC_TEST_LIBS} PkgConfig::CJOSE)
+tasuki_unit_test(svc_request_object
+                 SOURCES test_svc_request_object.c svc_fixture.c client_signer.c
+                 LIBS ${SVC_TEST_LIBS} PkgConfig::CJOSE)
 tasuki_unit_test(svc_admin SOURCES test_svc_admin.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_state SOURCES test_svc_state.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 

@@ -304,23 +304,47 @@ static void public_clients_need_pkce(void **state) {
     assert_int_equal(authorize_check(&params, &client, &request).error, OIDC_OK);
 }
 
-static void finds_the_target(void **state) {
+static void finds_the_client(void **state) {
     struct params params = PARAMS(HEAD);
-    struct span client_id, redirect_uri;
+    struct span client_id;
+    static char text[LIMIT_CLIENT_ID + 1];
+
+    (void)state;
+    assert_int_equal(authorize_client(&params, &client_id).error, OIDC_OK);
+    assert_span(client_id, "rp");
+    memset(text, 'a', sizeof(text));
+    params.items[0].value = span_of(text, sizeof(text));
+    assert_int_equal(authorize_client(&params, &client_id).error, OIDC_INVALID_CLIENT);
+}
+
+static void bounds_the_redirect_uri(void **state) {
+    struct oidc_client client = client_of(OIDC_STANDARD, OIDC_AUTH_BASIC);
+    struct params params = PARAMS(BASE);
+    struct authorize_request request;
     static char text[LIMIT_REDIRECT_URI + 1];
 
     (void)state;
-    assert_int_equal(authorize_target(&params, &client_id, &redirect_uri).error,
-                     OIDC_OK);
-    assert_span(client_id, "rp");
-    assert_span(redirect_uri, "https://rp.example/cb");
     memset(text, 'a', sizeof(text));
     params.items[1].value = span_of(text, sizeof(text));
-    assert_int_equal(authorize_target(&params, &client_id, &redirect_uri).error,
+    assert_int_equal(authorize_check(&params, &client, &request).error,
                      OIDC_INVALID_REQUEST);
-    params.items[0].value = span_of(text, LIMIT_CLIENT_ID + 1);
-    assert_int_equal(authorize_target(&params, &client_id, &redirect_uri).error,
-                     OIDC_INVALID_CLIENT);
+}
+
+/* A refusal of the service's goes where the client is known to be, or to our page. */
+static void sends_refusals_back(void **state) {
+    struct oidc_client client = client_of(OIDC_STANDARD, OIDC_AUTH_BASIC);
+    static const struct oidc_verdict why = {OIDC_INVALID_REQUEST_OBJECT, "no"};
+    struct params params = PARAMS(BASE);
+    struct authorize_verdict verdict = authorize_refusal(&params, &client, why);
+
+    (void)state;
+    assert_int_equal(verdict.error, OIDC_INVALID_REQUEST_OBJECT);
+    assert_true(verdict.may_redirect);
+    assert_span(verdict.redirect_uri, "https://rp.example/cb");
+    params.items[1].value = span_str("https://evil.example/cb");
+    verdict = authorize_refusal(&params, &client, why);
+    assert_int_equal(verdict.error, OIDC_INVALID_REQUEST_OBJECT);
+    assert_false(verdict.may_redirect);
 }
 
 int main(void) {
@@ -334,7 +358,9 @@ int main(void) {
         cmocka_unit_test(leaves_out_scopes_that_are_not_granted),
         cmocka_unit_test(gbizid_takes_an_omitted_scope),
         cmocka_unit_test(public_clients_need_pkce),
-        cmocka_unit_test(finds_the_target),
+        cmocka_unit_test(finds_the_client),
+        cmocka_unit_test(bounds_the_redirect_uri),
+        cmocka_unit_test(sends_refusals_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -316,7 +316,7 @@ static void discovery(void **state) {
     assert_member(object, "jwks_uri", "https://op.example:8443/oauth/jwks");
     assert_true(json_is_true(
         json_object_get(object, "authorization_response_iss_parameter_supported")));
-    assert_true(json_is_false(json_object_get(object, "request_parameter_supported")));
+    assert_true(json_is_true(json_object_get(object, "request_parameter_supported")));
     /* Absent would mean true (Discovery §3). */
     assert_true(
         json_is_false(json_object_get(object, "request_uri_parameter_supported")));
