@@ -1,4 +1,4 @@
-/* cmd_outbox: `tasuki outbox [list]` and `tasuki outbox retry ID...`. */
+/* cmd_outbox: `tasuki outbox [list]` and `tasuki outbox retry ID...|--rp CLIENT_ID`. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -8,17 +8,21 @@
 #include "ops/cli/table.h"
 
 #define BODY_MAX 1024
+/* An answer lists 50 messages of an RP, of which 1000 at most are given up. */
+#define PASSES_MAX 20
 
 static const char usage_text[] =
     "usage: tasuki outbox [list] [OPTION...]\n"
     "       tasuki outbox retry ID... [OPTION...]\n"
+    "       tasuki outbox retry --rp CLIENT_ID [OPTION...]\n"
     "\n"
     "list   what must still reach relying parties (RPs): logout tokens that wait, and\n"
     "       those that were given up after a day or 20 attempts. These are kept for 7\n"
     "       days. WHY is what the last attempt came to: unreachable, timeout, tls,\n"
     "       address (of a network that must not be called), status, unmade, lapsed,\n"
     "       full\n"
-    "retry  try messages again now, by the IDs that list shows, given up or not\n"
+    "retry  try messages again now, by the IDs that list shows, given up or not;\n"
+    "       --rp: all that were given up or failed for this RP\n"
     "\n";
 
 static const char *text_of(const json_t *object, const char *name) {
@@ -87,7 +91,8 @@ static int list(struct conn *conn) {
     return code;
 }
 
-static int retry_one(struct conn *conn, const char *id) {
+/* `gone_ok`: that it was delivered meanwhile is as good. */
+static int retry_one(struct conn *conn, const char *id, bool gone_ok) {
     struct conn_answer answer = {0};
     struct buf body;
     int code = EXIT_USAGE;
@@ -100,10 +105,12 @@ static int retry_one(struct conn *conn, const char *id) {
         fputs("tasuki: an ID is too long\n", stderr);
     } else {
         conn_write(conn, "/v1/outbox/retry", buf_span(&body), &answer);
-        code = conn_verdict(&answer, id);
-        if (code == EXIT_DONE && conn->json)
+        bool gone = gone_ok && answer.status == 404;
+
+        code = gone ? EXIT_DONE : conn_verdict(&answer, id);
+        if (!gone && code == EXIT_DONE && conn->json)
             conn_print_json(answer.json);
-        else if (code == EXIT_DONE)
+        else if (!gone && code == EXIT_DONE)
             printf("%s is tried again\n", id);
     }
     conn_answer_free(&answer);
@@ -116,7 +123,7 @@ static int retry(struct conn *conn, const struct args_list *words) {
     int code = EXIT_DONE;
 
     for (size_t i = 1; i < words->count; i++) {
-        int one = retry_one(conn, words->items[i]);
+        int one = retry_one(conn, words->items[i], false);
 
         if (code == EXIT_DONE)
             code = one;
@@ -124,12 +131,54 @@ static int retry(struct conn *conn, const struct args_list *words) {
     return code;
 }
 
+/* Those of the RP that an answer lists. *ret_dead: how many were given up. */
+static int retry_listed(struct conn *conn, const json_t *answer, const char *rp,
+                        bool dead_only, size_t *ret_dead) {
+    const json_t *messages = json_object_get(answer, "messages");
+    int code = EXIT_DONE;
+
+    for (size_t i = 0; i < json_array_size(messages) && code == EXIT_DONE; i++) {
+        const json_t *message = json_array_get(messages, i);
+        const char *state = text_of(message, "state");
+        bool dead = strcmp(state, "dead") == 0;
+        bool failed =
+            strcmp(state, "pending") == 0 && number_of(message, "attempts") > 0;
+
+        if (strcmp(text_of(message, "client_id"), rp) != 0 ||
+            !(dead || (failed && !dead_only)))
+            continue;
+        *ret_dead += dead;
+        code = retry_one(conn, text_of(message, "id"), true);
+    }
+    return code;
+}
+
+/* What is retried is given up no more, so that each list shows others. */
+static int retry_all(struct conn *conn, const char *rp) {
+    size_t dead = 1;
+    int code = EXIT_DONE;
+
+    for (int pass = 0; pass < PASSES_MAX && dead > 0 && code == EXIT_DONE; pass++) {
+        struct conn_answer answer;
+
+        dead = 0;
+        conn_read(conn, "/v1/outbox", &answer);
+        code = conn_verdict(&answer, NULL);
+        if (code == EXIT_DONE)
+            code = retry_listed(conn, answer.json, rp, pass > 0, &dead);
+        conn_answer_free(&answer);
+    }
+    return code;
+}
+
 int cmd_outbox(int argc, char *const argv[]) {
     struct conn_options options = {0};
-    const struct args_option *const tables[] = {options.table, NULL};
+    const char *rp = NULL;
+    const struct args_option own[] = {{"rp", ARGS_TEXT, &rp}, {NULL, ARGS_FLAG, NULL}};
+    const struct args_option *const tables[] = {own, options.table, NULL};
     struct args_list words;
     struct conn conn;
-    bool help, listing;
+    bool help, listing, retrying;
     int code;
 
     conn_options_init(&options);
@@ -139,18 +188,21 @@ int cmd_outbox(int argc, char *const argv[]) {
         printf("%s%s", usage_text, conn_help);
         return EXIT_DONE;
     }
-    listing =
-        words.count == 0 || (words.count == 1 && strcmp(words.items[0], "list") == 0);
-    if (!listing && (words.count < 2 || strcmp(words.items[0], "retry") != 0)) {
-        fputs(
-            "tasuki: list, or retry and IDs, are expected; see tasuki outbox --help\n",
-            stderr);
+    listing = !rp && (words.count == 0 ||
+                      (words.count == 1 && strcmp(words.items[0], "list") == 0));
+    /* IDs, or an RP. */
+    retrying = words.count > 0 && strcmp(words.items[0], "retry") == 0 &&
+               (words.count == 1) == (rp != NULL);
+    if (!listing && !retrying) {
+        fputs("tasuki: list, or retry and IDs or --rp, are expected; see tasuki outbox "
+              "--help\n",
+              stderr);
         return EXIT_USAGE;
     }
     code = conn_open(&options, &conn);
     if (code != EXIT_DONE)
         return code;
-    code = listing ? list(&conn) : retry(&conn, &words);
+    code = listing ? list(&conn) : rp ? retry_all(&conn, rp) : retry(&conn, &words);
     conn_close(&conn);
     return code;
 }

@@ -30,6 +30,7 @@ after(async () => {
 });
 await cluster.bootstrap();
 const account = await addAccount({ name: 'outbox' });
+await cluster.settled(); // all have the keys
 const jwks = createLocalJWKSet((await get(cluster.node(1), '/oauth/jwks')).json);
 
 // A relying party and its server, known by the name `host`.
@@ -149,6 +150,21 @@ test('what an operator sees of a failure, and a retry', async () => {
   const again = await cluster.ask(['outbox', 'retry', message.id]);
   assert.equal(again.code, 1);
   assert.match(again.stderr, /no such message/);
+
+  const other = await party('other', { answer: () => ({ status: 503 }) });
+  broken.receiver.answer = other.receiver.answer;
+  for (let i = 0; i < 3; i++) await end(await signedIn([broken, other], cluster.node(1 + i)));
+  const failed = async (one) => (await messagesOf(one)).filter(({ attempts, state }) => attempts >= 3 && state === 'pending').length === 3;
+  await until('all fail', async () => (await failed(broken)) && (await failed(other)), { timeout: 60000 });
+  broken.receiver.answer = take;
+  const all = await cluster.ask(['outbox', 'retry', '--rp', broken.rp.clientId]);
+  assert.equal(all.code, 0, all.stderr);
+  assert.equal(all.stdout.trim().split('\n').length, 3, all.stdout);
+  await until('all arrive', async () => (await messagesOf(broken)).length === 0, { timeout: 3000 });
+  assert.equal((await messagesOf(other)).length, 3, 'of this one alone');
+  for (const args of [['retry'], ['retry', 'x', '--rp', 'y'], ['--rp', 'y'], ['list', 'x'], ['purge']]) assert.equal((await cluster.ask(['outbox', ...args])).code, 64, args.join(' '));
+  other.receiver.answer = take;
+  await settled();
 });
 
 test('answers: 400 is an answer, a redirect is not followed, an endless one is cut', async () => {
