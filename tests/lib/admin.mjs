@@ -122,12 +122,13 @@ export async function addClient(options = {}) {
     redirect_uris: options.redirect_uris ?? ['https://rp.example.test/cb'],
     ...(options.account_types ? { account_types: options.account_types } : {}),
     ...(options.features ? { features: options.features } : {}),
+    ...(options.jwks ? { jwks: options.jwks } : {}),
     ...(options.backchannel_logout_uri ? { backchannel_logout_uri: options.backchannel_logout_uri } : {}),
   };
   const made = await must('POST', '/v1/clients', client);
   return {
     clientId: client.client_id,
-    secret: note(made.client_secret),
+    secret: made.client_secret && note(made.client_secret),
     auth: client.auth,
     alg: client.alg,
     redirectUri: client.redirect_uris[0],
