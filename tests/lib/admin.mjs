@@ -28,6 +28,9 @@ export async function operator(id, method, path, body) {
   return { status: answer.status, json: answer.body ? answer.json : null, answer };
 }
 
+// What a node has applied its readers see within this (F6 of raft/fsm.h).
+const SHARED_COMMIT_MS = 20;
+
 // Rows of accounts and clients carry no stamp: a test waits until all nodes that
 // answer have what `id` has.
 export async function everywhere(id) {
@@ -42,6 +45,7 @@ export async function everywhere(id) {
       { every: 5 },
     );
   }
+  await sleep(2 * SHARED_COMMIT_MS);
 }
 
 // Try the nodes in turn while the answer is 503: a leader change may be under way.
