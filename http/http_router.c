@@ -44,6 +44,15 @@ static const struct route operator_routes[] = {
     {"/health", route_health, NULL, false},
 };
 
+/* What clients do with their certificates; people and browsers have no business here.
+ */
+static const struct route mtls_routes[] = {
+    {"/oauth/userinfo", route_userinfo_get, route_userinfo_post, false},
+    {"/oauth/token", NULL, route_token, false},
+    {"/oauth/par", NULL, route_par, false},
+    {"/health", route_health, NULL, false},
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* RFC 3986 §3.2.3: what follows the colon is digits, or it is no port. */
@@ -162,17 +171,23 @@ static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t 
 }
 
 static const struct route *find(enum http_door door, struct span path) {
-    const struct route *table = door == DOOR_OPERATOR ? operator_routes : public_routes;
-    size_t count =
-        door == DOOR_OPERATOR ? COUNT(operator_routes) : COUNT(public_routes);
-    for (size_t i = 0; i < count; i++) {
-        if (span_is(path, table[i].path)) {
-            return &table[i];
+    static const struct {
+        const struct route *routes;
+        size_t count;
+        bool pages;
+    } tables[DOORS] = {
+        [DOOR_DIRECT] = {public_routes, COUNT(public_routes), true},
+        [DOOR_BALANCER] = {public_routes, COUNT(public_routes), true},
+        [DOOR_OPERATOR] = {operator_routes, COUNT(operator_routes), false},
+        [DOOR_MTLS] = {mtls_routes, COUNT(mtls_routes), false},
+    };
+    for (size_t i = 0; i < tables[door].count; i++) {
+        if (span_is(path, tables[door].routes[i].path)) {
+            return &tables[door].routes[i];
         }
     }
     static const struct route style = {NULL, route_style, NULL, false};
-    return door != DOOR_OPERATOR && span_is(path, http_page_style_path()) ? &style
-                                                                          : NULL;
+    return tables[door].pages && span_is(path, http_page_style_path()) ? &style : NULL;
 }
 
 /* Browsers name it first when they go to an address. */

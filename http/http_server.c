@@ -68,12 +68,12 @@ static int bind_listener(const struct sockaddr_in *address) {
 }
 
 static const char *const door_keys[DOORS] = {"http_listen", "balancer_listen",
-                                             "operator_listen"};
+                                             "operator_listen", "mtls_listen"};
 
 static enum err bind_doors(const struct config *config, bool first, int fds[DOORS],
                            char why[256]) {
     const char *texts[DOORS] = {config->http.address, config->balancer.address,
-                                config->operator_.address};
+                                config->operator_.address, config->mtls.address};
     for (int door = 0; door < DOORS; door++) {
         struct sockaddr_in address;
         if (texts[door][0] == '\0') {
@@ -96,7 +96,7 @@ static enum err bind_doors(const struct config *config, bool first, int fds[DOOR
 
 static enum err start_thread(struct http_server *server, const struct config *config,
                              struct svc_shared *shared, char why[256]) {
-    int fds[DOORS] = {-1, -1, -1};
+    int fds[DOORS] = {-1, -1, -1, -1};
     enum err err = bind_doors(config, server->threads_count == 0, fds, why);
     if (err != OK) {
         for (int door = 0; door < DOORS; door++) {

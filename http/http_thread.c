@@ -42,8 +42,9 @@ struct connection {
     struct http_thread *thread;
     /* h2o makes the SSL of it at the first bytes, and holds no reference until then. */
     SSL_CTX *ssl_ctx;
-    size_t written;      /* when last looked at: names the response being written */
-    uint64_t written_ms; /* since when it has been that one; 0: none is */
+    size_t written;          /* when last looked at: names the response being written */
+    uint64_t written_ms;     /* since when it has been that one; 0: none is */
+    struct span certificate; /* DER, that the client has proven to hold; or empty */
 };
 
 static void post(struct port_loop *loop, struct port_task *task) {
@@ -88,7 +89,32 @@ static void on_socket_closed(void *data) {
     h2o_linklist_unlink(&connection->link);
     connection->thread->connections_count--;
     SSL_CTX_free(connection->ssl_ctx);
+    OPENSSL_free((void *)(uintptr_t)connection->certificate.data);
     free(connection);
+}
+
+static struct connection *connection_of(h2o_socket_t *socket) {
+    return socket != NULL && socket->on_close.cb == on_socket_closed
+               ? socket->on_close.data
+               : NULL;
+}
+
+/* DOOR_MTLS: keep what the client has shown for its requests. */
+static void on_certificate(SSL *ssl, X509 *cert) {
+    struct connection *connection = connection_of(BIO_get_data(SSL_get_rbio(ssl)));
+    unsigned char *der = NULL;
+    int len = connection != NULL ? i2d_X509(cert, &der) : -1;
+    if (len <= 0 || len > LIMIT_CLIENT_CERT || connection->certificate.data != NULL) {
+        OPENSSL_free(der); /* as if it had shown none */
+        return;
+    }
+    connection->certificate = span_of(der, (size_t)len);
+}
+
+struct span http_thread_certificate(const h2o_req_t *h2o) {
+    struct connection *connection =
+        connection_of(h2o->conn->callbacks->get_socket(h2o->conn));
+    return connection != NULL ? connection->certificate : span_of(NULL, 0);
 }
 
 static void on_accept(h2o_socket_t *listen_socket, const char *error) {
@@ -122,6 +148,12 @@ static void on_accept(h2o_socket_t *listen_socket, const char *error) {
     }
 }
 
+static void listen_for_certificates(struct http_listener *listener) {
+    if (listener->door == DOOR_MTLS) {
+        http_tls_on_certificate(listener->accept.ssl_ctx, on_certificate);
+    }
+}
+
 static void reload_certificates(struct http_thread *thread) {
     uint64_t stamp = http_tls_stamp(thread->config);
     if (stamp == thread->tls_stamp) {
@@ -142,6 +174,7 @@ static void reload_certificates(struct http_thread *thread) {
         }
         SSL_CTX_free(listener->accept.ssl_ctx);
         listener->accept.ssl_ctx = ctx;
+        listen_for_certificates(listener);
         log_event(LOG_INFO, "http.certificate.loaded", log_end());
     }
 }
@@ -229,7 +262,8 @@ static void configure_h2o(struct http_thread *thread) {
     global->handshake_timeout = HANDSHAKE_TIMEOUT_MS;
     for (int door = 0; door < DOORS; door++) {
         struct http_listener *listener = &thread->listeners[door];
-        static const char *const names[DOORS] = {"direct", "balancer", "operator"};
+        static const char *const names[DOORS] = {"direct", "balancer", "operator",
+                                                 "mtls"};
         listener->thread = thread;
         listener->door = (enum http_door)door;
         listener->host = h2o_config_register_host(
@@ -250,6 +284,7 @@ static enum err open_listener(struct http_listener *listener, int fd, char why[2
     }
     listener->accept = (h2o_accept_ctx_t){
         .ctx = &thread->context, .hosts = listener->hosts, .ssl_ctx = ctx};
+    listen_for_certificates(listener);
     listener->socket =
         h2o_evloop_socket_create(thread->context.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
     listener->socket->data = listener;

@@ -91,6 +91,41 @@ static enum err require_client(const struct config *config, SSL_CTX *ctx,
     return OK;
 }
 
+/* The handshake proves the key; whose certificate it is, is not TLS's to say. */
+static int take_any(int ok, X509_STORE_CTX *store) {
+    (void)ok;
+    (void)store;
+    return 1;
+}
+
+static int told_index(void) {
+    static int index = -1;
+    if (index < 0) {
+        index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    }
+    return index;
+}
+
+static void on_info(const SSL *ssl, int where, int value) {
+    (void)value;
+    void *told = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), told_index());
+    X509 *cert = where & SSL_CB_HANDSHAKE_DONE ? SSL_get1_peer_certificate(ssl) : NULL;
+    if (cert != NULL) {
+        void (*call)(SSL *, X509 *);
+        memcpy(&call, &told, sizeof(call)); /* ISO C has no such cast */
+        call((SSL *)(uintptr_t)ssl, cert);
+        X509_free(cert);
+    }
+}
+
+void http_tls_on_certificate(SSL_CTX *ctx, void (*told)(SSL *ssl, X509 *cert)) {
+    void *kept;
+    memcpy(&kept, &told, sizeof(kept));
+    if (SSL_CTX_set_ex_data(ctx, told_index(), kept) == 1) {
+        SSL_CTX_set_info_callback(ctx, on_info);
+    }
+}
+
 static bool set_protocol(SSL_CTX *ctx) {
     static const unsigned char session_context[] = "tasuki";
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
@@ -123,7 +158,9 @@ enum err http_tls_new(const struct config *config, enum http_door door,
         goto done;
     }
     err = OK;
-    if (door != DOOR_DIRECT) {
+    if (door == DOOR_MTLS) {
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, take_any);
+    } else if (door != DOOR_DIRECT) {
         err = require_client(config, ctx,
                              door == DOOR_BALANCER ? "balancer" : "operator", why);
     }

@@ -3,7 +3,9 @@
  * TLS 1.2 with forward secrecy and AEAD, or 1.3; ALPN http/1.1 only; no
  * renegotiation, no early data. The balancer's and the operator's listeners ask for
  * a client certificate of the cluster's CA whose SAN URI is
- * `tasuki://<cluster id>/balancer` or `/operator` (DESIGN §3, Balancer). */
+ * `tasuki://<cluster id>/balancer` or `/operator` (DESIGN §3, Balancer). DOOR_MTLS asks
+ * clients for a certificate and takes any or none: which client it belongs to is seen
+ * later (RFC 8705). */
 #ifndef HTTP_HTTP_TLS_H
 #define HTTP_HTTP_TLS_H
 
@@ -11,11 +13,15 @@
 
 #include "server/config.h"
 
-enum http_door { DOOR_DIRECT, DOOR_BALANCER, DOOR_OPERATOR, DOORS };
+enum http_door { DOOR_DIRECT, DOOR_BALANCER, DOOR_OPERATOR, DOOR_MTLS, DOORS };
 
 /* ERR_CONFIG with one sentence that names the file. */
 enum err http_tls_new(const struct config *config, enum http_door door,
                       SSL_CTX **ret_ctx, char why[256]);
+
+/* Call `told` with each certificate that a client of the context has proven to hold.
+ * The SSL's BIO holds the socket, as libh2o makes it. DOOR_MTLS alone. */
+void http_tls_on_certificate(SSL_CTX *ctx, void (*told)(SSL *ssl, X509 *cert));
 
 /* Another number when one of the files that http_tls_new reads is another, or was
  * written to; an older file put in the place of a newer one is another. */

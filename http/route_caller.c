@@ -2,6 +2,12 @@
 #include "http/route_caller.h"
 
 #include "http/http_respond.h"
+#include "http/http_thread.h"
+
+const char *route_caller_base(const struct http_request *request) {
+    const struct config *config = request->thread->config;
+    return request->door == DOOR_MTLS ? config->mtls_url : config->issuer;
+}
 
 struct svc_caller_in route_caller_in(struct http_request *request,
                                      const char *endpoint) {
@@ -14,6 +20,8 @@ struct svc_caller_in route_caller_in(struct http_request *request,
         .query_present = request->h2o->query_at != SIZE_MAX,
         .authorization = http_request_header(request, H2O_TOKEN_AUTHORIZATION),
         .endpoint = endpoint,
+        .base = route_caller_base(request),
+        .certificate = http_thread_certificate(request->h2o),
     };
 }
 

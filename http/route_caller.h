@@ -9,6 +9,8 @@
 /* Of a request whose form was taken. `endpoint`: static, its name below the issuer. */
 struct svc_caller_in route_caller_in(struct http_request *request,
                                      const char *endpoint);
+/* The URL below which the request's door stands for clients. */
+const char *route_caller_base(const struct http_request *request);
 /* Respond; the caller ends the request. */
 void route_caller_refuse(struct http_request *request,
                          const struct svc_refusal *refusal);

@@ -2,6 +2,7 @@
  * userinfo (OIDC Core §5.3). */
 #include "http/http_respond.h"
 #include "http/http_router.h"
+#include "http/http_thread.h"
 #include "http/route_caller.h"
 
 static void on_token(struct svc_token *token) {
@@ -115,6 +116,8 @@ static void start_userinfo(struct http_request *request, const struct params *pa
         .dpop = dpop,
         .dpop_twice = twice,
         .method = method,
+        .base = route_caller_base(request),
+        .certificate = http_thread_certificate(request->h2o),
         .done = on_userinfo,
         .arg = request,
         .authorization = http_request_header(request, H2O_TOKEN_AUTHORIZATION),

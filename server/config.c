@@ -323,6 +323,8 @@ static const struct key_spec keys[] = {
     {"http_listen", value_listener, TEXT(http.address), OPTIONAL},
     {"balancer_listen", value_listener, TEXT(balancer.address), OPTIONAL},
     {"operator_listen", value_listener, TEXT(operator_.address), OPTIONAL},
+    {"mtls_listen", value_listener, TEXT(mtls.address), OPTIONAL},
+    {"mtls_url", value_issuer, TEXT(mtls_url), OPTIONAL},
     {"http_cert", value_path, TEXT(http_cert), ONCE},
     {"http_key", value_path, TEXT(http_key), ONCE},
     {"peer_cert", value_path, TEXT(peer_cert), ONCE},
@@ -346,6 +348,7 @@ static const struct key_spec keys[] = {
     {"log_retained_bytes", value_u64, AT(log_retained_bytes), 64u << 10, 1ull << 40,
      OPTIONAL},
     {"outbound_ca", value_path, TEXT(outbound_ca), OPTIONAL},
+    {"client_ca", value_path, TEXT(client_ca), OPTIONAL},
     {"outbound_private", value_flag, AT(outbound_private), 0, 0, OPTIONAL},
     {"image_bytes_per_s", value_u64, AT(image_bytes_per_s), 16u << 10, 1ull << 40,
      OPTIONAL},
@@ -469,13 +472,18 @@ static enum err check_listeners(struct parser *parser) {
         {"http_listen", config->http.address},
         {"balancer_listen", config->balancer.address},
         {"operator_listen", config->operator_.address},
+        {"mtls_listen", config->mtls.address},
     };
 
     if (config->http.address[0] == 0 && config->balancer.address[0] == 0) {
         parser->key = "http_listen";
         return fail(parser, "http_listen or balancer_listen is expected");
     }
-    for (size_t i = 0; i < 3; i++) {
+    if ((config->mtls.address[0] == 0) != (config->mtls_url[0] == 0)) {
+        parser->key = "mtls_listen";
+        return fail(parser, "mtls_listen and mtls_url stand together, or neither does");
+    }
+    for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++) {
         parser->key = used[i].name;
         for (size_t j = 0; used[i].address[0] && j < i; j++)
             if (strcmp(used[i].address, used[j].address) == 0)
@@ -488,10 +496,11 @@ static enum err check_listeners(struct parser *parser) {
     return OK;
 }
 
-/* The issuer must be reachable under a host that is answered to. */
-static enum err check_issuer_host(struct parser *parser) {
+/* What `url` names must be reachable under a host that is answered to. */
+static enum err check_url_host(struct parser *parser, const char *what,
+                               const char *url) {
     struct config *config = parser->config;
-    struct span host = issuer_host(span_str(config->issuer));
+    struct span host = issuer_host(span_str(url));
     const uint8_t *colon = memchr(host.data, ':', host.len);
     struct span name =
         span_of(host.data, colon ? (size_t)(colon - host.data) : host.len);
@@ -500,8 +509,8 @@ static enum err check_issuer_host(struct parser *parser) {
         if (span_is(host, config->hosts[i]) || span_is(name, config->hosts[i]))
             return OK;
     parser->key = "host";
-    return fail(parser, "the issuer's host %.*s is expected among the hosts",
-                (int)host.len, (const char *)host.data);
+    return fail(parser, "the host %.*s of %s is expected among the hosts",
+                (int)host.len, (const char *)host.data, what);
 }
 
 static enum err check_times(struct parser *parser) {
@@ -546,7 +555,9 @@ enum err config_parse(const char *name, struct span text, struct config *ret_con
     if (err == OK)
         err = check_listeners(&parser);
     if (err == OK)
-        err = check_issuer_host(&parser);
+        err = check_url_host(&parser, "issuer", config->issuer);
+    if (err == OK && config->mtls_url[0])
+        err = check_url_host(&parser, "mtls_url", config->mtls_url);
     if (err == OK)
         err = check_times(&parser);
     if (err == OK)
@@ -639,6 +650,7 @@ enum err config_check_files(const struct config *config, char why[512]) {
         {"ca", config->ca, false},
         {"cluster_key", config->cluster_key, true},
         {"outbound_ca", config->outbound_ca, false},
+        {"client_ca", config->client_ca, false},
     };
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

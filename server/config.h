@@ -31,6 +31,11 @@ struct config {
     struct config_listener http;      /* http_listen: HTTPS, direct */
     struct config_listener balancer;  /* balancer_listen: HTTPS, client certificate of
                                          the balancer required; X-Forwarded-* believed */
+    struct config_listener mtls;      /* mtls_listen: HTTPS, any client certificate is
+                                         asked for (RFC 8705) */
+    char mtls_url[256];               /* mtls_url = https://host[:port]/oauth/, as clients
+                                         reach mtls_listen */
+    char client_ca[1024];             /* client_ca: proves subjects of tls_client_auth */
     struct config_listener operator_; /* operator_listen: HTTPS, operator certificate */
     char http_cert[1024], http_key[1024]; /* shown to browsers and the balancer */
     char peer_cert[1024], peer_key[1024];

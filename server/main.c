@@ -14,6 +14,7 @@
 
 #include "http/http_server.h"
 #include "raft/repl_exit.h"
+#include "server/crypto/client_cert.h"
 #include "server/main_backup.h"
 #include "server/main_check.h"
 #include "server/main_dirs.h"
@@ -233,6 +234,12 @@ static enum err start_pools(struct node *node) {
     struct svc_shared *shared = &node->shared;
     enum err err;
 
+    if (config->client_ca[0] &&
+        client_ca_open(config->client_ca, &shared->client_ca) != OK) {
+        log_event(LOG_FATAL, "node.client_ca", log_str("file", config->client_ca),
+                  log_str("why", "not a PEM file with certificates"), log_end());
+        return ERR_CONFIG;
+    }
     err = hash_pool_new(config->hash_threads, &shared->hash_pool);
     if (!err && config->login_limit_per_minute > 0)
         err = rate_limit_new(config->login_limit_per_minute,
@@ -316,6 +323,7 @@ static void stop_node(struct node *node) {
     svc_bootstrap_stop(node->bootstrap);
     if (shared->hash_pool)
         hash_pool_free(shared->hash_pool);
+    client_ca_free(shared->client_ca);
     if (shared->repl)
         repl_stop(shared->repl);
     if (shared->login_limit)

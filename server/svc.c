@@ -24,7 +24,8 @@ enum err svc_new(struct svc_shared *shared, struct port_loop *loop,
     buf_init(&svc->scratch, SCRATCH_MAX);
     buf_init(&svc->plain, SCRATCH_MAX);
     buf_init(&svc->discovery, SCRATCH_MAX);
-    metadata_discovery(span_str(shared->config->issuer), &svc->discovery);
+    metadata_discovery(span_str(shared->config->issuer),
+                       span_str(shared->config->mtls_url), &svc->discovery);
     err = buf_err(&svc->discovery);
     if (!err)
         err = store_read_new(shared->store, &svc->read);

@@ -120,7 +120,9 @@ struct svc_caller_in {
     const struct params *params; /* the body's; the query must be empty */
     bool query_present;
     struct span authorization; /* header's value; empty: none */
-    const char *endpoint;      /* below the issuer, "token" */
+    const char *base;          /* the issuer, or the URL of the door for certificates */
+    const char *endpoint;      /* below it, "token" */
+    struct span certificate;   /* DER, of the TLS client; empty: none */
     struct span dpop;          /* header's value; empty: none */
     bool dpop_twice;
 };
@@ -169,6 +171,8 @@ struct svc_userinfo {
     struct span dpop;            /* header's value; empty: none */
     bool dpop_twice;
     const char *method;
+    const char *base;         /* as in svc_caller_in */
+    struct span certificate;
     /* out */
     enum oidc_error error;
     const char *description;

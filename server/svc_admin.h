@@ -10,11 +10,12 @@
  *                    -> sub, account_id
  * ADMIN_CLIENT_ADD   client_id, name, ministry?, start_month? yyyy-mm, environment?
  *                    (the cluster's), profile? gbizid|standard|fapi2, auth?
- *                    basic|post|none|private_key_jwt (with jwks, a JWK Set),
+ *                    basic|post|none|private_key_jwt|self_signed_tls (both with
+ *                    jwks, a JWK Set)|tls_client_auth (with tls_subject),
  *                    alg? RS256|ES256, native?, government?, scopes [with openid],
  *                    account_types? [all], redirect_uris [1 to 16],
  *                    post_logout_uris? [up to 16], backchannel_logout_uri?,
- *                    features? [logout_session, require_par, dpop_bound],
+ *                    features? [logout_session, require_par, dpop_bound, tls_bound],
  * client_secret? (32 characters and more), replace? (the whole row, secret too)
  *                    -> client_id, client_secret when one was drawn
  * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; created_ms}]

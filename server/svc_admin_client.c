@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server/crypto/client_cert.h"
 #include "server/crypto/client_keys.h"
 #include "server/oidc/client_auth.h"
 #include "server/oidc/redirect_uri.h"
@@ -18,14 +19,17 @@
 /* In the order of the enums' numbers, which begin at 1. */
 static const char *const environments[] = {"demo", "verification", "production", NULL};
 static const char *const profiles[] = {"gbizid", "standard", "fapi2", NULL};
-static const char *const auths[] = {"none", "basic", "post", "private_key_jwt", NULL};
+static const char *const auths[] = {
+    "none", "basic", "post", "private_key_jwt", "tls_client_auth", "self_signed_tls",
+    NULL};
 static const char *const stages[] = {"applied",   "in_verification", "approved", "live",
                                      "suspended", "retired",         NULL};
 static const char *const algs[] = {"RS256", "ES256", NULL};
 static const char *const features[] = {"logout_session", "require_par", "dpop_bound",
-                                       "require_signed", NULL};
+                                       "tls_bound", "require_signed", NULL};
 static const uint64_t feature_bits[] = {CLIENT_LOGOUT_SESSION, CLIENT_REQUIRE_PAR,
-                                        CLIENT_DPOP_BOUND, CLIENT_REQUIRE_SIGNED};
+                                        CLIENT_DPOP_BOUND, CLIENT_TLS_BOUND,
+                                        CLIENT_REQUIRE_SIGNED};
 static const char *const account_types[] = {"entry", "prime", "member", NULL};
 
 struct client_op {
@@ -186,6 +190,9 @@ static void read_jwks(struct client_op *op) {
         (!keys || client_keys_count(keys, usable) == 0))
         svc_json_fail(json, "jwks: a key that can verify is needed with auth "
                             "private_key_jwt");
+    if (op->client.auth == CLIENT_AUTH_SELF_SIGNED_TLS && !keys)
+        svc_json_fail(json, "jwks: certificates (x5c) are needed with auth "
+                            "self_signed_tls");
     client_keys_free(keys);
     free(text);
 }
@@ -204,6 +211,18 @@ static void check_fapi2(struct client_op *op) {
     if (!(client->features & (CLIENT_DPOP_BOUND | CLIENT_TLS_BOUND)))
         svc_json_fail(&op->admin.json,
                       "features: profile fapi2 needs dpop_bound or tls_bound");
+}
+
+static void read_tls_subject(struct client_op *op) {
+    struct svc_json *json = &op->admin.json;
+    bool needed = op->client.auth == CLIENT_AUTH_TLS;
+    struct span text =
+        svc_json_text(json, "tls_subject", needed, 1, LIMIT_CLIENT_SUBJECT);
+
+    if (text.len > 0 && !client_cert_subject_valid(text))
+        svc_json_fail(json, "tls_subject: dn:, dns:, uri:, ip: or email: and a name is "
+                            "expected");
+    op->client.tls_subject = keep(op, text);
 }
 
 static bool has_secret(const struct client *client) {
@@ -245,6 +264,7 @@ static void read_request(struct client_op *op) {
                                           "backchannel_logout_uri",
                                           "features",
                                           "jwks",
+                                          "tls_subject",
                                           NULL};
     const struct config *config = op->admin.base.svc->shared->config;
     struct svc_json *json = &op->admin.json;
@@ -283,6 +303,7 @@ static void read_request(struct client_op *op) {
     read_features(op);
     read_start_month(op);
     read_jwks(op);
+    read_tls_subject(op);
     check_fapi2(op);
     read_secret(op);
 }
@@ -416,6 +437,8 @@ static bool put_client(void *arg, const struct client *client) {
     buf_json_member(out, "backchannel_logout_uri",
                     span_str(client->backchannel_logout_uri));
     put_features(out, client->features);
+    if (client->tls_subject[0])
+        buf_json_member(out, "tls_subject", span_str(client->tls_subject));
     if (client->jwks[0])
         buf_printf(out, ",\"jwks\":%s", client->jwks);
     buf_json_u64(out, "created_ms", client->created_ms);

@@ -1,6 +1,8 @@
 /* svc_caller: client authentication (RFC 6749 §2.3, OpenID Connect Core §9). */
 #include "server/svc_caller.h"
 
+#include "server/crypto/client_cert.h"
+#include "server/crypto/digest.h"
 #include "server/oidc/client_auth.h"
 #include "server/svc_assertion.h"
 #include "server/svc_dpop.h"
@@ -13,9 +15,40 @@ static struct svc_refusal refusal_of(struct oidc_verdict verdict) {
                                 .description = verdict.description};
 }
 
+static bool by_certificate(const struct svc_caller *caller) {
+    return caller->client.auth == CLIENT_AUTH_TLS ||
+           caller->client.auth == CLIENT_AUTH_SELF_SIGNED_TLS;
+}
+
+/* RFC 8705 §2: client_id alone in the request, and the certificate beside it. */
+static struct oidc_verdict judge_certificate(struct svc *svc,
+                                             const struct svc_caller *caller,
+                                             const struct client_credentials *given,
+                                             struct span certificate) {
+    const struct client *client = &caller->client;
+    int64_t now_s = (int64_t)(repl_now_ms(svc->shared->repl) / 1000);
+    bool good = client->auth == CLIENT_AUTH_TLS
+                    ? client_cert_issued(svc->shared->client_ca, certificate,
+                                         client->tls_subject, now_s)
+                    : client_cert_registered(certificate, span_str(client->jwks));
+
+    if (given->method != OIDC_AUTH_NONE || !good)
+        return client_auth_failed();
+    return (struct oidc_verdict){OIDC_OK, NULL};
+}
+
+/* RFC 8705 §3: x5t#S256 of what the client has shown. */
+static void bind_certificate(struct svc_caller *caller, struct span certificate) {
+    if (!(caller->client.features & CLIENT_TLS_BOUND) || certificate.len == 0)
+        return;
+    caller->binding.kind = BINDING_TLS;
+    digest_sha256(certificate, caller->binding.thumbprint);
+}
+
 /* The same work for a known and an unknown client (L1). */
 static struct oidc_verdict judge(struct svc *svc, const struct svc_caller *caller,
-                                 bool known, const struct client_credentials *given) {
+                                 bool known, const struct client_credentials *given,
+                                 struct span certificate) {
     static const uint8_t nobody[32] = {0};
     uint8_t hash[32];
     bool equal;
@@ -27,6 +60,8 @@ static struct oidc_verdict judge(struct svc *svc, const struct svc_caller *calle
     secret_wipe(hash, sizeof hash);
     if (!known)
         return client_auth_failed();
+    if (by_certificate(caller))
+        return judge_certificate(svc, caller, given, certificate);
     verdict = client_auth_check(&caller->view, given);
     if (verdict.error)
         return verdict;
@@ -59,9 +94,13 @@ static struct oidc_verdict judge_given(struct svc_state *state, bool known,
                                        const struct svc_caller_in *in,
                                        const struct client_credentials *given,
                                        struct svc_caller *caller) {
-    struct oidc_verdict verdict = judge(state->svc, caller, known, given);
+    struct oidc_verdict verdict =
+        judge(state->svc, caller, known, given, in->certificate);
 
-    if (verdict.error || given->method != OIDC_AUTH_PRIVATE_KEY_JWT)
+    if (verdict.error)
+        return verdict;
+    bind_certificate(caller, in->certificate);
+    if (given->method != OIDC_AUTH_PRIVATE_KEY_JWT)
         return verdict;
     return svc_assertion_judge(state, caller, in->endpoint, given->assertion);
 }
@@ -126,6 +165,7 @@ static void judge_dpop(struct svc_state *state, const struct svc_caller_in *in,
     struct svc_dpop_in dpop = {.proof = in->dpop,
                                .twice = in->dpop_twice,
                                .method = "POST",
+                               .base = in->base,
                                .endpoint = in->endpoint};
     struct span none = {NULL, 0};
     struct oidc_verdict verdict;

@@ -53,7 +53,7 @@ static struct oidc_verdict check(struct svc *svc, const struct svc_dpop_in *in,
     };
 
     buf_reset(&svc->scratch);
-    buf_str(&svc->scratch, svc->shared->config->issuer);
+    buf_str(&svc->scratch, in->base);
     buf_str(&svc->scratch, in->endpoint);
     request.url = buf_span(&svc->scratch);
     return dpop_check(&claims, &request);

@@ -18,7 +18,7 @@ struct svc_dpop_in {
     struct span proof; /* the header's value */
     bool twice;        /* there is more than one */
     const char *method;
-    const char *endpoint; /* below the issuer */
+    const char *base, *endpoint; /* as in svc_caller_in */
 };
 
 /* On OIDC_OK the key that it proves, and what the command must use. Else

@@ -4,6 +4,7 @@
  * applied already. A token is good while its grant is REDEEMED and its account is
  * active in the same generation; sign-out, reuse of a code and suspension all show
  * there (store_grant.h, G4). */
+#include "server/crypto/digest.h"
 #include "server/domain/profile.h"
 #include "server/oidc/bearer.h"
 #include "server/oidc/claims.h"
@@ -122,6 +123,7 @@ static struct oidc_verdict judge_binding(struct userinfo_op *op,
     struct svc_dpop_in dpop = {.proof = userinfo->dpop,
                                .twice = userinfo->dpop_twice,
                                .method = userinfo->method,
+                               .base = userinfo->base,
                                .endpoint = "userinfo"};
     struct oidc_verdict verdict = {OIDC_OK, NULL};
     struct binding shown = {.kind = BINDING_NONE};
@@ -129,15 +131,15 @@ static struct oidc_verdict judge_binding(struct userinfo_op *op,
     if ((binding->kind == BINDING_DPOP) != op->by_dpop)
         return (struct oidc_verdict){OIDC_INVALID_TOKEN,
                                      "the access token is of the other scheme"};
-    if (binding->kind == BINDING_TLS)
-        return (struct oidc_verdict){OIDC_INVALID_TOKEN,
-                                     "the access token is bound to a certificate"};
+    if (binding->kind == BINDING_TLS && userinfo->certificate.len > 0)
+        digest_sha256(userinfo->certificate, shown.thumbprint);
     if (binding->kind == BINDING_DPOP)
         verdict = svc_dpop_judge(&op->base, &dpop, op->token, &shown, ret_proof);
     if (verdict.error == OIDC_OK &&
         memcmp(shown.thumbprint, binding->thumbprint, sizeof shown.thumbprint) != 0)
-        return (struct oidc_verdict){OIDC_INVALID_TOKEN,
-                                     "the access token is bound to another key"};
+        return (struct oidc_verdict){
+            OIDC_INVALID_TOKEN,
+            "the access token is bound to another key or certificate"};
     return verdict;
 }
 

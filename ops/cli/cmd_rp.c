@@ -17,16 +17,20 @@ static const char add_usage[] =
     "  --redirect-uri URI   https; native clients also http on 127.0.0.1 or [::1]\n"
     "  --scope SCOPES       openid profile user email offline_access (default openid)\n"
     "  --auth METHOD        basic (default), post, none (public client, PKCE), or\n"
-    "                       private_key_jwt (with --jwks-file)\n"
+    "                       private_key_jwt or self_signed_tls (with --jwks-file),\n"
+    "                       tls_client_auth (with --tls-subject)\n"
     "  --jwks-file FILE     the RP's public keys, a JWK Set (\"-\": standard input)\n"
     "  --alg ALG            of ID tokens: RS256 (default) or ES256\n"
+    "  --tls-subject NAME   of the RP's certificate: dn:, dns:, uri:, ip: or email:\n"
     "  --profile PROFILE    gbizid (default), standard, or fapi2 (FAPI 2.0)\n"
     "  --post-logout-uri URI  where people may be sent after signing out\n"
     "  --backchannel-logout-uri URI  https; is told when a session ends\n"
     "  --feature NAME       logout_session (logout tokens must name the session),\n"
     "                       require_par (requests must be pushed), dpop_bound (tokens\n"
-    "                       are bound to the RP's key), require_signed (requests\n"
-    "                       must be signed)\n"
+    "                       are bound to the RP's key), tls_bound (to its certificate),
+"
+    "                       require_signed (requests must be signed)
+"
     "  --account-type TYPE  who may sign in: entry, prime, member (default: all)\n"
     "  --ministry NAME      --start-month YYYY-MM    shown in lists\n"
     "  --environment ENV    demo, verification, production: must be the cluster's\n"
@@ -46,7 +50,8 @@ struct rp_options {
     struct conn_options conn;
     struct args_list redirect_uris, scopes, account_types, post_logout_uris, features;
     const char *name, *ministry, *start_month, *environment;
-    const char *auth, *alg, *profile, *secret_file, *backchannel_logout_uri, *jwks_file;
+    const char *auth, *alg, *profile, *secret_file, *backchannel_logout_uri, *jwks_file,
+        *tls_subject;
     bool native, government, replace;
 };
 
@@ -128,6 +133,7 @@ static json_t *describe(const struct rp_options *options, const char *id,
     set_text(rp, "start_month", options->start_month);
     set_text(rp, "environment", options->environment);
     set_text(rp, "auth", options->auth);
+    set_text(rp, "tls_subject", options->tls_subject);
     set_text(rp, "alg", options->alg);
     set_text(rp, "profile", options->profile);
     set_flag(rp, "native", options->native);
@@ -218,6 +224,7 @@ int cmd_rp_add(int argc, char *const argv[]) {
         {"profile", ARGS_TEXT, &o.profile},
         {"secret-file", ARGS_TEXT, &o.secret_file},
         {"jwks-file", ARGS_TEXT, &o.jwks_file},
+        {"tls-subject", ARGS_TEXT, &o.tls_subject},
         {"native", ARGS_FLAG, &o.native},
         {"government", ARGS_FLAG, &o.government},
         {"replace", ARGS_FLAG, &o.replace},

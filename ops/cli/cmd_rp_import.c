@@ -16,7 +16,7 @@ static const char usage_text[] =
     "objects, or one object a line. Members: client_id, name, redirect_uris, scopes\n"
     "(arrays); and as wanted ministry, start_month, environment, profile, auth, alg,\n"
     "native, government, account_types, post_logout_uris, backchannel_logout_uri,\n"
-    "features, jwks, client_secret, replace.\n"
+    "features, jwks, tls_subject, client_secret, replace.\n"
     "Prints what was done with each, and each secret that was drawn: once, it is not\n"
     "stored. Goes on after one that is refused; exit code 1 then.\n"
     "\n"

@@ -40,7 +40,26 @@ static void claims_list(struct buf *out) {
     buf_str(out, "]");
 }
 
-void metadata_discovery(struct span issuer, struct buf *out) {
+static void mtls_members(struct span mtls_url, struct buf *out) {
+    CHECK(mtls_url.len <= ISSUER_MAX);
+    buf_json_bool(out, "tls_client_certificate_bound_access_tokens", true);
+    buf_str(out, ",\"mtls_endpoint_aliases\":{");
+    member_url(out, "token_endpoint", mtls_url, "token");
+    member_url(out, "pushed_authorization_request_endpoint", mtls_url, "par");
+    member_url(out, "userinfo_endpoint", mtls_url, "userinfo");
+    buf_str(out, "}");
+}
+
+void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *out) {
+    static const char *const without_tls[] = {
+        "client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL};
+    static const char *const with_tls[] = {"client_secret_basic",
+                                           "client_secret_post",
+                                           "private_key_jwt",
+                                           "tls_client_auth",
+                                           "self_signed_tls_client_auth",
+                                           "none",
+                                           NULL};
     static const struct {
         const char *name;
         const char *values[6];
@@ -50,8 +69,6 @@ void metadata_discovery(struct span issuer, struct buf *out) {
         {"grant_types_supported", {"authorization_code", "refresh_token"}},
         {"subject_types_supported", {"public"}},
         {"id_token_signing_alg_values_supported", {"RS256", "ES256"}},
-        {"token_endpoint_auth_methods_supported",
-         {"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}},
         {"token_endpoint_auth_signing_alg_values_supported",
          {"ES256", "PS256", "RS256"}},
         /* RFC 9101 §10.5 */
@@ -77,6 +94,10 @@ void metadata_discovery(struct span issuer, struct buf *out) {
     member_url(out, "end_session_endpoint", issuer, "logout");
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         member_list(out, lists[i].name, lists[i].values);
+    member_list(out, "token_endpoint_auth_methods_supported",
+                mtls_url.len > 0 ? with_tls : without_tls);
+    if (mtls_url.len > 0)
+        mtls_members(mtls_url, out);
     claims_list(out);
     buf_json_bool(out, "claims_parameter_supported", false);
     buf_json_bool(out, "request_parameter_supported", true);

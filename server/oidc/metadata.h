@@ -7,7 +7,8 @@
 #include "store/base/buf.h"
 #include "store/base/span.h"
 
-/* `issuer` ends with a slash (config.h). Append the JSON document. */
-void metadata_discovery(struct span issuer, struct buf *out);
+/* `issuer` ends with a slash (config.h), as `mtls_url`, which is empty when clients
+ * cannot show certificates (RFC 8705 §5). Append the JSON document. */
+void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *out);
 
 #endif

@@ -30,6 +30,7 @@
 #define LIMIT_SEALED_SEED 128
 #define LIMIT_CLIENT_JWKS (8 * 1024)
 #define LIMIT_CLIENT_SUBJECT 1024
+#define LIMIT_CLIENT_CERT (8 * 1024)
 /* An authorization request that was pushed (RFC 9126), encoded. */
 #define LIMIT_PUSHED_REQUEST (12 * 1024)
 

@@ -1,0 +1,179 @@
+#include "server/crypto/client_cert.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUBJECT_TEXT_MAX 1024
+
+/* ---- self-signed */
+
+/* The first certificate of a JWK (RFC 7517 §4.7: base64 with padding). */
+static bool same_certificate(const json_t *jwk, struct span der) {
+    const json_t *text = json_array_get(json_object_get(jwk, "x5c"), 0);
+    size_t len = json_string_length(text);
+    uint8_t bytes[LIMIT_CLIENT_CERT + 3];
+    int decoded;
+
+    if (!json_is_string(text) || len % 4 != 0 || len == 0 || len / 4 * 3 > sizeof bytes)
+        return false;
+    decoded =
+        EVP_DecodeBlock(bytes, (const uint8_t *)json_string_value(text), (int)len);
+    for (size_t i = 1; i <= 2 && decoded > 0; i++)
+        decoded -= json_string_value(text)[len - i] == '=' ? 1 : 0;
+    return decoded > 0 && (size_t)decoded == der.len &&
+           memcmp(bytes, der.data, der.len) == 0;
+}
+
+bool client_cert_registered(struct span der, struct span jwks) {
+    json_t *set =
+        json_loadb((const char *)jwks.data, jwks.len, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *keys = json_object_get(set, "keys");
+    bool found = false;
+
+    for (size_t i = 0; i < json_array_size(keys) && der.len > 0; i++)
+        found = found || same_certificate(json_array_get(keys, i), der);
+    json_decref(set);
+    return found;
+}
+
+/* ---- issued by an authority */
+
+struct client_ca {
+    X509_STORE *store;
+};
+
+enum err client_ca_open(const char *path, struct client_ca **ret_ca) {
+    struct client_ca *ca = calloc(1, sizeof *ca);
+
+    if (!ca)
+        return ERR_NOMEM;
+    ca->store = X509_STORE_new();
+    if (!ca->store || X509_STORE_load_file(ca->store, path) != 1) {
+        ERR_clear_error();
+        client_ca_free(ca);
+        return ERR_CONFIG;
+    }
+    *ret_ca = ca;
+    return OK;
+}
+
+void client_ca_free(struct client_ca *ca) {
+    if (ca)
+        X509_STORE_free(ca->store);
+    free(ca);
+}
+
+static bool chain_good(const struct client_ca *ca, X509 *cert, int64_t now_s) {
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    bool good = false;
+
+    if (ctx && X509_STORE_CTX_init(ctx, ca->store, cert, NULL) == 1) {
+        X509_STORE_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT);
+        X509_STORE_CTX_set_time(ctx, 0, (time_t)now_s);
+        good = X509_verify_cert(ctx) == 1;
+    }
+    X509_STORE_CTX_free(ctx);
+    ERR_clear_error();
+    return good;
+}
+
+static bool has_name(const X509 *cert, const char *wanted) {
+    char text[SUBJECT_TEXT_MAX];
+    BIO *out = BIO_new(BIO_s_mem());
+    int len = -1;
+
+    if (out && X509_NAME_print_ex(out, X509_get_subject_name(cert), 0,
+                                  XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0)
+        len = BIO_read(out, text, sizeof text);
+    BIO_free(out);
+    return len > 0 && (size_t)len == strlen(wanted) &&
+           memcmp(text, wanted, (size_t)len) == 0;
+}
+
+static bool same_string(const ASN1_STRING *string, const char *wanted) {
+    return (size_t)ASN1_STRING_length(string) == strlen(wanted) &&
+           memcmp(ASN1_STRING_get0_data(string), wanted, strlen(wanted)) == 0;
+}
+
+static bool same_ip(const ASN1_STRING *string, const char *wanted) {
+    uint8_t bytes[16];
+    int len = inet_pton(AF_INET, wanted, bytes) == 1    ? 4
+              : inet_pton(AF_INET6, wanted, bytes) == 1 ? 16
+                                                        : 0;
+
+    return len > 0 && ASN1_STRING_length(string) == len &&
+           memcmp(ASN1_STRING_get0_data(string), bytes, (size_t)len) == 0;
+}
+
+static const struct {
+    const char *prefix;
+    int type; /* of GENERAL_NAME; -1: the subject itself */
+} forms[] = {{"dn:", -1},
+             {"dns:", GEN_DNS},
+             {"uri:", GEN_URI},
+             {"ip:", GEN_IPADD},
+             {"email:", GEN_EMAIL}};
+#define FORMS (sizeof forms / sizeof forms[0])
+
+/* FORMS: none of them. */
+static size_t form_of(struct span subject) {
+    for (size_t i = 0; i < FORMS; i++) {
+        size_t len = strlen(forms[i].prefix);
+
+        if (subject.len > len && memcmp(subject.data, forms[i].prefix, len) == 0)
+            return i;
+    }
+    return FORMS;
+}
+
+bool client_cert_subject_valid(struct span subject) {
+    return form_of(subject) < FORMS;
+}
+
+static bool has_alternative(const X509 *cert, int type, const char *wanted) {
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    bool found = false;
+
+    for (int i = 0; names && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+        if (name->type == type && type == GEN_IPADD)
+            found = found || same_ip(name->d.iPAddress, wanted);
+        else if (name->type == type)
+            found = found || same_string(name->d.ia5, wanted);
+    }
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
+static bool has_subject(const X509 *cert, const char *subject) {
+    size_t form = form_of(span_str(subject));
+    const char *wanted;
+
+    if (form == FORMS)
+        return false;
+    wanted = subject + strlen(forms[form].prefix);
+    return forms[form].type < 0 ? has_name(cert, wanted)
+                                : has_alternative(cert, forms[form].type, wanted);
+}
+
+bool client_cert_issued(const struct client_ca *ca, struct span der,
+                        const char *subject, int64_t now_s) {
+    const uint8_t *at = der.data;
+    X509 *cert;
+    bool good;
+
+    if (!ca || der.len == 0 || der.len > LIMIT_CLIENT_CERT)
+        return false;
+    cert = d2i_X509(NULL, &at, (long)der.len);
+    good = cert && at == der.data + der.len && has_subject(cert, subject) &&
+           chain_good(ca, cert, now_s);
+    X509_free(cert);
+    ERR_clear_error();
+    return good;
+}
