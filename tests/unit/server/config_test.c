@@ -203,7 +203,7 @@ static const struct {
     {6, "issuer = https://u@id.example/oauth/", "f:16: issuer: https://host/oauth/"},
     {6, "issuer = https://id.example:443/oauth/", "f:16: issuer: https://host/"},
     {6, "issuer = https:///oauth/", "f:16: issuer: https://host/oauth/"},
-    {6, "issuer = https://other.example/oauth/", "f: host: the issuer's host"},
+    {6, "issuer = https://other.example/oauth/", "f: host: the host other.example of issuer"},
     {0, "host = ID.example", "f:17: host: a lower-case host name"},
     {0, "host = a..b", "f:17: host: a lower-case host name"},
     {0, "host = localhost", "f:17: host: this host is listed already"},

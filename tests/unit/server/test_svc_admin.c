@@ -169,7 +169,7 @@ static void test_client_mistakes(void **state) {
         {CLIENT(OPENID "," REDIRECT ",\"environment\":\"production\""),
          "environment: this cluster's is demo"},
         {CLIENT(OPENID "," REDIRECT ",\"auth\":\"magic\""),
-         "auth: none, basic, post or private_key_jwt is expected"},
+         "auth: none, basic, post, private_key_jwt, tls_client_auth or self_signed_tls is expected"},
         {CLIENT(OPENID "," REDIRECT ",\"alg\":\"none\""),
          "alg: RS256 or ES256 is expected"},
         {CLIENT(OPENID "," REDIRECT ",\"native\":\"yes\""),
