@@ -25,8 +25,8 @@ static const char *const auths[] = {
 static const char *const stages[] = {"applied",   "in_verification", "approved", "live",
                                      "suspended", "retired",         NULL};
 static const char *const algs[] = {"RS256", "ES256", NULL};
-static const char *const features[] = {"logout_session", "require_par", "dpop_bound",
-                                       "tls_bound", "require_signed", NULL};
+static const char *const features[] = {"logout_session", "require_par",    "dpop_bound",
+                                       "tls_bound",      "require_signed", NULL};
 static const uint64_t feature_bits[] = {CLIENT_LOGOUT_SESSION, CLIENT_REQUIRE_PAR,
                                         CLIENT_DPOP_BOUND, CLIENT_TLS_BOUND,
                                         CLIENT_REQUIRE_SIGNED};

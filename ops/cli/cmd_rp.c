@@ -27,10 +27,8 @@ static const char add_usage[] =
     "  --backchannel-logout-uri URI  https; is told when a session ends\n"
     "  --feature NAME       logout_session (logout tokens must name the session),\n"
     "                       require_par (requests must be pushed), dpop_bound (tokens\n"
-    "                       are bound to the RP's key), tls_bound (to its certificate),
-"
-    "                       require_signed (requests must be signed)
-"
+    "                       are bound to the RP's key), tls_bound (to its certificate),\n"
+    "                       require_signed (requests must be signed)\n"
     "  --account-type TYPE  who may sign in: entry, prime, member (default: all)\n"
     "  --ministry NAME      --start-month YYYY-MM    shown in lists\n"
     "  --environment ENV    demo, verification, production: must be the cluster's\n"
