@@ -29,7 +29,7 @@ json_t *jws_object(struct span part, struct arena *arena, struct span *ret_text)
  * header's `alg`, which the caller has checked. ERR_INVALID: malformed; ERR_FORGED.
  *
  * Every part was decoded strictly before cjose sees the token: its decoder ends the
- * process (an assertion) on base64 whose length is 1 modulo 4. So the header must have
+ * process (an assertion) on padding where none can be. So the header must have
  * been through jws_object too. */
 enum err jws_verify(struct span token, const struct jws_parts *parts, cjose_jwk_t *jwk,
                     size_t signature_len, struct arena *arena, struct span *ret_claims);

@@ -145,12 +145,11 @@ static void test_damage(void **state) {
         bad[i] = bad[i] == 'A' ? 'B' : 'A';
         assert_int_not_equal(verify(f, bad, &standard), OK);
     }
-    /* Payloads of every length, also those that no base64 has. */
-    for (size_t cut = 1; cut < 9; cut++) {
+    /* cjose's decoder has an assertion on padding where none can be. */
+    for (size_t i = 0; i < len; i++) {
         char *bad = strdup(token);
-        char *end = strrchr(bad, '.');
 
-        memmove(end - cut, end, strlen(end) + 1);
+        bad[i] = '=';
         assert_int_not_equal(verify(f, bad, &standard), OK);
     }
     free(token);

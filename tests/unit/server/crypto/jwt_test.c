@@ -134,27 +134,22 @@ static void refuses_changed_tokens(void **state) {
     buf_free(&token);
 }
 
-/* Payloads and signatures of every length, also those that no base64 has. */
-static void refuses_shortened_parts(void **state) {
+/* cjose's decoder has an assertion on padding where none can be. */
+static void refuses_padding_anywhere(void **state) {
     struct fixture *fixture = *state;
-    struct buf token, bad;
+    struct buf token;
 
     buf_init(&token, LIMIT_JWT);
-    buf_init(&bad, LIMIT_JWT);
     assert_int_equal(
         jwt_sign(fixture->keys, KEY_ES256, "JWT", span_str(CLAIMS), &token), OK);
-    for (size_t cut = 1; cut < 9; cut++) {
-        const uint8_t *end = memrchr(token.data, '.', token.len);
-        size_t head = (size_t)(end - token.data) - cut;
+    for (size_t i = 0; i < token.len; i++) {
+        uint8_t old = token.data[i];
 
-        buf_reset(&bad);
-        buf_put(&bad, token.data, head);
-        buf_put(&bad, end, token.len - head - cut);
-        assert_int_equal(buf_err(&bad), OK);
-        assert_int_not_equal(verify(fixture, buf_span(&bad)), OK);
+        token.data[i] = '=';
+        assert_int_not_equal(verify(fixture, buf_span(&token)), OK);
+        token.data[i] = old;
     }
     buf_free(&token);
-    buf_free(&bad);
 }
 
 static char *header_of(const char *format, const char *kid) {
@@ -459,7 +454,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signs_and_verifies),
         cmocka_unit_test(refuses_changed_tokens),
-        cmocka_unit_test(refuses_shortened_parts),
+        cmocka_unit_test(refuses_padding_anywhere),
         cmocka_unit_test(refuses_headers),
         cmocka_unit_test(refuses_signatures),
         cmocka_unit_test(refuses_hmac_with_the_public_key),
