@@ -38,6 +38,8 @@ struct http_request {
         struct svc_consent consent;
         struct svc_token token;
         struct svc_par par;
+        struct svc_revoke revoke;
+        struct svc_introspect introspect;
         struct svc_userinfo userinfo;
         struct svc_logout logout;
         struct svc_admin admin;

@@ -135,6 +135,10 @@ void http_respond_asset(struct http_request *request, const char *type,
     respond(request, 200, type, "public, max-age=31536000, immutable", body);
 }
 
+void http_respond_jwt(struct http_request *request, const char *type, struct span jwt) {
+    respond(request, 200, type, "no-store", jwt);
+}
+
 void http_respond_text(struct http_request *request, int status, const char *text) {
     respond(request, status, "text/plain; charset=utf-8", "no-store", span_str(text));
 }

@@ -17,6 +17,9 @@ static const struct route public_routes[] = {
     {"/oauth/userinfo", route_userinfo_get, route_userinfo_post, false},
     {"/oauth/token", NULL, route_token, false},
     {"/oauth/par", NULL, route_par, false},
+    {"/oauth/revoke", NULL, route_revoke, false},
+    {"/oauth/introspect", NULL, route_introspect, false},
+    {"/.well-known/oauth-authorization-server/oauth", route_discovery, NULL, false},
     {"/oauth/authorize", route_authorize_get, route_authorize_post, false},
     {"/oauth/jwks", route_jwks, NULL, false},
     {"/oauth/.well-known/openid-configuration", route_discovery, NULL, false},
@@ -50,6 +53,8 @@ static const struct route mtls_routes[] = {
     {"/oauth/userinfo", route_userinfo_get, route_userinfo_post, false},
     {"/oauth/token", NULL, route_token, false},
     {"/oauth/par", NULL, route_par, false},
+    {"/oauth/revoke", NULL, route_revoke, false},
+    {"/oauth/introspect", NULL, route_introspect, false},
     {"/health", route_health, NULL, false},
 };
 

@@ -33,6 +33,7 @@ struct message_parts {
         Tasuki__Command__LeaderRegions leader_regions;
         Tasuki__Command__ProofUse proof_use;
         Tasuki__Command__RequestPush request_push;
+        Tasuki__Command__TokenRevoke token_revoke;
         Tasuki__Command__OutboxClaim outbox_claim;
         Tasuki__Command__OutboxSettle outbox_settle;
         Tasuki__Command__OutboxRetry outbox_retry;
@@ -295,6 +296,9 @@ static bool command_ok(const struct command *command) {
                proofs_ok(&command->proof_use.proofs);
     case CMD_REQUEST_PUSH:
         return request_push_ok(&command->request_push);
+    case CMD_TOKEN_REVOKE:
+        return client_id_ok(command->token_revoke.client_id) &&
+               proofs_ok(&command->token_revoke.proofs);
     case CMD_MEMBER_SEED:
         return member_seed_ok(&command->member_seed);
     case CMD_MEMBER_ADD:
@@ -474,6 +478,18 @@ static void build_token_refresh(const struct cmd_token_refresh *c,
     m->n_proofs = build_proofs(&c->proofs, parts);
     m->proofs = parts->proofs_at;
     m->binding = build_binding(&c->binding, parts);
+}
+
+static void build_token_revoke(const struct cmd_token_revoke *c,
+                               struct message_parts *parts) {
+    Tasuki__Command__TokenRevoke *m = &parts->token_revoke;
+
+    tasuki__command__token_revoke__init(m);
+    m->refresh = c->refresh;
+    m->key = FIXED(c->key.b);
+    m->client_id = record_bytes(c->client_id);
+    m->n_proofs = build_proofs(&c->proofs, parts);
+    m->proofs = parts->proofs_at;
 }
 
 static Tasuki__Command__MemberAt *build_member_at(const struct member_at *c,
@@ -670,6 +686,9 @@ static const ProtobufCMessage *build(const struct command *command,
     case CMD_REQUEST_PUSH:
         build_request_push(&command->request_push, parts);
         break;
+    case CMD_TOKEN_REVOKE:
+        build_token_revoke(&command->token_revoke, parts);
+        break;
     case CMD_OUTBOX_CLAIM:
         build_outbox_claim(&command->outbox_claim, parts);
         break;
@@ -859,6 +878,13 @@ static bool take_token_refresh(const Tasuki__Command__TokenRefresh *m,
            take_binding(m->binding, &c->binding);
 }
 
+static bool take_token_revoke(const Tasuki__Command__TokenRevoke *m,
+                              struct cmd_token_revoke *c) {
+    c->refresh = m->refresh;
+    c->client_id = record_span(m->client_id);
+    return TAKE(m->key, c->key.b) && take_proofs(m->n_proofs, m->proofs, &c->proofs);
+}
+
 /* A text that fits into `out`, which is all zero. */
 static bool take_text(const char *in, char *out, size_t size) {
     size_t len = strlen(in);
@@ -1012,6 +1038,8 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
         return take_proof_use(m, &command->proof_use);
     case CMD_REQUEST_PUSH:
         return take_request_push(m, &command->request_push);
+    case CMD_TOKEN_REVOKE:
+        return take_token_revoke(m, &command->token_revoke);
     case CMD_MEMBER_SEED:
         return take_member_seed(m, &command->member_seed);
     case CMD_MEMBER_ADD:
@@ -1065,6 +1093,7 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_LEADER_REGIONS] = &tasuki__command__leader_regions__descriptor,
         [CMD_PROOF_USE] = &tasuki__command__proof_use__descriptor,
         [CMD_REQUEST_PUSH] = &tasuki__command__request_push__descriptor,
+        [CMD_TOKEN_REVOKE] = &tasuki__command__token_revoke__descriptor,
         [CMD_OUTBOX_CLAIM] = &tasuki__command__outbox_claim__descriptor,
         [CMD_OUTBOX_SETTLE] = &tasuki__command__outbox_settle__descriptor,
         [CMD_OUTBOX_RETRY] = &tasuki__command__outbox_retry__descriptor,

@@ -53,6 +53,7 @@ enum command_type {
     CMD_LEADER_REGIONS = 17, /* where leadership is preferred */
     CMD_PROOF_USE = 18,      /* what may be used once, without any other effect */
     CMD_REQUEST_PUSH = 19,   /* a pushed authorization request (RFC 9126) */
+    CMD_TOKEN_REVOKE = 21,   /* a client gives a token up (RFC 7009) */
     CMD_OUTBOX_CLAIM = 22,   /* a node is about to send messages */
     CMD_OUTBOX_SETTLE = 23,  /* how that went */
     CMD_OUTBOX_RETRY = 24,   /* an operator: once more, now */
@@ -176,6 +177,15 @@ struct cmd_token_refresh {
     struct binding binding;
 };
 
+/* A refresh token takes its family along, an access token goes alone (RFC 7009 §2.1).
+ * OUT_NOT_FOUND; OUT_CLIENT_MISMATCH: nothing was revoked. */
+struct cmd_token_revoke {
+    bool refresh; /* `key` is a refresh token's, else an access token's */
+    struct key_hash key;
+    struct span client_id;
+    struct proofs proofs;
+};
+
 /* All of them voters and settled, ids ascending. OUT_EXISTS once there are members. */
 struct cmd_member_seed {
     size_t count;
@@ -277,6 +287,7 @@ struct command {
         struct cmd_leader_regions leader_regions;
         struct cmd_proof_use proof_use;
         struct cmd_request_push request_push;
+        struct cmd_token_revoke token_revoke;
         struct cmd_outbox_claim outbox_claim;
         struct cmd_outbox_settle outbox_settle;
         struct cmd_outbox_retry outbox_retry;

@@ -145,6 +145,7 @@ static uint64_t version_of(enum command_type type) {
     case CMD_LEADER_REGIONS:
     case CMD_PROOF_USE:
     case CMD_REQUEST_PUSH:
+    case CMD_TOKEN_REVOKE:
     case CMD_OUTBOX_CLAIM:
     case CMD_OUTBOX_SETTLE:
     case CMD_OUTBOX_RETRY:
@@ -198,6 +199,8 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_proof_use(tx, &command->proof_use.proofs, ret_code);
     case CMD_REQUEST_PUSH:
         return fsm_request_push(tx, &command->request_push, ret_code);
+    case CMD_TOKEN_REVOKE:
+        return fsm_token_revoke(tx, &command->token_revoke, ret_code);
     case CMD_OUTBOX_CLAIM:
         return fsm_outbox_claim(tx, &command->outbox_claim, ret_code);
     case CMD_OUTBOX_SETTLE:

@@ -92,6 +92,8 @@ enum err fsm_grant_revoke(struct fsm_tx *tx, struct grant *grant);
 /* fsm_token.c */
 enum err fsm_token_refresh(struct fsm_tx *tx, const struct cmd_token_refresh *cmd,
                            enum outcome_code *ret_code);
+enum err fsm_token_revoke(struct fsm_tx *tx, const struct cmd_token_revoke *cmd,
+                          enum outcome_code *ret_code);
 /* OUT_OK: the family is bound to no key, or to this one. OUT_BINDING_MISMATCH. */
 enum outcome_code fsm_token_bound(const struct grant *grant,
                                   const struct binding *binding);

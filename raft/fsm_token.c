@@ -216,3 +216,42 @@ enum err fsm_token_refresh(struct fsm_tx *tx, const struct cmd_token_refresh *cm
     }
     return refresh_answer(tx, cmd, &token, &grant, honest ? &given : NULL, ret_code);
 }
+
+/* The family that the token is of. ERR_NOT_FOUND. */
+static enum err revoke_family(struct fsm_tx *tx, const struct cmd_token_revoke *cmd,
+                              struct grant *ret_grant) {
+    struct refresh_token refresh;
+    struct access_token access;
+    enum err err = cmd->refresh ? store_refresh_get(tx->read, cmd->key, &refresh)
+                                : store_access_get(tx->read, cmd->key, &access);
+
+    if (err != OK) {
+        return err;
+    }
+    return store_grant_get(tx->read, tx->arena,
+                           cmd->refresh ? refresh.grant : access.grant, ret_grant);
+}
+
+enum err fsm_token_revoke(struct fsm_tx *tx, const struct cmd_token_revoke *cmd,
+                          enum outcome_code *ret_code) {
+    struct grant grant;
+    enum err err = fsm_proof_use(tx, &cmd->proofs, ret_code);
+
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = revoke_family(tx, cmd, &grant);
+    if (err == ERR_NOT_FOUND) {
+        *ret_code = OUT_NOT_FOUND;
+        return OK;
+    }
+    if (err != OK) {
+        return err;
+    }
+    if (!span_equal(cmd->client_id, grant.client_id)) {
+        *ret_code = OUT_CLIENT_MISMATCH;
+        return OK;
+    }
+    return cmd->refresh ? fsm_grant_revoke(tx, &grant)
+                        : store_access_del(tx->write, cmd->key);
+}

@@ -159,6 +159,29 @@ struct svc_par {
 };
 void svc_par(struct svc *svc, struct svc_par *par);
 
+/* ---- revocation: POST /oauth/revoke (RFC 7009). */
+struct svc_revoke {
+    struct svc_op op;
+    void (*done)(struct svc_revoke *revoke);
+    void *arg;
+    struct svc_caller_in in;
+    struct svc_refusal refusal; /* out */
+};
+void svc_revoke(struct svc *svc, struct svc_revoke *revoke);
+
+/* ---- introspection: POST /oauth/introspect (RFC 7662, RFC 9701). */
+struct svc_introspect {
+    struct svc_op op;
+    void (*done)(struct svc_introspect *introspect);
+    void *arg;
+    struct svc_caller_in in;
+    bool as_jwt; /* the answer is wanted signed */
+    /* out */
+    struct svc_refusal refusal;
+    struct span body; /* JSON, or the JWT */
+};
+void svc_introspect(struct svc *svc, struct svc_introspect *introspect);
+
 /* ---- userinfo: GET or POST /oauth/userinfo (OIDC Core §5.3, RFC 6750). */
 struct svc_userinfo {
     struct svc_op op;

@@ -25,11 +25,12 @@ static const char *const auths[] = {
 static const char *const stages[] = {"applied",   "in_verification", "approved", "live",
                                      "suspended", "retired",         NULL};
 static const char *const algs[] = {"RS256", "ES256", NULL};
-static const char *const features[] = {"logout_session", "require_par",    "dpop_bound",
-                                       "tls_bound",      "require_signed", NULL};
-static const uint64_t feature_bits[] = {CLIENT_LOGOUT_SESSION, CLIENT_REQUIRE_PAR,
-                                        CLIENT_DPOP_BOUND, CLIENT_TLS_BOUND,
-                                        CLIENT_REQUIRE_SIGNED};
+static const char *const features[] = {
+    "logout_session", "require_par",   "dpop_bound", "tls_bound", "require_signed",
+    "credentials",    "introspection", "jwt_access", NULL};
+static const uint64_t feature_bits[] = {
+    CLIENT_LOGOUT_SESSION, CLIENT_REQUIRE_PAR, CLIENT_DPOP_BOUND,    CLIENT_TLS_BOUND,
+    CLIENT_REQUIRE_SIGNED, CLIENT_CREDENTIALS, CLIENT_INTROSPECTION, CLIENT_JWT_ACCESS};
 static const char *const account_types[] = {"entry", "prime", "member", NULL};
 
 struct client_op {
@@ -213,6 +214,17 @@ static void check_fapi2(struct client_op *op) {
                       "features: profile fapi2 needs dpop_bound or tls_bound");
 }
 
+/* RFC 9068 §3: of its JWT access tokens. */
+static void read_audience(struct client_op *op) {
+    struct svc_json *json = &op->admin.json;
+    struct span text = svc_json_text(json, "audience", false, 1, LIMIT_REDIRECT_URI);
+    const char *why;
+
+    if (text.len > 0 && !redirect_uri_check(text, false, &why))
+        svc_json_fail(json, "audience: %s", why);
+    op->client.audience = keep(op, text);
+}
+
 static void read_tls_subject(struct client_op *op) {
     struct svc_json *json = &op->admin.json;
     bool needed = op->client.auth == CLIENT_AUTH_TLS;
@@ -265,6 +277,7 @@ static void read_request(struct client_op *op) {
                                           "features",
                                           "jwks",
                                           "tls_subject",
+                                          "audience",
                                           NULL};
     const struct config *config = op->admin.base.svc->shared->config;
     struct svc_json *json = &op->admin.json;
@@ -304,6 +317,7 @@ static void read_request(struct client_op *op) {
     read_start_month(op);
     read_jwks(op);
     read_tls_subject(op);
+    read_audience(op);
     check_fapi2(op);
     read_secret(op);
 }
@@ -437,6 +451,8 @@ static bool put_client(void *arg, const struct client *client) {
     buf_json_member(out, "backchannel_logout_uri",
                     span_str(client->backchannel_logout_uri));
     put_features(out, client->features);
+    if (client->audience[0])
+        buf_json_member(out, "audience", span_str(client->audience));
     if (client->tls_subject[0])
         buf_json_member(out, "tls_subject", span_str(client->tls_subject));
     if (client->jwks[0])

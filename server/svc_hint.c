@@ -47,7 +47,7 @@ enum err svc_hint_verify(struct svc *svc, struct arena *arena, struct span token
     err = svc_keys_needed(svc);
     svc_read_end(svc);
     if (!err)
-        err = jwt_verify(svc->keys.keys, token, arena, &claims);
+        err = jwt_verify(svc->keys.keys, token, "JWT", arena, &claims);
     if (!err)
         err = read_claims(svc, arena, claims, ret_hint);
     return err == ERR_INVALID ? ERR_FORGED : err;

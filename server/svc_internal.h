@@ -16,12 +16,12 @@
 
 #include "raft/command.h"
 #include "raft/repl.h"
-#include "server/svc_keys.h"
 #include "server/crypto/keyring.h"
 #include "server/hash_pool.h"
 #include "server/oidc/oidc_client.h"
 #include "server/oidc/token_format.h"
 #include "server/svc.h"
+#include "server/svc_keys.h"
 #include "server/svc_metrics.h"
 #include "server/svc_shared.h"
 

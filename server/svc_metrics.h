@@ -18,6 +18,7 @@
     X(COUNT_TOKEN_CODE, "tasuki_token_requests_total", "result=\"code\"",              \
       "Token requests")                                                                \
     X(COUNT_TOKEN_REFRESH, "tasuki_token_requests_total", "result=\"refresh\"", "")    \
+    X(COUNT_TOKEN_CLIENT, "tasuki_token_requests_total", "result=\"client\"", "")      \
     X(COUNT_TOKEN_REFUSED, "tasuki_token_requests_total", "result=\"refused\"", "")    \
     X(COUNT_USERINFO, "tasuki_userinfo_requests_total", "result=\"ok\"",               \
       "Userinfo requests")                                                             \

@@ -21,8 +21,8 @@ struct svc_shared {
     struct rate_limit *login_limit; /* per client address, local to the node */
     struct port_clock clock;
     struct port_random random;
-    struct client_ca *client_ca;   /* proves subjects (RFC 8705 §2.1); NULL: none does */
-    struct scrub *scrub;           /* NULL: none runs */
+    struct client_ca *client_ca; /* proves subjects (RFC 8705 §2.1); NULL: none does */
+    struct scrub *scrub;         /* NULL: none runs */
     struct svc_counters *counters; /* server/svc_metrics.h: relaxed atomics */
 };
 

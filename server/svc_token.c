@@ -5,6 +5,7 @@
 #include "server/oidc/claims.h"
 #include "server/oidc/client_auth.h"
 #include "server/oidc/token_check.h"
+#include "server/svc_access.h"
 #include "server/svc_caller.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
@@ -70,6 +71,10 @@ static enum err sign_id_token(struct token_op *op, const struct outcome_tokens *
                     buf_span(&svc->plain), out);
 }
 
+static const char *token_type(const struct binding *binding) {
+    return binding->kind == BINDING_DPOP ? "DPoP" : "Bearer";
+}
+
 /* RFC 6749 §5.1. The scope always stands there: what was asked for first is not
  * known any more, and it must be said where it differs. */
 static enum err write_body(struct token_op *op, const struct outcome_tokens *tokens,
@@ -86,8 +91,7 @@ static enum err write_body(struct token_op *op, const struct outcome_tokens *tok
     buf_reset(out);
     buf_str(out, "{");
     buf_json_member(out, "access_token", access);
-    buf_json_member(out, "token_type",
-                    span_str(tokens->binding.kind == BINDING_DPOP ? "DPoP" : "Bearer"));
+    buf_json_member(out, "token_type", span_str(token_type(&tokens->binding)));
     buf_json_u64(out, "expires_in",
                  tokens->access_expires_ms > now_ms
                      ? (tokens->access_expires_ms - now_ms) / 1000
@@ -101,6 +105,25 @@ static enum err write_body(struct token_op *op, const struct outcome_tokens *tok
     return svc_take(&op->base.op->arena, out, &op->token->body);
 }
 
+/* As a JWT, whose jti is the opaque one (svc_access.h). */
+static enum err wrap_access(struct token_op *op, const struct outcome_tokens *tokens,
+                            struct span *access) {
+    struct arena *arena = &op->base.op->arena;
+    struct svc_access_new token = {
+        .client = &op->caller.client,
+        .sub = svc_id_text(arena, tokens->sub),
+        .jti = *access,
+        .issued_s = op->base.request.outcome.clock_ms / 1000,
+        .expires_s = tokens->access_expires_ms / 1000,
+        .auth_time_s = tokens->auth_time_ms / 1000,
+        .scopes = tokens->scopes,
+        .binding = &tokens->binding,
+    };
+
+    return token.sub.data ? svc_access_sign(op->base.svc, &token, arena, access)
+                          : ERR_NOMEM;
+}
+
 static enum err answer(struct token_op *op) {
     struct svc *svc = op->base.svc;
     struct span access, id_token = {NULL, 0};
@@ -112,6 +135,8 @@ static enum err answer(struct token_op *op) {
         err = svc_stamp_make(svc, SEAL_ACCESS_TOKEN, op->base.request.outcome.index,
                              span_of(op->access_secret, sizeof op->access_secret),
                              &op->base.op->arena, &access);
+    if (!err && op->caller.client.features & CLIENT_JWT_ACCESS)
+        err = wrap_access(op, &tokens, &access);
     if (!err && tokens.scopes & SCOPE_OPENID) {
         buf_reset(&svc->scratch);
         err = sign_id_token(op, &tokens, access, &svc->scratch);
@@ -202,6 +227,76 @@ static void redeem(struct token_op *op) {
     svc_submit(&op->base, &command, decided);
 }
 
+/* The body of an answer that holds an access token alone. */
+static enum err write_client_body(struct token_op *op) {
+    struct svc *svc = op->base.svc;
+    struct svc_caller *caller = &op->caller;
+    uint64_t now_s = repl_now_ms(svc->shared->repl) / 1000;
+    uint8_t jti[16];
+    char jti_text[23];
+    struct svc_access_new token = {
+        .client = &caller->client,
+        .sub = span_str(caller->client.client_id), /* RFC 9068 §2.2 */
+        .issued_s = now_s,
+        .expires_s = now_s + SVC_CLIENT_TOKEN_S,
+        .binding = &caller->binding,
+    };
+    struct buf *out = &svc->scratch;
+    struct span access;
+    enum err err;
+
+    svc_random(svc, jti, sizeof jti);
+    token.jti = span_of(jti_text, base64url_encode(span_of(jti, sizeof jti), jti_text));
+    err = svc_access_sign(svc, &token, &op->base.op->arena, &access);
+    if (err)
+        return err;
+    buf_reset(out);
+    buf_str(out, "{");
+    buf_json_member(out, "access_token", access);
+    buf_json_member(out, "token_type", span_str(token_type(&caller->binding)));
+    buf_json_u64(out, "expires_in", SVC_CLIENT_TOKEN_S);
+    buf_str(out, "}");
+    return svc_take(&op->base.op->arena, out, &op->token->body);
+}
+
+static void give_client_token(struct svc_state *state) {
+    struct token_op *op = (struct token_op *)state;
+    struct svc_refusal replayed;
+    enum err err;
+
+    if (state->request.outcome.code == OUT_PROOF_REPLAYED) {
+        replayed = svc_caller_replayed(&op->caller);
+        refuse(op, replayed.error, replayed.description);
+        return;
+    }
+    err = write_client_body(op);
+    if (err) {
+        svc_fail(state, err);
+        return;
+    }
+    svc_count(state->svc->shared->counters, COUNT_TOKEN_CLIENT);
+    finish(state);
+}
+
+/* RFC 6749 §4.4: no row is written; only what was proven is used up. */
+static void client_credentials(struct token_op *op) {
+    struct command command = {.type = CMD_PROOF_USE};
+
+    if (!(op->caller.client.features & CLIENT_CREDENTIALS) ||
+        op->caller.client.auth == CLIENT_AUTH_NONE) {
+        refuse(op, OIDC_UNAUTHORIZED_CLIENT,
+               "this client may not use client_credentials");
+        return;
+    }
+    command.proof_use.proofs = op->caller.proofs;
+    if (op->caller.proofs.count > 0) {
+        svc_submit(&op->base, &command, give_client_token);
+        return;
+    }
+    op->base.request.outcome.code = OUT_OK;
+    give_client_token(&op->base);
+}
+
 /* Successors come from the token that was presented: an honest client that never
  * saw the answer gets the same ones again (DESIGN §4). */
 static void refresh(struct token_op *op) {
@@ -265,8 +360,10 @@ static void start(struct token_op *op) {
         refuse(op, verdict.error, verdict.description);
     else if (op->request.grant == TOKEN_GRANT_CODE)
         redeem(op);
-    else
+    else if (op->request.grant == TOKEN_GRANT_REFRESH)
         refresh(op);
+    else
+        client_credentials(op);
 }
 
 void svc_token(struct svc *svc, struct svc_token *token) {

@@ -27,8 +27,12 @@ static const char add_usage[] =
     "  --backchannel-logout-uri URI  https; is told when a session ends\n"
     "  --feature NAME       logout_session (logout tokens must name the session),\n"
     "                       require_par (requests must be pushed), dpop_bound (tokens\n"
-    "                       are bound to the RP's key), tls_bound (to its certificate),\n"
-    "                       require_signed (requests must be signed)\n"
+    "                       are bound to the RP's key), tls_bound (to its "
+    "certificate),\n"
+    "                       require_signed (requests must be signed), credentials\n"
+    "                       (tokens for itself), introspection (may ask about all\n"
+    "                       tokens), jwt_access (access tokens are JWTs)\n"
+    "  --audience URI       of its JWT access tokens (default: the issuer)\n"
     "  --account-type TYPE  who may sign in: entry, prime, member (default: all)\n"
     "  --ministry NAME      --start-month YYYY-MM    shown in lists\n"
     "  --environment ENV    demo, verification, production: must be the cluster's\n"
@@ -49,7 +53,7 @@ struct rp_options {
     struct args_list redirect_uris, scopes, account_types, post_logout_uris, features;
     const char *name, *ministry, *start_month, *environment;
     const char *auth, *alg, *profile, *secret_file, *backchannel_logout_uri, *jwks_file,
-        *tls_subject;
+        *tls_subject, *audience;
     bool native, government, replace;
 };
 
@@ -132,6 +136,7 @@ static json_t *describe(const struct rp_options *options, const char *id,
     set_text(rp, "environment", options->environment);
     set_text(rp, "auth", options->auth);
     set_text(rp, "tls_subject", options->tls_subject);
+    set_text(rp, "audience", options->audience);
     set_text(rp, "alg", options->alg);
     set_text(rp, "profile", options->profile);
     set_flag(rp, "native", options->native);
@@ -223,6 +228,7 @@ int cmd_rp_add(int argc, char *const argv[]) {
         {"secret-file", ARGS_TEXT, &o.secret_file},
         {"jwks-file", ARGS_TEXT, &o.jwks_file},
         {"tls-subject", ARGS_TEXT, &o.tls_subject},
+        {"audience", ARGS_TEXT, &o.audience},
         {"native", ARGS_FLAG, &o.native},
         {"government", ARGS_FLAG, &o.government},
         {"replace", ARGS_FLAG, &o.replace},

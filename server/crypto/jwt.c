@@ -189,7 +189,7 @@ static const struct jwt_key *key_by_kid(const struct jwt_keys *keys, const char 
 
 /* RFC 8725 §3.1, §3.11: the header may choose nothing but one of our own keys. */
 static enum err header_check(const struct jwt_keys *keys, json_t *header,
-                             const struct jwt_key **ret_key) {
+                             const char *typ_wanted, const struct jwt_key **ret_key) {
     const char *alg = json_string_value(json_object_get(header, "alg"));
     const char *kid = json_string_value(json_object_get(header, "kid"));
     json_t *typ = json_object_get(header, "typ");
@@ -204,7 +204,8 @@ static enum err header_check(const struct jwt_keys *keys, json_t *header,
     }
     if (!alg || !kid)
         return ERR_INVALID;
-    if (typ && (!json_is_string(typ) || strcmp(json_string_value(typ), "JWT") != 0))
+    if (typ ? !json_is_string(typ) || strcmp(json_string_value(typ), typ_wanted) != 0
+            : strcmp(typ_wanted, "JWT") != 0)
         return ERR_INVALID;
     key = key_by_kid(keys, kid);
     if (!key || strcmp(alg, jwt_key_alg_name(key->alg)) != 0)
@@ -213,8 +214,8 @@ static enum err header_check(const struct jwt_keys *keys, json_t *header,
     return OK;
 }
 
-enum err jwt_verify(const struct jwt_keys *keys, struct span token, struct arena *arena,
-                    struct span *ret_claims) {
+enum err jwt_verify(const struct jwt_keys *keys, struct span token, const char *typ,
+                    struct arena *arena, struct span *ret_claims) {
     const struct jwt_key *key = NULL;
     struct span header_text;
     struct jws_parts parts;
@@ -226,7 +227,7 @@ enum err jwt_verify(const struct jwt_keys *keys, struct span token, struct arena
     object = jws_object(parts.header, arena, &header_text);
     if (!object)
         return ERR_INVALID;
-    err = header_check(keys, object, &key);
+    err = header_check(keys, object, typ, &key);
     json_decref(object);
     if (err != OK)
         return err;

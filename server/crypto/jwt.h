@@ -5,9 +5,10 @@
  * reference count.
  *
  * Verification is strict: exactly one signature, `alg` equal to the key's own
- * (never none, never HS*), key chosen by `kid` from our set alone, `typ` JWT or
- * absent, no other header member (so no `jku`, `jwk`, `x5u`, `x5c`, `crit`, `b64`),
- * no duplicate members anywhere, at most LIMIT_JWT. */
+ * (never none, never HS*), key chosen by `kid` from our set alone, `typ` the one
+ * that is expected (or absent, where JWT is), no other header member (so no `jku`,
+ * `jwk`, `x5u`, `x5c`, `crit`, `b64`), no duplicate members anywhere, at most
+ * LIMIT_JWT. */
 #ifndef CRYPTO_JWT_H
 #define CRYPTO_JWT_H
 
@@ -48,10 +49,10 @@ bool jwt_keys_can_sign(const struct jwt_keys *keys, enum key_alg alg);
 enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, const char *typ,
                   struct span claims, struct buf *out);
 
-/* Check form, header and signature; *ret_claims is the payload's JSON text in
- * `arena`. Claims are the caller's to check. ERR_INVALID: malformed;
- * ERR_FORGED: unknown kid, other algorithm, bad signature. */
-enum err jwt_verify(const struct jwt_keys *keys, struct span token, struct arena *arena,
-                    struct span *ret_claims);
+/* Check form, header and signature, and that the token is of the kind `typ`;
+ * *ret_claims is the payload's JSON text in `arena`. Claims are the caller's to check.
+ * ERR_INVALID: malformed; ERR_FORGED: unknown kid, other algorithm, bad signature. */
+enum err jwt_verify(const struct jwt_keys *keys, struct span token, const char *typ,
+                    struct arena *arena, struct span *ret_claims);
 
 #endif

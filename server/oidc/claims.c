@@ -49,6 +49,52 @@ void claims_logout_token(const struct logout_token_claims *claims, struct buf *o
                  "\"http://schemas.openid.net/event/backchannel-logout\":{}}}");
 }
 
+static void put_scope(uint64_t scopes, struct buf *out) {
+    if (scopes == 0)
+        return;
+    buf_str(out, ",\"scope\":\"");
+    scope_print(scopes, out); /* names of scopes need no escape */
+    buf_str(out, "\"");
+}
+
+static void put_confirmation(const char *name, struct span thumbprint,
+                             struct buf *out) {
+    if (!name)
+        return;
+    buf_str(out, ",\"cnf\":{");
+    buf_json_member(out, name, thumbprint);
+    buf_str(out, "}");
+}
+
+void claims_access_token(const struct access_token_claims *claims, struct buf *out) {
+    buf_str(out, "{");
+    member(out, "iss", claims->issuer);
+    member(out, "sub", claims->sub);
+    member(out, "client_id", claims->client_id);
+    member(out, "aud", claims->audience);
+    member(out, "jti", claims->jti);
+    buf_json_u64(out, "iat", claims->issued_s);
+    buf_json_u64(out, "exp", claims->expires_s);
+    if (claims->auth_time_s != 0)
+        buf_json_u64(out, "auth_time", claims->auth_time_s);
+    put_scope(claims->scopes, out);
+    put_confirmation(claims->confirmation, claims->thumbprint, out);
+    buf_str(out, "}");
+}
+
+void claims_introspection(const struct introspection *token, struct buf *out) {
+    buf_str(out, "{\"active\":true");
+    member(out, "iss", token->issuer);
+    member(out, "sub", token->sub);
+    member(out, "client_id", token->client_id);
+    member(out, "token_type", span_str(token->token_type));
+    buf_json_u64(out, "exp", token->expires_s);
+    buf_json_u64(out, "auth_time", token->auth_time_s);
+    put_scope(token->scopes, out);
+    put_confirmation(token->confirmation, token->thumbprint, out);
+    buf_str(out, "}");
+}
+
 void claims_userinfo(const struct account_claims *claims, uint64_t scopes,
                      struct buf *out) {
     buf_str(out, "{");

@@ -37,6 +37,29 @@ struct logout_token_claims {
 /* A logout token's claims (Back-Channel Logout 1.0 §2.4), never a nonce. */
 void claims_logout_token(const struct logout_token_claims *claims, struct buf *out);
 
+struct access_token_claims {
+    struct span issuer, sub, client_id, audience, jti;
+    uint64_t issued_s, expires_s;
+    uint64_t auth_time_s; /* 0: left out */
+    uint64_t scopes;
+    const char
+        *confirmation; /* member of `cnf` (RFC 9449 §6, RFC 8705 §3.1); or NULL */
+    struct span thumbprint;
+};
+
+/* An access token's claims (RFC 9068 §2.2). */
+void claims_access_token(const struct access_token_claims *claims, struct buf *out);
+
+/* What there is to say of an active token (RFC 7662 §2.2). */
+struct introspection {
+    struct span issuer, sub, client_id;
+    const char *token_type;
+    uint64_t expires_s, auth_time_s, scopes;
+    const char *confirmation; /* as above */
+    struct span thumbprint;
+};
+void claims_introspection(const struct introspection *token, struct buf *out);
+
 /* X(identifier, claim's name, scope that opens it). The identifiers are those of
  * server/domain/profile.h where the value comes from there. */
 #define CLAIM_LIST(X)                                                                  \

@@ -46,11 +46,17 @@ static void mtls_members(struct span mtls_url, struct buf *out) {
     buf_str(out, ",\"mtls_endpoint_aliases\":{");
     member_url(out, "token_endpoint", mtls_url, "token");
     member_url(out, "pushed_authorization_request_endpoint", mtls_url, "par");
+    member_url(out, "revocation_endpoint", mtls_url, "revoke");
+    member_url(out, "introspection_endpoint", mtls_url, "introspect");
     member_url(out, "userinfo_endpoint", mtls_url, "userinfo");
     buf_str(out, "}");
 }
 
 void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *out) {
+    static const char *const authenticated[] = {
+        "token_endpoint_auth_methods_supported",
+        "revocation_endpoint_auth_methods_supported",
+        "introspection_endpoint_auth_methods_supported"};
     static const char *const without_tls[] = {
         "client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL};
     static const char *const with_tls[] = {"client_secret_basic",
@@ -66,9 +72,15 @@ void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *ou
     } lists[] = {
         {"response_types_supported", {"code"}},
         {"response_modes_supported", {"query"}},
-        {"grant_types_supported", {"authorization_code", "refresh_token"}},
+        {"grant_types_supported",
+         {"authorization_code", "refresh_token", "client_credentials"}},
         {"subject_types_supported", {"public"}},
         {"id_token_signing_alg_values_supported", {"RS256", "ES256"}},
+        {"revocation_endpoint_auth_signing_alg_values_supported",
+         {"ES256", "PS256", "RS256"}},
+        {"introspection_endpoint_auth_signing_alg_values_supported",
+         {"ES256", "PS256", "RS256"}},
+        {"introspection_signing_alg_values_supported", {"RS256", "ES256"}},
         {"token_endpoint_auth_signing_alg_values_supported",
          {"ES256", "PS256", "RS256"}},
         /* RFC 9101 §10.5 */
@@ -88,14 +100,16 @@ void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *ou
     member_url(out, "authorization_endpoint", issuer, "authorize");
     member_url(out, "token_endpoint", issuer, "token");
     member_url(out, "pushed_authorization_request_endpoint", issuer, "par");
+    member_url(out, "revocation_endpoint", issuer, "revoke");
+    member_url(out, "introspection_endpoint", issuer, "introspect");
     member_url(out, "userinfo_endpoint", issuer, "userinfo");
     member_url(out, "jwks_uri", issuer, "jwks");
     /* RP-Initiated Logout 1.0 §2.1 */
     member_url(out, "end_session_endpoint", issuer, "logout");
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         member_list(out, lists[i].name, lists[i].values);
-    member_list(out, "token_endpoint_auth_methods_supported",
-                mtls_url.len > 0 ? with_tls : without_tls);
+    for (size_t i = 0; i < sizeof(authenticated) / sizeof(authenticated[0]); i++)
+        member_list(out, authenticated[i], mtls_url.len > 0 ? with_tls : without_tls);
     if (mtls_url.len > 0)
         mtls_members(mtls_url, out);
     claims_list(out);

@@ -83,6 +83,21 @@ static struct oidc_verdict check_refresh(const struct params *params,
     return pass();
 }
 
+/* RFC 6749 §4.4.2. Our scopes open what belongs to a person, and nobody has signed in.
+ */
+static struct oidc_verdict check_client(const struct params *params,
+                                        struct token_request *request) {
+    struct span scope = params_get(params, "scope", NULL);
+
+    request->grant = TOKEN_GRANT_CLIENT;
+    if (scope.len > 0 && !scope_parse(scope, &request->scopes))
+        return refuse(OIDC_INVALID_SCOPE, "scope is malformed or too long");
+    if (request->scopes != 0)
+        return refuse(OIDC_INVALID_SCOPE,
+                      "these scopes need somebody who has signed in");
+    return pass();
+}
+
 struct oidc_verdict token_check(const struct params *params,
                                 struct token_request *ret_request) {
     struct token_request request = {0};
@@ -102,9 +117,12 @@ struct oidc_verdict token_check(const struct params *params,
         verdict = check_code(params, &request);
     else if (span_is(grant_type, "refresh_token"))
         verdict = check_refresh(params, &request);
+    else if (span_is(grant_type, "client_credentials"))
+        verdict = check_client(params, &request);
     else
         return refuse(OIDC_UNSUPPORTED_GRANT_TYPE,
-                      "grant_type must be authorization_code or refresh_token");
+                      "grant_type must be authorization_code, refresh_token or "
+                      "client_credentials");
     if (verdict.error == OIDC_OK)
         *ret_request = request;
     return verdict;

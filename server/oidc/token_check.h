@@ -1,6 +1,6 @@
 /* token_check: the rules of a token request, in their order.
  *
- * Source: RFC 6749 §4.1.3, §5.2, §6; RFC 7636 §4.5. Client authentication is
+ * Source: RFC 6749 §4.1.3, §4.4, §5.2, §6; RFC 7636 §4.5. Client authentication is
  * client_auth's; what a code or token is worth is the state machine's. Pure. */
 #ifndef OIDC_TOKEN_CHECK_H
 #define OIDC_TOKEN_CHECK_H
@@ -11,7 +11,11 @@
 /* Longest code or refresh token that is looked at at all. */
 #define TOKEN_CODE_MAX 512
 
-enum token_grant { TOKEN_GRANT_CODE = 1, TOKEN_GRANT_REFRESH = 2 };
+enum token_grant {
+    TOKEN_GRANT_CODE = 1,
+    TOKEN_GRANT_REFRESH = 2,
+    TOKEN_GRANT_CLIENT = 3, /* client_credentials (RFC 6749 §4.4) */
+};
 
 /* Spans borrow from the parameters. */
 struct token_request {

@@ -40,7 +40,7 @@ static void sign_and_verify(struct span claims) {
 
     buf_init(&token, LIMIT_JWT);
     if (jwt_sign(keys, KEY_ES256, "JWT", claims, &token) == OK &&
-        jwt_verify(keys, buf_span(&token), &arena, &out) == OK)
+        jwt_verify(keys, buf_span(&token), "JWT", &arena, &out) == OK)
         CHECK(span_equal(out, claims));
     buf_free(&token);
 }
@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
     if (!keys)
         once();
-    CHECK(jwt_verify(keys, span_of(data, size), &arena, &out) != OK);
+    CHECK(jwt_verify(keys, span_of(data, size), "JWT", &arena, &out) != OK);
     if (size > 0 && data[0] == '{')
         sign_and_verify(span_of(data, size));
     arena_reset(&arena);

@@ -127,6 +127,7 @@ export async function addClient(options = {}) {
     ...(options.account_types ? { account_types: options.account_types } : {}),
     ...(options.features ? { features: options.features } : {}),
     ...(options.jwks ? { jwks: options.jwks } : {}),
+    ...(options.audience ? { audience: options.audience } : {}),
     ...(options.backchannel_logout_uri ? { backchannel_logout_uri: options.backchannel_logout_uri } : {}),
   };
   const made = await must('POST', '/v1/clients', client);

@@ -78,6 +78,18 @@ void svc_par(struct svc *svc, struct svc_par *par) {
     par->done(par);
 }
 
+void svc_revoke(struct svc *svc, struct svc_revoke *revoke) {
+    (void)svc;
+    ANSWER(revoke, answer.revoke);
+    revoke->done(revoke);
+}
+
+void svc_introspect(struct svc *svc, struct svc_introspect *introspect) {
+    (void)svc;
+    ANSWER(introspect, answer.introspect);
+    introspect->done(introspect);
+}
+
 struct later {
     struct port_task task;
     struct port_loop *loop;

@@ -13,6 +13,8 @@ struct answer {
     struct svc_login login;
     struct svc_token token;
     struct svc_par par;
+    struct svc_revoke revoke;
+    struct svc_introspect introspect;
     struct svc_userinfo userinfo;
     unsigned later_ms; /* userinfo: answered from another thread, after so long */
 };

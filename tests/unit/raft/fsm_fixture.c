@@ -248,6 +248,14 @@ struct command command_push(uint64_t n) {
                                              .keep_ms = HOUR_MS}};
 }
 
+struct command command_revoke(bool refresh, uint64_t tokens) {
+    return (struct command){
+        .type = CMD_TOKEN_REVOKE,
+        .token_revoke = {.refresh = refresh,
+                         .key = key_of((refresh ? 2000 : 1000) + tokens),
+                         .client_id = span_str("rp")}};
+}
+
 struct command command_claim(struct id128 id) {
     return (struct command){
         .type = CMD_OUTBOX_CLAIM,

@@ -50,6 +50,8 @@ struct command command_end(uint64_t session);
 /* `count` proofs from 7000 + n on, for a minute; request 8000 + n of "rp", likewise. */
 struct command command_proofs(uint64_t n, size_t count);
 struct command command_push(uint64_t n);
+/* Tokens of command_redeem and command_refresh, by "rp". */
+struct command command_revoke(bool refresh, uint64_t tokens);
 /* Members 1 to `count` at 127.0.0.1:7001 and up, in osaka, tokyo, nagoya by turns. */
 struct command command_seed(size_t count);
 struct command command_member_add(uint64_t id);

@@ -46,6 +46,9 @@ static size_t proof_commands(struct command *out) {
 
     out[n++] = command_proofs(1, 1);
     out[n++] = command_proofs(1, COMMAND_PROOFS_MAX);
+    out[n++] = command_revoke(true, 1);
+    out[n++] = command_revoke(false, 1);
+    out[n - 1].token_revoke.proofs = command_proofs(1, 3).proof_use.proofs;
     out[n++] = command_push(1);
     out[n++] = command_push(1);
     out[n - 1].request_push.form = span_of(NULL, 0);

@@ -221,6 +221,54 @@ static void an_honest_retry_names_the_same_key(void **state) {
     assert_code(fsm_fixture_do(fx, &refresh), OUT_BINDING_MISMATCH);
 }
 
+/* --- revocation ------------------------------------------------------------ */
+
+static void an_access_token_is_revoked_alone(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command revoke = command_revoke(false, 20);
+    struct command refresh = command_refresh(20, 21);
+    struct access_token access;
+
+    fsm_fixture_redeemed(fx, 10, 20);
+    assert_code(fsm_fixture_do(fx, &revoke), OUT_OK);
+    assert_false(fsm_fixture_access(fx, 20, &access));
+    assert_code(fsm_fixture_do(fx, &revoke), OUT_NOT_FOUND);
+    assert_code(fsm_fixture_do(fx, &refresh), OUT_OK);
+}
+
+static void a_refresh_token_takes_its_family_along(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command revoke = command_revoke(true, 20);
+    struct command refresh = command_refresh(20, 21);
+    struct grant grant;
+
+    fsm_fixture_redeemed(fx, 10, 20);
+    assert_code(fsm_fixture_do(fx, &revoke), OUT_OK);
+    assert_true(fsm_fixture_grant(fx, 10, &grant));
+    assert_int_equal(grant.state, GRANT_REVOKED);
+    assert_code(fsm_fixture_do(fx, &refresh), OUT_REVOKED);
+    assert_code(fsm_fixture_do(fx, &revoke), OUT_OK);
+}
+
+static void nobody_revokes_for_another(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command revoke = command_revoke(true, 20);
+    struct grant grant;
+
+    fsm_fixture_redeemed(fx, 10, 20);
+    revoke.token_revoke.client_id = span_str("other");
+    assert_code(fsm_fixture_do(fx, &revoke), OUT_CLIENT_MISMATCH);
+    assert_true(fsm_fixture_grant(fx, 10, &grant));
+    assert_int_equal(grant.state, GRANT_REDEEMED);
+    revoke = command_revoke(false, 20);
+    revoke.token_revoke.client_id = span_str("other");
+    assert_code(fsm_fixture_do(fx, &revoke), OUT_CLIENT_MISMATCH);
+    revoke.token_revoke.client_id = span_str("rp");
+    revoke.token_revoke.proofs = proofs(1, 1);
+    assert_code(fsm_fixture_do(fx, &revoke), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &revoke), OUT_PROOF_REPLAYED);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -237,6 +285,9 @@ int main(void) {
         TEST(a_code_bound_to_a_key_needs_it),
         TEST(a_bound_family_stays_with_its_key),
         TEST(an_honest_retry_names_the_same_key),
+        TEST(an_access_token_is_revoked_alone),
+        TEST(a_refresh_token_takes_its_family_along),
+        TEST(nobody_revokes_for_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,7 +123,7 @@ static struct command draw_outbox(struct fsm_fixture *fx, struct random *r) {
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
-    switch (draw(r, 23)) {
+    switch (draw(r, 24)) {
     case 0:
         return draw_account(r);
     case 1:
@@ -173,6 +173,10 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     case 20:
         return draw_outbox(fx, r);
     case 15:
+    case 22:
+        if (draw(r, 2) == 0) {
+            return command_revoke(draw(r, 2) == 0, 1 + draw(r, TOKENS));
+        }
         return draw(r, 2) == 0 ? command_proofs(draw(r, CODES), 1 + draw(r, 3))
                                : command_push(draw(r, CODES));
     default:

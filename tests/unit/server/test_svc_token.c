@@ -91,7 +91,7 @@ static void check_claims(struct fixture *f, const struct tokens *tokens,
 
     arena_init(&arena, 1 << 16);
     assert_int_equal(
-        jwt_verify(f->svc->keys.keys, span_str(tokens->id), &arena, &claims), OK);
+        jwt_verify(f->svc->keys.keys, span_str(tokens->id), "JWT", &arena, &claims), OK);
     json_text(claims, "iss", text);
     assert_string_equal(text, FIXTURE_ISSUER);
     json_text(claims, "aud", text);

@@ -64,7 +64,7 @@ static enum err verify(struct fixture *fixture, struct span token) {
     enum err err;
 
     arena_init(&arena, 1 << 20);
-    err = jwt_verify(fixture->keys, token, &arena, &claims);
+    err = jwt_verify(fixture->keys, token, "JWT", &arena, &claims);
     arena_close(&arena);
     return err;
 }
@@ -100,8 +100,8 @@ static void signs_and_verifies(void **state) {
         arena_init(&arena, 1 << 20);
         assert_int_equal(
             jwt_sign(fixture->keys, algs[i], "JWT", span_str(CLAIMS), &token), OK);
-        assert_int_equal(jwt_verify(fixture->keys, buf_span(&token), &arena, &claims),
-                         OK);
+        assert_int_equal(
+            jwt_verify(fixture->keys, buf_span(&token), "JWT", &arena, &claims), OK);
         assert_span(claims, CLAIMS);
         buf_free(&token);
         arena_close(&arena);
