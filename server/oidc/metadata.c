@@ -1,5 +1,6 @@
 #include "server/oidc/metadata.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "server/oidc/claims.h"
@@ -52,20 +53,38 @@ static void mtls_members(struct span mtls_url, struct buf *out) {
     buf_str(out, "}");
 }
 
-void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *out) {
-    static const char *const authenticated[] = {
-        "token_endpoint_auth_methods_supported",
-        "revocation_endpoint_auth_methods_supported",
-        "introspection_endpoint_auth_methods_supported"};
-    static const char *const without_tls[] = {
-        "client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL};
-    static const char *const with_tls[] = {"client_secret_basic",
-                                           "client_secret_post",
-                                           "private_key_jwt",
-                                           "tls_client_auth",
-                                           "self_signed_tls_client_auth",
-                                           "none",
-                                           NULL};
+/* How clients authenticate, at each endpoint where they do (OpenID Connect Core §9). */
+static void authentication(bool with_tls, struct buf *out) {
+    static const char *const tls[] = {"tls_client_auth", "self_signed_tls_client_auth"};
+    static const char *const algs[] = {"ES256", "PS256", "RS256", NULL};
+    static const struct {
+        const char *methods, *algs;
+        bool is_public; /* may clients without credentials come too? */
+    } endpoints[] = {
+        {"token_endpoint_auth_methods_supported",
+         "token_endpoint_auth_signing_alg_values_supported", true},
+        {"revocation_endpoint_auth_methods_supported",
+         "revocation_endpoint_auth_signing_alg_values_supported", true},
+        {"introspection_endpoint_auth_methods_supported",
+         "introspection_endpoint_auth_signing_alg_values_supported", false},
+    };
+
+    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+        const char *names[8] = {"client_secret_basic", "client_secret_post",
+                                "private_key_jwt"};
+        size_t count = 3;
+
+        for (size_t j = 0; with_tls && j < sizeof(tls) / sizeof(tls[0]); j++)
+            names[count++] = tls[j];
+        if (endpoints[i].is_public)
+            names[count++] = "none";
+        member_list(out, endpoints[i].methods, names);
+        member_list(out, endpoints[i].algs, algs);
+    }
+}
+
+/* What does not depend on the configuration. */
+static void constant_lists(struct buf *out) {
     static const struct {
         const char *name;
         const char *values[6];
@@ -76,13 +95,7 @@ void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *ou
          {"authorization_code", "refresh_token", "client_credentials"}},
         {"subject_types_supported", {"public"}},
         {"id_token_signing_alg_values_supported", {"RS256", "ES256"}},
-        {"revocation_endpoint_auth_signing_alg_values_supported",
-         {"ES256", "PS256", "RS256"}},
-        {"introspection_endpoint_auth_signing_alg_values_supported",
-         {"ES256", "PS256", "RS256"}},
         {"introspection_signing_alg_values_supported", {"RS256", "ES256"}},
-        {"token_endpoint_auth_signing_alg_values_supported",
-         {"ES256", "PS256", "RS256"}},
         /* RFC 9101 §10.5 */
         {"request_object_signing_alg_values_supported", {"ES256", "PS256", "RS256"}},
         {"code_challenge_methods_supported", {"S256"}},
@@ -93,6 +106,11 @@ void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *ou
         {"ui_locales_supported", {"ja", "en"}},
     };
 
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        member_list(out, lists[i].name, lists[i].values);
+}
+
+void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *out) {
     CHECK(issuer.len > 0 && issuer.len <= ISSUER_MAX);
     CHECK(issuer.data[issuer.len - 1] == '/');
     buf_str(out, "{");
@@ -106,10 +124,8 @@ void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *ou
     member_url(out, "jwks_uri", issuer, "jwks");
     /* RP-Initiated Logout 1.0 §2.1 */
     member_url(out, "end_session_endpoint", issuer, "logout");
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-        member_list(out, lists[i].name, lists[i].values);
-    for (size_t i = 0; i < sizeof(authenticated) / sizeof(authenticated[0]); i++)
-        member_list(out, authenticated[i], mtls_url.len > 0 ? with_tls : without_tls);
+    constant_lists(out);
+    authentication(mtls_url.len > 0, out);
     if (mtls_url.len > 0)
         mtls_members(mtls_url, out);
     claims_list(out);
