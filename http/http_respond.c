@@ -17,6 +17,8 @@ static const char *reason_of(int status) {
         return "OK";
     case 201:
         return "Created";
+    case 204:
+        return "No Content";
     case 302:
         return "Found";
     case 303:
@@ -133,6 +135,10 @@ void http_respond_document(struct http_request *request, struct span body) {
 void http_respond_asset(struct http_request *request, const char *type,
                         struct span body) {
     respond(request, 200, type, "public, max-age=31536000, immutable", body);
+}
+
+void http_respond_empty(struct http_thread *thread, h2o_req_t *h2o) {
+    send_all(thread, h2o, 204, NULL, "no-store", span_of("", 0));
 }
 
 void http_respond_jwt(struct http_request *request, const char *type, struct span jwt) {

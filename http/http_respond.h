@@ -33,6 +33,8 @@ void http_respond_oauth_error(struct http_request *request, int status,
 int http_respond_status(enum oidc_error error);
 /* WWW-Authenticate of RFC 6749 §5.2 and RFC 6750 §3, before http_respond_*. */
 void http_respond_challenge(struct http_request *request, const char *value);
+/* 204: all is in the headers. Without a struct http_request. */
+void http_respond_empty(struct http_thread *thread, h2o_req_t *h2o);
 /* 200 with a JWT of the media type. */
 void http_respond_jwt(struct http_request *request, const char *type, struct span jwt);
 /* DPoP-Nonce (RFC 9449 §8), before the response; nothing when it is empty. */

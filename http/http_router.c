@@ -10,52 +10,57 @@ struct route {
     const char *path;
     http_route *get; /* and HEAD; NULL: not allowed */
     http_route *post;
-    bool browser_form; /* POST comes from a page of ours: other sites are refused */
+    enum {
+        PLAIN,
+        OWN_FORM,     /* POST comes from a page of ours: other sites are refused */
+        CROSS_ORIGIN, /* scripts of any site may call it (http_router.h) */
+    } kind;
 };
 
 static const struct route public_routes[] = {
-    {"/oauth/userinfo", route_userinfo_get, route_userinfo_post, false},
-    {"/oauth/token", NULL, route_token, false},
-    {"/oauth/par", NULL, route_par, false},
-    {"/oauth/revoke", NULL, route_revoke, false},
-    {"/oauth/introspect", NULL, route_introspect, false},
-    {"/.well-known/oauth-authorization-server/oauth", route_discovery, NULL, false},
-    {"/oauth/authorize", route_authorize_get, route_authorize_post, false},
-    {"/oauth/jwks", route_jwks, NULL, false},
-    {"/oauth/.well-known/openid-configuration", route_discovery, NULL, false},
-    {"/oauth/login", NULL, route_login, true},
-    {"/oauth/consent", NULL, route_consent, true},
-    {"/oauth/logout", route_logout_get, route_logout_post, false},
-    {"/health", route_health, NULL, false},
-    {"/", route_home, NULL, false},
-    {"/favicon.ico", route_icon, NULL, false},
+    {"/oauth/userinfo", route_userinfo_get, route_userinfo_post, CROSS_ORIGIN},
+    {"/oauth/token", NULL, route_token, CROSS_ORIGIN},
+    {"/oauth/par", NULL, route_par, CROSS_ORIGIN},
+    {"/oauth/revoke", NULL, route_revoke, CROSS_ORIGIN},
+    {"/oauth/introspect", NULL, route_introspect, PLAIN},
+    {"/.well-known/oauth-authorization-server/oauth", route_discovery, NULL,
+     CROSS_ORIGIN},
+    {"/oauth/authorize", route_authorize_get, route_authorize_post, PLAIN},
+    {"/oauth/jwks", route_jwks, NULL, CROSS_ORIGIN},
+    {"/oauth/.well-known/openid-configuration", route_discovery, NULL, CROSS_ORIGIN},
+    {"/oauth/login", NULL, route_login, OWN_FORM},
+    {"/oauth/consent", NULL, route_consent, OWN_FORM},
+    {"/oauth/logout", route_logout_get, route_logout_post, PLAIN},
+    {"/health", route_health, NULL, PLAIN},
+    {"/", route_home, NULL, PLAIN},
+    {"/favicon.ico", route_icon, NULL, PLAIN},
 };
 
 static const struct route operator_routes[] = {
-    {"/v1/status", route_operator_status, NULL, false},
-    {"/v1/accounts", NULL, route_operator_account_add, false},
-    {"/v1/clients", route_operator_client_list, route_operator_client_add, false},
-    {"/v1/staff", NULL, route_operator_staff_add, false},
-    {"/v1/outbox", route_operator_outbox_list, NULL, false},
-    {"/v1/outbox/retry", NULL, route_operator_outbox_retry, false},
-    {"/v1/nodes", route_operator_node_list, route_operator_node_add, false},
-    {"/v1/nodes/promote", NULL, route_operator_node_promote, false},
-    {"/v1/nodes/remove", NULL, route_operator_node_remove, false},
-    {"/v1/leader-regions", NULL, route_operator_leader_regions, false},
-    {"/v1/transfer", NULL, route_operator_transfer, false},
-    {"/metrics", route_operator_metrics, NULL, false},
-    {"/health", route_health, NULL, false},
+    {"/v1/status", route_operator_status, NULL, PLAIN},
+    {"/v1/accounts", NULL, route_operator_account_add, PLAIN},
+    {"/v1/clients", route_operator_client_list, route_operator_client_add, PLAIN},
+    {"/v1/staff", NULL, route_operator_staff_add, PLAIN},
+    {"/v1/outbox", route_operator_outbox_list, NULL, PLAIN},
+    {"/v1/outbox/retry", NULL, route_operator_outbox_retry, PLAIN},
+    {"/v1/nodes", route_operator_node_list, route_operator_node_add, PLAIN},
+    {"/v1/nodes/promote", NULL, route_operator_node_promote, PLAIN},
+    {"/v1/nodes/remove", NULL, route_operator_node_remove, PLAIN},
+    {"/v1/leader-regions", NULL, route_operator_leader_regions, PLAIN},
+    {"/v1/transfer", NULL, route_operator_transfer, PLAIN},
+    {"/metrics", route_operator_metrics, NULL, PLAIN},
+    {"/health", route_health, NULL, PLAIN},
 };
 
 /* What clients do with their certificates; people and browsers have no business here.
  */
 static const struct route mtls_routes[] = {
-    {"/oauth/userinfo", route_userinfo_get, route_userinfo_post, false},
-    {"/oauth/token", NULL, route_token, false},
-    {"/oauth/par", NULL, route_par, false},
-    {"/oauth/revoke", NULL, route_revoke, false},
-    {"/oauth/introspect", NULL, route_introspect, false},
-    {"/health", route_health, NULL, false},
+    {"/oauth/userinfo", route_userinfo_get, route_userinfo_post, CROSS_ORIGIN},
+    {"/oauth/token", NULL, route_token, CROSS_ORIGIN},
+    {"/oauth/par", NULL, route_par, CROSS_ORIGIN},
+    {"/oauth/revoke", NULL, route_revoke, CROSS_ORIGIN},
+    {"/oauth/introspect", NULL, route_introspect, PLAIN},
+    {"/health", route_health, NULL, PLAIN},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -156,11 +161,44 @@ static bool is_cross_site(const struct config *config, const h2o_req_t *h2o) {
                                    span_of(origin.data + len, origin.len - len));
 }
 
+static void respond_header(h2o_req_t *h2o, const char *name, const char *value) {
+    h2o_add_header_by_str(&h2o->pool, &h2o->res.headers, name, strlen(name), 0, NULL,
+                          value, strlen(value));
+}
+
+/* The answer of a CROSS_ORIGIN route is any site's to read. */
+static void allow_origin(h2o_req_t *h2o) {
+    respond_header(h2o, "access-control-allow-origin", "*");
+    respond_header(h2o, "access-control-expose-headers",
+                   "dpop-nonce, www-authenticate");
+}
+
+/* The question that a browser asks before such a call. */
+static void respond_preflight(struct http_thread *thread, h2o_req_t *h2o,
+                              const struct route *route) {
+    allow_origin(h2o);
+    respond_header(h2o, "access-control-allow-methods",
+                   route->get == NULL    ? "POST"
+                   : route->post == NULL ? "GET"
+                                         : "GET, POST");
+    respond_header(h2o, "access-control-allow-headers",
+                   "authorization, content-type, dpop");
+    respond_header(h2o, "access-control-max-age", "3600");
+    http_respond_empty(thread, h2o);
+}
+
 static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t *h2o,
                      const struct route *route, struct span method) {
     bool is_post = span_is(method, "POST");
     bool is_get = span_is(method, "GET") || span_is(method, "HEAD");
     http_route *handler = is_post ? route->post : is_get ? route->get : NULL;
+    if (route->kind == CROSS_ORIGIN && span_is(method, "OPTIONS")) {
+        respond_preflight(thread, h2o, route);
+        return;
+    }
+    if (route->kind == CROSS_ORIGIN) {
+        allow_origin(h2o);
+    }
     if (handler == NULL) {
         const char *allow = route->get == NULL    ? "POST"
                             : route->post == NULL ? "GET, HEAD"
@@ -168,7 +206,7 @@ static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t 
         http_respond_raw(thread, h2o, 405, "see the Allow header", allow);
         return;
     }
-    if (is_post && route->browser_form && is_cross_site(thread->config, h2o)) {
+    if (is_post && route->kind == OWN_FORM && is_cross_site(thread->config, h2o)) {
         http_respond_raw(thread, h2o, 403, "the form was sent by another site", NULL);
         return;
     }
@@ -191,7 +229,7 @@ static const struct route *find(enum http_door door, struct span path) {
             return &tables[door].routes[i];
         }
     }
-    static const struct route style = {NULL, route_style, NULL, false};
+    static const struct route style = {NULL, route_style, NULL, PLAIN};
     return tables[door].pages && span_is(path, http_page_style_path()) ? &style : NULL;
 }
 
@@ -236,7 +274,7 @@ static int on_request(h2o_handler_t *self, h2o_req_t *h2o) {
     struct span bare =
         question != NULL ? span_of(path.data, (size_t)(question - path.data)) : path;
     const struct route *route = find(listener->door, bare);
-    static const struct route missing = {NULL, route_missing, NULL, false};
+    static const struct route missing = {NULL, route_missing, NULL, PLAIN};
     if (route == NULL && listener->door != DOOR_OPERATOR && asks_for_page(h2o) &&
         span_is(head.method, "GET")) {
         route = &missing;

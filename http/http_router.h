@@ -5,7 +5,12 @@
  *
  * Paths are compared byte for byte: a path with `//`, dot segments, escapes or
  * parameters equals none of ours and gets 404, so there are no two spellings of one
- * resource. The operator's routes exist on the operator's door alone. */
+ * resource. The operator's routes exist on the operator's door alone.
+ *
+ * Scripts of other sites (RPs in a browser) may call what needs no cookie: documents,
+ * token, revocation, pushed requests, userinfo (RFC 9700 §2.1, §4.17 leave out the
+ * authorization endpoint). Any origin, never with credentials: what such a script may do
+ * is decided by the code, verifier or token that it holds, as for any other program. */
 #ifndef HTTP_HTTP_ROUTER_H
 #define HTTP_HTTP_ROUTER_H
 

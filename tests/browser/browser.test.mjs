@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
-import { addAccount, addClient } from '../lib/admin.mjs';
+import { addAccount, addClient, everywhere } from '../lib/admin.mjs';
 import { demo, until } from '../lib/demo.mjs';
-import { authorizeParams, authorizePath, random } from '../lib/flow.mjs';
+import { authorizeParams, authorizePath, pkce, random, signIn } from '../lib/flow.mjs';
 import { Jar } from '../lib/http.mjs';
 
 const { env, issuer, prime, password } = demo();
@@ -237,3 +237,42 @@ for (const language of Object.keys(LANGUAGES)) {
     });
   }
 }
+
+// An RP that is a script in a browser (RFC 9700): another origin, no cookies, PKCE.
+test('a script of another site may use what needs no cookie, and nothing else', async () => {
+  const rp = await addClient({ name: 'spa', profile: 'standard', auth: 'none', scopes: ['openid', 'email'] });
+  const account = await addAccount({ name: 'spa' });
+  await everywhere(1);
+  const { verifier, challenge } = pkce();
+  const { code } = await signIn(demo().balancer, rp, account, { params: { scope: 'openid email', code_challenge: challenge, code_challenge_method: 'S256' } });
+  // The demo RP's pages forbid themselves all scripts; what the provider allows is asked.
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, bypassCSP: true });
+  try {
+    const page = await context.newPage();
+    await page.goto(`${rpBase}/health`);
+    const seen = await page.evaluate(
+      async ({ issuer, form }) => {
+        const post = (url, fields, headers = {}) => fetch(url, { method: 'POST', body: new URLSearchParams(fields), headers });
+        const metadata = await (await fetch(`${issuer}.well-known/openid-configuration`)).json();
+        const keys = await (await fetch(metadata.jwks_uri)).json();
+        const given = await (await post(metadata.token_endpoint, form)).json();
+        const person = await (await fetch(metadata.userinfo_endpoint, { headers: { authorization: `Bearer ${given.access_token}` } })).json();
+        const revoked = await post(metadata.revocation_endpoint, { token: given.access_token, client_id: form.client_id });
+        // Refused by the browser, for lack of a header.
+        const authorize = await fetch(metadata.authorization_endpoint).then(() => 'read', () => 'blocked');
+        const login = await post(`${issuer}login`, {}, { 'x-any': '1' }).then(() => 'read', () => 'blocked');
+        return { issuer: metadata.issuer, keys: keys.keys.length, given, person, revoked: revoked.status, authorize, login };
+      },
+      { issuer, form: { grant_type: 'authorization_code', code, code_verifier: verifier, client_id: rp.clientId, redirect_uri: rp.redirectUri } },
+    );
+    assert.equal(seen.issuer, issuer);
+    assert.ok(seen.keys >= 2);
+    assert.ok(seen.given.access_token, JSON.stringify(seen.given));
+    assert.equal(seen.person.email, account.id);
+    assert.equal(seen.revoked, 200);
+    assert.equal(seen.authorize, 'blocked');
+    assert.equal(seen.login, 'blocked');
+  } finally {
+    await context.close();
+  }
+});

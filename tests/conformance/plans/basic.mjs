@@ -1,6 +1,7 @@
 // OpenID Connect Core: the basic profile of a provider (response type `code`).
 import assert from 'node:assert/strict';
-import { sleep } from '../../lib/demo.mjs';
+import { demo, sleep } from '../../lib/demo.mjs';
+import { everywhere } from '../../lib/admin.mjs';
 import { random } from '../../lib/flow.mjs';
 import { assertErrorPage, answered } from '../lib/agent.mjs';
 import {
@@ -72,6 +73,8 @@ async function reuseCode(t, waitMs) {
   const flow = await codeFlow(t.op);
   await sleep(waitMs);
   assertJsonError(await redeem(t.op, flow.rp, flow.callback.code), 'invalid_grant');
+  // The next node is asked: what one has applied reaches the others a moment later.
+  for (const node of demo().nodes) await everywhere(node.id);
   const url = await t.op.endpoint('userinfo_endpoint');
   const answer = await t.op.call('GET', url, { headers: { authorization: `Bearer ${flow.given.access_token}` } });
   assert.equal(answer.status, 401, 'the tokens of the code are revoked (RFC 6749 §4.1.2)');
