@@ -43,6 +43,8 @@ static const struct route operator_routes[] = {
     {"/v1/staff", NULL, route_operator_staff_add, PLAIN},
     {"/v1/outbox", route_operator_outbox_list, NULL, PLAIN},
     {"/v1/outbox/retry", NULL, route_operator_outbox_retry, PLAIN},
+    {"/v1/keys", route_operator_key_list, route_operator_key_rotate, PLAIN},
+    {"/v1/keys/revoke", NULL, route_operator_key_revoke, PLAIN},
     {"/v1/nodes", route_operator_node_list, route_operator_node_add, PLAIN},
     {"/v1/nodes/promote", NULL, route_operator_node_promote, PLAIN},
     {"/v1/nodes/remove", NULL, route_operator_node_remove, PLAIN},

@@ -9,8 +9,9 @@
  *
  * Scripts of other sites (RPs in a browser) may call what needs no cookie: documents,
  * token, revocation, pushed requests, userinfo (RFC 9700 §2.1, §4.17 leave out the
- * authorization endpoint). Any origin, never with credentials: what such a script may do
- * is decided by the code, verifier or token that it holds, as for any other program. */
+ * authorization endpoint). Any origin, never with credentials: what such a script may
+ * do is decided by the code, verifier or token that it holds, as for any other program.
+ */
 #ifndef HTTP_HTTP_ROUTER_H
 #define HTTP_HTTP_ROUTER_H
 
@@ -26,12 +27,15 @@ bool http_router_host_known(const struct config *config, struct span host);
 typedef void http_route(struct http_request *request);
 http_route route_home, route_health, route_style, route_icon, route_missing;
 http_route route_authorize_get, route_authorize_post, route_login, route_consent;
-http_route route_token, route_par, route_revoke, route_introspect, route_userinfo_get, route_userinfo_post;
+http_route route_token, route_par, route_revoke, route_introspect, route_userinfo_get,
+    route_userinfo_post;
 http_route route_discovery, route_jwks, route_logout_get, route_logout_post;
 http_route route_operator_status, route_operator_account_add;
 http_route route_operator_staff_add;
 http_route route_operator_client_add, route_operator_client_list;
 http_route route_operator_outbox_list, route_operator_outbox_retry;
+http_route route_operator_key_list, route_operator_key_rotate,
+    route_operator_key_revoke;
 http_route route_operator_node_list, route_operator_node_add;
 http_route route_operator_node_promote, route_operator_node_remove;
 http_route route_operator_leader_regions;

@@ -77,6 +77,18 @@ void route_operator_outbox_retry(struct http_request *request) {
     start(request, ADMIN_OUTBOX_RETRY);
 }
 
+void route_operator_key_list(struct http_request *request) {
+    start(request, ADMIN_KEY_LIST);
+}
+
+void route_operator_key_rotate(struct http_request *request) {
+    start(request, ADMIN_KEY_ROTATE);
+}
+
+void route_operator_key_revoke(struct http_request *request) {
+    start(request, ADMIN_KEY_REVOKE);
+}
+
 void route_operator_node_list(struct http_request *request) {
     start(request, ADMIN_NODE_LIST);
 }

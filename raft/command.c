@@ -19,6 +19,7 @@ struct message_parts {
         Tasuki__Command__ClusterInit cluster_init;
         Tasuki__Command__FsmVersion fsm_version;
         Tasuki__Command__KeyAdd key_add;
+        Tasuki__Command__KeyRevoke key_revoke;
         Tasuki__Command__AccountPut account_put;
         Tasuki__Command__ClientPut client_put;
         Tasuki__Command__Login login;
@@ -41,6 +42,7 @@ struct message_parts {
         Tasuki__Command__StaffLogin staff_login;
         Tasuki__Command__StaffSessionEnd staff_session_end;
     };
+    Tasuki__Command__KeyAdd replacement;
     struct buf record; /* of a client */
     Tasuki__Command__Proof proofs[COMMAND_PROOFS_MAX];
     Tasuki__Command__Proof *proofs_at[COMMAND_PROOFS_MAX];
@@ -101,9 +103,14 @@ static bool client_id_ok(struct span client_id) {
 
 static bool key_add_ok(const struct cmd_key_add *c) {
     return name_ok(c->key.kid, LIMIT_KID) && c->key.alg >= KEY_RS256 &&
-           c->key.alg <= KEY_ES256 && c->key.state >= KEY_ACTIVE &&
-           c->key.state <= KEY_RETIRED && c->key.public_jwk.len <= LIMIT_PUBLIC_JWK &&
-           c->key.sealed_private.len <= LIMIT_SEALED_KEY;
+           c->key.alg <= KEY_ALG_LAST && c->key.public_jwk.len <= LIMIT_PUBLIC_JWK &&
+           c->key.sealed_private.len <= LIMIT_SEALED_KEY &&
+           (text(c->replaces)[0] == '\0' || name_ok(c->replaces, LIMIT_KID));
+}
+
+static bool key_revoke_ok(const struct cmd_key_revoke *c) {
+    return name_ok(c->revoked, LIMIT_KID) && key_add_ok(&c->replacement) &&
+           text(c->replacement.replaces)[0] == '\0';
 }
 
 static bool account_put_ok(const struct cmd_account_put *c) {
@@ -278,6 +285,8 @@ static bool command_ok(const struct command *command) {
         return true;
     case CMD_KEY_ADD:
         return key_add_ok(&command->key_add);
+    case CMD_KEY_REVOKE:
+        return key_revoke_ok(&command->key_revoke);
     case CMD_ACCOUNT_PUT:
         return account_put_ok(&command->account_put);
     case CMD_CLIENT_PUT:
@@ -330,9 +339,21 @@ static void build_key_add(const struct cmd_key_add *c, Tasuki__Command__KeyAdd *
     tasuki__command__key_add__init(m);
     m->kid = text(c->key.kid);
     m->alg = c->key.alg;
-    m->state = c->key.state;
     m->public_jwk = record_bytes(c->key.public_jwk);
     m->sealed_private = record_bytes(c->key.sealed_private);
+    m->replaces = text(c->replaces);
+    m->delay_ms = c->delay_ms;
+    m->keep_ms = c->keep_ms;
+}
+
+static void build_key_revoke(const struct cmd_key_revoke *c,
+                             struct message_parts *parts) {
+    Tasuki__Command__KeyRevoke *m = &parts->key_revoke;
+
+    tasuki__command__key_revoke__init(m);
+    build_key_add(&c->replacement, &parts->replacement);
+    m->revoked = text(c->revoked);
+    m->replacement = &parts->replacement;
 }
 
 static void build_account_put(const struct cmd_account_put *c,
@@ -641,6 +662,17 @@ static void build_cluster(const struct command *command, struct message_parts *p
     }
 }
 
+/* Commands about staff. */
+static void build_staff(const struct command *command, struct message_parts *parts) {
+    if (command->type == CMD_STAFF_PUT) {
+        build_staff_put(&command->staff_put.staff, &parts->staff_put);
+    } else if (command->type == CMD_STAFF_LOGIN) {
+        build_staff_login(&command->staff_login, &parts->staff_login);
+    } else {
+        build_staff_session_end(&command->staff_session_end, &parts->staff_session_end);
+    }
+}
+
 /* NULL: a command without payload. `command` has passed command_ok. */
 static const ProtobufCMessage *build(const struct command *command,
                                      struct message_parts *parts) {
@@ -657,6 +689,9 @@ static const ProtobufCMessage *build(const struct command *command,
         break;
     case CMD_KEY_ADD:
         build_key_add(&command->key_add, &parts->key_add);
+        break;
+    case CMD_KEY_REVOKE:
+        build_key_revoke(&command->key_revoke, parts);
         break;
     case CMD_ACCOUNT_PUT:
         build_account_put(&command->account_put, &parts->account_put);
@@ -699,13 +734,9 @@ static const ProtobufCMessage *build(const struct command *command,
         build_outbox_retry(&command->outbox_retry, &parts->outbox_retry);
         break;
     case CMD_STAFF_PUT:
-        build_staff_put(&command->staff_put.staff, &parts->staff_put);
-        break;
     case CMD_STAFF_LOGIN:
-        build_staff_login(&command->staff_login, &parts->staff_login);
-        break;
     case CMD_STAFF_SESSION_END:
-        build_staff_session_end(&command->staff_session_end, &parts->staff_session_end);
+        build_staff(command, parts);
         break;
     case CMD_TICK:
         return NULL;
@@ -751,10 +782,18 @@ enum err command_encode(const struct command *command, struct buf *out) {
 static bool take_key_add(const Tasuki__Command__KeyAdd *m, struct cmd_key_add *c) {
     c->key.kid = m->kid;
     c->key.alg = (enum key_alg)m->alg;
-    c->key.state = (enum key_state)m->state;
     c->key.public_jwk = record_span(m->public_jwk);
     c->key.sealed_private = record_span(m->sealed_private);
+    c->replaces = m->replaces;
+    c->delay_ms = m->delay_ms;
+    c->keep_ms = m->keep_ms;
     return true;
+}
+
+static bool take_key_revoke(const Tasuki__Command__KeyRevoke *m,
+                            struct cmd_key_revoke *c) {
+    c->revoked = m->revoked;
+    return m->replacement != NULL && take_key_add(m->replacement, &c->replacement);
 }
 
 static bool take_account_put(const Tasuki__Command__AccountPut *m,
@@ -1019,6 +1058,8 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
         return true;
     case CMD_KEY_ADD:
         return take_key_add(m, &command->key_add);
+    case CMD_KEY_REVOKE:
+        return take_key_revoke(m, &command->key_revoke);
     case CMD_ACCOUNT_PUT:
         return take_account_put(m, &command->account_put);
     case CMD_CLIENT_PUT:
@@ -1097,6 +1138,7 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_OUTBOX_CLAIM] = &tasuki__command__outbox_claim__descriptor,
         [CMD_OUTBOX_SETTLE] = &tasuki__command__outbox_settle__descriptor,
         [CMD_OUTBOX_RETRY] = &tasuki__command__outbox_retry__descriptor,
+        [CMD_KEY_REVOKE] = &tasuki__command__key_revoke__descriptor,
         [CMD_STAFF_PUT] = &tasuki__command__staff_put__descriptor,
         [CMD_STAFF_LOGIN] = &tasuki__command__staff_login__descriptor,
         [CMD_STAFF_SESSION_END] = &tasuki__command__staff_session_end__descriptor,

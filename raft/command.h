@@ -57,6 +57,7 @@ enum command_type {
     CMD_OUTBOX_CLAIM = 22,   /* a node is about to send messages */
     CMD_OUTBOX_SETTLE = 23,  /* how that went */
     CMD_OUTBOX_RETRY = 24,   /* an operator: once more, now */
+    CMD_KEY_REVOKE = 26,     /* an operator: out of the JWKS at once */
     CMD_STAFF_PUT = 27,
     CMD_STAFF_LOGIN = 28,
     CMD_STAFF_SESSION_END = 29,
@@ -75,9 +76,23 @@ struct cmd_cluster_init {
 struct cmd_fsm_version {
     uint64_t version;
 };
-/* Refused with OUT_EXISTS while an active key of the same algorithm exists. */
+/* The successor of `replaces`, which must have none, or an algorithm's first key: so
+ * of two that are made at once for the same place one is taken (OUT_EXISTS). It signs
+ * after delay_ms, the first one at once; that long it is published before, and what it
+ * succeeds verifies for keep_ms more. OUT_CHANGING: `replaces` does not sign yet
+ * itself; OUT_FULL. */
 struct cmd_key_add {
-    struct signing_key key; /* created_ms is set by the state machine */
+    struct signing_key key; /* times are set by the state machine */
+    const char *replaces;   /* kid; "": none. NULL likewise on its way in */
+    uint32_t delay_ms, keep_ms;
+};
+/* The key `revoked` is gone at once. The replacement takes its place: it signs at once
+ * if the other one did, and after its delay if the other one did not yet; for a retired
+ * one nothing takes its place. OUT_NOT_FOUND: no such key of the replacement's
+ * algorithm; OUT_EXISTS: the replacement's kid is taken. */
+struct cmd_key_revoke {
+    const char *revoked;
+    struct cmd_key_add replacement; /* `replaces` is not used */
 };
 struct cmd_account_put {
     struct account account; /* created_ms likewise */
@@ -273,6 +288,7 @@ struct command {
         struct cmd_cluster_init cluster_init;
         struct cmd_fsm_version fsm_version;
         struct cmd_key_add key_add;
+        struct cmd_key_revoke key_revoke;
         struct cmd_account_put account_put;
         struct cmd_client_put client_put;
         struct cmd_login login;
@@ -326,7 +342,7 @@ enum outcome_code {
     OUT_SCOPE = 16,         /* more than was granted */
     OUT_NOT_SUPPORTED = 17, /* beyond the replicated fsm_version */
     OUT_REAUTH = 18,        /* the session's sign-in is older than asked for */
-    OUT_CHANGING = 19,      /* another change of members is not settled */
+    OUT_CHANGING = 19,      /* another change, of members or keys, is not settled */
     OUT_LAST_VOTER = 20,
     OUT_MEMBER_STATE = 21,
     OUT_FULL = 22, /* no room for one more */

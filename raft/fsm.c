@@ -149,6 +149,7 @@ static uint64_t version_of(enum command_type type) {
     case CMD_OUTBOX_CLAIM:
     case CMD_OUTBOX_SETTLE:
     case CMD_OUTBOX_RETRY:
+    case CMD_KEY_REVOKE:
     case CMD_STAFF_PUT:
     case CMD_STAFF_LOGIN:
     case CMD_STAFF_SESSION_END:
@@ -171,6 +172,8 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_cluster_version(tx, &command->fsm_version, ret_code);
     case CMD_KEY_ADD:
         return fsm_key_add(tx, &command->key_add, ret_code);
+    case CMD_KEY_REVOKE:
+        return fsm_key_revoke(tx, &command->key_revoke, ret_code);
     case CMD_ACCOUNT_PUT:
         return fsm_account_put(tx, &command->account_put, ret_code);
     case CMD_CLIENT_PUT:

@@ -34,6 +34,8 @@ enum err fsm_cluster_version(struct fsm_tx *tx, const struct cmd_fsm_version *cm
 /* fsm_key.c */
 enum err fsm_key_add(struct fsm_tx *tx, const struct cmd_key_add *cmd,
                      enum outcome_code *ret_code);
+enum err fsm_key_revoke(struct fsm_tx *tx, const struct cmd_key_revoke *cmd,
+                        enum outcome_code *ret_code);
 /* fsm_account.c */
 enum err fsm_account_put(struct fsm_tx *tx, const struct cmd_account_put *cmd,
                          enum outcome_code *ret_code);

@@ -1,6 +1,7 @@
 /* fsm_sweep: rows whose time is over, oldest first, a bounded number a frame. */
 #include "raft/fsm_internal.h"
 #include "store/store_expiry.h"
+#include "store/store_key.h"
 #include "store/store_outbox.h"
 #include "store/store_proof.h"
 #include "store/store_request.h"
@@ -24,6 +25,7 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
     struct pushed_request request;
     struct outbox_message message;
     struct staff_session staff_session;
+    struct signing_key key;
     enum err err = ERR_CORRUPT;
 
     switch (entry->table) {
@@ -67,8 +69,23 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
         err = store_staff_session_get(tx->read, entry->key, &staff_session);
         *ret_ms = err == OK ? store_staff_session_end_ms(&staff_session) : 0;
         break;
+    case EXPIRY_KEY:
+        arena_reset(tx->scratch);
+        err = store_key_by_mark(tx->read, tx->scratch, entry->key, &key);
+        *ret_ms = err == OK ? key.ends_ms : 0;
+        err = err == OK && key.ends_ms == 0 ? ERR_NOT_FOUND : err;
+        break;
     }
     return err;
+}
+
+static enum err key_del(struct fsm_tx *tx, const struct expiry *entry) {
+    struct signing_key key;
+    enum err err;
+
+    arena_reset(tx->scratch);
+    err = store_key_by_mark(tx->read, tx->scratch, entry->key, &key);
+    return err == OK ? store_key_del(tx->write, key.kid) : err;
 }
 
 static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
@@ -91,6 +108,8 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
         return store_outbox_del(tx->write, id_of(entry));
     case EXPIRY_STAFF_SESSION:
         return store_staff_session_del(tx->write, entry->key);
+    case EXPIRY_KEY:
+        return key_del(tx, entry);
     }
     return ERR_CORRUPT;
 }

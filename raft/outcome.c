@@ -32,7 +32,7 @@ const char *outcome_str(enum outcome_code code) {
         [OUT_SCOPE] = "more scope than was granted",
         [OUT_NOT_SUPPORTED] = "not supported by the replicated version",
         [OUT_REAUTH] = "sign-in is too old",
-        [OUT_CHANGING] = "another change of members is not settled",
+        [OUT_CHANGING] = "another change is not settled",
         [OUT_LAST_VOTER] = "the last voter",
         [OUT_MEMBER_STATE] = "not possible in the member's state",
         [OUT_FULL] = "no room for one more",

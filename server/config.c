@@ -341,6 +341,8 @@ static const struct key_spec keys[] = {
     {"clock_skew_max_ms", value_u32, AT(clock_skew_max_ms), 100, 60000, OPTIONAL},
     {"stall_limit_ms", value_u32, AT(stall_limit_ms), 500, 60000, OPTIONAL},
     {"scrub_interval_s", value_u32, AT(scrub_interval_s), 0, 31536000, OPTIONAL},
+    {"key_rotate_s", value_u32, AT(key_rotate_s), 0, 315360000, OPTIONAL},
+    {"key_publish_s", value_u32, AT(key_publish_s), 600, 2592000, OPTIONAL},
     {"session_idle_s", value_u32, AT(session_idle_s), 60, 86400, OPTIONAL},
     {"session_lifetime_s", value_u32, AT(session_lifetime_s), 60, 604800, OPTIONAL},
     {"login_limit_per_minute", value_u32, AT(login_limit_per_minute), 0, 100000,
@@ -366,6 +368,8 @@ static void set_defaults(struct config *config) {
     config->clock_skew_max_ms = 2000;
     config->stall_limit_ms = 4000;
     config->scrub_interval_s = 86400;
+    config->key_rotate_s = 90 * 86400;
+    config->key_publish_s = 86400;
     config->session_idle_s = 1800;
     config->session_lifetime_s = 43200;
     config->login_limit_per_minute = 60;

@@ -18,45 +18,49 @@ struct config_listener {
 };
 
 struct config {
-    uint64_t node_id;                 /* node_id = 1 */
-    struct id128 cluster_id;          /* cluster_id = 32 hex digits */
-    char data_dir[1024];              /* data_dir = /var/lib/tasuki */
+    uint64_t node_id;                           /* node_id = 1 */
+    struct id128 cluster_id;                    /* cluster_id = 32 hex digits */
+    char data_dir[1024];                        /* data_dir = /var/lib/tasuki */
     struct repl_peer_config peers[LIMIT_NODES]; /* peer = 1 127.0.0.1:7101 tokyo */
     size_t peers_count;
-    char region[32];                  /* of this node: from its peer line */
-    char issuer[256];                 /* issuer = https://host[:port]/oauth/ */
+    char region[32];                   /* of this node: from its peer line */
+    char issuer[256];                  /* issuer = https://host[:port]/oauth/ */
     char hosts[CONFIG_HOSTS_MAX][256]; /* host = ... (repeatable): others get 421 */
     size_t hosts_count;
-    enum client_environment environment; /* environment = demo|verification|production */
-    struct config_listener http;      /* http_listen: HTTPS, direct */
-    struct config_listener balancer;  /* balancer_listen: HTTPS, client certificate of
-                                         the balancer required; X-Forwarded-* believed */
-    struct config_listener mtls;      /* mtls_listen: HTTPS, any client certificate is
-                                         asked for (RFC 8705) */
-    char mtls_url[256];               /* mtls_url = https://host[:port]/oauth/, as clients
-                                         reach mtls_listen */
-    char client_ca[1024];             /* client_ca: proves subjects of tls_client_auth */
+    enum client_environment
+        environment;                 /* environment = demo|verification|production */
+    struct config_listener http;     /* http_listen: HTTPS, direct */
+    struct config_listener balancer; /* balancer_listen: HTTPS, client certificate of
+                                        the balancer required; X-Forwarded-* believed */
+    struct config_listener mtls;     /* mtls_listen: HTTPS, any client certificate is
+                                        asked for (RFC 8705) */
+    char mtls_url[256];   /* mtls_url = https://host[:port]/oauth/, as clients
+                             reach mtls_listen */
+    char client_ca[1024]; /* client_ca: proves subjects of tls_client_auth */
     struct config_listener operator_; /* operator_listen: HTTPS, operator certificate */
     char http_cert[1024], http_key[1024]; /* shown to browsers and the balancer */
     char peer_cert[1024], peer_key[1024];
-    char ca[1024];                    /* cluster CA: peers, balancer, operators */
-    char cluster_key[1024];           /* keyring */
-    uint32_t http_threads;            /* default 2 */
-    uint32_t hash_threads;            /* default 2 */
-    uint64_t map_bytes;               /* store_map_bytes, default 64 GiB, sparse */
+    char ca[1024];          /* cluster CA: peers, balancer, operators */
+    char cluster_key[1024]; /* keyring */
+    uint32_t http_threads;  /* default 2 */
+    uint32_t hash_threads;  /* default 2 */
+    uint64_t map_bytes;     /* store_map_bytes, default 64 GiB, sparse */
     uint32_t election_timeout_ms, heartbeat_ms, staleness_bound_ms;
     uint32_t clock_skew_max_ms, stall_limit_ms;
     uint32_t scrub_interval_s; /* 0: no background scrub */
+    uint32_t key_rotate_s;     /* a signing key is replaced at this age; 0: never */
+    uint32_t key_publish_s;    /* and its successor stands so long in the JWKS before it
+                                  signs: longer than RPs keep the JWKS (max-age) */
     uint32_t session_idle_s, session_lifetime_s; /* 1800, 43200 */
-    uint32_t login_limit_per_minute;  /* per client address, default 60; 0: off */
-    uint64_t log_retained_bytes;      /* default 64 MiB: an outage that it covers needs
-                                         no image */
-    char outbound_ca[1024];           /* trusted for calls to other systems; empty: the
-                                         system's store */
-    bool outbound_private;            /* outbound_private = yes|no: may addresses of
-                                         private networks be called; default no, in
-                                         the environment demo yes */
-    uint64_t image_bytes_per_s;       /* default 64 MiB/s for each image given */
+    uint32_t login_limit_per_minute; /* per client address, default 60; 0: off */
+    uint64_t log_retained_bytes;     /* default 64 MiB: an outage that it covers needs
+                                        no image */
+    char outbound_ca[1024];          /* trusted for calls to other systems; empty: the
+                                        system's store */
+    bool outbound_private;           /* outbound_private = yes|no: may addresses of
+                                        private networks be called; default no, in
+                                        the environment demo yes */
+    uint64_t image_bytes_per_s;      /* default 64 MiB/s for each image given */
 };
 
 /* ERR_CONFIG with one sentence in `why`. */

@@ -49,8 +49,9 @@ static enum err sign(struct outbound_maker *maker, const struct outbox_message *
     claims_logout_token(&claims, &text);
     err = buf_err(&text);
     if (!err)
-        err = jwt_sign(maker->keys.keys, svc_keys_alg(client), TOKEN_TYPE,
-                       buf_span(&text), out);
+        err = jwt_sign(maker->keys.keys, svc_keys_alg(client),
+                       repl_now_ms(maker->shared->repl), TOKEN_TYPE, buf_span(&text),
+                       out);
     buf_free(&text);
     return err;
 }

@@ -138,9 +138,10 @@ enum err svc_keys_needed(struct svc *svc) {
 
     /* A cluster, or an epoch, in its first seconds: its leader is about to make them,
      * one after the other. What is redeemed before a token can be signed is lost. */
-    if (!err && (!svc->keys.keys || !jwt_keys_can_sign(svc->keys.keys, KEY_RS256) ||
-                 !jwt_keys_can_sign(svc->keys.keys, KEY_ES256)))
-        return ERR_NO_LEADER;
+    for (int alg = KEY_RS256; !err && alg <= KEY_ALG_LAST; alg++)
+        if (!svc->keys.keys || !jwt_keys_can_sign(svc->keys.keys, (enum key_alg)alg,
+                                                  repl_now_ms(svc->shared->repl)))
+            err = ERR_NO_LEADER;
     return err;
 }
 

@@ -34,8 +34,9 @@ enum err svc_access_sign(struct svc *svc, const struct svc_access_new *token,
     if (buf_err(&svc->plain))
         return buf_err(&svc->plain);
     buf_reset(&svc->scratch);
-    err = jwt_sign(svc->keys.keys, svc_keys_alg(token->client), TYPE,
-                   buf_span(&svc->plain), &svc->scratch);
+    err = jwt_sign(svc->keys.keys, svc_keys_alg(token->client),
+                   repl_now_ms(svc->shared->repl), TYPE, buf_span(&svc->plain),
+                   &svc->scratch);
     return err ? err : svc_take(arena, &svc->scratch, ret_text);
 }
 

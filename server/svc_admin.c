@@ -120,6 +120,8 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
         size = svc_admin_client_size();
     else if (admin->action == ADMIN_STAFF_ADD)
         size = svc_admin_staff_size();
+    else if (admin->action == ADMIN_KEY_ROTATE || admin->action == ADMIN_KEY_REVOKE)
+        size = svc_admin_key_size();
     else if (admin->action >= ADMIN_NODE_ADD && admin->action <= ADMIN_LEADER_REGIONS)
         size = svc_admin_node_size();
     admin->kind = ADMIN_OK;
@@ -151,6 +153,15 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
         return;
     case ADMIN_OUTBOX_RETRY:
         svc_admin_outbox_retry(op);
+        return;
+    case ADMIN_KEY_LIST:
+        svc_admin_key_list(op);
+        return;
+    case ADMIN_KEY_ROTATE:
+        svc_admin_key_rotate(op);
+        return;
+    case ADMIN_KEY_REVOKE:
+        svc_admin_key_revoke(op);
         return;
     case ADMIN_NODE_LIST:
         svc_admin_node_list(op);

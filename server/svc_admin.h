@@ -12,11 +12,11 @@
  *                    (the cluster's), profile? gbizid|standard|fapi2, auth?
  *                    basic|post|none|private_key_jwt|self_signed_tls (both with
  *                    jwks, a JWK Set)|tls_client_auth (with tls_subject),
- *                    alg? RS256|ES256, native?, government?, scopes [with openid],
- *                    account_types? [all], redirect_uris [1 to 16],
- *                    post_logout_uris? [up to 16], backchannel_logout_uri?,
- *                    features? [logout_session, require_par, dpop_bound, tls_bound],
- * client_secret? (32 characters and more), replace? (the whole row, secret too)
+ *                    alg? RS256|ES256|PS256, native?, government?, scopes [with
+ * openid], account_types? [all], redirect_uris [1 to 16], post_logout_uris? [up to 16],
+ * backchannel_logout_uri?, features? [logout_session, require_par, dpop_bound,
+ * tls_bound], client_secret? (32 characters and more), replace? (the whole row, secret
+ * too)
  *                    -> client_id, client_secret when one was drawn
  * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; created_ms}]
  * ADMIN_STAFF_ADD    name (3 to 64 of a-z 0-9 . _ -), password (15 to 512 bytes), roles
@@ -29,6 +29,10 @@
  *                    one: removed)}]: dead ones first, at most 1000 of both kinds each,
  *                    50 a client
  * ADMIN_OUTBOX_RETRY id (32 hex digits) -> id. Tried now, and counted anew
+ * ADMIN_KEY_LIST     -> keys [{kid, alg RS256|ES256|PS256, state
+ * published|active|retired, activates_ms, retires_ms, ends_ms (0: has no successor)}]
+ * ADMIN_KEY_ROTATE   alg -> kid, alg, replaces. Signs after key_publish_s
+ * ADMIN_KEY_REVOKE   kid -> kid (of what took its place), alg, revoked
  * ADMIN_NODE_LIST    -> node_id, leader_id, applied_index, configuration_index,
  *                    member_change (what is waited for, empty: nothing),
  *                    leader_regions, nodes [as in the status]
@@ -63,6 +67,9 @@ enum svc_admin_action {
     ADMIN_STAFF_ADD,      /* POST /v1/staff: answers the seed, once */
     ADMIN_OUTBOX_LIST,    /* GET  /v1/outbox */
     ADMIN_OUTBOX_RETRY,   /* POST /v1/outbox/retry */
+    ADMIN_KEY_LIST,       /* GET  /v1/keys */
+    ADMIN_KEY_ROTATE,     /* POST /v1/keys */
+    ADMIN_KEY_REVOKE,     /* POST /v1/keys/revoke */
     ADMIN_NODE_LIST,      /* GET  /v1/nodes */
     ADMIN_NODE_ADD,       /* POST /v1/nodes */
     ADMIN_NODE_PROMOTE,   /* POST /v1/nodes/promote */

@@ -24,7 +24,7 @@ static const char *const auths[] = {
     NULL};
 static const char *const stages[] = {"applied",   "in_verification", "approved", "live",
                                      "suspended", "retired",         NULL};
-static const char *const algs[] = {"RS256", "ES256", NULL};
+static const char *const algs[] = {"RS256", "ES256", "PS256", NULL};
 static const char *const features[] = {
     "logout_session", "require_par",   "dpop_bound", "tls_bound", "require_signed",
     "credentials",    "introspection", "jwt_access", NULL};

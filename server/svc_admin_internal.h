@@ -23,11 +23,15 @@ void svc_admin_invalid(struct admin_op *op);
 size_t svc_admin_account_size(void);
 size_t svc_admin_client_size(void);
 size_t svc_admin_staff_size(void);
+size_t svc_admin_key_size(void);
 size_t svc_admin_node_size(void);
 
 void svc_admin_account_add(struct admin_op *op);
 void svc_admin_client_add(struct admin_op *op);
 void svc_admin_client_list(struct admin_op *op);
+void svc_admin_key_list(struct admin_op *op);
+void svc_admin_key_rotate(struct admin_op *op);
+void svc_admin_key_revoke(struct admin_op *op);
 void svc_admin_node_change(struct admin_op *op);
 void svc_admin_node_list(struct admin_op *op);
 void svc_admin_outbox_list(struct admin_op *op);

@@ -5,11 +5,12 @@
 #include <time.h>
 
 #include "raft/command.h"
-#include "server/crypto/jwt.h"
+#include "server/svc_keys.h"
 #include "store/base/check.h"
 #include "store/base/log.h"
 
-#define LOOK_EVERY_MS 100
+#define LOOK_EVERY_MS 100  /* while something is missing */
+#define LOOK_LATER_MS 1000 /* for keys that are due to be replaced */
 #define SUBMIT_WAIT_MS 5000
 #define KEY_ARENA_MAX (256u * 1024)
 
@@ -25,9 +26,15 @@ struct svc_bootstrap {
     struct port_task *posted; /* guarded by mutex */
 };
 
+/* What the cluster needs now. */
 struct missing {
     bool cluster;
-    bool key[2]; /* KEY_RS256, KEY_ES256 */
+    struct wanted_key {
+        bool due;
+        bool exists;                  /* there is one, which it succeeds: */
+        char replaces[LIMIT_KID + 1]; /* "": none */
+    } key[KEY_ALG_LAST + 1];          /* by enum key_alg */
+    uint64_t now_ms, rotate_ms;
 };
 
 static void post(struct port_loop *loop, struct port_task *task) {
@@ -58,16 +65,14 @@ static void wait_posted(struct svc_bootstrap *boot) {
 }
 
 /* True when told to stop. */
-static bool sleep_between(struct svc_bootstrap *boot) {
+static bool sleep_between(struct svc_bootstrap *boot, unsigned ms) {
     struct timespec until;
     bool stopping;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += LOOK_EVERY_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
+    until.tv_nsec += (long)(ms % 1000) * 1000000L;
+    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&boot->mutex);
     while (!boot->stopping &&
            pthread_cond_timedwait(&boot->changed, &boot->mutex, &until) == 0)
@@ -77,16 +82,25 @@ static bool sleep_between(struct svc_bootstrap *boot) {
     return stopping;
 }
 
+/* The key of each algorithm that has no successor. */
 static bool see_key(void *arg, const struct signing_key *key) {
     struct missing *missing = arg;
+    struct wanted_key *wanted = &missing->key[key->alg];
 
-    if (key->state == KEY_ACTIVE && (key->alg == KEY_RS256 || key->alg == KEY_ES256))
-        missing->key[key->alg - KEY_RS256] = false;
+    if (key->retires_ms != 0)
+        return true;
+    wanted->exists = true;
+    wanted->due = missing->rotate_ms > 0 &&
+                  missing->now_ms >= key->activates_ms + missing->rotate_ms;
+    memcpy(wanted->replaces, key->kid, strlen(key->kid) + 1);
     return true;
 }
 
 static enum err look(struct svc_bootstrap *boot, struct missing *ret_missing) {
-    struct missing missing = {.key = {true, true}};
+    struct missing missing = {
+        .now_ms = repl_now_ms(boot->shared->repl),
+        .rotate_ms = (uint64_t)boot->shared->config->key_rotate_s * 1000,
+    };
     struct store_meta meta;
     struct id128 none = {{0}};
     struct arena arena;
@@ -103,6 +117,8 @@ static enum err look(struct svc_bootstrap *boot, struct missing *ret_missing) {
     arena_close(&arena);
     if (err)
         return err;
+    for (int alg = KEY_RS256; alg <= KEY_ALG_LAST; alg++)
+        missing.key[alg].due |= !missing.key[alg].exists;
     missing.cluster = memcmp(&meta.cluster_id, &none, sizeof none) == 0;
     *ret_missing = missing;
     return OK;
@@ -137,7 +153,8 @@ static enum err submit(struct svc_bootstrap *boot, const struct command *command
     return err;
 }
 
-static enum err add_key(struct svc_bootstrap *boot, enum key_alg alg) {
+static enum err add_key(struct svc_bootstrap *boot, enum key_alg alg,
+                        const char *replaces) {
     struct command command = {.type = CMD_KEY_ADD};
     struct arena arena;
     enum err err;
@@ -145,17 +162,21 @@ static enum err add_key(struct svc_bootstrap *boot, enum key_alg alg) {
     arena_init(&arena, KEY_ARENA_MAX);
     err = jwt_key_generate(alg, boot->sealer, &arena, &command.key_add.key);
     if (!err) {
-        command.key_add.key.state = KEY_ACTIVE;
+        command.key_add.replaces = replaces;
+        command.key_add.delay_ms = boot->shared->config->key_publish_s * 1000;
+        command.key_add.keep_ms = SVC_KEY_KEEP_MS;
         err = submit(boot, &command);
     }
     if (!err)
         log_event(LOG_INFO, "cluster.key_added",
-                  log_str("kid", command.key_add.key.kid), log_end());
+                  log_str("kid", command.key_add.key.kid),
+                  log_str("replaces", replaces), log_end());
     arena_close(&arena);
     return err;
 }
 
 static enum err supply(struct svc_bootstrap *boot, const struct missing *missing) {
+    static const enum key_alg order[] = {KEY_ES256, KEY_RS256, KEY_PS256};
     struct command init = {.type = CMD_CLUSTER_INIT};
     enum err err = OK;
 
@@ -166,10 +187,9 @@ static enum err supply(struct svc_bootstrap *boot, const struct missing *missing
             log_event(LOG_INFO, "cluster.initialized", log_end());
     }
     /* The quick one first: nodes with ES256 clients can serve a second earlier. */
-    if (!err && missing->key[KEY_ES256 - KEY_RS256])
-        err = add_key(boot, KEY_ES256);
-    if (!err && missing->key[0])
-        err = add_key(boot, KEY_RS256);
+    for (size_t i = 0; i < sizeof order / sizeof order[0] && !err; i++)
+        if (missing->key[order[i]].due)
+            err = add_key(boot, order[i], missing->key[order[i]].replaces);
     return err;
 }
 
@@ -180,23 +200,31 @@ static bool leads(struct svc_bootstrap *boot) {
     return status.leader_id == status.node_id;
 }
 
+static bool complete(const struct missing *missing) {
+    bool all = !missing->cluster;
+
+    for (int alg = KEY_RS256; alg <= KEY_ALG_LAST; alg++)
+        all = all && !missing->key[alg].due;
+    return all;
+}
+
 static void *run(void *arg) {
     struct svc_bootstrap *boot = arg;
     struct missing missing;
     enum err err, logged = OK;
+    bool rest;
 
     do {
         err = look(boot, &missing);
-        if (!err && !missing.cluster && !missing.key[0] && !missing.key[1])
-            return NULL;
-        if (!err && leads(boot))
+        rest = !err && complete(&missing);
+        if (!err && !rest && leads(boot))
             err = supply(boot, &missing);
         /* Ten a second: only what is new is worth a line. */
         if (err && err != logged)
             log_event(LOG_WARN, "cluster.bootstrap_retry", log_str("why", err_str(err)),
                       log_end());
         logged = err;
-    } while (!sleep_between(boot));
+    } while (!sleep_between(boot, rest ? LOOK_LATER_MS : LOOK_EVERY_MS));
     return NULL;
 }
 

@@ -1,10 +1,10 @@
-/* svc_bootstrap: what a new cluster needs once: its id, and one signing key of each
- * algorithm.
+/* svc_bootstrap: what a new cluster needs once, its id and one signing key of each
+ * algorithm; and the successors of these keys, when they are due (config key_rotate_s).
  *
- * A thread of its own looks ten times a second; while this node leads and something
- * is missing it submits CMD_CLUSTER_INIT and CMD_KEY_ADD. Any leader may do it: the
- * state machine takes the first of two (OUT_EXISTS is fine). Ends by itself once
- * nothing is missing. RSA keys take up to a second, which only this thread feels. */
+ * A thread of its own looks, ten times a second at first; while this node leads and
+ * something is missing it submits CMD_CLUSTER_INIT and CMD_KEY_ADD. Any leader may do
+ * it: the state machine takes the first of two (OUT_EXISTS is fine). RSA keys take up
+ * to a second, which only this thread feels. */
 #ifndef SERVER_SVC_BOOTSTRAP_H
 #define SERVER_SVC_BOOTSTRAP_H
 

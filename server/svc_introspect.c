@@ -40,7 +40,8 @@ static enum err sign(struct introspect_op *op) {
         return buf_err(out);
     buf_reset(&svc->scratch);
     err = jwt_sign(svc->keys.keys, svc_keys_alg(&op->caller.client),
-                   "token-introspection+jwt", buf_span(out), &svc->scratch);
+                   repl_now_ms(svc->shared->repl), "token-introspection+jwt",
+                   buf_span(out), &svc->scratch);
     return err ? err
                : svc_take(&op->base.op->arena, &svc->scratch, &op->introspect->body);
 }

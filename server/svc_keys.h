@@ -6,6 +6,10 @@
 #include "server/crypto/jwt.h"
 #include "store/store_client.h"
 
+/* A retired key verifies so long: tokens live for an hour, but ID tokens come back as
+ * hints later (svc_hint). */
+#define SVC_KEY_KEEP_MS (7u * 24 * 3600 * 1000)
+
 struct svc_keys {
     struct jwt_keys *keys; /* NULL until there are any */
     uint64_t version;

@@ -67,8 +67,8 @@ static enum err sign_id_token(struct token_op *op, const struct outcome_tokens *
     claims_id_token(&claims, &svc->plain);
     if (buf_err(&svc->plain))
         return buf_err(&svc->plain);
-    return jwt_sign(svc->keys.keys, svc_keys_alg(&op->caller.client), "JWT",
-                    buf_span(&svc->plain), out);
+    return jwt_sign(svc->keys.keys, svc_keys_alg(&op->caller.client),
+                    repl_now_ms(svc->shared->repl), "JWT", buf_span(&svc->plain), out);
 }
 
 static const char *token_type(const struct binding *binding) {

@@ -19,8 +19,9 @@ enum expiry_table {
     EXPIRY_REQUEST = 7,
     EXPIRY_OUTBOX = 8,
     EXPIRY_STAFF_SESSION = 9,
+    EXPIRY_KEY = 10, /* by store_key_mark */
 };
-#define EXPIRY_LAST EXPIRY_STAFF_SESSION
+#define EXPIRY_LAST EXPIRY_KEY
 
 struct expiry {
     uint64_t at_ms;

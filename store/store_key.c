@@ -4,7 +4,22 @@
 #include "store/base/limits.h"
 #include "store/record.h"
 #include "store/record.pb-c.h"
+#include "store/store_expiry.h"
 #include "store/store_table.h"
+
+enum key_state store_key_state(const struct signing_key *key, uint64_t now_ms) {
+    if (now_ms < key->activates_ms) {
+        return KEY_PUBLISHED;
+    }
+    return key->retires_ms == 0 || now_ms < key->retires_ms ? KEY_ACTIVE : KEY_RETIRED;
+}
+
+struct key_hash store_key_mark(const char *kid) {
+    struct key_hash mark = {{0}};
+
+    memcpy(mark.b, kid, strnlen(kid, sizeof mark.b));
+    return mark;
+}
 
 static enum err key_decode(struct span kid, struct span row, struct arena *arena,
                            struct signing_key *ret_key) {
@@ -18,8 +33,8 @@ static enum err key_decode(struct span kid, struct span row, struct arena *arena
         return err == ERR_INVALID ? ERR_CORRUPT : err;
     }
     record = (const Tasuki__Record__KeyRecord *)(const void *)message;
-    if (record->alg < KEY_RS256 || record->alg > KEY_ES256 ||
-        record->state < KEY_ACTIVE || record->state > KEY_RETIRED) {
+    if (record->alg < KEY_RS256 || record->alg > KEY_ALG_LAST ||
+        (record->retires_ms == 0) != (record->ends_ms == 0)) {
         return ERR_CORRUPT;
     }
     name = arena_strndup(arena, kid.data, kid.len);
@@ -29,10 +44,12 @@ static enum err key_decode(struct span kid, struct span row, struct arena *arena
     *ret_key = (struct signing_key){
         .kid = name,
         .alg = (enum key_alg)record->alg,
-        .state = (enum key_state)record->state,
         .public_jwk = record_span(record->public_jwk),
         .sealed_private = record_span(record->sealed_private),
         .created_ms = record->created_ms,
+        .activates_ms = record->activates_ms,
+        .retires_ms = record->retires_ms,
+        .ends_ms = record->ends_ms,
     };
     return OK;
 }
@@ -51,6 +68,24 @@ static enum err version_raise(struct store_write *write) {
     return store_table_put_row(write, TABLE_META, span_str("key_version"), row);
 }
 
+/* The row's entry for the sweep. ERR_NOT_FOUND: there is no row. */
+static enum err ends_move(struct store_write *write, struct span kid,
+                          uint64_t ends_ms) {
+    struct signing_key old;
+    struct span row;
+    enum err err =
+        store_table_get(store_write_reader(write), TABLE_KEY, kid, &row);
+
+    if (err == OK) {
+        err = key_decode(kid, row, store_table_scratch(write), &old);
+    }
+    if (err != OK) {
+        return err;
+    }
+    return store_expiry_move(write, EXPIRY_KEY, store_key_mark(old.kid), old.ends_ms,
+                             ends_ms);
+}
+
 enum err store_key_put(struct store_write *write, const struct signing_key *key) {
     Tasuki__Record__KeyRecord record = TASUKI__RECORD__KEY_RECORD__INIT;
     struct span kid = span_str(key->kid);
@@ -60,18 +95,54 @@ enum err store_key_put(struct store_write *write, const struct signing_key *key)
     if (kid.len == 0 || kid.len > LIMIT_KID) {
         return ERR_INVALID;
     }
-    err = version_raise(write);
+    err = ends_move(write, kid, key->ends_ms);
+    if (err == ERR_NOT_FOUND) {
+        err = store_expiry_move(write, EXPIRY_KEY, store_key_mark(key->kid), 0,
+                                key->ends_ms);
+    }
+    if (err == OK) {
+        err = version_raise(write);
+    }
     if (err != OK) {
         return err;
     }
     record.alg = key->alg;
-    record.state = key->state;
     record.public_jwk = record_bytes(key->public_jwk);
     record.sealed_private = record_bytes(key->sealed_private);
     record.created_ms = key->created_ms;
+    record.activates_ms = key->activates_ms;
+    record.retires_ms = key->retires_ms;
+    record.ends_ms = key->ends_ms;
     row = store_table_row(write);
     record_pack(&record.base, row);
     return store_table_put_row(write, TABLE_KEY, kid, row);
+}
+
+enum err store_key_del(struct store_write *write, const char *kid) {
+    enum err err = ends_move(write, span_str(kid), 0);
+
+    if (err == OK) {
+        err = version_raise(write);
+    }
+    return err == OK ? store_table_del(write, TABLE_KEY, span_str(kid)) : err;
+}
+
+enum err store_key_by_mark(struct store_read *read, struct arena *arena,
+                           struct key_hash mark, struct signing_key *ret_key) {
+    struct store_cursor cursor;
+    struct span kid, row;
+    struct span from = span_of(mark.b, strnlen((const char *)mark.b, sizeof mark.b));
+    enum err err = store_cursor_open(read, TABLE_KEY, from, &cursor, &kid, &row);
+
+    if (err != OK) {
+        return err;
+    }
+    err = kid.len < from.len || memcmp(kid.data, from.data, from.len) != 0 ||
+                  (from.len < sizeof mark.b && kid.len > from.len)
+              ? ERR_NOT_FOUND
+              : key_decode(kid, row, arena, ret_key);
+    store_cursor_close(&cursor);
+    return err;
 }
 
 enum err store_key_walk(struct store_read *read, struct arena *arena,

@@ -9,6 +9,7 @@ int cmd_staff_add(int argc, char *const argv[]);
 int cmd_rp_add(int argc, char *const argv[]);
 int cmd_rp_import(int argc, char *const argv[]);
 int cmd_rp_list(int argc, char *const argv[]);
+int cmd_key(int argc, char *const argv[]);
 int cmd_outbox(int argc, char *const argv[]);
 int cmd_node_list(int argc, char *const argv[]);
 int cmd_node_add(int argc, char *const argv[]);

@@ -20,7 +20,7 @@ static const char add_usage[] =
     "                       private_key_jwt or self_signed_tls (with --jwks-file),\n"
     "                       tls_client_auth (with --tls-subject)\n"
     "  --jwks-file FILE     the RP's public keys, a JWK Set (\"-\": standard input)\n"
-    "  --alg ALG            of ID tokens: RS256 (default) or ES256\n"
+    "  --alg ALG            of ID tokens: RS256 (default), ES256 or PS256\n"
     "  --tls-subject NAME   of the RP's certificate: dn:, dns:, uri:, ip: or email:\n"
     "  --profile PROFILE    gbizid (default), standard, or fapi2 (FAPI 2.0)\n"
     "  --post-logout-uri URI  where people may be sent after signing out\n"

@@ -22,6 +22,7 @@ static const char usage_text[] =
     "  rp import          register relying parties from a file\n"
     "  rp list            the registered relying parties\n"
     "  staff add          add a staff account; prints its secret once\n"
+    "  key                the signing keys; rotate or revoke one\n"
     "  outbox             what waits for RPs, and what was given up\n"
     "  outbox retry       try messages again\n"
     "  node list          the nodes, their roles, and the change under way\n"
@@ -55,6 +56,7 @@ static const struct {
     {"rp", "import", cmd_rp_import},
     {"rp", "list", cmd_rp_list},
     {"staff", "add", cmd_staff_add},
+    {"key", NULL, cmd_key},
     {"outbox", NULL, cmd_outbox},
     {"transfer", NULL, cmd_transfer},
     {"node", "list", cmd_node_list},

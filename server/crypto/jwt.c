@@ -16,8 +16,7 @@
 struct jwt_key {
     char kid[KID_MAX + 1];
     enum key_alg alg;
-    enum key_state state;
-    uint64_t created_ms;
+    uint64_t activates_ms, retires_ms; /* as in struct signing_key */
     size_t signature_len;
     cjose_jwk_t *jwk;
 };
@@ -42,16 +41,16 @@ static enum err keys_add(struct jwt_keys *keys, const struct signing_key *row,
     size_t kid_len = strlen(row->kid);
     enum err err;
 
-    if (kid_len == 0 || kid_len > KID_MAX ||
-        (row->alg != KEY_RS256 && row->alg != KEY_ES256))
+    if (kid_len == 0 || kid_len > KID_MAX || row->alg < KEY_RS256 ||
+        row->alg > KEY_ALG_LAST)
         return ERR_CORRUPT;
     err = jwt_key_load(row, sealer, &key->jwk);
     if (err != OK)
         return err;
     memcpy(key->kid, row->kid, kid_len + 1);
     key->alg = row->alg;
-    key->state = row->state;
-    key->created_ms = row->created_ms;
+    key->activates_ms = row->activates_ms;
+    key->retires_ms = row->retires_ms;
     key->signature_len = row->alg == KEY_ES256
                              ? P256_SIGNATURE
                              : (cjose_jwk_get_keysize(key->jwk, NULL) + 7) / 8;
@@ -136,27 +135,27 @@ struct span jwt_keys_jwks(const struct jwt_keys *keys) {
     return buf_span(&keys->jwks);
 }
 
+/* The state of a key depends on its times alone, and one is active at a time (K2). */
 static const struct jwt_key *signing_key_of(const struct jwt_keys *keys,
-                                            enum key_alg alg) {
-    const struct jwt_key *found = NULL;
-
+                                            enum key_alg alg, uint64_t now_ms) {
     for (size_t i = 0; i < keys->count; i++) {
         const struct jwt_key *key = &keys->keys[i];
+        struct signing_key times = {.activates_ms = key->activates_ms,
+                                    .retires_ms = key->retires_ms};
 
-        if (key->alg == alg && key->state == KEY_ACTIVE &&
-            (!found || key->created_ms > found->created_ms))
-            found = key;
+        if (key->alg == alg && store_key_state(&times, now_ms) == KEY_ACTIVE)
+            return key;
     }
-    return found;
+    return NULL;
 }
 
-bool jwt_keys_can_sign(const struct jwt_keys *keys, enum key_alg alg) {
-    return signing_key_of(keys, alg) != NULL;
+bool jwt_keys_can_sign(const struct jwt_keys *keys, enum key_alg alg, uint64_t now_ms) {
+    return signing_key_of(keys, alg, now_ms) != NULL;
 }
 
-enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, const char *typ,
-                  struct span claims, struct buf *out) {
-    const struct jwt_key *key = signing_key_of(keys, alg);
+enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, uint64_t now_ms,
+                  const char *typ, struct span claims, struct buf *out) {
+    const struct jwt_key *key = signing_key_of(keys, alg, now_ms);
     cjose_header_t *header;
     cjose_jws_t *jws = NULL;
     const char *text = NULL;
@@ -166,7 +165,7 @@ enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, const char *typ
         return ERR_NOT_FOUND;
     header = cjose_header_new(NULL);
     if (header &&
-        cjose_header_set(header, CJOSE_HDR_ALG, jwt_key_alg_name(alg), NULL) &&
+        cjose_header_set(header, CJOSE_HDR_ALG, jwt_alg_name(alg), NULL) &&
         cjose_header_set(header, CJOSE_HDR_KID, key->kid, NULL) &&
         cjose_header_set(header, "typ", typ, NULL))
         jws = cjose_jws_sign(key->jwk, header, claims.data, claims.len, NULL);
@@ -188,12 +187,11 @@ static const struct jwt_key *key_by_kid(const struct jwt_keys *keys, const char 
 }
 
 /* RFC 8725 §3.1, §3.11: the header may choose nothing but one of our own keys. */
-static enum err header_check(const struct jwt_keys *keys, json_t *header,
-                             const char *typ_wanted, const struct jwt_key **ret_key) {
+static enum err header_check(json_t *header, const char *typ_wanted,
+                             const char **ret_alg, const char **ret_kid) {
     const char *alg = json_string_value(json_object_get(header, "alg"));
     const char *kid = json_string_value(json_object_get(header, "kid"));
     json_t *typ = json_object_get(header, "typ");
-    const struct jwt_key *key;
     const char *name;
     json_t *value;
 
@@ -207,11 +205,40 @@ static enum err header_check(const struct jwt_keys *keys, json_t *header,
     if (typ ? !json_is_string(typ) || strcmp(json_string_value(typ), typ_wanted) != 0
             : strcmp(typ_wanted, "JWT") != 0)
         return ERR_INVALID;
-    key = key_by_kid(keys, kid);
-    if (!key || strcmp(alg, jwt_key_alg_name(key->alg)) != 0)
-        return ERR_FORGED;
-    *ret_key = key;
+    *ret_alg = alg;
+    *ret_kid = kid;
     return OK;
+}
+
+static enum err header_key(const struct jwt_keys *keys, json_t *header,
+                           const char *typ, const struct jwt_key **ret_key) {
+    const char *alg, *kid;
+    enum err err = header_check(header, typ, &alg, &kid);
+
+    if (err != OK)
+        return err;
+    *ret_key = key_by_kid(keys, kid);
+    return *ret_key && strcmp(alg, jwt_alg_name((*ret_key)->alg)) == 0 ? OK
+                                                                       : ERR_FORGED;
+}
+
+bool jwt_keys_know(const struct jwt_keys *keys, struct span token, const char *typ,
+                   struct arena *arena) {
+    const char *alg, *kid;
+    struct span text;
+    struct jws_parts parts;
+    json_t *object;
+    bool known = true;
+
+    if (token.len == 0 || token.len > LIMIT_JWT || !jws_split(token, &parts))
+        return true;
+    object = jws_object(parts.header, arena, &text);
+    if (!object)
+        return true;
+    if (header_check(object, typ, &alg, &kid) == OK && strlen(kid) <= KID_MAX)
+        known = keys && key_by_kid(keys, kid);
+    json_decref(object);
+    return known;
 }
 
 enum err jwt_verify(const struct jwt_keys *keys, struct span token, const char *typ,
@@ -227,7 +254,7 @@ enum err jwt_verify(const struct jwt_keys *keys, struct span token, const char *
     object = jws_object(parts.header, arena, &header_text);
     if (!object)
         return ERR_INVALID;
-    err = header_check(keys, object, typ, &key);
+    err = header_key(keys, object, typ, &key);
     json_decref(object);
     if (err != OK)
         return err;

@@ -16,12 +16,17 @@
 #include "store/base/arena.h"
 #include "store/base/buf.h"
 #include "store/base/err.h"
+#include "store/base/limits.h"
 #include "store/store_key.h"
 
 struct jwt_keys;
 
+/* "RS256", "ES256", "PS256" (RFC 7518 §3.1). */
+const char *jwt_alg_name(enum key_alg alg);
+
 /* Make a fresh key pair: kid (RFC 7638 thumbprint), public JWK, sealed PKCS#8.
- * Result lives in `arena`. Takes up to a second for RS256: hash pool only. */
+ * Result lives in `arena`, its times are 0. RSA keys take up to a second: never on
+ * an HTTP thread. */
 enum err jwt_key_generate(enum key_alg alg, struct sealer *sealer, struct arena *arena,
                           struct signing_key *ret_key);
 
@@ -31,23 +36,28 @@ enum err jwt_keys_load(struct store_read *read, struct sealer *sealer,
                        struct jwt_keys **ret_keys);
 /* The same from rows at hand. ERR_NOT_FOUND without any; ERR_TOO_BIG beyond
  * JWT_KEYS_MAX; ERR_FORGED, ERR_CORRUPT: a row is not this cluster's. */
-#define JWT_KEYS_MAX 32
+#define JWT_KEYS_MAX LIMIT_SIGNING_KEYS
 enum err jwt_keys_from_rows(const struct signing_key *rows, size_t count,
                             struct sealer *sealer, struct jwt_keys **ret_keys);
 struct jwt_keys *jwt_keys_ref(struct jwt_keys *keys);
 void jwt_keys_unref(struct jwt_keys *keys); /* NULL-safe */
 
-/* The JWK Set document (RFC 7517), all active and retired keys. Borrowed. */
-struct span jwt_keys_jwks(const struct jwt_keys *keys);
+/* The JWK Set document (RFC 7517): all keys, also those that do not sign yet. */
+struct span jwt_keys_jwks(const struct jwt_keys *keys); /* borrowed */
 
-/* Is there an active key of `alg`? */
-bool jwt_keys_can_sign(const struct jwt_keys *keys, enum key_alg alg);
+/* Does a key of `alg` sign at `now_ms` (replicated time)? */
+bool jwt_keys_can_sign(const struct jwt_keys *keys, enum key_alg alg, uint64_t now_ms);
 
-/* Sign `claims` (JSON text) with the active key of `alg` (the newest, if there are
- * several); appends the token. Thread: any, at once.
+/* Sign `claims` (JSON text) with the key of `alg` that is active at `now_ms`; appends
+ * the token. Thread: any, at once.
  * `typ` is the header's ("JWT", "logout+jwt"). ERR_NOT_FOUND: no such key. */
-enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, const char *typ,
-                  struct span claims, struct buf *out);
+enum err jwt_sign(const struct jwt_keys *keys, enum key_alg alg, uint64_t now_ms,
+                  const char *typ, struct span claims, struct buf *out);
+
+/* False when the token's header is sound but names a key that is not in the set: it
+ * may be newer than the set (svc_keys_await). NULL `keys`: an empty set. */
+bool jwt_keys_know(const struct jwt_keys *keys, struct span token, const char *typ,
+                   struct arena *arena);
 
 /* Check form, header and signature, and that the token is of the kind `typ`;
  * *ret_claims is the payload's JSON text in `arena`. Claims are the caller's to check.

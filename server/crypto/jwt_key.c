@@ -13,8 +13,11 @@
 #define PKCS8_MAX 4096
 #define JWK_MAX 2048
 
-const char *jwt_key_alg_name(enum key_alg alg) {
-    return alg == KEY_ES256 ? "ES256" : "RS256";
+const char *jwt_alg_name(enum key_alg alg) {
+    static const char *const names[] = {
+        [KEY_RS256] = "RS256", [KEY_ES256] = "ES256", [KEY_PS256] = "PS256"};
+
+    return names[alg];
 }
 
 /* A number of the key, big-endian. Fixed width when `width` is not 0. */
@@ -85,7 +88,7 @@ static enum err public_jwk(const EVP_PKEY *pkey, enum key_alg alg, struct buf *j
     buf_reset(jwk);
     if (!public_members(pkey, alg, jwk))
         return ERR_CRYPTO;
-    buf_json_member(jwk, "alg", span_str(jwt_key_alg_name(alg)));
+    buf_json_member(jwk, "alg", span_str(jwt_alg_name(alg)));
     buf_json_member(jwk, "kid", span_str(kid));
     buf_json_member(jwk, "use", span_str("sig"));
     buf_str(jwk, "}");
@@ -118,7 +121,7 @@ enum err jwt_key_generate(enum key_alg alg, struct sealer *sealer, struct arena 
                           struct signing_key *ret_key) {
     EVP_PKEY *pkey = generate(alg);
     struct buf jwk, sealed;
-    struct signing_key key = {.alg = alg, .state = KEY_ACTIVE};
+    struct signing_key key = {.alg = alg};
     char kid[44];
     enum err err;
 
@@ -207,7 +210,7 @@ static cjose_jwk_t *import_rsa(const EVP_PKEY *pkey) {
 static bool pkey_fits(const EVP_PKEY *pkey, enum key_alg alg) {
     char group[32] = "";
 
-    if (alg == KEY_RS256)
+    if (alg != KEY_ES256)
         return EVP_PKEY_is_a(pkey, "RSA") && EVP_PKEY_get_bits(pkey) >= RSA_BITS;
     return EVP_PKEY_is_a(pkey, "EC") &&
            EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, group,

@@ -10,9 +10,6 @@
 
 #include "server/crypto/jwt.h"
 
-/* "RS256", "ES256". */
-const char *jwt_key_alg_name(enum key_alg alg);
-
 /* Unseal a row's private part into a key that can sign and verify. ERR_FORGED: not
  * sealed by this cluster for this kid; ERR_CORRUPT: not a key of the row's alg. */
 enum err jwt_key_load(const struct signing_key *row, struct sealer *sealer,

@@ -94,8 +94,8 @@ static void constant_lists(struct buf *out) {
         {"grant_types_supported",
          {"authorization_code", "refresh_token", "client_credentials"}},
         {"subject_types_supported", {"public"}},
-        {"id_token_signing_alg_values_supported", {"RS256", "ES256"}},
-        {"introspection_signing_alg_values_supported", {"RS256", "ES256"}},
+        {"id_token_signing_alg_values_supported", {"RS256", "ES256", "PS256"}},
+        {"introspection_signing_alg_values_supported", {"RS256", "ES256", "PS256"}},
         /* RFC 9101 §10.5 */
         {"request_object_signing_alg_values_supported", {"ES256", "PS256", "RS256"}},
         {"code_challenge_methods_supported", {"S256"}},

@@ -39,7 +39,7 @@ static void sign_and_verify(struct span claims) {
     struct buf token;
 
     buf_init(&token, LIMIT_JWT);
-    if (jwt_sign(keys, KEY_ES256, "JWT", claims, &token) == OK &&
+    if (jwt_sign(keys, KEY_ES256, 0, "JWT", claims, &token) == OK &&
         jwt_verify(keys, buf_span(&token), "JWT", &arena, &out) == OK)
         CHECK(span_equal(out, claims));
     buf_free(&token);

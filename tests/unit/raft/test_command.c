@@ -33,7 +33,6 @@ static struct command command_key(void) {
         .type = CMD_KEY_ADD,
         .key_add = {.key = {.kid = "k-1",
                             .alg = KEY_ES256,
-                            .state = KEY_ACTIVE,
                             .public_jwk = span_str("{\"kty\":\"EC\"}"),
                             .sealed_private = span_of("\0\1", 2)}}};
 }
@@ -111,6 +110,13 @@ static size_t every_command(struct command out[EVERY_MAX]) {
     out[n++] = (struct command){.type = CMD_FSM_VERSION, .fsm_version = {1}};
     out[n++] = (struct command){.type = CMD_FSM_VERSION, .fsm_version = {0}};
     out[n++] = command_key();
+    out[n++] = command_key();
+    out[n - 1].key_add.replaces = "k-0";
+    out[n - 1].key_add.delay_ms = 1;
+    out[n - 1].key_add.keep_ms = UINT32_MAX;
+    out[n++] = (struct command){
+        .type = CMD_KEY_REVOKE,
+        .key_revoke = {.revoked = "k-0", .replacement = command_key().key_add}};
     out[n++] = command_account(1);
     out[n++] = command_account(2);
     out[n - 1].account_put.account.has_parent = true;

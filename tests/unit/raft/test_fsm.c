@@ -404,27 +404,6 @@ static void the_version_only_rises(void **state) {
     buf_free(&frame);
 }
 
-static void one_active_key_per_algorithm(void **state) {
-    struct fsm_fixture *fx = *state;
-    struct command add = {.type = CMD_KEY_ADD,
-                          .key_add = {.key = {.kid = "a",
-                                              .alg = KEY_RS256,
-                                              .state = KEY_ACTIVE,
-                                              .public_jwk = span_str("{}"),
-                                              .sealed_private = span_str("x")}}};
-
-    assert_code(fsm_fixture_do(fx, &add), OUT_OK);
-    add.key_add.key.kid = "b";
-    assert_code(fsm_fixture_do(fx, &add), OUT_EXISTS);
-    add.key_add.key.alg = KEY_ES256;
-    assert_code(fsm_fixture_do(fx, &add), OUT_OK);
-    add.key_add.key.state = KEY_RETIRED;
-    assert_code(fsm_fixture_do(fx, &add), OUT_EXISTS); /* kid */
-    add.key_add.key.kid = "c";
-    assert_code(fsm_fixture_do(fx, &add), OUT_OK);
-    assert_int_equal(fsm_fixture_rows(fx, "key"), 3);
-}
-
 /* --- accounts and clients ------------------------------------------------- */
 
 static void account_ids_are_unique(void **state) {
@@ -797,7 +776,6 @@ int main(void) {
         TEST(a_payload_that_is_not_sound_is_refused),
         TEST(a_cluster_is_initialised_once),
         TEST(the_version_only_rises),
-        TEST(one_active_key_per_algorithm),
         TEST(account_ids_are_unique),
         TEST(a_generation_never_falls),
         TEST(clients_are_replaced_only_when_asked),

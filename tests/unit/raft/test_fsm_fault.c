@@ -81,7 +81,6 @@ static void rich_frame(struct fsm_fixture *fx, struct buf *frame) {
     struct command key = {.type = CMD_KEY_ADD,
                           .key_add = {.key = {.kid = "k",
                                               .alg = KEY_RS256,
-                                              .state = KEY_ACTIVE,
                                               .public_jwk = span_str("{}"),
                                               .sealed_private = span_str("x")}}};
     struct command wrong = command_login(2, 9);

@@ -120,10 +120,30 @@ static struct command draw_outbox(struct fsm_fixture *fx, struct random *r) {
     }
 }
 
+/* Keys by their number, of one algorithm: added behind the last, or revoked. */
+static struct command draw_key(struct random *r) {
+    static const char *const kids[] = {"", "k1", "k2", "k3", "k4", "k5", "k6"};
+    struct cmd_key_add add = {.key = {.kid = kids[1 + draw(r, 6)],
+                                      .alg = KEY_ES256,
+                                      .public_jwk = span_str("{}"),
+                                      .sealed_private = span_str("x")},
+                              .replaces = kids[draw(r, 7)],
+                              .delay_ms = (uint32_t)draw(r, HOUR_MS / 4),
+                              .keep_ms = HOUR_MS / 2};
+
+    if (draw(r, 2) == 0) {
+        return (struct command){.type = CMD_KEY_ADD, .key_add = add};
+    }
+    add.replaces = "";
+    return (struct command){
+        .type = CMD_KEY_REVOKE,
+        .key_revoke = {.revoked = kids[1 + draw(r, 6)], .replacement = add}};
+}
+
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
-    switch (draw(r, 24)) {
+    switch (draw(r, 26)) {
     case 0:
         return draw_account(r);
     case 1:
@@ -172,6 +192,9 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     case 19:
     case 20:
         return draw_outbox(fx, r);
+    case 23:
+    case 24:
+        return draw_key(r);
     case 15:
     case 22:
         if (draw(r, 2) == 0) {

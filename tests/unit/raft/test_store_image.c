@@ -36,7 +36,6 @@ static void fill(struct fsm_fixture *fx) {
     struct command key = {.type = CMD_KEY_ADD,
                           .key_add = {.key = {.kid = "k1",
                                               .alg = KEY_ES256,
-                                              .state = KEY_ACTIVE,
                                               .public_jwk = span_str("{}"),
                                               .sealed_private = span_str("sealed")}}};
     assert_code(fsm_fixture_do(fx, &key), OUT_OK);

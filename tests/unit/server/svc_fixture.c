@@ -189,7 +189,7 @@ void fixture_apply(struct fixture *f, const struct command *command) {
 /* Made once for all tests, since an RSA key takes its time; every fixture has the
  * same cluster key, under which it is sealed. */
 static const struct signing_key *made_key(struct fixture *f, enum key_alg alg) {
-    static struct signing_key keys[2];
+    static struct signing_key keys[KEY_ALG_LAST];
     static struct arena arena;
     struct signing_key *key = &keys[alg - KEY_RS256];
     struct sealer *sealer;
@@ -201,7 +201,6 @@ static const struct signing_key *made_key(struct fixture *f, enum key_alg alg) {
     assert_int_equal(sealer_new(f->shared.keyring, &f->shared.random, &sealer), OK);
     assert_int_equal(jwt_key_generate(alg, sealer, &arena, key), OK);
     sealer_free(sealer);
-    key->state = KEY_ACTIVE;
     return key;
 }
 
@@ -219,6 +218,7 @@ static void begin_cluster(struct fixture *f) {
     fixture_apply(f, &init);
     fixture_add_key(f, KEY_RS256);
     fixture_add_key(f, KEY_ES256);
+    fixture_add_key(f, KEY_PS256);
 }
 
 static void fill_config(struct config *config) {

@@ -169,9 +169,10 @@ static void test_client_mistakes(void **state) {
         {CLIENT(OPENID "," REDIRECT ",\"environment\":\"production\""),
          "environment: this cluster's is demo"},
         {CLIENT(OPENID "," REDIRECT ",\"auth\":\"magic\""),
-         "auth: none, basic, post, private_key_jwt, tls_client_auth or self_signed_tls is expected"},
+         "auth: none, basic, post, private_key_jwt, tls_client_auth or self_signed_tls "
+         "is expected"},
         {CLIENT(OPENID "," REDIRECT ",\"alg\":\"none\""),
-         "alg: RS256 or ES256 is expected"},
+         "alg: RS256, ES256 or PS256 is expected"},
         {CLIENT(OPENID "," REDIRECT ",\"native\":\"yes\""),
          "native: true or false is expected"},
         {CLIENT(OPENID "," REDIRECT ",\"start_month\":\"2020-13\""),
@@ -389,7 +390,7 @@ static void test_documents(void **state) {
     assert_string_equal(text, FIXTURE_ISSUER);
     root =
         json_loadb((const char *)svc_jwks(f->svc).data, svc_jwks(f->svc).len, 0, NULL);
-    assert_int_equal(json_array_size(json_object_get(root, "keys")), 2);
+    assert_int_equal(json_array_size(json_object_get(root, "keys")), 3);
     json_decref(root);
     assert_null(memmem(svc_jwks(f->svc).data, svc_jwks(f->svc).len, "\"d\"", 3));
     assert_true(svc_ready(f->svc, &why));

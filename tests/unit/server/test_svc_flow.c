@@ -406,8 +406,9 @@ static void sign_hint(struct fixture *f, const char *sub, const char *aud,
     snprintf(claims, sizeof claims, "{\"iss\":\"%s\",\"aud\":\"%s\",\"sub\":\"%s\"}",
              FIXTURE_ISSUER, aud, sub);
     buf_init(&token, 2047);
-    assert_int_equal(
-        jwt_sign(f->svc->keys.keys, KEY_RS256, "JWT", span_str(claims), &token), OK);
+    assert_int_equal(jwt_sign(f->svc->keys.keys, KEY_RS256, repl_now_ms(f->shared.repl),
+                              "JWT", span_str(claims), &token),
+                     OK);
     memcpy(out, token.data, token.len);
     out[token.len] = '\0';
     buf_free(&token);

@@ -91,7 +91,8 @@ static void check_claims(struct fixture *f, const struct tokens *tokens,
 
     arena_init(&arena, 1 << 16);
     assert_int_equal(
-        jwt_verify(f->svc->keys.keys, span_str(tokens->id), "JWT", &arena, &claims), OK);
+        jwt_verify(f->svc->keys.keys, span_str(tokens->id), "JWT", &arena, &claims),
+        OK);
     json_text(claims, "iss", text);
     assert_string_equal(text, FIXTURE_ISSUER);
     json_text(claims, "aud", text);
@@ -430,6 +431,7 @@ static void test_before_all_keys(void **state) {
     assert_int_equal(got.op.err, ERR_NO_LEADER); /* 503, try again */
     svc_op_close(&got.op);
     fixture_add_key(f, KEY_RS256);
+    fixture_add_key(f, KEY_PS256);
     expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_CLIENT);
 }
 

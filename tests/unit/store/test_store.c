@@ -351,7 +351,6 @@ static void keys_raise_their_version(void **state) {
     struct fixture *fx = *state;
     struct signing_key key = {.kid = "k1",
                               .alg = KEY_ES256,
-                              .state = KEY_ACTIVE,
                               .public_jwk = span_str("{}"),
                               .sealed_private = span_str("sealed"),
                               .created_ms = 1};
@@ -363,7 +362,8 @@ static void keys_raise_their_version(void **state) {
     assert_ok(store_key_put(fx->write, &key));
     assert_ok(store_key_version(fx->read, &after));
     assert_int_not_equal(before, after);
-    key.state = KEY_RETIRED;
+    key.retires_ms = 5;
+    key.ends_ms = 6;
     before = after;
     assert_ok(store_key_put(fx->write, &key));
     assert_ok(store_key_version(fx->read, &after));

@@ -99,7 +99,7 @@ static void signs_and_verifies(void **state) {
         buf_init(&token, LIMIT_JWT);
         arena_init(&arena, 1 << 20);
         assert_int_equal(
-            jwt_sign(fixture->keys, algs[i], "JWT", span_str(CLAIMS), &token), OK);
+            jwt_sign(fixture->keys, algs[i], 0, "JWT", span_str(CLAIMS), &token), OK);
         assert_int_equal(
             jwt_verify(fixture->keys, buf_span(&token), "JWT", &arena, &claims), OK);
         assert_span(claims, CLAIMS);
@@ -115,7 +115,7 @@ static void refuses_changed_tokens(void **state) {
 
     buf_init(&token, LIMIT_JWT);
     assert_int_equal(
-        jwt_sign(fixture->keys, KEY_ES256, "JWT", span_str(CLAIMS), &token), OK);
+        jwt_sign(fixture->keys, KEY_ES256, 0, "JWT", span_str(CLAIMS), &token), OK);
     for (size_t i = 0; i < token.len; i++) {
         uint8_t old = token.data[i];
 
@@ -141,7 +141,7 @@ static void refuses_padding_anywhere(void **state) {
 
     buf_init(&token, LIMIT_JWT);
     assert_int_equal(
-        jwt_sign(fixture->keys, KEY_ES256, "JWT", span_str(CLAIMS), &token), OK);
+        jwt_sign(fixture->keys, KEY_ES256, 0, "JWT", span_str(CLAIMS), &token), OK);
     for (size_t i = 0; i < token.len; i++) {
         uint8_t old = token.data[i];
 
@@ -281,7 +281,7 @@ static void refuses_ambiguous_claims(void **state) {
 
         buf_init(&token, LIMIT_JWT);
         assert_int_equal(
-            jwt_sign(fixture->keys, KEY_ES256, "JWT", span_str(bad[i]), &token), OK);
+            jwt_sign(fixture->keys, KEY_ES256, 0, "JWT", span_str(bad[i]), &token), OK);
         if (verify(fixture, buf_span(&token)) != ERR_INVALID)
             fail_msg("accepted: %s", bad[i]);
         buf_free(&token);
@@ -307,7 +307,8 @@ static void other_types_are_not_id_tokens(void **state) {
 
     buf_init(&token, LIMIT_JWT);
     assert_int_equal(
-        jwt_sign(fixture->keys, KEY_ES256, "logout+jwt", span_str(CLAIMS), &token), OK);
+        jwt_sign(fixture->keys, KEY_ES256, 0, "logout+jwt", span_str(CLAIMS), &token),
+        OK);
     assert_int_equal(verify(fixture, buf_span(&token)), ERR_INVALID);
     buf_free(&token);
 }
@@ -394,7 +395,7 @@ static void *sign_much(void *arg) {
     buf_init(&token, LIMIT_JWT);
     for (unsigned i = 0; i < 200; i++) {
         buf_reset(&token);
-        if (jwt_sign(keys, i % 10 ? KEY_ES256 : KEY_RS256, "JWT", span_str(CLAIMS),
+        if (jwt_sign(keys, i % 10 ? KEY_ES256 : KEY_RS256, 0, "JWT", span_str(CLAIMS),
                      &token) == OK &&
             verify(signer->fixture, buf_span(&token)) == OK)
             signer->good++;
@@ -429,18 +430,29 @@ static void rotation(void **state) {
     buf_init(&token, LIMIT_JWT);
     buf_init(&fresh, LIMIT_JWT);
     assert_int_equal(jwt_keys_from_rows(rows, 1, fixture->sealer, &old_keys), OK);
-    assert_int_equal(jwt_sign(old_keys, KEY_ES256, "JWT", span_str(CLAIMS), &token),
+    assert_int_equal(jwt_sign(old_keys, KEY_ES256, 0, "JWT", span_str(CLAIMS), &token),
                      OK);
-    assert_int_equal(jwt_sign(old_keys, KEY_RS256, "JWT", span_str(CLAIMS), &token),
+    assert_int_equal(jwt_sign(old_keys, KEY_RS256, 0, "JWT", span_str(CLAIMS), &token),
                      ERR_NOT_FOUND);
-    rows[0].state = KEY_RETIRED;
+    rows[0].retires_ms = 100;
+    rows[0].ends_ms = 200;
     assert_int_equal(
         jwt_key_generate(KEY_ES256, fixture->sealer, &fixture->arena, &rows[1]), OK);
+    rows[1].activates_ms = 100;
     assert_int_equal(jwt_keys_from_rows(rows, 2, fixture->sealer, &keys), OK);
+    /* Before its time the new one is published, and the old one signs. */
+    buf_reset(&fresh);
+    assert_int_equal(jwt_sign(keys, KEY_ES256, 99, "JWT", span_str(CLAIMS), &fresh),
+                     OK);
+    jwt_keys_unref(fixture->keys);
+    fixture->keys = jwt_keys_ref(old_keys);
+    assert_int_equal(verify(fixture, buf_span(&fresh)), OK);
+    buf_reset(&fresh);
     jwt_keys_unref(fixture->keys);
     fixture->keys = jwt_keys_ref(keys);
     assert_int_equal(verify(fixture, buf_span(&token)), OK);
-    assert_int_equal(jwt_sign(keys, KEY_ES256, "JWT", span_str(CLAIMS), &fresh), OK);
+    assert_int_equal(jwt_sign(keys, KEY_ES256, 100, "JWT", span_str(CLAIMS), &fresh),
+                     OK);
     assert_int_equal(verify(fixture, buf_span(&fresh)), OK);
     jwt_keys_unref(fixture->keys);
     fixture->keys = old_keys; /* a node that has not seen the new key yet */

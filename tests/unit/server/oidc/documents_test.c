@@ -304,7 +304,8 @@ static void discovery(void **state) {
     buf_init(&out, 8192);
     buf_init(&again, 8192);
     metadata_discovery(span_str("https://op.example:8443/oauth/"), span_str(""), &out);
-    metadata_discovery(span_str("https://op.example:8443/oauth/"), span_str(""), &again);
+    metadata_discovery(span_str("https://op.example:8443/oauth/"), span_str(""),
+                       &again);
     assert_true(span_equal(buf_span(&out), buf_span(&again)));
     object = parse(&out);
     assert_member(object, "issuer", "https://op.example:8443/oauth/");
@@ -328,7 +329,7 @@ static void discovery(void **state) {
     list = json_object_get(object, "response_types_supported");
     assert_int_equal(json_array_size(list), 1);
     list = json_object_get(object, "id_token_signing_alg_values_supported");
-    assert_int_equal(json_array_size(list), 2);
+    assert_int_equal(json_array_size(list), 3);
     list = json_object_get(object, "token_endpoint_auth_methods_supported");
     assert_int_equal(json_array_size(list), 4);
     list = json_object_get(object, "claims_supported");
