@@ -43,10 +43,10 @@ static void show_consent(struct http_request *request,
     static const struct {
         uint64_t scope;
         const char *message;
-    } scopes[] = {{SCOPE_PROFILE, "scope_profile"},
-                  {SCOPE_USER, "scope_user"},
-                  {SCOPE_EMAIL, "scope_email"},
-                  {SCOPE_OFFLINE_ACCESS, "scope_offline"}};
+    } scopes[] = {
+        {SCOPE_PROFILE, "scope_profile"}, {SCOPE_USER, "scope_user"},
+        {SCOPE_EMAIL, "scope_email"},     {SCOPE_ADDRESS, "scope_address"},
+        {SCOPE_PHONE, "scope_phone"},     {SCOPE_OFFLINE_ACCESS, "scope_offline"}};
     struct http_page_data *data = http_page_data_new();
     http_page_set(data, "login_state", authorize->login_state);
     http_page_set(data, "client_name", authorize->client_name);

@@ -82,6 +82,9 @@ static void read_scopes(struct client_op *op) {
             svc_json_fail(json, "scopes[%zu]: there is no such scope", i);
         op->client.scopes |= bit;
     }
+    if (!json->failed && op->client.profile == CLIENT_GBIZID &&
+        (op->client.scopes & ~SCOPE_GBIZID))
+        svc_json_fail(json, "scopes: address and phone are not of profile gbizid");
     if (!json->failed && !(op->client.scopes & SCOPE_OPENID))
         svc_json_fail(json, "scopes: openid must be among them");
 }

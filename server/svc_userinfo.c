@@ -37,12 +37,14 @@ static void refuse(struct userinfo_op *op, enum oidc_error error,
 
 /* ERR_NOT_FOUND: not good (any more). */
 static enum err read_token(struct userinfo_op *op, uint64_t *ret_scopes,
-                           struct binding *ret_binding, struct account *ret_account) {
+                           struct binding *ret_binding, struct account *ret_account,
+                           bool *ret_standard) {
     struct svc *svc = op->base.svc;
     struct arena *arena = &op->base.op->arena;
     uint64_t now_ms = repl_now_ms(svc->shared->repl);
     struct access_token token;
     struct account account;
+    struct client client;
     struct grant grant;
     enum err err;
 
@@ -67,6 +69,10 @@ static enum err read_token(struct userinfo_op *op, uint64_t *ret_scopes,
         return ERR_NOT_FOUND;
     *ret_scopes = token.scopes;
     *ret_binding = token.binding;
+    err = store_client_get(svc->read, arena, grant.client_id, &client);
+    *ret_standard = err == OK && client.profile != CLIENT_GBIZID;
+    if (err)
+        return err;
     *ret_account = account;
     return OK;
 }
@@ -88,9 +94,11 @@ static enum err read_profile(struct svc *svc, const struct account *account,
 
 /* The claims into svc->scratch. */
 static enum err write_claims(struct svc *svc, const struct account *account,
-                             uint64_t scopes) {
+                             uint64_t scopes, bool standard) {
     char sub[33], parent[33];
-    struct account_claims claims = {.account_type = (unsigned)account->type};
+    struct account_claims claims = {.account_type = (unsigned)account->type,
+                                    .updated_s = account->created_ms / 1000,
+                                    .standard = standard};
     struct profile profile;
     enum err err;
 
@@ -101,7 +109,8 @@ static enum err write_claims(struct svc *svc, const struct account *account,
                    parent);
         claims.parent_id = span_of(parent, 32);
     }
-    if (scopes & (SCOPE_PROFILE | SCOPE_USER | SCOPE_EMAIL)) {
+    if (scopes &
+        (SCOPE_PROFILE | SCOPE_USER | SCOPE_EMAIL | SCOPE_ADDRESS | SCOPE_PHONE)) {
         err = read_profile(svc, account, &profile);
         if (err)
             return err;
@@ -175,13 +184,14 @@ static enum err look(struct userinfo_op *op, uint64_t *ret_scopes,
                      struct binding *ret_binding) {
     struct svc *svc = op->base.svc;
     struct account account;
+    bool standard = false;
     enum err err = svc_read_begin(svc);
 
     if (err)
         return err;
-    err = read_token(op, ret_scopes, ret_binding, &account);
+    err = read_token(op, ret_scopes, ret_binding, &account, &standard);
     if (!err && *ret_scopes & SCOPE_OPENID) {
-        err = write_claims(svc, &account, *ret_scopes);
+        err = write_claims(svc, &account, *ret_scopes, standard);
         /* The row is there, so whatever fails now is not the token's fault. */
         if (err == ERR_NOT_FOUND)
             err = ERR_CORRUPT;

@@ -116,7 +116,7 @@ static struct oidc_verdict rule_scope(struct check *check) {
 
     if (value.len == 0 && check->client->profile == OIDC_GBIZID) {
         /* DOMAIN §2.1: the base set (deprecated); offline_access must be asked for. */
-        scopes = SCOPE_ALL & ~(uint64_t)SCOPE_OFFLINE_ACCESS;
+        scopes = SCOPE_GBIZID & ~(uint64_t)SCOPE_OFFLINE_ACCESS;
         check->request.scope_omitted = true;
     } else if (value.len == 0) {
         return refuse(OIDC_INVALID_SCOPE, "scope is missing");

@@ -97,6 +97,8 @@ enum account_claim {
 
 struct account_claims {
     struct span sub;
+    uint64_t updated_s;    /* standard claim updated_at */
+    bool standard;         /* the standard claims too (OpenID Connect Core §5.1) */
     unsigned account_type; /* 1 Entry, 2 Prime, 3 Member */
     unsigned corp_type;    /* 1 corporation, 2 sole proprietor; 0: absent */
     struct span parent_id; /* Member: `sub` of its Prime */
@@ -104,7 +106,9 @@ struct account_claims {
 };
 
 /* Append the object of what `scopes` open. `user_email` (deprecated by the
- * platform) repeats `email`. */
+ * platform) repeats `email`. With `standard`, what the platform calls by names of its
+ * own stands there under the standard ones as well: the person is the account's user,
+ * `name` stays the business's. */
 void claims_userinfo(const struct account_claims *claims, uint64_t scopes,
                      struct buf *out);
 

@@ -87,7 +87,7 @@ static void authentication(bool with_tls, struct buf *out) {
 static void constant_lists(struct buf *out) {
     static const struct {
         const char *name;
-        const char *values[6];
+        const char *values[8];
     } lists[] = {
         {"response_types_supported", {"code"}},
         {"response_modes_supported", {"query"}},
@@ -100,7 +100,8 @@ static void constant_lists(struct buf *out) {
         {"request_object_signing_alg_values_supported", {"ES256", "PS256", "RS256"}},
         {"code_challenge_methods_supported", {"S256"}},
         {"dpop_signing_alg_values_supported", {"ES256", "PS256", "RS256"}},
-        {"scopes_supported", {"openid", "profile", "user", "email", "offline_access"}},
+        {"scopes_supported",
+         {"openid", "profile", "user", "email", "address", "phone", "offline_access"}},
         {"prompt_values_supported", {"none", "login", "consent", "select_account"}},
         {"claim_types_supported", {"normal"}},
         {"ui_locales_supported", {"ja", "en"}},

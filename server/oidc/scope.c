@@ -11,6 +11,8 @@ static const struct {
     {"profile", SCOPE_PROFILE},
     {"user", SCOPE_USER},
     {"email", SCOPE_EMAIL},
+    {"address", SCOPE_ADDRESS},
+    {"phone", SCOPE_PHONE},
     {"offline_access", SCOPE_OFFLINE_ACCESS},
 };
 #define SCOPES_KNOWN (sizeof(scopes_known) / sizeof(scopes_known[0]))

@@ -12,9 +12,16 @@ enum scope {
     SCOPE_USER = 1 << 2,
     SCOPE_EMAIL = 1 << 3,
     SCOPE_OFFLINE_ACCESS = 1 << 4,
+    SCOPE_ADDRESS = 1 << 5, /* standard claims alone (OpenID Connect Core §5.4) */
+    SCOPE_PHONE = 1 << 6,
 };
 
 #define SCOPE_ALL                                                                      \
+    ((uint64_t)(SCOPE_OPENID | SCOPE_PROFILE | SCOPE_USER | SCOPE_EMAIL |              \
+                SCOPE_OFFLINE_ACCESS | SCOPE_ADDRESS | SCOPE_PHONE))
+
+/* What the real platform knows (DOMAIN §2.1). */
+#define SCOPE_GBIZID                                                                   \
     ((uint64_t)(SCOPE_OPENID | SCOPE_PROFILE | SCOPE_USER | SCOPE_EMAIL |              \
                 SCOPE_OFFLINE_ACCESS))
 

@@ -30,7 +30,8 @@ static void scopes(void **state) {
     assert_false(scope_parse(span_of(text, LIMIT_SCOPE + 1), &got));
     buf_init(&out, 256);
     scope_print(SCOPE_ALL, &out);
-    assert_span(buf_span(&out), "openid profile user email offline_access");
+    assert_span(buf_span(&out),
+                "openid profile user email address phone offline_access");
     buf_reset(&out);
     scope_print(0, &out);
     assert_int_equal(out.len, 0);
@@ -275,6 +276,40 @@ static void userinfo_types_and_gaps(void **state) {
     buf_free(&out);
 }
 
+/* OpenID Connect Core §5.1, §5.4: for RPs that are not of the platform's profile. */
+static void standard_names(void **state) {
+    struct account_claims claims = {
+        .sub = span_str("abc"), .standard = true, .updated_s = 7};
+    struct buf out;
+    json_t *object, *address;
+
+    (void)state;
+    buf_init(&out, 4096);
+    claims.text[CLAIM_USER_LAST_NAME] = span_str("襷");
+    claims.text[CLAIM_USER_BIRTHDAY] = span_str("19700102");
+    claims.text[CLAIM_USER_POST_CODE] = span_str("1000001");
+    claims.text[CLAIM_USER_ADDRESS2] = span_str("一丁目");
+    claims.text[CLAIM_USER_ADDRESS3] = span_str("二階");
+    claims.text[CLAIM_USER_TEL] = span_str("0312345678");
+    claims_userinfo(&claims, SCOPE_OPENID, &out);
+    object = parse(&out);
+    assert_int_equal(json_object_size(object), 1);
+    json_decref(object);
+    buf_reset(&out);
+    claims_userinfo(&claims, SCOPE_PROFILE | SCOPE_ADDRESS | SCOPE_PHONE, &out);
+    object = parse(&out);
+    assert_member(object, "family_name", "襷");
+    assert_member(object, "birthdate", "1970-01-02");
+    assert_member(object, "phone_number", "0312345678");
+    assert_null(json_object_get(object, "email_verified"));
+    address = json_object_get(object, "address");
+    assert_member(address, "postal_code", "1000001");
+    assert_member(address, "street_address", "一丁目二階");
+    assert_null(json_object_get(address, "region"));
+    json_decref(object);
+    buf_free(&out);
+}
+
 /* A service maps the profile's fields to claims by identifier: names agree. */
 static void claims_are_the_profiles(void **state) {
     struct account_claims claims = {.sub = span_str("x")};
@@ -333,7 +368,7 @@ static void discovery(void **state) {
     list = json_object_get(object, "token_endpoint_auth_methods_supported");
     assert_int_equal(json_array_size(list), 4);
     list = json_object_get(object, "claims_supported");
-    assert_int_equal(json_array_size(list), 14 + CLAIM_COUNT);
+    assert_int_equal(json_array_size(list), 23 + CLAIM_COUNT);
     json_decref(object);
     buf_free(&out);
     buf_free(&again);
@@ -349,6 +384,7 @@ int main(void) {
         cmocka_unit_test(logout_token),
         cmocka_unit_test(userinfo_by_scope),
         cmocka_unit_test(userinfo_types_and_gaps),
+        cmocka_unit_test(standard_names),
         cmocka_unit_test(claims_are_the_profiles),
         cmocka_unit_test(discovery),
     };
