@@ -452,6 +452,7 @@ void repl_core_close(struct repl *repl) {
     repl_submit_close(repl);
     repl_prove_close(repl);
     repl->closing = true;
+    repl_fsm_commit(repl);
     if (repl->raft_open) {
         raft_close(&repl->raft, on_raft_closed);
     } else {

@@ -532,7 +532,13 @@ static int start_raft(struct repl *repl, bool with_bootstrap) {
     if (with_bootstrap) {
         rv = bootstrap(repl);
     }
-    return rv == 0 ? raft_start(raft) : rv;
+    rv = rv == 0 ? raft_start(raft) : rv;
+    if (rv == 0) {
+        /* An only voter leads, and applies its log, at once. What is open is this
+         * thread's, which need not be the one that goes on (store.h). */
+        repl_fsm_commit(repl);
+    }
+    return rv;
 }
 
 enum err repl_io_open(struct repl *repl, bool with_bootstrap, char why[256]) {

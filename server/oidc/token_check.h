@@ -27,7 +27,8 @@ struct token_request {
     struct span code_verifier; /* of RFC 7636 §4.1's syntax */
     struct span refresh_token;
     bool has_scope;
-    uint64_t scopes; /* with has_scope: known ones, openid among them (DOMAIN §2.1) */
+    uint64_t scopes; /* with has_scope: known ones, openid among them (DOMAIN §2.1); of
+                        TOKEN_GRANT_CLIENT: the known ones that were asked for */
 };
 
 /* *ret_request is set on OIDC_OK alone. */

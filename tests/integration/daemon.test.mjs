@@ -31,12 +31,13 @@ let count = 0;
 async function configuration(change = (text) => text) {
   const own = join(dir, String(++count));
   mkdirSync(own, { mode: 0o700 });
-  const [http, balancer, operator, peer] = await freePorts(4);
+  const [http, balancer, operator, mtls, peer] = await freePorts(5);
   const text = original
     .replace(/^data_dir = .*$/m, `data_dir = ${own}/data`)
     .replace(/^http_listen = .*$/m, `http_listen = 127.0.0.1:${http}`)
     .replace(/^balancer_listen = .*$/m, `balancer_listen = 127.0.0.1:${balancer}`)
     .replace(/^operator_listen = .*$/m, `operator_listen = 127.0.0.1:${operator}`)
+    .replace(/^mtls_listen = .*$/m, `mtls_listen = 127.0.0.1:${mtls}`)
     .replace(/^peer = 1 .*$/m, `peer = 1 127.0.0.1:${peer} tokyo`)
     .replace(/^peer = [23] .*\n/gm, '');
   const file = join(own, 'node.conf');

@@ -464,10 +464,21 @@ check(
   { targets: 'once', timeout: 300000 },
 );
 
-check('B15', 'there is no revocation or introspection endpoint that answers', async ({ target }) => {
-  const browser = await browserOf(target, await alice());
-  for (const path of ['/oauth/revoke', '/oauth/introspect', '/oauth/register', '/oauth/par', '/oauth/device_authorization']) {
-    const answer = await browser.post(path, { token: 'x' });
-    assert.equal(answer.status, 404, path);
+check('B15', 'introspection and revocation: a client, and its own', async ({ target, others }) => {
+  const [rp, foreign, account] = [await conf(), await evil(), await alice()];
+  const given = await tokensOf(target, rp, account, { scope: 'openid email offline_access' });
+  const open = { headers: {} };
+  const wrong = { headers: { authorization: basic(rp.clientId, `${rp.secret}x`) } };
+  for (const path of ['/oauth/introspect', '/oauth/revoke'])
+    for (const caller of [open, wrong]) assertTokenError(await post(target, path, { ...caller, form: { token: given.access_token } }), 401, 'invalid_client');
+  const stranger = { headers: { authorization: basic(foreign.clientId, foreign.secret) } };
+  for (const token of [given.access_token, given.refresh_token, given.code, 'nothing', `${given.access_token}x`]) {
+    const said = await post(target, '/oauth/introspect', { ...stranger, form: { token } });
+    assert.equal(said.status, 200, said.body);
+    assert.equal(said.body, '{"active":false}', 'and nothing else');
+    // RFC 7009 §2.2: the answer does not tell either.
+    assert.equal((await post(target, '/oauth/revoke', { ...stranger, form: { token } })).status, 200);
   }
+  for (const node of [target, ...others]) assert.equal((await userinfo(node, given.access_token)).status, 200, 'a stranger revoked nothing');
+  for (const path of ['/oauth/device_authorization', '/oauth/ciba']) assert.equal((await post(target, path, { form: { token: 'x' } })).status, 404, path);
 });

@@ -175,7 +175,11 @@ export const weaknesses = [
     if (this.seen.get(id) > 2) await new Promise((done) => setTimeout(done, 3));
   } },
   { id: 'B12', what: 'tokens may be cached', ...header('cache-control', 'private') },
-  { id: 'B15', what: 'introspection answers anybody', request: (m) => (m.path === '/oauth/introspect' ? success({ active: true }) : undefined) },
+  { id: 'B15', what: 'introspection answers anybody', request: (m) => (m.path === '/oauth/introspect' && !m.headers.authorization ? success({ active: true }) : undefined) },
+  { id: 'B15', what: 'strangers hear a little', response(answer, m) {
+    if (m.path === '/oauth/introspect' && answer.status === 200) answer.body = Buffer.from('{"active":false,"client_id":"x"}');
+  } },
+  { id: 'B15', what: 'revocation answers anybody', request: (m) => (m.path === '/oauth/revoke' && !m.headers.authorization ? success({}) : undefined) },
   { id: 'B16', what: 'a token in the query is taken', request(m) {
     const to = url(m);
     const access = to.searchParams.get('access_token');

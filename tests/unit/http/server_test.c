@@ -347,7 +347,7 @@ static void test_errors_of_the_protocol(void **state) {
     answer.token.refusal.error = OIDC_INVALID_GRANT;
     exchange(TOKEN);
     assert_int_equal(status(), 400);
-    assert_false(has("www-authenticate"));
+    assert_false(has("\r\nwww-authenticate"));
     answer.token.op.err = ERR_NO_LEADER;
     exchange(TOKEN);
     assert_int_equal(status(), 503);

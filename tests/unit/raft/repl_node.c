@@ -325,17 +325,21 @@ static void wait_done(struct repl_wait *wait) {
     one_err = wait->err;
 }
 
-static void do_wait(const char *name, bool transfer, uint64_t to) {
+static void wait_for(bool transfer, uint64_t to) {
     struct repl_wait wait = {
         .deadline_mono_ms = port_system_clock.mono_ms(port_system_clock.impl) + 3000,
         .loop = &me.loop,
         .done = wait_done};
-    uint64_t begun = mono_us();
     one_is_done = false;
     one_err = transfer ? repl_transfer(me.repl, to, &wait) : repl_read(me.repl, &wait);
     while (one_err == OK && !one_is_done) {
         loop_wait(1000);
     }
+}
+
+static void do_wait(const char *name, bool transfer, uint64_t to) {
+    uint64_t begun = mono_us();
+    wait_for(transfer, to);
     printf("%s %d %llu\n", name, one_err, (unsigned long long)(mono_us() - begun));
 }
 
@@ -376,6 +380,8 @@ static void do_verify(const char *path) {
     struct arena arena;
     char line[64];
     unsigned missing = 0;
+    wait_for(false, 0); /* what was answered may wait for its commit (F6 of fsm.h) */
+    CHECK(one_err == OK);
     CHECK(file != NULL && store_read_new(me.store, &read) == OK);
     CHECK(store_read_begin(read) == OK);
     arena_init(&arena, 1 << 20);
