@@ -2,6 +2,7 @@
  * signed anew for each attempt, under the message's id. */
 #include "server/oidc/claims.h"
 #include "server/outbound_internal.h"
+#include "server/svc_subject.h"
 #include "store/base/codec.h"
 
 /* §2.4 recommends at most two minutes. */
@@ -29,7 +30,7 @@ void outbound_maker_close(struct outbound_maker *maker) {
 static enum err sign(struct outbound_maker *maker, const struct outbox_message *message,
                      const struct client *client, struct buf *out) {
     uint64_t now_s = repl_now_ms(maker->shared->repl) / 1000;
-    char sub[33], sid[33], jti[33];
+    char sub[SVC_SUBJECT_LEN + 1], sid[33], jti[33];
     struct logout_token_claims claims = {
         .issuer = span_str(maker->shared->config->issuer),
         .client_id = message->client_id,
@@ -39,7 +40,7 @@ static enum err sign(struct outbound_maker *maker, const struct outbox_message *
     struct buf text;
     enum err err;
 
-    hex_encode(span_of(message->sub.b, sizeof message->sub.b), sub);
+    (void)svc_subject(maker->sealer, client, message->sub, sub);
     hex_encode(span_of(message->sid.b, sizeof message->sid.b), sid);
     hex_encode(span_of(message->id.b, sizeof message->id.b), jti);
     claims.sub = span_str(sub);

@@ -27,10 +27,11 @@ static const char *const stages[] = {"applied",   "in_verification", "approved",
 static const char *const algs[] = {"RS256", "ES256", "PS256", NULL};
 static const char *const features[] = {
     "logout_session", "require_par",   "dpop_bound", "tls_bound", "require_signed",
-    "credentials",    "introspection", "jwt_access", NULL};
+    "credentials",    "introspection", "jwt_access", "pairwise",  NULL};
 static const uint64_t feature_bits[] = {
     CLIENT_LOGOUT_SESSION, CLIENT_REQUIRE_PAR, CLIENT_DPOP_BOUND,    CLIENT_TLS_BOUND,
-    CLIENT_REQUIRE_SIGNED, CLIENT_CREDENTIALS, CLIENT_INTROSPECTION, CLIENT_JWT_ACCESS};
+    CLIENT_REQUIRE_SIGNED, CLIENT_CREDENTIALS, CLIENT_INTROSPECTION, CLIENT_JWT_ACCESS,
+    CLIENT_PAIRWISE};
 static const char *const account_types[] = {"entry", "prime", "member", NULL};
 
 struct client_op {

@@ -1,6 +1,7 @@
 #include "server/svc_answer.h"
 
 #include "server/oidc/redirect_uri.h"
+#include "server/svc_subject.h"
 #include "store/base/secret.h"
 
 #define BROWSER_SECRET 32
@@ -111,12 +112,13 @@ void svc_flow_login_page(struct svc_flow *flow) {
 
 void svc_answer_consent_page(struct svc_flow *flow) {
     /* Consent is the account's: another one that signs in meanwhile is asked anew. */
-    flow->subject = svc_id_text(&flow->base.op->arena, flow->session.sub);
+    flow->subject = svc_subject_text(flow->base.svc->sealer, &flow->client,
+                                     flow->session.sub, &flow->base.op->arena);
     if (!flow->subject.data) {
         svc_fail(&flow->base, ERR_NOMEM);
         return;
     }
-    flow->out->consent_scopes = flow->request.scopes;
+    flow->out->consent_scopes = svc_flow_scopes(flow);
     answer_page(flow, AUTHORIZE_CONSENT, FLOW_STATE_CONSENT);
 }
 

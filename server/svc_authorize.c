@@ -46,6 +46,10 @@ static void begin(struct svc_flow *flow) {
         }
         flow->hinted = true;
     }
+    if (flow->request.claims_sub.len > 0) {
+        flow->subject = flow->request.claims_sub; /* it must be; a hint only may */
+        flow->hinted = true;
+    }
     svc_flow_session(flow, svc_flow_decide);
 }
 
@@ -79,22 +83,6 @@ static bool must_push(const struct client *client) {
     return client->profile == CLIENT_FAPI2 || (client->features & CLIENT_REQUIRE_PAR);
 }
 
-/* OK and *ret_verdict, once the client is known. */
-static enum err judge(struct svc_flow *flow, const struct params *params,
-                      struct authorize_verdict *ret_verdict) {
-    const struct params *effective;
-    struct oidc_verdict word;
-    enum err err;
-
-    err = svc_request_params(&flow->base, &flow->client, &flow->view, params,
-                             &effective, &word);
-    if (err)
-        return err;
-    *ret_verdict = word.error ? authorize_refusal(params, &flow->view, word)
-                              : authorize_check(effective, &flow->view, &flow->request);
-    return OK;
-}
-
 /* The request that stands in the parameters themselves, signed or not. */
 static void take_params(struct svc_flow *flow, const struct params *params) {
     struct authorize_verdict verdict;
@@ -113,7 +101,8 @@ static void take_params(struct svc_flow *flow, const struct params *params) {
         verdict = authorize_unknown_client();
         err = OK;
     } else if (!err) {
-        err = judge(flow, params, &verdict);
+        err = svc_request_check(&flow->base, &flow->client, &flow->view, params,
+                                &flow->request, &verdict);
     }
     if (err)
         svc_fail(&flow->base, err);

@@ -30,7 +30,7 @@ static void answered(struct svc_flow *flow) {
         return;
     }
     flow->consent_given = true;
-    flow->consent_scopes = flow->request.scopes;
+    flow->consent_scopes = svc_flow_scopes(flow);
     svc_flow_decide(flow);
 }
 

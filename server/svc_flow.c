@@ -1,8 +1,10 @@
 #include "server/svc_flow.h"
 
+#include "server/oidc/claims.h"
 #include "server/oidc/redirect_uri.h"
 #include "server/oidc/scope.h"
 #include "server/svc_answer.h"
+#include "server/svc_subject.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 
@@ -96,8 +98,8 @@ void svc_flow_session(struct svc_flow *flow, void (*next)(struct svc_flow *flow)
 }
 
 bool svc_flow_session_serves(const struct svc_flow *flow) {
-    char text[33];
-    struct span sub;
+    char text[SVC_SUBJECT_LEN + 1];
+    size_t len;
 
     if (!flow->has_session)
         return false;
@@ -107,9 +109,15 @@ bool svc_flow_session_serves(const struct svc_flow *flow) {
         return false;
     if (flow->subject.len == 0)
         return true;
-    hex_encode(span_of(flow->session.sub.b, sizeof flow->session.sub.b), text);
-    sub = span_of(text, 32);
-    return span_equal(sub, flow->subject);
+    len = svc_subject(flow->base.svc->sealer, &flow->client, flow->session.sub, text);
+    return span_equal(span_of(text, len), flow->subject);
+}
+
+uint64_t svc_flow_scopes(const struct svc_flow *flow) {
+    const struct authorize_request *request = &flow->request;
+
+    return request->scopes |
+           claims_scopes(request->id_token_claims | request->userinfo_claims);
 }
 
 static enum err consent_missing(struct svc_flow *flow, bool *ret_missing) {
@@ -132,7 +140,7 @@ static enum err consent_missing(struct svc_flow *flow, bool *ret_missing) {
                             &stored);
     svc_read_end(svc);
     if (!err)
-        *ret_missing = (flow->request.scopes & ~stored) != 0;
+        *ret_missing = (svc_flow_scopes(flow) & ~stored) != 0;
     return err;
 }
 
@@ -221,6 +229,8 @@ static void issue(struct svc_flow *flow) {
         .grant_ttl_ms = code_ttl + SVC_ACCESS_TTL_MS,
         .idle_ms = svc->shared->config->session_idle_s * 1000,
         .auth_after_ms = flow->auth_after_ms,
+        .id_token_claims = request->id_token_claims,
+        .userinfo_claims = request->userinfo_claims,
         .has_dpop_key = request->has_dpop_key,
         .has_pushed = flow->is_pushed,
         .pushed = flow->pushed,

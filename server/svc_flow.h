@@ -79,6 +79,10 @@ enum err svc_flow_resume(struct svc_flow *flow, struct span login_state, uint32_
 /* Names and origin of the client for the pages. ERR_NOMEM. */
 enum err svc_flow_describe(struct svc_flow *flow);
 
+/* What the account's holder consents to: the scopes, and those that open the claims
+ * which were asked for one by one. */
+uint64_t svc_flow_scopes(const struct svc_flow *flow);
+
 /* Find the session of the cookie, if it lives; then `next`. */
 void svc_flow_session(struct svc_flow *flow, void (*next)(struct svc_flow *flow));
 /* Is the session the one that the request asks for, and its sign-in new enough? */

@@ -5,6 +5,7 @@
 #include "server/oidc/claims.h"
 #include "server/svc_access.h"
 #include "server/svc_caller.h"
+#include "server/svc_subject.h"
 #include "store/base/codec.h"
 
 struct introspect_op {
@@ -69,13 +70,14 @@ static bool may_see(const struct introspect_op *op, struct span client_id) {
 
 /* What a row of this node says. ERR_NOT_FOUND: it is not active. */
 static enum err describe(struct introspect_op *op, struct introspection *ret,
-                         struct binding *ret_binding, struct id128 *ret_sub) {
+                         struct binding *ret_binding) {
     struct svc *svc = op->base.svc;
     uint64_t now_ms = repl_now_ms(svc->shared->repl);
     struct arena *arena = &op->base.op->arena;
     struct refresh_token refresh;
     struct access_token access;
     struct account account;
+    struct client client;
     struct grant grant;
     struct key_hash key;
     uint64_t expires_ms;
@@ -97,11 +99,14 @@ static enum err describe(struct introspect_op *op, struct introspection *ret,
                           op->is_access ? access.grant : refresh.grant, &grant);
     if (!err)
         err = store_account_get(svc->read, arena, grant.sub, &account);
+    if (!err)
+        err = store_client_get(svc->read, arena, grant.client_id, &client);
     if (err)
         return err;
     if (now_ms >= expires_ms || grant.state != GRANT_REDEEMED ||
         (!op->is_access && refresh.state != REFRESH_LIVE) ||
         account.state != ACCOUNT_ACTIVE || account.generation != grant.generation ||
+        !store_client_usable(&client) ||
         !may_see(op, grant.client_id))
         return ERR_NOT_FOUND;
     ret->client_id = arena_dup(arena, grant.client_id);
@@ -109,12 +114,13 @@ static enum err describe(struct introspect_op *op, struct introspection *ret,
     ret->auth_time_s = grant.auth_time_ms / 1000;
     ret->scopes = op->is_access ? access.scopes : refresh.scopes;
     *ret_binding = op->is_access ? access.binding : (struct binding){0};
-    *ret_sub = grant.sub;
-    return ret->client_id.data ? OK : ERR_NOMEM;
+    /* As the client knows the account that the token is for. */
+    ret->sub = svc_subject_text(svc->sealer, &client, grant.sub, arena);
+    return ret->client_id.data && ret->sub.data ? OK : ERR_NOMEM;
 }
 
 static enum err write_row(struct introspect_op *op, struct introspection *out,
-                          const struct binding *binding, struct id128 sub) {
+                          const struct binding *binding) {
     struct svc *svc = op->base.svc;
     struct arena *arena = &op->base.op->arena;
     struct span body;
@@ -122,7 +128,6 @@ static enum err write_row(struct introspect_op *op, struct introspection *out,
     enum err err;
 
     out->issuer = span_str(svc->shared->config->issuer);
-    out->sub = svc_id_text(arena, sub);
     out->token_type = binding->kind == BINDING_DPOP ? "DPoP" : "Bearer";
     if (binding->kind != BINDING_NONE) {
         out->confirmation = binding->kind == BINDING_DPOP ? "jkt" : "x5t#S256";
@@ -141,11 +146,10 @@ static void look(struct svc_state *state) {
     struct introspect_op *op = (struct introspect_op *)state;
     struct introspection out = {.expires_s = 0};
     struct binding binding;
-    struct id128 sub;
     enum err err = svc_read_begin(state->svc);
 
     if (!err) {
-        err = describe(op, &out, &binding, &sub);
+        err = describe(op, &out, &binding);
         svc_read_end(state->svc);
     }
     if (err == ERR_NOT_FOUND) {
@@ -153,7 +157,7 @@ static void look(struct svc_state *state) {
         return;
     }
     if (!err)
-        err = write_row(op, &out, &binding, sub);
+        err = write_row(op, &out, &binding);
     if (err)
         svc_fail(state, err);
 }

@@ -8,6 +8,7 @@
 #include "server/oidc/logout_check.h"
 #include "server/oidc/redirect_uri.h"
 #include "server/svc_internal.h"
+#include "server/svc_subject.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 
@@ -18,6 +19,8 @@ struct logout_op {
     struct svc_logout *logout;
     struct logout_request request;
     struct logout_hint hint;
+    bool has_client; /* whose request it is */
+    struct client client;
     struct span location; /* where to, afterwards; empty: nowhere */
     struct stamped_token stamp;
     struct session session;
@@ -60,9 +63,10 @@ static void end_session(struct logout_op *op) {
 }
 
 static bool must_ask(const struct logout_op *op) {
-    char sub[33], sid[33];
+    char sub[SVC_SUBJECT_LEN + 1] = "", sid[33];
 
-    hex_encode(span_of(op->session.sub.b, sizeof op->session.sub.b), sub);
+    if (op->has_client)
+        (void)svc_subject(op->base.svc->sealer, &op->client, op->session.sub, sub);
     hex_encode(span_of(op->session.sid.b, sizeof op->session.sid.b), sid);
     return logout_asks(&op->hint, span_str(sub), span_str(sid));
 }
@@ -147,8 +151,8 @@ static enum err check_client(struct logout_op *op, struct oidc_verdict *ret_verd
     struct svc *svc = op->base.svc;
     struct arena *arena = &op->base.op->arena;
     struct oidc_client view;
+    struct client *client = &op->client;
     struct span client_id;
-    struct client client;
     enum err err;
 
     *ret_verdict = logout_client(&op->request, &op->hint, &client_id);
@@ -157,17 +161,18 @@ static enum err check_client(struct logout_op *op, struct oidc_verdict *ret_verd
     err = svc_read_begin(svc);
     if (err)
         return err;
-    err = svc_client_read(svc, arena, client_id, &client, &view);
+    err = svc_client_read(svc, arena, client_id, client, &view);
     svc_read_end(svc);
     if (err) {
         *ret_verdict = logout_unknown_client();
         return err == ERR_NOT_FOUND ? OK : err;
     }
-    *ret_verdict = logout_target(&op->request, client.post_logout_uris,
-                                 client.post_logout_uris_count);
+    *ret_verdict = logout_target(&op->request, client->post_logout_uris,
+                                 client->post_logout_uris_count);
     if (ret_verdict->error)
         return OK;
-    op->logout->client_name = span_str(client.name);
+    op->has_client = true;
+    op->logout->client_name = span_str(client->name);
     return make_location(op);
 }
 

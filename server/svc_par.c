@@ -149,7 +149,6 @@ static enum err take_hint(struct par_op *op, struct oidc_verdict *ret_verdict) {
 static void start(struct par_op *op) {
     struct svc_par *par = op->par;
     struct authorize_verdict checked;
-    const struct params *params;
     struct oidc_verdict verdict;
     enum err err;
 
@@ -164,23 +163,22 @@ static void start(struct par_op *op) {
         refuse(op, OIDC_INVALID_REQUEST, "request_uri is not taken here");
         return;
     }
-    err = svc_request_params(&op->base, &op->caller.client, &op->caller.view,
-                             par->in.params, &params, &verdict);
+    err = svc_request_check(&op->base, &op->caller.client, &op->caller.view,
+                            par->in.params, &op->state.request, &checked);
     if (err) {
         svc_fail(&op->base, err);
         return;
     }
-    if (verdict.error) {
-        refuse(op, verdict.error, verdict.description);
-        return;
-    }
-    checked = authorize_check(params, &op->caller.view, &op->state.request);
     if (checked.error) {
         refuse(op, checked.error, checked.description);
         return;
     }
     verdict = bind_code(op);
     err = verdict.error ? OK : take_hint(op, &verdict);
+    if (op->state.request.claims_sub.len > 0) { /* it must be; a hint only may */
+        op->state.subject = op->state.request.claims_sub;
+        op->state.flags = FLOW_STATE_HINTED;
+    }
     if (err)
         svc_fail(&op->base, err);
     else if (verdict.error)

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "server/crypto/client_keys.h"
+#include "server/oidc/claims.h"
 #include "server/oidc/request_object.h"
 #include "server/svc_claims.h"
+#include "server/svc_claims_request.h"
 
 static struct oidc_verdict refuse(enum oidc_error error, const char *description) {
     return (struct oidc_verdict){error, description};
@@ -151,4 +153,46 @@ enum err svc_request_params(struct svc_state *state, const struct client *client
     *ret_params = params;
     err = open_object(state, client, view, token, params, ret_verdict);
     return err == ERR_INVALID || err == ERR_FORGED ? OK : err;
+}
+
+static enum err take_claims(struct svc_state *state, const struct client *client,
+                            struct authorize_request *request,
+                            struct authorize_verdict *verdict) {
+    uint64_t may = claims_of_scopes(client->scopes, true);
+    struct claims_request asked;
+    struct oidc_verdict word;
+    enum err err;
+
+    if (request->claims.len == 0)
+        return OK;
+    err = svc_claims_request(request->claims, &state->op->arena, &asked, &word);
+    if (err)
+        return err;
+    verdict->error = word.error;
+    verdict->description = word.description;
+    if (!word.error) {
+        request->id_token_claims = asked.id_token & may;
+        request->userinfo_claims = asked.userinfo & may;
+        request->claims_sub = asked.sub;
+    }
+    return OK;
+}
+
+enum err svc_request_check(struct svc_state *state, const struct client *client,
+                           const struct oidc_client *view, const struct params *given,
+                           struct authorize_request *ret_request,
+                           struct authorize_verdict *ret_verdict) {
+    const struct params *params;
+    struct oidc_verdict word;
+    enum err err = svc_request_params(state, client, view, given, &params, &word);
+
+    if (err)
+        return err;
+    if (word.error) {
+        *ret_verdict = authorize_refusal(given, view, word);
+        return OK;
+    }
+    *ret_verdict = authorize_check(params, view, ret_request);
+    return ret_verdict->error ? OK
+                              : take_claims(state, client, ret_request, ret_verdict);
 }

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "server/oidc/authorize_check.h"
 #include "server/oidc/oidc_error.h"
 #include "server/oidc/params.h"
 #include "server/svc_internal.h"
@@ -21,6 +22,13 @@ enum err svc_request_params(struct svc_state *state, const struct client *client
                             const struct oidc_client *view, const struct params *given,
                             const struct params **ret_params,
                             struct oidc_verdict *ret_verdict);
+
+/* The same and authorize_check, and what `claims` asks for. *ret_verdict tells; with
+ * OIDC_OK *ret_request is set. ERR_NOMEM. */
+enum err svc_request_check(struct svc_state *state, const struct client *client,
+                           const struct oidc_client *view, const struct params *given,
+                           struct authorize_request *ret_request,
+                           struct authorize_verdict *ret_verdict);
 
 /* The members of a request object's text as parameters, in `arena`, from where they may
  * borrow. ERR_INVALID: one that no parameter can be, too many, too long. ERR_NOMEM. */

@@ -6,7 +6,9 @@
 #include "server/oidc/client_auth.h"
 #include "server/oidc/token_check.h"
 #include "server/svc_access.h"
+#include "server/svc_account_claims.h"
 #include "server/svc_caller.h"
+#include "server/svc_subject.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 
@@ -35,26 +37,57 @@ static void refuse(struct token_op *op, enum oidc_error error,
     finish(&op->base);
 }
 
+/* What `claims` asked the ID token to tell (OpenID Connect Core §5.5). */
+static enum err read_asked(struct token_op *op, const struct outcome_tokens *tokens,
+                           struct account_claims *account,
+                           struct id_token_claims *claims) {
+    struct svc *svc = op->base.svc;
+    struct arena *arena = &op->base.op->arena;
+    struct account row;
+    enum err err;
+
+    claims->wanted = svc_account_wanted(&op->caller.client, 0, tokens->id_token_claims);
+    if (claims->wanted == 0)
+        return OK;
+    err = svc_read_begin(svc);
+    if (err)
+        return err;
+    err = store_account_get(svc->read, arena, tokens->sub, &row);
+    if (!err)
+        err = svc_account_claims(svc, arena, &op->caller.client, &row, claims->wanted,
+                                 account);
+    svc_read_end(svc);
+    claims->account = account;
+    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
 /* The ID token (OpenID Connect Core §2); appended to `out`. */
 static enum err sign_id_token(struct token_op *op, const struct outcome_tokens *tokens,
                               struct span access, struct buf *out) {
     struct svc *svc = op->base.svc;
     struct arena *arena = &op->base.op->arena;
+    const struct client *client = &op->caller.client;
     uint64_t now_s = op->base.request.outcome.clock_ms / 1000;
     uint8_t jti[16];
     char jti_text[23], at_hash[DIGEST_AT_HASH_SIZE];
+    struct account_claims account;
     struct id_token_claims claims = {
         .issuer = span_str(svc->shared->config->issuer),
-        .sub = svc_id_text(arena, tokens->sub),
-        .client_id = span_str(op->caller.client.client_id),
+        .sub = svc_subject_text(svc->sealer, client, tokens->sub, arena),
+        .client_id = span_str(client->client_id),
         .issued_s = now_s,
         .expires_s = now_s + SVC_ACCESS_TTL_MS / 1000,
         .auth_time_s = tokens->auth_time_ms / 1000,
         .sid = svc_id_text(arena, tokens->sid),
+        .by_password = client->profile != CLIENT_GBIZID, /* which has no such claims */
     };
+    enum err err;
 
     if (!claims.sub.data || !claims.sid.data)
         return ERR_NOMEM;
+    err = read_asked(op, tokens, &account, &claims);
+    if (err)
+        return err;
     /* A refreshed ID token has no nonce (OpenID Connect Core §12.2). */
     if (op->request.grant == TOKEN_GRANT_CODE)
         claims.nonce = tokens->nonce;
@@ -67,7 +100,7 @@ static enum err sign_id_token(struct token_op *op, const struct outcome_tokens *
     claims_id_token(&claims, &svc->plain);
     if (buf_err(&svc->plain))
         return buf_err(&svc->plain);
-    return jwt_sign(svc->keys.keys, svc_keys_alg(&op->caller.client),
+    return jwt_sign(svc->keys.keys, svc_keys_alg(client),
                     repl_now_ms(svc->shared->repl), "JWT", buf_span(&svc->plain), out);
 }
 
@@ -111,7 +144,8 @@ static enum err wrap_access(struct token_op *op, const struct outcome_tokens *to
     struct arena *arena = &op->base.op->arena;
     struct svc_access_new token = {
         .client = &op->caller.client,
-        .sub = svc_id_text(arena, tokens->sub),
+        .sub = svc_subject_text(op->base.svc->sealer, &op->caller.client, tokens->sub,
+                                arena),
         .jti = *access,
         .issued_s = op->base.request.outcome.clock_ms / 1000,
         .expires_s = tokens->access_expires_ms / 1000,

@@ -5,10 +5,9 @@
  * active in the same generation; sign-out, reuse of a code and suspension all show
  * there (store_grant.h, G4). */
 #include "server/crypto/digest.h"
-#include "server/domain/profile.h"
 #include "server/oidc/bearer.h"
-#include "server/oidc/claims.h"
 #include "server/svc_access.h"
+#include "server/svc_account_claims.h"
 #include "server/svc_dpop.h"
 #include "store/base/codec.h"
 
@@ -35,16 +34,21 @@ static void refuse(struct userinfo_op *op, enum oidc_error error,
     finish(&op->base);
 }
 
+/* What a good token stands for. */
+struct told {
+    uint64_t scopes, asked;
+    struct binding binding;
+    struct account account;
+    struct client client;
+};
+
 /* ERR_NOT_FOUND: not good (any more). */
-static enum err read_token(struct userinfo_op *op, uint64_t *ret_scopes,
-                           struct binding *ret_binding, struct account *ret_account,
-                           bool *ret_standard) {
+static enum err read_token(struct userinfo_op *op, struct told *ret_told) {
     struct svc *svc = op->base.svc;
     struct arena *arena = &op->base.op->arena;
     uint64_t now_ms = repl_now_ms(svc->shared->repl);
+    struct account *account = &ret_told->account;
     struct access_token token;
-    struct account account;
-    struct client client;
     struct grant grant;
     enum err err;
 
@@ -62,65 +66,32 @@ static enum err read_token(struct userinfo_op *op, uint64_t *ret_scopes,
         return err;
     if (grant.state != GRANT_REDEEMED)
         return ERR_NOT_FOUND;
-    err = store_account_get(svc->read, arena, token.sub, &account);
+    err = store_account_get(svc->read, arena, token.sub, account);
     if (err)
         return err;
-    if (account.state != ACCOUNT_ACTIVE || account.generation != grant.generation)
+    if (account->state != ACCOUNT_ACTIVE || account->generation != grant.generation)
         return ERR_NOT_FOUND;
-    *ret_scopes = token.scopes;
-    *ret_binding = token.binding;
-    err = store_client_get(svc->read, arena, grant.client_id, &client);
-    *ret_standard = err == OK && client.profile != CLIENT_GBIZID;
-    if (err)
-        return err;
-    *ret_account = account;
-    return OK;
-}
-
-static enum err read_profile(struct svc *svc, const struct account *account,
-                             struct profile *ret_profile) {
-    enum err err;
-
-    buf_reset(&svc->plain);
-    err = sealer_open(svc->sealer, SEAL_PROFILE,
-                      span_of(account->sub.b, sizeof account->sub.b),
-                      account->sealed_profile, &svc->plain);
-    if (!err)
-        err = buf_err(&svc->plain);
-    if (!err)
-        err = profile_decode(buf_span(&svc->plain), ret_profile);
+    ret_told->scopes = token.scopes;
+    ret_told->asked = grant.userinfo_claims;
+    ret_told->binding = token.binding;
+    err = store_client_get(svc->read, arena, grant.client_id, &ret_told->client);
+    if (!err && !store_client_usable(&ret_told->client))
+        return ERR_NOT_FOUND;
     return err;
 }
 
 /* The claims into svc->scratch. */
-static enum err write_claims(struct svc *svc, const struct account *account,
-                             uint64_t scopes, bool standard) {
-    char sub[33], parent[33];
-    struct account_claims claims = {.account_type = (unsigned)account->type,
-                                    .updated_s = account->created_ms / 1000,
-                                    .standard = standard};
-    struct profile profile;
-    enum err err;
+static enum err write_claims(struct userinfo_op *op, const struct told *told) {
+    struct svc *svc = op->base.svc;
+    uint64_t wanted = svc_account_wanted(&told->client, told->scopes, told->asked);
+    struct account_claims claims;
+    enum err err = svc_account_claims(svc, &op->base.op->arena, &told->client,
+                                      &told->account, wanted, &claims);
 
-    hex_encode(span_of(account->sub.b, sizeof account->sub.b), sub);
-    claims.sub = span_of(sub, 32);
-    if (account->has_parent) {
-        hex_encode(span_of(account->parent_sub.b, sizeof account->parent_sub.b),
-                   parent);
-        claims.parent_id = span_of(parent, 32);
-    }
-    if (scopes &
-        (SCOPE_PROFILE | SCOPE_USER | SCOPE_EMAIL | SCOPE_ADDRESS | SCOPE_PHONE)) {
-        err = read_profile(svc, account, &profile);
-        if (err)
-            return err;
-        claims.corp_type = (unsigned)profile.corp_type;
-#define X(id, name, scope) claims.text[CLAIM_##id] = profile.fields[PROFILE_##id];
-        CLAIM_LIST(X)
-#undef X
-    }
+    if (err)
+        return err;
     buf_reset(&svc->scratch);
-    claims_userinfo(&claims, scopes, &svc->scratch);
+    claims_userinfo(&claims, wanted, &svc->scratch);
     return buf_err(&svc->scratch);
 }
 
@@ -183,15 +154,14 @@ static void use_proof(struct userinfo_op *op, const struct proof *proof) {
 static enum err look(struct userinfo_op *op, uint64_t *ret_scopes,
                      struct binding *ret_binding) {
     struct svc *svc = op->base.svc;
-    struct account account;
-    bool standard = false;
+    struct told told;
     enum err err = svc_read_begin(svc);
 
     if (err)
         return err;
-    err = read_token(op, ret_scopes, ret_binding, &account, &standard);
-    if (!err && *ret_scopes & SCOPE_OPENID) {
-        err = write_claims(svc, &account, *ret_scopes, standard);
+    err = read_token(op, &told);
+    if (!err && told.scopes & SCOPE_OPENID) {
+        err = write_claims(op, &told);
         /* The row is there, so whatever fails now is not the token's fault. */
         if (err == ERR_NOT_FOUND)
             err = ERR_CORRUPT;
@@ -199,6 +169,10 @@ static enum err look(struct userinfo_op *op, uint64_t *ret_scopes,
             err = svc_take(&op->base.op->arena, &svc->scratch, &op->userinfo->body);
     }
     svc_read_end(svc);
+    if (!err) {
+        *ret_scopes = told.scopes;
+        *ret_binding = told.binding;
+    }
     return err;
 }
 

@@ -44,6 +44,7 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_STAFF_NAME] = "tasuki hash staff-name",
     [HASH_PROOF] = "tasuki hash proof",
     [HASH_REQUEST] = "tasuki hash request",
+    [HASH_SUBJECT] = "tasuki hash subject",
 };
 
 struct keyring {

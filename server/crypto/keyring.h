@@ -45,6 +45,7 @@ enum hash_purpose {
     HASH_STAFF_NAME, /* blind index of the staff's realm */
     HASH_PROOF, /* client_id and jti of what may be used once */
     HASH_REQUEST, /* pushed request */
+    HASH_SUBJECT, /* pairwise `sub` (svc_subject) */
     HASH_PURPOSES
 };
 

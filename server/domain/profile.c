@@ -4,6 +4,7 @@
 #include "server/domain/corporate_number.h"
 #include "server/domain/date.h"
 #include "store/base/codec.h"
+#include "store/base/limits.h"
 
 #define PROFILE_VERSION 1
 
@@ -126,6 +127,62 @@ static bool email_valid(struct span value) {
            span_equal(account_id_span(&id), value);
 }
 
+/* By the platform's names (DOMAIN §2.1). */
+static bool procedure_valid(struct span value) {
+    static const char *const names[] = {
+        "jp_gbizid_document_corporation",         "jp_gbizid_online_corporation",
+        "jp_gbizid_one_stop_service",             "jp_gbizid_document_sole_proprietorship",
+        "jp_gbizid_online_sole_proprietorship",   "jp_gbizid_member",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (span_is(value, names[i]))
+            return true;
+    return false;
+}
+
+/* yyyy-mm-ddThh:mm:ssZ (RFC 3339, UTC) of a day that there is. */
+static bool time_valid(struct span value) {
+    static const char shape[] = "0000-00-00T00:00:00Z";
+    uint8_t day[8];
+    struct date date;
+
+    if (value.len != sizeof shape - 1)
+        return false;
+    for (size_t i = 0; i < value.len; i++) {
+        bool digit = value.data[i] >= '0' && value.data[i] <= '9';
+
+        if (shape[i] == '0' ? !digit : value.data[i] != (uint8_t)shape[i])
+            return false;
+    }
+    memcpy(day, value.data, 4);
+    memcpy(day + 4, value.data + 5, 2);
+    memcpy(day + 6, value.data + 8, 2);
+    return date_parse(span_of(day, sizeof day), &date) &&
+           memcmp(value.data + 11, "24", 2) < 0 && value.data[14] < '6' &&
+           value.data[17] < '6';
+}
+
+/* client_ids with one space between each two. */
+static bool services_valid(struct span value, size_t len_max) {
+    size_t start = 0;
+
+    if (value.len > len_max)
+        return false;
+    for (size_t i = 0; i <= value.len; i++) {
+        uint8_t c = i < value.len ? value.data[i] : ' ';
+        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                    (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+
+        if (good)
+            continue;
+        if (c != ' ' || i == start || i - start > LIMIT_CLIENT_ID)
+            return false;
+        start = i + 1;
+    }
+    return true;
+}
+
 /* NULL when the value is good. */
 static const char *field_fault(enum profile_field field, struct span value) {
     enum profile_rule rule = fields[field].rule;
@@ -150,6 +207,14 @@ static const char *field_fault(enum profile_field field, struct span value) {
                                 : "9 to 15 digits, with or without +, are expected";
     case RULE_EMAIL:
         return email_valid(value) ? NULL : "a lower-case e-mail address is expected";
+    case RULE_PROCEDURE:
+        return procedure_valid(value) ? NULL : "there is no such procedure";
+    case RULE_TIME:
+        return time_valid(value) ? NULL : "yyyy-mm-ddThh:mm:ssZ is expected";
+    case RULE_SERVICES:
+        return services_valid(value, fields[field].len_max)
+                   ? NULL
+                   : "client_ids with a space between each two are expected";
     }
     return "there is no rule for it";
 }

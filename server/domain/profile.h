@@ -1,5 +1,5 @@
-/* profile: the attributes of an account that the scopes profile, user and email
- * open (DOMAIN §2.1), with their rules and their encoding.
+/* profile: the attributes of an account that its scopes open (DOMAIN §2.1), with their
+ * rules and their encoding; the last three say how it was proven and what it may use.
  *
  * The encoding is what gets sealed into an account's row (SEAL_PROFILE): u8
  * version, u8 corp_type, then per field that is present u8 number, u16 length,
@@ -37,7 +37,10 @@
     X(USER_DEPARTMENT, 21, "user_department", 150, RULE_TEXT)                          \
     X(USER_TEL, 22, "user_tel_no_contact", 16, RULE_TEL)                               \
     X(USER_BIRTHDAY, 23, "user_birthday_ymd", 8, RULE_DATE)                            \
-    X(EMAIL, 24, "email", 254, RULE_EMAIL)
+    X(EMAIL, 24, "email", 254, RULE_EMAIL)                                             \
+    X(PROCEDURE, 25, "procedure", 64, RULE_PROCEDURE)                                  \
+    X(VERIFIED_AT, 26, "verified_at", 20, RULE_TIME)                                   \
+    X(SERVICES, 27, "services", 1040, RULE_SERVICES)
 
 enum profile_field {
 #define X(id, number, name, len_max, rule) PROFILE_##id,
@@ -71,6 +74,9 @@ enum profile_rule {
     RULE_POST_CODE, /* 7 digits */
     RULE_TEL,       /* 9 to 15 digits, with or without + (E.164) */
     RULE_EMAIL,     /* an account ID in its canonical form */
+    RULE_PROCEDURE, /* how the account was proven, by the platform's names */
+    RULE_TIME,      /* yyyy-mm-ddThh:mm:ssZ */
+    RULE_SERVICES,  /* client_ids that a Member may use, a space between each two */
 };
 
 /* One field by its rule; an empty value is good (absent). False: *ret_why is

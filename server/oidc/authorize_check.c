@@ -288,6 +288,19 @@ static struct oidc_verdict rule_acr_values(struct check *check) {
     return pass();
 }
 
+/* OpenID Connect Core §5.5. The platform knows no such parameter: there it is one of
+ * those that are ignored. */
+static struct oidc_verdict rule_claims(struct check *check) {
+    struct span value = value_of(check, "claims");
+
+    if (check->client->profile == OIDC_GBIZID)
+        return pass();
+    if (value.len > AUTHORIZE_CLAIMS_MAX)
+        return refuse(OIDC_INVALID_REQUEST, "claims is too long");
+    check->request.claims = value;
+    return pass();
+}
+
 static struct oidc_verdict rule_display(struct check *check) {
     static const char *const names[] = {
         [DISPLAY_PAGE] = "page",
@@ -326,7 +339,8 @@ static rule_fn *const rules[] = {
     rule_duplicates, rule_response_type, rule_response_mode, rule_not_supported,
     rule_scope,      rule_state,         rule_nonce,         rule_pkce,
     rule_prompt,     rule_max_age,       rule_id_token_hint, rule_login_hint,
-    rule_ui_locales, rule_acr_values,    rule_display,       rule_dpop_key,
+    rule_ui_locales, rule_acr_values,    rule_claims,        rule_display,
+    rule_dpop_key,
 };
 #define RULES (sizeof(rules) / sizeof(rules[0]))
 

@@ -23,6 +23,8 @@
 #define AUTHORIZE_HINT_MAX 254
 #define AUTHORIZE_LOCALES_MAX 256
 #define AUTHORIZE_ACR_MAX 256
+#define AUTHORIZE_CLAIMS_MAX 4096
+#define AUTHORIZE_SUB_MAX 64
 #define AUTHORIZE_MAX_AGE_MAX 2147483647u /* seconds */
 
 enum authorize_prompt { /* bits */
@@ -59,6 +61,11 @@ struct authorize_request {
     bool has_dpop_key; /* RFC 9449 §10: dpop_jkt */
     uint8_t dpop_key[32];
     struct span id_token_hint; /* a compact JWT by its looks; not verified here */
+    struct span claims;        /* JSON, not looked at here; empty for profile gbizid */
+    /* What `claims` asks for (svc_claims_request): sets of oidc/claims.h, of scopes
+     * that the client may ask for. */
+    uint64_t id_token_claims, userinfo_claims;
+    struct span claims_sub; /* the `sub` that it insists on; AUTHORIZE_SUB_MAX */
 };
 
 struct authorize_verdict {

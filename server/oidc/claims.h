@@ -1,29 +1,15 @@
 /* claims: the JSON of ID tokens and of userinfo answers.
  *
  * And the claims of logout tokens. Source: OpenID Connect Core §2, §3.1.3.6, §5.3.2,
- * §5.4; names, types and scopes of the account's claims: DOMAIN §2.1. An ID token holds
- * no personal data. Absent (empty) values are left out, never written as null or "".
- * Pure. */
+ * §5.4, §5.5; names, types and scopes of the account's claims: DOMAIN §2.1. An ID token
+ * holds no personal data but what was asked for one by one. Absent (empty) values are
+ * left out, never written as null or "". Pure. */
 #ifndef OIDC_CLAIMS_H
 #define OIDC_CLAIMS_H
 
 #include "server/oidc/scope.h"
 #include "store/base/buf.h"
 #include "store/base/span.h"
-
-struct id_token_claims {
-    struct span issuer;
-    struct span sub;
-    struct span client_id; /* aud */
-    uint64_t issued_s, expires_s, auth_time_s;
-    struct span nonce; /* as it was sent */
-    struct span jti;
-    struct span at_hash; /* server/crypto/digest: digest_at_hash */
-    struct span sid;
-};
-
-/* Append one JSON object. The buffer's sticky error tells of failure. */
-void claims_id_token(const struct id_token_claims *claims, struct buf *out);
 
 struct logout_token_claims {
     struct span issuer;
@@ -88,29 +74,82 @@ void claims_introspection(const struct introspection *token, struct buf *out);
     X(USER_BIRTHDAY, "user_birthday_ymd", SCOPE_USER)                                  \
     X(EMAIL, "email", SCOPE_EMAIL)
 
+/* Those that are no text of the profile. X(identifier, claim's name, scope). */
+#define CLAIM_OTHER_LIST(X)                                                            \
+    X(ACCOUNT_TYPE, "account_type", SCOPE_PROFILE)                                     \
+    X(CORP_TYPE, "corp_type", SCOPE_PROFILE)                                           \
+    X(PARENT_ID, "parent_id", SCOPE_PROFILE)                                           \
+    X(USER_EMAIL, "user_email", SCOPE_EMAIL)                                           \
+    X(MANDATES, "mandate_info", SCOPE_MANDATE)                                         \
+    X(VERIFIED, "verified_claims", SCOPE_IDA)                                          \
+    X(ROLE, "role", SCOPE_ROLE)                                                        \
+    X(DELEGATION, "delegation_info", SCOPE_DELEGATION)                                 \
+    X(FAMILY_NAME, "family_name", SCOPE_PROFILE)                                       \
+    X(GIVEN_NAME, "given_name", SCOPE_PROFILE)                                         \
+    X(BIRTHDATE, "birthdate", SCOPE_PROFILE)                                           \
+    X(PREFERRED_USERNAME, "preferred_username", SCOPE_PROFILE)                         \
+    X(UPDATED_AT, "updated_at", SCOPE_PROFILE)                                         \
+    X(EMAIL_VERIFIED, "email_verified", SCOPE_EMAIL)                                   \
+    X(ADDRESS, "address", SCOPE_ADDRESS)                                               \
+    X(PHONE_NUMBER, "phone_number", SCOPE_PHONE)                                       \
+    X(PHONE_NUMBER_VERIFIED, "phone_number_verified", SCOPE_PHONE)
+
+/* Sets of them are stored with grants: add at the end of a list, never reuse. */
 enum account_claim {
 #define X(id, name, scope) CLAIM_##id,
     CLAIM_LIST(X)
 #undef X
-        CLAIM_COUNT
+        CLAIM_COUNT,
+    CLAIM_OTHER_FIRST = 31, /* the one before the first */
+#define X(id, name, scope) CLAIM_##id,
+    CLAIM_OTHER_LIST(X)
+#undef X
+        CLAIM_END
 };
+#define CLAIM_BIT(claim) (UINT64_C(1) << (claim))
 
 struct account_claims {
     struct span sub;
     uint64_t updated_s;    /* standard claim updated_at */
-    bool standard;         /* the standard claims too (OpenID Connect Core §5.1) */
     unsigned account_type; /* 1 Entry, 2 Prime, 3 Member */
     unsigned corp_type;    /* 1 corporation, 2 sole proprietor; 0: absent */
     struct span parent_id; /* Member: `sub` of its Prime */
     struct span text[CLAIM_COUNT];
+    struct span procedure, verified_at, services; /* server/domain/profile.h */
 };
 
-/* Append the object of what `scopes` open. `user_email` (deprecated by the
- * platform) repeats `email`. With `standard`, what the platform calls by names of its
- * own stands there under the standard ones as well: the person is the account's user,
- * `name` stays the business's. */
-void claims_userinfo(const struct account_claims *claims, uint64_t scopes,
+/* The set that `scopes` open. With `standard`, what the platform calls by names of its
+ * own stands there under those of OpenID Connect Core §5.1 as well: the person is the
+ * account's user, `name` stays the business's. */
+uint64_t claims_of_scopes(uint64_t scopes, bool standard);
+/* The scopes that open the claims of a set. */
+uint64_t claims_scopes(uint64_t claims);
+/* The set of the one claim of this name; 0: not one of an account's. */
+uint64_t claims_find(struct span name);
+
+/* Append the object of userinfo: `sub`, and those of `wanted` that there are. */
+void claims_userinfo(const struct account_claims *claims, uint64_t wanted,
                      struct buf *out);
+
+/* How somebody signed in [I]: with a password alone. */
+#define ACR_PASSWORD "urn:tasuki:acr:password"
+
+struct id_token_claims {
+    struct span issuer;
+    struct span sub;
+    struct span client_id; /* aud */
+    uint64_t issued_s, expires_s, auth_time_s;
+    struct span nonce; /* as it was sent */
+    struct span jti;
+    struct span at_hash; /* server/crypto/digest: digest_at_hash */
+    struct span sid;
+    bool by_password; /* tell `acr` and `amr` */
+    const struct account_claims *account; /* with `wanted`; else NULL */
+    uint64_t wanted;
+};
+
+/* Append one JSON object. The buffer's sticky error tells of failure. */
+void claims_id_token(const struct id_token_claims *claims, struct buf *out);
 
 /* Names of all claims that can be supplied, for the discovery document: the
  * i-th, or NULL beyond the last. */

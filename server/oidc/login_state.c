@@ -1,9 +1,9 @@
 #include "server/oidc/login_state.h"
 
-#include "server/oidc/scope.h"
+#include "server/oidc/claims.h"
 #include "store/base/codec.h"
 
-#define LOGIN_STATE_VERSION 1
+#define LOGIN_STATE_VERSION 2
 #define SUBJECT_MAX 64
 #define PROMPT_ALL (PROMPT_NONE | PROMPT_LOGIN | PROMPT_CONSENT | PROMPT_SELECT_ACCOUNT)
 
@@ -69,6 +69,8 @@ enum err login_state_encode(const struct login_state *state, struct buf *out) {
     put_span(out, request->login_hint);
     put_span(out, request->ui_locales);
     put_span(out, request->acr_values);
+    put_u64(out, request->id_token_claims);
+    put_u64(out, request->userinfo_claims);
     return buf_err(out);
 }
 
@@ -114,8 +116,11 @@ static bool read_request(struct reader *in, struct login_state *state) {
     request->login_hint = read_span(in);
     request->ui_locales = read_span(in);
     request->acr_values = read_span(in);
+    request->id_token_claims = read_u64(in);
+    request->userinfo_claims = read_u64(in);
     if (in->bad || (has & ~HAS_ALL) || (request->prompt & ~(unsigned)PROMPT_ALL) ||
-        display > DISPLAY_WAP || (request->scopes & ~SCOPE_ALL))
+        display > DISPLAY_WAP || (request->scopes & ~SCOPE_ALL) ||
+        ((request->id_token_claims | request->userinfo_claims) >> CLAIM_END) != 0)
         return false;
     request->display = (enum authorize_display)display;
     return true;

@@ -14,17 +14,17 @@
 #include "store/base/err.h"
 
 /* Bytes, encoded. Sealed and as base64url text it fits LIMIT_FORM_VALUE. */
-#define LOGIN_STATE_MAX 6100
+#define LOGIN_STATE_MAX 6112
 
 struct login_state {
     uint8_t browser[32];    /* keyed hash of the browser cookie it is bound to */
     uint64_t issued_ms;     /* replicated time */
     uint64_t auth_after_ms; /* sign-in must not be earlier (prompt, max_age); 0: any */
     uint32_t flags;         /* the service's */
-    struct span subject;    /* `sub` that a verified id_token_hint named; or empty */
+    struct span subject;    /* `sub` that a verified id_token_hint or `claims` named */
     bool has_pushed;        /* the key of the pushed request that this is */
     uint8_t pushed[16];
-    struct authorize_request request; /* without id_token_hint: it is done with */
+    struct authorize_request request; /* without id_token_hint, claims, claims_sub */
 };
 
 /* ERR_TOO_BIG beyond LOGIN_STATE_MAX; ERR_NOMEM. */

@@ -87,13 +87,13 @@ static void authentication(bool with_tls, struct buf *out) {
 static void constant_lists(struct buf *out) {
     static const struct {
         const char *name;
-        const char *values[8];
+        const char *values[12];
     } lists[] = {
         {"response_types_supported", {"code"}},
         {"response_modes_supported", {"query"}},
         {"grant_types_supported",
          {"authorization_code", "refresh_token", "client_credentials"}},
-        {"subject_types_supported", {"public"}},
+        {"subject_types_supported", {"public", "pairwise"}},
         {"id_token_signing_alg_values_supported", {"RS256", "ES256", "PS256"}},
         {"introspection_signing_alg_values_supported", {"RS256", "ES256", "PS256"}},
         /* RFC 9101 §10.5 */
@@ -101,7 +101,9 @@ static void constant_lists(struct buf *out) {
         {"code_challenge_methods_supported", {"S256"}},
         {"dpop_signing_alg_values_supported", {"ES256", "PS256", "RS256"}},
         {"scopes_supported",
-         {"openid", "profile", "user", "email", "address", "phone", "offline_access"}},
+         {"openid", "profile", "user", "email", "address", "phone", "mandate",
+          "jp_gbizid_v1_ida", "role", "delegation_info", "offline_access"}},
+        {"acr_values_supported", {ACR_PASSWORD}},
         {"prompt_values_supported", {"none", "login", "consent", "select_account"}},
         {"claim_types_supported", {"normal"}},
         {"ui_locales_supported", {"ja", "en"}},
@@ -130,7 +132,7 @@ void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *ou
     if (mtls_url.len > 0)
         mtls_members(mtls_url, out);
     claims_list(out);
-    buf_json_bool(out, "claims_parameter_supported", false);
+    buf_json_bool(out, "claims_parameter_supported", true);
     buf_json_bool(out, "request_parameter_supported", true);
     buf_json_bool(out, "require_signed_request_object", false);
     buf_json_bool(out, "request_uri_parameter_supported", false);

@@ -13,6 +13,10 @@ static const struct {
     {"email", SCOPE_EMAIL},
     {"address", SCOPE_ADDRESS},
     {"phone", SCOPE_PHONE},
+    {"mandate", SCOPE_MANDATE},
+    {"jp_gbizid_v1_ida", SCOPE_IDA},
+    {"role", SCOPE_ROLE},
+    {"delegation_info", SCOPE_DELEGATION},
     {"offline_access", SCOPE_OFFLINE_ACCESS},
 };
 #define SCOPES_KNOWN (sizeof(scopes_known) / sizeof(scopes_known[0]))

@@ -14,16 +14,23 @@ enum scope {
     SCOPE_OFFLINE_ACCESS = 1 << 4,
     SCOPE_ADDRESS = 1 << 5, /* standard claims alone (OpenID Connect Core §5.4) */
     SCOPE_PHONE = 1 << 6,
+    /* The platform's own. The last three are for RPs that have arranged for them. */
+    SCOPE_MANDATE = 1 << 7,
+    SCOPE_IDA = 1 << 8,
+    SCOPE_ROLE = 1 << 9,
+    SCOPE_DELEGATION = 1 << 10,
 };
 
 #define SCOPE_ALL                                                                      \
     ((uint64_t)(SCOPE_OPENID | SCOPE_PROFILE | SCOPE_USER | SCOPE_EMAIL |              \
-                SCOPE_OFFLINE_ACCESS | SCOPE_ADDRESS | SCOPE_PHONE))
+                SCOPE_OFFLINE_ACCESS | SCOPE_ADDRESS | SCOPE_PHONE | SCOPE_MANDATE |   \
+                SCOPE_IDA | SCOPE_ROLE | SCOPE_DELEGATION))
 
 /* What the real platform knows (DOMAIN §2.1). */
 #define SCOPE_GBIZID                                                                   \
     ((uint64_t)(SCOPE_OPENID | SCOPE_PROFILE | SCOPE_USER | SCOPE_EMAIL |              \
-                SCOPE_OFFLINE_ACCESS))
+                SCOPE_OFFLINE_ACCESS | SCOPE_MANDATE | SCOPE_IDA | SCOPE_ROLE |        \
+                SCOPE_DELEGATION))
 
 /* Parse a space-separated list (RFC 6749 §3.3). Unknown scopes are left out, as
  * OpenID Connect Core §3.1.2.1 asks. False: empty,

@@ -157,7 +157,7 @@ void buf_json(struct buf *buf, struct span text) {
     buf_put(buf, "\"", 1);
 }
 
-static void json_name(struct buf *buf, const char *name) {
+void buf_json_name(struct buf *buf, const char *name) {
     if (buf->len > 0) {
         uint8_t last = buf->data[buf->len - 1];
         if (last != '{' && last != '[') {
@@ -169,16 +169,16 @@ static void json_name(struct buf *buf, const char *name) {
 }
 
 void buf_json_member(struct buf *buf, const char *name, struct span text) {
-    json_name(buf, name);
+    buf_json_name(buf, name);
     buf_json(buf, text);
 }
 
 void buf_json_u64(struct buf *buf, const char *name, uint64_t value) {
-    json_name(buf, name);
+    buf_json_name(buf, name);
     buf_printf(buf, "%llu", (unsigned long long)value);
 }
 
 void buf_json_bool(struct buf *buf, const char *name, bool value) {
-    json_name(buf, name);
+    buf_json_name(buf, name);
     buf_str(buf, value ? "true" : "false");
 }

@@ -34,7 +34,9 @@ void buf_printf(struct buf *buf, const char *format, ...)
 /* A JSON string with its quotes; invalid UTF-8 becomes U+FFFD, `<>&` and
  * controls are \u-escaped, so the text is safe inside HTML too. */
 void buf_json(struct buf *buf, struct span text);
-/* `"name":"text"`, preceded by a comma unless the last byte is `{` or `[`. */
+/* `"name":`, preceded by a comma unless the last byte is `{` or `[`. */
+void buf_json_name(struct buf *buf, const char *name);
+/* The same and a value behind it. */
 void buf_json_member(struct buf *buf, const char *name, struct span text);
 void buf_json_u64(struct buf *buf, const char *name, uint64_t value);
 void buf_json_bool(struct buf *buf, const char *name, bool value);

@@ -134,6 +134,36 @@ static void dates(void **state) {
             fail_msg("accepted: %s", bad[i]);
 }
 
+/* How an account was proven, and what it may use. */
+static void profile_of_proof(void **state) {
+    static const struct {
+        enum profile_field field;
+        const char *text;
+        bool good;
+    } rows[] = {
+        {PROFILE_PROCEDURE, "jp_gbizid_one_stop_service", true},
+        {PROFILE_PROCEDURE, "jp_gbizid", false},
+        {PROFILE_VERIFIED_AT, "2026-11-24T23:59:59Z", true},
+        {PROFILE_VERIFIED_AT, "2026-02-29T00:00:00Z", false},
+        {PROFILE_VERIFIED_AT, "2026-11-24T24:00:00Z", false},
+        {PROFILE_VERIFIED_AT, "2026-11-24 00:00:00Z", false},
+        {PROFILE_SERVICES, "jgrants e-gov", true},
+        {PROFILE_SERVICES, "jgrants  e-gov", false},
+        {PROFILE_SERVICES, "jgrants ", false},
+        {PROFILE_SERVICES, "a/b", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *why = NULL;
+
+        if (profile_field_check(rows[i].field, span_str(rows[i].text), &why) !=
+            rows[i].good)
+            fail_msg("%s '%s'", profile_field_name(rows[i].field), rows[i].text);
+        assert_true(rows[i].good == (why == NULL));
+    }
+}
+
 static void profile_fields(void **state) {
     static const struct {
         enum profile_field field;
@@ -321,6 +351,7 @@ int main(void) {
         cmocka_unit_test(corporate_numbers),
         cmocka_unit_test(dates),
         cmocka_unit_test(profile_fields),
+        cmocka_unit_test(profile_of_proof),
         cmocka_unit_test(profile_lengths),
         cmocka_unit_test(profile_rules_across_fields),
         cmocka_unit_test(profile_names),

@@ -78,7 +78,7 @@ static void login_state_refuses_damage(void **state) {
         assert_int_not_equal(login_state_decode(span_of(bytes.data, len), &out), OK);
     buf_put(&bytes, "", 1);
     assert_int_equal(login_state_decode(buf_span(&bytes), &out), ERR_INVALID);
-    bytes.data[0] = 2;
+    bytes.data[0] = 1;
     assert_int_equal(login_state_decode(buf_span(&bytes), &out), ERR_VERSION);
     buf_free(&bytes);
 }

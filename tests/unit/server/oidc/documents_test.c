@@ -31,7 +31,8 @@ static void scopes(void **state) {
     buf_init(&out, 256);
     scope_print(SCOPE_ALL, &out);
     assert_span(buf_span(&out),
-                "openid profile user email address phone offline_access");
+                "openid profile user email address phone mandate "
+                           "jp_gbizid_v1_ida role delegation_info offline_access");
     buf_reset(&out);
     scope_print(0, &out);
     assert_int_equal(out.len, 0);
@@ -236,7 +237,9 @@ static void userinfo_by_scope(void **state) {
         {SCOPE_OPENID | SCOPE_PROFILE, 1 + 14},
         {SCOPE_OPENID | SCOPE_USER, 1 + 12},
         {SCOPE_OPENID | SCOPE_EMAIL, 1 + 2},
-        {SCOPE_ALL, 1 + 14 + 12 + 2},
+        {SCOPE_OPENID | SCOPE_MANDATE, 1 + 1},
+        {SCOPE_OPENID | SCOPE_IDA, 1 + 1},
+        {SCOPE_GBIZID, 1 + 14 + 12 + 2 + 4},
     };
     struct account_claims claims = full_claims();
     struct buf out;
@@ -247,7 +250,7 @@ static void userinfo_by_scope(void **state) {
         json_t *object;
 
         buf_reset(&out);
-        claims_userinfo(&claims, rows[i].scopes, &out);
+        claims_userinfo(&claims, claims_of_scopes(rows[i].scopes, false), &out);
         object = parse(&out);
         assert_int_equal(json_object_size(object), rows[i].members);
         assert_member(object, "sub", "abc");
@@ -265,7 +268,9 @@ static void userinfo_types_and_gaps(void **state) {
     buf_init(&out, 4096);
     claims.text[CLAIM_PREFECTURE] = span_str("13");
     claims.text[CLAIM_EMAIL] = span_str("a@example.com");
-    claims_userinfo(&claims, SCOPE_ALL, &out);
+    claims_userinfo(&claims,
+                    claims_of_scopes(SCOPE_PROFILE | SCOPE_USER | SCOPE_EMAIL, false),
+                    &out);
     object = parse(&out);
     assert_int_equal(json_object_size(object), 5);
     assert_true(json_is_integer(json_object_get(object, "account_type")));
@@ -278,8 +283,7 @@ static void userinfo_types_and_gaps(void **state) {
 
 /* OpenID Connect Core §5.1, §5.4: for RPs that are not of the platform's profile. */
 static void standard_names(void **state) {
-    struct account_claims claims = {
-        .sub = span_str("abc"), .standard = true, .updated_s = 7};
+    struct account_claims claims = {.sub = span_str("abc"), .updated_s = 7};
     struct buf out;
     json_t *object, *address;
 
@@ -291,12 +295,14 @@ static void standard_names(void **state) {
     claims.text[CLAIM_USER_ADDRESS2] = span_str("一丁目");
     claims.text[CLAIM_USER_ADDRESS3] = span_str("二階");
     claims.text[CLAIM_USER_TEL] = span_str("0312345678");
-    claims_userinfo(&claims, SCOPE_OPENID, &out);
+    claims_userinfo(&claims, claims_of_scopes(SCOPE_OPENID, true), &out);
     object = parse(&out);
     assert_int_equal(json_object_size(object), 1);
     json_decref(object);
     buf_reset(&out);
-    claims_userinfo(&claims, SCOPE_PROFILE | SCOPE_ADDRESS | SCOPE_PHONE, &out);
+    claims_userinfo(
+        &claims, claims_of_scopes(SCOPE_PROFILE | SCOPE_ADDRESS | SCOPE_PHONE, true),
+        &out);
     object = parse(&out);
     assert_member(object, "family_name", "襷");
     assert_member(object, "birthdate", "1970-01-02");
@@ -310,6 +316,105 @@ static void standard_names(void **state) {
     buf_free(&out);
 }
 
+/* DOMAIN §2.1: by kind of account. */
+static void verified_claims(void **state) {
+    static const struct {
+        unsigned account_type, corp_type;
+        const char *level, *name, *role;
+        bool has_address;
+    } rows[] = {
+        {1, 1, "ial1", NULL, NULL, false},
+        {2, 1, "ial2", "代表", "prime", false},
+        {2, 2, "ial2", "代表", NULL, true},
+        {3, 1, "ial2", NULL, "member", false},
+    };
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 8192);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct account_claims claims = full_claims();
+        json_t *object, *verified, *verification, *told, *permission;
+
+        claims.account_type = rows[i].account_type;
+        claims.corp_type = rows[i].corp_type;
+        claims.text[CLAIM_REP_LAST_NAME] = span_str("代表");
+        claims.text[CLAIM_CORPORATE_NUMBER] = span_str("7000012050002");
+        claims.procedure = span_str("jp_gbizid_document_corporation");
+        claims.verified_at = span_str("2026-11-24T00:00:00Z");
+        buf_reset(&out);
+        claims_userinfo(&claims, claims_of_scopes(SCOPE_IDA, false), &out);
+        object = parse(&out);
+        verified = json_object_get(object, "verified_claims");
+        verification = json_object_get(verified, "verification");
+        told = json_object_get(verified, "claims");
+        assert_member(verification, "trust_framework", "jp_gbizid_v1");
+        assert_member(verification, "assurance_level", rows[i].level);
+        assert_int_equal(json_object_size(verification), i == 0 ? 2 : 4);
+        if (rows[i].name)
+            assert_member(told, "family_name", rows[i].name);
+        else
+            assert_null(json_object_get(told, "family_name"));
+        assert_int_equal(json_object_get(told, "address") != NULL, rows[i].has_address);
+        permission =
+            json_object_get(json_object_get(told, "authority"), "permission");
+        assert_int_equal(json_array_size(permission), rows[i].role ? 1 : 0);
+        if (rows[i].role)
+            assert_member(json_array_get(permission, 0), "role", rows[i].role);
+        json_decref(object);
+    }
+    buf_free(&out);
+}
+
+static void mandates(void **state) {
+    struct account_claims claims = {.sub = span_str("x"), .account_type = 3};
+    struct buf out;
+    json_t *object, *list;
+
+    (void)state;
+    buf_init(&out, 1024);
+    claims.services = span_str("jgrants e-gov");
+    claims_userinfo(&claims, claims_of_scopes(SCOPE_MANDATE | SCOPE_ROLE, false), &out);
+    object = parse(&out);
+    list = json_object_get(object, "mandate_info");
+    assert_int_equal(json_array_size(list), 2);
+    assert_member(json_array_get(list, 0), "client_id", "jgrants");
+    assert_member(json_array_get(list, 1), "client_id", "e-gov");
+    list = json_object_get(json_object_get(object, "role"), "permission");
+    assert_member(json_array_get(list, 0), "role", "jp_gbizid_member");
+    json_decref(object);
+    buf_free(&out);
+}
+
+/* What was asked for one by one, in the ID token. */
+static void asked_claims(void **state) {
+    struct account_claims account = full_claims();
+    struct id_token_claims claims = {
+        .issuer = span_str("https://op.example/oauth/"),
+        .sub = span_str("abc"),
+        .client_id = span_str("rp"),
+        .by_password = true,
+        .account = &account,
+        .wanted = claims_find(span_str("email")) | claims_find(span_str("given_name")),
+    };
+    struct buf out;
+    json_t *object;
+
+    (void)state;
+    buf_init(&out, 1024);
+    claims_id_token(&claims, &out);
+    object = parse(&out);
+    assert_member(object, "email", "v");
+    assert_member(object, "given_name", "v");
+    assert_member(object, "acr", ACR_PASSWORD);
+    assert_null(json_object_get(object, "name"));
+    json_decref(object);
+    assert_int_equal(claims_find(span_str("sub")), 0);
+    assert_int_equal(claims_find(span_str("")), 0);
+    assert_int_equal(claims_scopes(claims.wanted), SCOPE_EMAIL | SCOPE_PROFILE);
+    buf_free(&out);
+}
+
 /* A service maps the profile's fields to claims by identifier: names agree. */
 static void claims_are_the_profiles(void **state) {
     struct account_claims claims = {.sub = span_str("x")};
@@ -318,13 +423,13 @@ static void claims_are_the_profiles(void **state) {
 
     (void)state;
     buf_init(&out, 8192);
-#define X(id, number, name, len_max, rule)                                             \
+#define X(id, name, scope)                                                             \
     claims.text[CLAIM_##id] = span_str(profile_field_name(PROFILE_##id));
-    PROFILE_LIST(X)
+    CLAIM_LIST(X)
 #undef X
-    claims_userinfo(&claims, SCOPE_ALL, &out);
+    claims_userinfo(&claims, claims_of_scopes(SCOPE_ALL, false), &out);
     object = parse(&out);
-    for (size_t i = 0; i < PROFILE_COUNT; i++)
+    for (size_t i = 0; i < CLAIM_COUNT; i++)
         assert_member(object, profile_field_name((enum profile_field)i),
                       profile_field_name((enum profile_field)i));
     json_decref(object);
@@ -368,7 +473,8 @@ static void discovery(void **state) {
     list = json_object_get(object, "token_endpoint_auth_methods_supported");
     assert_int_equal(json_array_size(list), 4);
     list = json_object_get(object, "claims_supported");
-    assert_int_equal(json_array_size(list), 23 + CLAIM_COUNT);
+    assert_int_equal(json_array_size(list),
+                     12 + CLAIM_COUNT + CLAIM_END - CLAIM_OTHER_FIRST - 1);
     json_decref(object);
     buf_free(&out);
     buf_free(&again);
@@ -385,6 +491,9 @@ int main(void) {
         cmocka_unit_test(userinfo_by_scope),
         cmocka_unit_test(userinfo_types_and_gaps),
         cmocka_unit_test(standard_names),
+        cmocka_unit_test(verified_claims),
+        cmocka_unit_test(mandates),
+        cmocka_unit_test(asked_claims),
         cmocka_unit_test(claims_are_the_profiles),
         cmocka_unit_test(discovery),
     };
