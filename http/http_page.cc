@@ -105,6 +105,7 @@ extern "C" enum err http_page_init(void) {
             compile(pages_login_mustache, pages_login_mustache_len);
         made->pages[PAGE_CONSENT] =
             compile(pages_consent_mustache, pages_consent_mustache_len);
+        made->pages[PAGE_POST] = compile(pages_post_mustache, pages_post_mustache_len);
         made->pages[PAGE_LOGOUT] =
             compile(pages_logout_mustache, pages_logout_mustache_len);
         made->pages[PAGE_ERROR] =
@@ -169,17 +170,33 @@ extern "C" void http_page_set_bool(struct http_page_data *page_data, const char 
     });
 }
 
+/* One more item of a list. */
+static void push(data &values, const char *list, const data &item) {
+    const data *old = values.get(list);
+    data items = old != nullptr ? *old : data{data::type::list};
+    items.push_back(item);
+    values.set(list, items);
+}
+
+extern "C" void http_page_add_field(struct http_page_data *page_data, const char *list,
+                                    const char *name, struct span value) {
+    guarded(page_data, [&](data &values) {
+        data item{data::type::object};
+        item.set("name", std::string(name));
+        item.set("value", std::string(reinterpret_cast<const char *>(value.data),
+                                      value.len));
+        push(values, list, item);
+    });
+}
+
 extern "C" void http_page_add_message(struct http_page_data *page_data,
                                       const char *list, enum http_lang lang,
                                       const char *key) {
     guarded(page_data, [&](data &values) {
         const auto &messages = shared->messages[lang];
         auto found = messages.find(key);
-        data item{"text", found != messages.end() ? found->second : std::string(key)};
-        const data *old = values.get(list);
-        data items = old != nullptr ? *old : data{data::type::list};
-        items.push_back(item);
-        values.set(list, items);
+        push(values, list,
+             data{"text", found != messages.end() ? found->second : std::string(key)});
     });
 }
 
@@ -205,7 +222,7 @@ extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
                                            std::string("environment_") + environment));
         values.set("style", shared->style_path);
         const char *titles[PAGES] = {"home_title", "login_title", "consent_title",
-                                     "logout_title", "error_title"};
+                                     "post_title",   "logout_title", "error_title"};
         values.set("title", shared->messages[lang].at(titles[page]));
         values.set("content", shared->pages[page]->render(values));
         std::string html = shared->frame->render(values);

@@ -18,7 +18,15 @@ extern "C" {
 #include "store/base/err.h"
 #include "store/base/span.h"
 
-enum http_page { PAGE_HOME, PAGE_LOGIN, PAGE_CONSENT, PAGE_LOGOUT, PAGE_ERROR, PAGES };
+enum http_page {
+    PAGE_HOME,
+    PAGE_LOGIN,
+    PAGE_CONSENT,
+    PAGE_POST,
+    PAGE_LOGOUT,
+    PAGE_ERROR,
+    PAGES
+};
 
 struct http_page_data;
 
@@ -31,6 +39,10 @@ void http_page_data_free(struct http_page_data *data);
 /* Text from people loses control and bidirectional formatting characters. */
 void http_page_set(struct http_page_data *data, const char *key, struct span value);
 void http_page_set_bool(struct http_page_data *data, const char *key, bool value);
+/* Add {"name": name, "value": value} to the list `list`; the value is for machines, and
+ * kept as it is. */
+void http_page_add_field(struct http_page_data *data, const char *list,
+                         const char *name, struct span value);
 /* Add {"text": the message `key`} to the list `list`. */
 void http_page_add_message(struct http_page_data *data, const char *list,
                            enum http_lang lang, const char *key);

@@ -38,6 +38,18 @@ static void show_login(struct http_request *request,
     http_respond_page(request, 200, PAGE_LOGIN, data, authorize->redirect_origin);
 }
 
+/* OAuth 2.0 Form Post Response Mode. Without scripts the person presses the button. */
+static void show_post(struct http_request *request,
+                      const struct svc_authorize *authorize) {
+    struct http_page_data *data = http_page_data_new();
+    http_page_set(data, "location", authorize->location);
+    for (size_t i = 0; i < authorize->fields_count; i++) {
+        http_page_add_field(data, "fields", authorize->fields[i].name,
+                            authorize->fields[i].value);
+    }
+    http_respond_page(request, 200, PAGE_POST, data, authorize->redirect_origin);
+}
+
 static void show_consent(struct http_request *request,
                          const struct svc_authorize *authorize) {
     static const struct {
@@ -46,7 +58,10 @@ static void show_consent(struct http_request *request,
     } scopes[] = {
         {SCOPE_PROFILE, "scope_profile"}, {SCOPE_USER, "scope_user"},
         {SCOPE_EMAIL, "scope_email"},     {SCOPE_ADDRESS, "scope_address"},
-        {SCOPE_PHONE, "scope_phone"},     {SCOPE_OFFLINE_ACCESS, "scope_offline"}};
+        {SCOPE_PHONE, "scope_phone"},     {SCOPE_MANDATE, "scope_mandate"},
+        {SCOPE_IDA, "scope_ida"},         {SCOPE_ROLE, "scope_role"},
+        {SCOPE_DELEGATION, "scope_delegation"},
+        {SCOPE_OFFLINE_ACCESS, "scope_offline"}};
     struct http_page_data *data = http_page_data_new();
     http_page_set(data, "login_state", authorize->login_state);
     http_page_set(data, "client_name", authorize->client_name);
@@ -70,6 +85,9 @@ void http_route_authorized(struct http_request *request,
     switch (authorize->kind) {
     case AUTHORIZE_REDIRECT:
         http_respond_redirect(request, authorize->location);
+        break;
+    case AUTHORIZE_POST:
+        show_post(request, authorize);
         break;
     case AUTHORIZE_LOGIN:
         show_login(request, authorize,

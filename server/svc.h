@@ -46,10 +46,12 @@ void svc_op_close(struct svc_op *op);
  * Also used to go on after a sign-in or a consent, by `login_state`. */
 enum svc_authorize_kind {
     AUTHORIZE_REDIRECT, /* to `location` (code or error, with iss and state) */
+    AUTHORIZE_POST,     /* the same as `fields` of a form to `location` */
     AUTHORIZE_LOGIN,    /* show the login page */
     AUTHORIZE_CONSENT,  /* show the consent page */
     AUTHORIZE_REFUSED,  /* error page of our own: never a redirect */
 };
+#define SVC_FIELDS_MAX 4 /* error, error_description, iss, state */
 struct svc_authorize {
     struct svc_op op;
     void (*done)(struct svc_authorize *authorize);
@@ -61,6 +63,11 @@ struct svc_authorize {
     /* out */
     enum svc_authorize_kind kind;
     struct span location;
+    struct svc_field {
+        const char *name;
+        struct span value;
+    } fields[SVC_FIELDS_MAX];
+    size_t fields_count;
     enum oidc_error refusal;        /* AUTHORIZE_REFUSED, with `description` */
     const char *description;        /* static English */
     struct span login_state;        /* sealed; hidden form field */

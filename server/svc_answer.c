@@ -130,57 +130,84 @@ void svc_flow_refuse(struct svc_flow *flow, enum oidc_error error,
     flow->base.finish(&flow->base);
 }
 
-/* Append iss and state, end with the location. */
-static void redirect_end(struct svc_flow *flow, struct buf *out, char *separator,
-                         struct span state) {
-    struct svc *svc = flow->base.svc;
+/* ---- the answer to the service */
+
+static void add_field(struct svc_flow *flow, const char *name, struct span value) {
+    struct svc_authorize *out = flow->out;
+
+    if (value.len > 0)
+        out->fields[out->fields_count++] = (struct svc_field){name, value};
+}
+
+static enum err make_location(struct svc_flow *flow, struct span uri) {
+    struct buf *text = &flow->base.svc->scratch;
+    struct svc_authorize *out = flow->out;
+    char separator;
+
+    buf_reset(text);
+    redirect_uri_begin(uri, text, &separator);
+    for (size_t i = 0; i < out->fields_count; i++)
+        redirect_uri_param(text, &separator, out->fields[i].name, out->fields[i].value);
+    return svc_take(&flow->base.op->arena, text, &out->location);
+}
+
+/* Values of fields borrow from the request's parameters, or from the flow. */
+static enum err make_form(struct svc_flow *flow, struct span uri) {
+    struct arena *arena = &flow->base.op->arena;
+    struct svc_authorize *out = flow->out;
+    struct span host;
+    enum err err = dup_into(arena, uri, &out->location);
+
+    for (size_t i = 0; !err && i < out->fields_count; i++)
+        err = dup_into(arena, out->fields[i].value, &out->fields[i].value);
+    if (!err)
+        redirect_uri_origin(out->location, &out->redirect_origin, &host);
+    return err;
+}
+
+/* With iss (RFC 9207) and state, by the mode that was asked for. */
+static void answer_service(struct svc_flow *flow, struct span uri, struct span state,
+                           bool form_post) {
     enum err err;
 
-    redirect_uri_param(out, separator, "iss", span_str(svc->shared->config->issuer));
-    if (state.len > 0)
-        redirect_uri_param(out, separator, "state", state);
-    err = svc_take(&flow->base.op->arena, out, &flow->out->location);
+    add_field(flow, "iss", span_str(flow->base.svc->shared->config->issuer));
+    add_field(flow, "state", state);
+    err = form_post ? make_form(flow, uri) : make_location(flow, uri);
     if (err) {
         svc_fail(&flow->base, err);
         return;
     }
-    flow->out->kind = AUTHORIZE_REDIRECT;
+    flow->out->kind = form_post ? AUTHORIZE_POST : AUTHORIZE_REDIRECT;
     flow->base.finish(&flow->base);
 }
 
-static void redirect_error(struct svc_flow *flow, struct span uri, struct span state,
-                           enum oidc_error error, const char *description) {
-    struct buf *out = &flow->base.svc->scratch;
-    char separator;
-
-    buf_reset(out);
-    redirect_uri_begin(uri, out, &separator);
-    redirect_uri_param(out, &separator, "error", span_str(oidc_error_str(error)));
+static void add_error(struct svc_flow *flow, enum oidc_error error,
+                      const char *description) {
+    add_field(flow, "error", span_str(oidc_error_str(error)));
     if (description)
-        redirect_uri_param(out, &separator, "error_description", span_str(description));
-    redirect_end(flow, out, &separator, state);
+        add_field(flow, "error_description", span_str(description));
 }
 
 void svc_flow_redirect_error(struct svc_flow *flow, enum oidc_error error,
                              const char *description) {
-    redirect_error(flow, flow->request.redirect_uri, flow->request.state, error,
-                   description);
+    const struct authorize_request *request = &flow->request;
+
+    add_error(flow, error, description);
+    answer_service(flow, request->redirect_uri, request->state, request->form_post);
 }
 
 void svc_flow_verdict(struct svc_flow *flow, const struct authorize_verdict *verdict) {
-    if (verdict->may_redirect)
-        redirect_error(flow, verdict->redirect_uri, verdict->state, verdict->error,
-                       verdict->description);
-    else
+    if (!verdict->may_redirect) {
         svc_flow_refuse(flow, verdict->error, verdict->description);
+        return;
+    }
+    add_error(flow, verdict->error, verdict->description);
+    answer_service(flow, verdict->redirect_uri, verdict->state, verdict->form_post);
 }
 
 void svc_answer_code(struct svc_flow *flow) {
-    struct buf *out = &flow->base.svc->scratch;
-    char separator;
+    const struct authorize_request *request = &flow->request;
 
-    buf_reset(out);
-    redirect_uri_begin(flow->request.redirect_uri, out, &separator);
-    redirect_uri_param(out, &separator, "code", span_of(flow->code, flow->code_len));
-    redirect_end(flow, out, &separator, flow->request.state);
+    add_field(flow, "code", span_of(flow->code, flow->code_len));
+    answer_service(flow, request->redirect_uri, request->state, request->form_post);
 }

@@ -76,6 +76,7 @@ static void clear_result(struct svc_authorize *out) {
     out->set_browser_cookie = out->client_name = none;
     out->redirect_host = out->redirect_origin = none;
     out->consent_scopes = 0;
+    out->fields_count = 0;
 }
 
 /* RFC 9126 §6, FAPI 2.0 §5.3.2.2. */

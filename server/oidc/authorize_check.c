@@ -92,8 +92,9 @@ static struct oidc_verdict rule_response_type(struct check *check) {
 static struct oidc_verdict rule_response_mode(struct check *check) {
     struct span value = value_of(check, "response_mode");
 
-    if (value.len > 0 && !span_is(value, "query"))
-        return refuse(OIDC_INVALID_REQUEST, "response_mode must be query");
+    check->request.form_post = span_is(value, "form_post");
+    if (value.len > 0 && !check->request.form_post && !span_is(value, "query"))
+        return refuse(OIDC_INVALID_REQUEST, "response_mode must be query or form_post");
     return pass();
 }
 
@@ -400,6 +401,8 @@ static struct authorize_verdict target(const struct params *params,
                     "redirect_uri is not registered for this client");
     verdict.may_redirect = true;
     verdict.redirect_uri = redirect_uri;
+    verdict.form_post = span_is(params_get(params, "response_mode", &twice), "form_post");
+    verdict.form_post = verdict.form_post && !twice;
     verdict.state = state_to_return(params);
     return verdict;
 }

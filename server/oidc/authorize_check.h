@@ -1,7 +1,7 @@
 /* authorize_check: the rules of an authorization request, in their order.
  *
- * Source: RFC 6749 §3.1, §4.1.1; OpenID Connect Core §3.1.2; RFC 7636; RFC 9700
- * §2.1. Two phases, because the client row must be read in between:
+ * Source: RFC 6749 §3.1, §4.1.1; OpenID Connect Core §3.1.2; OAuth 2.0 Form Post
+ * Response Mode; RFC 7636; RFC 9700 §2.1. Two phases, because the client row must be read in between:
  *
  *   authorize_client  which client
  *   [the service reads the client; unknown or retired: authorize_unknown_client; then
@@ -46,6 +46,7 @@ struct authorize_request {
     struct span client_id;
     struct span redirect_uri; /* exactly as sent */
     struct span state;
+    bool form_post; /* response_mode: the answer is posted by a form; else query */
     struct span nonce;
     uint64_t scopes;    /* asked for and permitted to the client */
     bool scope_omitted; /* gbizid: the base set was taken */
@@ -72,6 +73,7 @@ struct authorize_verdict {
     enum oidc_error error; /* OIDC_OK: go on */
     const char *description;
     bool may_redirect; /* a refusal may go to `redirect_uri` with `state` */
+    bool form_post;    /* and goes so */
     struct span redirect_uri;
     struct span state; /* empty: absent, or not fit to be sent back */
 };

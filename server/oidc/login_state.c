@@ -14,7 +14,8 @@ enum {
     HAS_MAX_AGE = 4,
     HAS_DPOP_KEY = 8,
     HAS_PUSHED = 16,
-    HAS_ALL = 31
+    HAS_FORM_POST = 32,
+    HAS_ALL = 63
 };
 
 static void put_span(struct buf *out, struct span text) {
@@ -40,7 +41,8 @@ enum err login_state_encode(const struct login_state *state, struct buf *out) {
                    (request->has_challenge ? HAS_CHALLENGE : 0u) |
                    (request->has_max_age ? HAS_MAX_AGE : 0u) |
                    (request->has_dpop_key ? HAS_DPOP_KEY : 0u) |
-                   (state->has_pushed ? HAS_PUSHED : 0u);
+                   (state->has_pushed ? HAS_PUSHED : 0u) |
+                   (request->form_post ? HAS_FORM_POST : 0u);
 
     if (!within_bounds(state))
         return ERR_TOO_BIG;
@@ -103,6 +105,7 @@ static bool read_request(struct reader *in, struct login_state *state) {
     request->has_max_age = has & HAS_MAX_AGE;
     request->has_dpop_key = has & HAS_DPOP_KEY;
     state->has_pushed = has & HAS_PUSHED;
+    request->form_post = has & HAS_FORM_POST;
     if (request->has_challenge)
         read_fixed(in, request->challenge, sizeof(request->challenge));
     if (request->has_dpop_key)

@@ -90,7 +90,7 @@ static void constant_lists(struct buf *out) {
         const char *values[12];
     } lists[] = {
         {"response_types_supported", {"code"}},
-        {"response_modes_supported", {"query"}},
+        {"response_modes_supported", {"query", "form_post"}},
         {"grant_types_supported",
          {"authorization_code", "refresh_token", "client_credentials"}},
         {"subject_types_supported", {"public", "pairwise"}},

@@ -276,3 +276,42 @@ test('a script of another site may use what needs no cookie, and nothing else', 
     await context.close();
   }
 });
+
+// OAuth 2.0 Form Post Response Mode: a script posts the form, under the page's own CSP;
+// without scripts the person does.
+for (const script of [true, false]) {
+  for (const [language, size] of [['ja', 'telephone'], ['en', 'desk']]) {
+    test(`the answer is posted to the service, scripts ${script ? 'on' : 'off'}: ${language}, ${size}`, async () => {
+      const rp = await addClient({ name: 'post', profile: 'standard', redirect_uris: ['https://post.example.test/cb'] });
+      const account = await addAccount({ name: 'post' });
+      await everywhere(1);
+      const context = await browser.newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: script, locale: LANGUAGES[language], viewport: SIZES[size] });
+      context.setDefaultTimeout(STEP_MS);
+      try {
+        const page = await context.newPage();
+        const received = new Promise((done) => {
+          page.route('https://post.example.test/**', (route, request) => {
+            done({ method: request.method(), fields: Object.fromEntries(new URLSearchParams(request.postData())), referer: request.headers().referer });
+            return route.fulfill({ status: 200, contentType: 'text/html', body: '<!doctype html><title>RP</title><h1>RP</h1>' });
+          });
+        });
+        const sent = authorizeParams(rp, { response_mode: 'form_post', state: 'a"b<c>&d' });
+        await page.goto(`${op}${authorizePath(sent)}`);
+        await fill(page, account);
+        if (!script) {
+          await fits(page);
+          await page.screenshot({ path: join(shots, `post-${language}-${size}.png`), fullPage: true });
+          await page.click('main button[type=submit]');
+        }
+        const { method, fields, referer } = await received;
+        assert.equal(method, 'POST');
+        assert.match(fields.code, /^[A-Za-z0-9]{43}$/);
+        assert.equal(fields.state, sent.state);
+        assert.equal(fields.iss, issuer);
+        assert.equal(referer, undefined, 'nothing tells where the code came from');
+      } finally {
+        await context.close();
+      }
+    });
+  }
+}

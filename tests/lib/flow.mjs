@@ -104,6 +104,16 @@ export function submitConsent(browser, page, decision, { at, fields = {} } = {})
   return browser.post(form.path, { ...form.fields, decision, ...fields }, { at });
 }
 
+// The parameters of a form that the browser posts to the RP (response_mode=form_post).
+export function posted(answer, rp) {
+  assert.equal(answer.status, 200, notice(answer));
+  const form = formWith(answer.body, 'iss');
+  assert.ok(form, `a form for the RP: ${notice(answer)}`);
+  assert.equal(form.action, rp.redirectUri, 'the form goes to the registered URI');
+  note(form.fields.code);
+  return form.fields;
+}
+
 // The parameters of a redirect to the RP.
 export function callback(answer, rp) {
   assert.ok([302, 303].includes(answer.status), `redirect to the RP: status ${answer.status} ${answer.body.slice(0, 300)}`);

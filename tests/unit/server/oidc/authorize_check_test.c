@@ -75,6 +75,26 @@ static void takes_a_small_request(void **state) {
     assert_int_equal(request.display, DISPLAY_PAGE);
 }
 
+/* A refusal is posted too, unless the mode itself is in doubt. */
+static void posts_by_a_form(void **state) {
+    struct authorize_request request;
+    struct params good = PARAMS(BASE, "response_mode=form_post");
+    struct params bad = PARAMS(BASE, "response_mode=form_post", "prompt=x");
+    struct params twice =
+        PARAMS(BASE, "response_mode=form_post", "response_mode=form_post");
+    struct authorize_verdict verdict = check(good, &request);
+
+    (void)state;
+    assert_int_equal(verdict.error, OIDC_OK);
+    assert_true(request.form_post);
+    verdict = check(bad, &request);
+    assert_int_equal(verdict.error, OIDC_INVALID_REQUEST);
+    assert_true(verdict.may_redirect && verdict.form_post);
+    verdict = check(twice, &request);
+    assert_int_equal(verdict.error, OIDC_INVALID_REQUEST);
+    assert_true(verdict.may_redirect && !verdict.form_post);
+}
+
 /* Refusals before the redirect URI is proven: never a redirect. */
 static void refuses_on_our_own_page(void **state) {
     static const struct {
@@ -144,7 +164,7 @@ static const struct {
     ROW(OIDC_INVALID_REQUEST, "nonce", BASE, "nonce=a", "nonce=b"),
     ROW(OIDC_INVALID_REQUEST, "claims", BASE, "claims=a", "claims=b"),
     ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=fragment"),
-    ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=form_post"),
+    ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=web_message"),
     ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=web_message"),
     ROW(OIDC_INVALID_REQUEST, "response_mode", BASE, "response_mode=query.jwt"),
     ROW(OIDC_REQUEST_NOT_SUPPORTED, "request", BASE,
@@ -351,6 +371,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_a_full_request),
         cmocka_unit_test(takes_a_small_request),
+        cmocka_unit_test(posts_by_a_form),
         cmocka_unit_test(refuses_on_our_own_page),
         cmocka_unit_test(refuses_by_redirect),
         cmocka_unit_test(returns_the_state),
