@@ -40,6 +40,7 @@ static const struct route operator_routes[] = {
     {"/v1/status", route_operator_status, NULL, PLAIN},
     {"/v1/accounts", NULL, route_operator_account_add, PLAIN},
     {"/v1/clients", route_operator_client_list, route_operator_client_add, PLAIN},
+    {"/v1/clients/change", NULL, route_operator_client_change, PLAIN},
     {"/v1/staff", NULL, route_operator_staff_add, PLAIN},
     {"/v1/outbox", route_operator_outbox_list, NULL, PLAIN},
     {"/v1/outbox/retry", NULL, route_operator_outbox_retry, PLAIN},

@@ -65,6 +65,10 @@ void route_operator_client_list(struct http_request *request) {
     start(request, ADMIN_CLIENT_LIST);
 }
 
+void route_operator_client_change(struct http_request *request) {
+    start(request, ADMIN_CLIENT_CHANGE);
+}
+
 void route_operator_staff_add(struct http_request *request) {
     start(request, ADMIN_STAFF_ADD);
 }

@@ -22,6 +22,7 @@ struct message_parts {
         Tasuki__Command__KeyRevoke key_revoke;
         Tasuki__Command__AccountPut account_put;
         Tasuki__Command__ClientPut client_put;
+        Tasuki__Command__ClientChange client_change;
         Tasuki__Command__Login login;
         Tasuki__Command__SessionEnd session_end;
         Tasuki__Command__GrantIssue grant_issue;
@@ -161,6 +162,12 @@ static bool client_put_ok(const struct cmd_client_put *put) {
            uris_ok(c->post_logout_uris, c->post_logout_uris_count);
 }
 
+static bool client_change_ok(const struct cmd_client_change *c) {
+    return name_ok(c->client_id, LIMIT_CLIENT_ID) &&
+           (unsigned)c->stage <= CLIENT_RETIRED && (c->stage != 0 || c->has_secret) &&
+           (c->has_secret || c->overlap_ms == 0);
+}
+
 static bool proofs_ok(const struct proofs *c) {
     if (c->count > COMMAND_PROOFS_MAX) {
         return false;
@@ -291,6 +298,8 @@ static bool command_ok(const struct command *command) {
         return account_put_ok(&command->account_put);
     case CMD_CLIENT_PUT:
         return client_put_ok(&command->client_put);
+    case CMD_CLIENT_CHANGE:
+        return client_change_ok(&command->client_change);
     case CMD_LOGIN:
         return (command->login.known || !command->login.password_ok) &&
                command->login.idle_ms > 0 && command->login.lifetime_ms > 0;
@@ -382,6 +391,23 @@ static void build_client_put(const struct cmd_client_put *put,
     m->client_id = text(client.client_id);
     m->record = bytes_of(parts->record.data, parts->record.len);
     m->replace = put->replace;
+}
+
+static void build_client_change(const struct cmd_client_change *c,
+                                Tasuki__Command__ClientChange *m) {
+    tasuki__command__client_change__init(m);
+    m->client_id = text(c->client_id);
+    m->stage = c->stage;
+    m->secret_hash = FIXED_IF(c->has_secret, c->secret_hash);
+    m->overlap_ms = c->overlap_ms;
+}
+
+static void build_client(const struct command *command, struct message_parts *parts) {
+    if (command->type == CMD_CLIENT_PUT) {
+        build_client_put(&command->client_put, parts);
+    } else {
+        build_client_change(&command->client_change, &parts->client_change);
+    }
 }
 
 static size_t build_proofs(const struct proofs *c, struct message_parts *parts) {
@@ -697,7 +723,8 @@ static const ProtobufCMessage *build(const struct command *command,
         build_account_put(&command->account_put, &parts->account_put);
         break;
     case CMD_CLIENT_PUT:
-        build_client_put(&command->client_put, parts);
+    case CMD_CLIENT_CHANGE:
+        build_client(command, parts);
         break;
     case CMD_LOGIN:
         build_login(&command->login, &parts->login);
@@ -815,6 +842,21 @@ static bool take_client_put(const Tasuki__Command__ClientPut *m, struct arena *a
     put->replace = m->replace;
     return store_client_decode(span_str(m->client_id), record_span(m->record), arena,
                                &put->client) == OK;
+}
+
+static bool take_client_change(const Tasuki__Command__ClientChange *m,
+                               struct cmd_client_change *c) {
+    c->client_id = m->client_id;
+    c->stage = (enum client_stage)m->stage;
+    c->overlap_ms = m->overlap_ms;
+    c->has_secret = m->secret_hash.len > 0;
+    return !c->has_secret || TAKE(m->secret_hash, c->secret_hash);
+}
+
+static bool take_client(const void *m, struct arena *arena, struct command *command) {
+    return command->type == CMD_CLIENT_PUT
+               ? take_client_put(m, arena, &command->client_put)
+               : take_client_change(m, &command->client_change);
 }
 
 static bool take_proofs(size_t n, Tasuki__Command__Proof *const *from,
@@ -1044,6 +1086,7 @@ static bool take_staff_login(const Tasuki__Command__StaffLogin *m,
 
 static bool take(const void *m, struct arena *arena, struct command *command) {
     const Tasuki__Command__BootRegister *boot = m;
+    const Tasuki__Command__FsmVersion *version = m;
 
     switch (command->type) {
     case CMD_BOOT_REGISTER:
@@ -1053,8 +1096,7 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
         return TAKE(((const Tasuki__Command__ClusterInit *)m)->cluster_id,
                     command->cluster_init.cluster_id.b);
     case CMD_FSM_VERSION:
-        command->fsm_version.version =
-            ((const Tasuki__Command__FsmVersion *)m)->version;
+        command->fsm_version.version = version->version;
         return true;
     case CMD_KEY_ADD:
         return take_key_add(m, &command->key_add);
@@ -1063,7 +1105,8 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
     case CMD_ACCOUNT_PUT:
         return take_account_put(m, &command->account_put);
     case CMD_CLIENT_PUT:
-        return take_client_put(m, arena, &command->client_put);
+    case CMD_CLIENT_CHANGE:
+        return take_client(m, arena, command);
     case CMD_LOGIN:
         return take_login(m, &command->login);
     case CMD_SESSION_END:
@@ -1121,6 +1164,7 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_KEY_ADD] = &tasuki__command__key_add__descriptor,
         [CMD_ACCOUNT_PUT] = &tasuki__command__account_put__descriptor,
         [CMD_CLIENT_PUT] = &tasuki__command__client_put__descriptor,
+        [CMD_CLIENT_CHANGE] = &tasuki__command__client_change__descriptor,
         [CMD_LOGIN] = &tasuki__command__login__descriptor,
         [CMD_SESSION_END] = &tasuki__command__session_end__descriptor,
         [CMD_GRANT_ISSUE] = &tasuki__command__grant_issue__descriptor,

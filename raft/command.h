@@ -58,11 +58,12 @@ enum command_type {
     CMD_OUTBOX_SETTLE = 23,  /* how that went */
     CMD_OUTBOX_RETRY = 24,   /* an operator: once more, now */
     CMD_KEY_REVOKE = 26,     /* an operator: out of the JWKS at once */
+    CMD_CLIENT_CHANGE = 30,  /* an operator: a relying party's stage, or its secret */
     CMD_STAFF_PUT = 27,
     CMD_STAFF_LOGIN = 28,
     CMD_STAFF_SESSION_END = 29,
 };
-#define CMD_LAST CMD_STAFF_SESSION_END
+#define CMD_LAST CMD_CLIENT_CHANGE
 /* Numbers below CMD_LAST may be unknown: they are given away in blocks. */
 bool command_known(enum command_type type);
 
@@ -98,9 +99,21 @@ struct cmd_account_put {
     struct account account; /* created_ms likewise */
     bool replace;           /* false: OUT_EXISTS when sub or login_index is taken */
 };
+/* `replace`: what it is like, not where it stands: the row keeps its stage, and its
+ * secrets where no other one is carried. OUT_CLIENT_STATE: it is retired, or there is
+ * none to take the secret from. */
 struct cmd_client_put {
     struct client client; /* created_ms likewise, and is not carried */
     bool replace;
+};
+/* OUT_NOT_FOUND. OUT_CLIENT_STATE: not from the stage that it is in; or a secret for a
+ * client that has none. */
+struct cmd_client_change {
+    const char *client_id;
+    enum client_stage stage; /* 0: as it is */
+    bool has_secret;
+    uint8_t secret_hash[32];
+    uint32_t overlap_ms; /* the one before is good so long; 0: no more */
 };
 
 /* What may be used once: the `jti` of an assertion or of a DPoP proof (RFC 7523 §3,
@@ -291,6 +304,7 @@ struct command {
         struct cmd_key_revoke key_revoke;
         struct cmd_account_put account_put;
         struct cmd_client_put client_put;
+        struct cmd_client_change client_change;
         struct cmd_login login;
         struct cmd_session_end session_end;
         struct cmd_grant_issue grant_issue;

@@ -150,6 +150,7 @@ static uint64_t version_of(enum command_type type) {
     case CMD_OUTBOX_SETTLE:
     case CMD_OUTBOX_RETRY:
     case CMD_KEY_REVOKE:
+    case CMD_CLIENT_CHANGE:
     case CMD_STAFF_PUT:
     case CMD_STAFF_LOGIN:
     case CMD_STAFF_SESSION_END:
@@ -178,6 +179,8 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_account_put(tx, &command->account_put, ret_code);
     case CMD_CLIENT_PUT:
         return fsm_client_put(tx, &command->client_put, ret_code);
+    case CMD_CLIENT_CHANGE:
+        return fsm_client_change(tx, &command->client_change, ret_code);
     case CMD_LOGIN:
         return fsm_session_login(tx, &command->login, ret_code);
     case CMD_SESSION_END:

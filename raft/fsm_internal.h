@@ -45,6 +45,8 @@ enum err fsm_account_usable(struct fsm_tx *tx, struct id128 sub, uint64_t genera
 /* fsm_client.c */
 enum err fsm_client_put(struct fsm_tx *tx, const struct cmd_client_put *cmd,
                         enum outcome_code *ret_code);
+enum err fsm_client_change(struct fsm_tx *tx, const struct cmd_client_change *cmd,
+                           enum outcome_code *ret_code);
 /* fsm_session.c */
 enum err fsm_session_login(struct fsm_tx *tx, const struct cmd_login *cmd,
                            enum outcome_code *ret_code);

@@ -110,23 +110,29 @@ static void transfer(struct admin_op *op) {
         svc_transfer(&op->base, (uint64_t)to, transferred);
 }
 
+/* Actions that keep more between their steps than the request. */
+static size_t size_of(enum svc_admin_action action) {
+    if (action == ADMIN_ACCOUNT_ADD)
+        return svc_admin_account_size();
+    if (action == ADMIN_CLIENT_ADD)
+        return svc_admin_client_size();
+    if (action == ADMIN_CLIENT_CHANGE)
+        return svc_admin_client_change_size();
+    if (action == ADMIN_STAFF_ADD)
+        return svc_admin_staff_size();
+    if (action == ADMIN_KEY_ROTATE || action == ADMIN_KEY_REVOKE)
+        return svc_admin_key_size();
+    if (action >= ADMIN_NODE_ADD && action <= ADMIN_LEADER_REGIONS)
+        return svc_admin_node_size();
+    return sizeof(struct admin_op);
+}
+
 void svc_admin(struct svc *svc, struct svc_admin *admin) {
-    size_t size = sizeof(struct admin_op);
     struct admin_op *op;
 
-    if (admin->action == ADMIN_ACCOUNT_ADD)
-        size = svc_admin_account_size();
-    else if (admin->action == ADMIN_CLIENT_ADD)
-        size = svc_admin_client_size();
-    else if (admin->action == ADMIN_STAFF_ADD)
-        size = svc_admin_staff_size();
-    else if (admin->action == ADMIN_KEY_ROTATE || admin->action == ADMIN_KEY_REVOKE)
-        size = svc_admin_key_size();
-    else if (admin->action >= ADMIN_NODE_ADD && admin->action <= ADMIN_LEADER_REGIONS)
-        size = svc_admin_node_size();
     admin->kind = ADMIN_OK;
     admin->body = admin->message = span_of(NULL, 0);
-    op = svc_op_begin(svc, &admin->op, size, finish);
+    op = svc_op_begin(svc, &admin->op, size_of(admin->action), finish);
     if (!op) {
         admin->done(admin);
         return;
@@ -144,6 +150,9 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
         return;
     case ADMIN_CLIENT_LIST:
         svc_admin_client_list(op);
+        return;
+    case ADMIN_CLIENT_CHANGE:
+        svc_admin_client_change(op);
         return;
     case ADMIN_STAFF_ADD:
         svc_admin_staff_add(op);

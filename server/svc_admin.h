@@ -29,6 +29,10 @@
  *                    one: removed)}]: dead ones first, at most 1000 of both kinds each,
  *                    50 a client
  * ADMIN_OUTBOX_RETRY id (32 hex digits) -> id. Tried now, and counted anew
+ * ADMIN_CLIENT_CHANGE client_id, and stage (applied|in_verification|approved|live|
+ *                    suspended|retired), or rotate_secret true with client_secret?
+ *                    (else drawn) and overlap_s? (0 to 45 days; default 7 days)
+ *                    -> client_id, and stage or client_secret
  * ADMIN_KEY_LIST     -> keys [{kid, alg RS256|ES256|PS256, state
  * published|active|retired, activates_ms, retires_ms, ends_ms (0: has no successor)}]
  * ADMIN_KEY_ROTATE   alg -> kid, alg, replaces. Signs after key_publish_s
@@ -64,6 +68,7 @@ enum svc_admin_action {
     ADMIN_ACCOUNT_ADD,    /* POST /v1/accounts */
     ADMIN_CLIENT_ADD,     /* POST /v1/clients: answers the secret, once */
     ADMIN_CLIENT_LIST,    /* GET  /v1/clients */
+    ADMIN_CLIENT_CHANGE,  /* POST /v1/clients/change */
     ADMIN_STAFF_ADD,      /* POST /v1/staff: answers the seed, once */
     ADMIN_OUTBOX_LIST,    /* GET  /v1/outbox */
     ADMIN_OUTBOX_RETRY,   /* POST /v1/outbox/retry */

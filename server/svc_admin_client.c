@@ -13,7 +13,6 @@
 
 #define CLIENT_NAME_MAX 300 /* bytes: 100 characters of Japanese */
 #define CLIENT_SECRET_MIN 32
-#define CLIENT_SECRET_TEXT 43 /* base64url of 32 random bytes */
 #define CLIENT_LIST_MAX (8u * 1024 * 1024)
 
 /* In the order of the enums' numbers, which begin at 1. */
@@ -22,7 +21,7 @@ static const char *const profiles[] = {"gbizid", "standard", "fapi2", NULL};
 static const char *const auths[] = {
     "none", "basic", "post", "private_key_jwt", "tls_client_auth", "self_signed_tls",
     NULL};
-static const char *const stages[] = {"applied",   "in_verification", "approved", "live",
+const char *const svc_admin_stages[] = {"applied",   "in_verification", "approved", "live",
                                      "suspended", "retired",         NULL};
 static const char *const algs[] = {"RS256", "ES256", "PS256", NULL};
 static const char *const features[] = {
@@ -245,18 +244,23 @@ static bool has_secret(const struct client *client) {
     return client->auth == CLIENT_AUTH_BASIC || client->auth == CLIENT_AUTH_POST;
 }
 
-static void read_secret(struct client_op *op) {
-    struct svc_json *json = &op->admin.json;
+struct span svc_admin_secret(struct svc_json *json) {
+    struct span secret = svc_json_text(json, "client_secret", false, CLIENT_SECRET_MIN,
+                                       CLIENT_SECRET_MAX);
 
-    op->secret = svc_json_text(json, "client_secret", false, CLIENT_SECRET_MIN,
-                               CLIENT_SECRET_MAX);
-    if (op->secret.len > 0 && !has_secret(&op->client))
-        svc_json_fail(json, "client_secret: only auth basic and post have one");
-    for (size_t i = 0; i < op->secret.len; i++) {
-        if (op->secret.data[i] <= 0x20 || op->secret.data[i] >= 0x7f)
+    for (size_t i = 0; i < secret.len; i++) {
+        if (secret.data[i] <= 0x20 || secret.data[i] >= 0x7f)
             svc_json_fail(json, "client_secret: printable ASCII without spaces is "
                                 "expected");
     }
+    return secret;
+}
+
+static void read_secret(struct client_op *op) {
+    op->secret = svc_admin_secret(&op->admin.json);
+    if (op->secret.len > 0 && !has_secret(&op->client))
+        svc_json_fail(&op->admin.json,
+                      "client_secret: only auth basic and post have one");
 }
 
 static void read_request(struct client_op *op) {
@@ -308,7 +312,7 @@ static void read_request(struct client_op *op) {
     client->id_token_alg =
         (enum client_alg)svc_json_choice(json, "alg", algs, CLIENT_RS256);
     client->stage =
-        (enum client_stage)svc_json_choice(json, "stage", stages, CLIENT_LIVE);
+        (enum client_stage)svc_json_choice(json, "stage", svc_admin_stages, CLIENT_LIVE);
     client->native = svc_json_bool(json, "native", false);
     client->government = svc_json_bool(json, "government", false);
     op->replace = svc_json_bool(json, "replace", false);
@@ -335,6 +339,11 @@ static void added(struct svc_state *state) {
                          "client_id: there is a client with this ID already");
         return;
     }
+    if (state->request.outcome.code == OUT_CLIENT_STATE) {
+        svc_admin_refuse(&op->admin, ADMIN_CONFLICT,
+                         "client_id: this client is retired, or has changed meanwhile");
+        return;
+    }
     if (state->request.outcome.code != OUT_OK) {
         svc_fail(state, ERR_CORRUPT);
         return;
@@ -349,27 +358,53 @@ static void added(struct svc_state *state) {
     svc_admin_answer(&op->admin, out);
 }
 
-static void draw_secret(struct client_op *op) {
+struct span svc_admin_secret_draw(struct svc *svc, char text[CLIENT_SECRET_TEXT + 1]) {
     uint8_t bytes[32];
 
-    svc_random(op->admin.base.svc, bytes, sizeof bytes);
-    base64url_encode(span_of(bytes, sizeof bytes), op->drawn);
+    svc_random(svc, bytes, sizeof bytes);
+    base64url_encode(span_of(bytes, sizeof bytes), text);
     secret_wipe(bytes, sizeof bytes);
-    op->secret = span_of(op->drawn, CLIENT_SECRET_TEXT);
+    return span_of(text, CLIENT_SECRET_TEXT);
+}
+
+/* A replaced client keeps its secret unless another one is given. */
+static enum err keeps_secret(struct client_op *op, bool *ret_keeps) {
+    struct svc *svc = op->admin.base.svc;
+    struct client old;
+    enum err err;
+
+    *ret_keeps = false;
+    if (!op->replace || op->secret.len > 0)
+        return OK;
+    err = svc_read_begin(svc);
+    if (err)
+        return err;
+    err = store_client_get(svc->read, &op->admin.admin->op.arena,
+                           span_str(op->client.client_id), &old);
+    svc_read_end(svc);
+    *ret_keeps = err == OK && has_secret(&old);
+    return err == ERR_NOT_FOUND ? OK : err;
 }
 
 void svc_admin_client_add(struct admin_op *admin) {
     struct client_op *op = (struct client_op *)admin;
     struct command command = {.type = CMD_CLIENT_PUT};
+    bool keeps;
+    enum err err;
 
     read_request(op);
     if (admin->json.failed) {
         svc_admin_invalid(admin);
         return;
     }
-    if (has_secret(&op->client)) {
+    err = keeps_secret(op, &keeps);
+    if (err) {
+        svc_fail(&admin->base, err);
+        return;
+    }
+    if (has_secret(&op->client) && !keeps) {
         if (op->secret.len == 0)
-            draw_secret(op);
+            op->secret = svc_admin_secret_draw(admin->base.svc, op->drawn);
         sealer_hash(admin->base.svc->sealer, HASH_CLIENT_SECRET, op->secret,
                     op->client.secret_hash);
     }
@@ -445,7 +480,7 @@ static bool put_client(void *arg, const struct client *client) {
     buf_json_member(out, "alg", span_str(algs[client->id_token_alg - 1]));
     buf_json_bool(out, "native", client->native);
     buf_json_bool(out, "government", client->government);
-    buf_json_member(out, "stage", span_str(stages[client->stage - 1]));
+    buf_json_member(out, "stage", span_str(svc_admin_stages[client->stage - 1]));
     put_scopes(out, client->scopes);
     put_account_types(out, client->account_types);
     put_strings(out, "redirect_uris", client->redirect_uris,
@@ -461,6 +496,8 @@ static bool put_client(void *arg, const struct client *client) {
         buf_json_member(out, "tls_subject", span_str(client->tls_subject));
     if (client->jwks[0])
         buf_printf(out, ",\"jwks\":%s", client->jwks);
+    if (client->old_secret_until_ms > 0)
+        buf_json_u64(out, "old_secret_until_ms", client->old_secret_until_ms);
     buf_json_u64(out, "created_ms", client->created_ms);
     buf_str(out, "}");
     return buf_err(out) == OK;

@@ -24,11 +24,13 @@ size_t svc_admin_account_size(void);
 size_t svc_admin_client_size(void);
 size_t svc_admin_staff_size(void);
 size_t svc_admin_key_size(void);
+size_t svc_admin_client_change_size(void);
 size_t svc_admin_node_size(void);
 
 void svc_admin_account_add(struct admin_op *op);
 void svc_admin_client_add(struct admin_op *op);
 void svc_admin_client_list(struct admin_op *op);
+void svc_admin_client_change(struct admin_op *op);
 void svc_admin_key_list(struct admin_op *op);
 void svc_admin_key_rotate(struct admin_op *op);
 void svc_admin_key_revoke(struct admin_op *op);
@@ -42,5 +44,12 @@ void svc_admin_staff_add(struct admin_op *op);
 void svc_admin_status(struct admin_op *op);
 /* configuration_index, member_change, leader_regions and nodes. */
 void svc_admin_put_members(struct buf *out, const struct repl_status *status);
+
+/* Shared by svc_admin_client and svc_admin_client_change: names of enum client_stage in
+ * the order of its numbers; the secret in a request, or one that is drawn. */
+extern const char *const svc_admin_stages[];
+#define CLIENT_SECRET_TEXT 43 /* base64url of 32 random bytes */
+struct span svc_admin_secret(struct svc_json *json);
+struct span svc_admin_secret_draw(struct svc *svc, char text[CLIENT_SECRET_TEXT + 1]);
 
 #endif

@@ -45,19 +45,29 @@ static void bind_certificate(struct svc_caller *caller, struct span certificate)
     digest_sha256(certificate, caller->binding.thumbprint);
 }
 
+/* One of its two secrets, as long as the older one is good; both are compared always. */
+static bool secret_good(struct svc *svc, const struct client *client,
+                        struct span secret) {
+    uint8_t hash[32];
+    bool now, before, still;
+
+    sealer_hash(svc->sealer, HASH_CLIENT_SECRET, secret, hash);
+    now = secret_equal(span_of(hash, sizeof hash), span_of(client->secret_hash, 32));
+    before =
+        secret_equal(span_of(hash, sizeof hash), span_of(client->old_secret_hash, 32));
+    still = repl_now_ms(svc->shared->repl) < client->old_secret_until_ms;
+    secret_wipe(hash, sizeof hash);
+    return now || (before && still);
+}
+
 /* The same work for a known and an unknown client (L1). */
 static struct oidc_verdict judge(struct svc *svc, const struct svc_caller *caller,
                                  bool known, const struct client_credentials *given,
                                  struct span certificate) {
-    static const uint8_t nobody[32] = {0};
-    uint8_t hash[32];
-    bool equal;
+    static const struct client nobody;
+    bool equal = secret_good(svc, known ? &caller->client : &nobody, given->secret);
     struct oidc_verdict verdict;
 
-    sealer_hash(svc->sealer, HASH_CLIENT_SECRET, given->secret, hash);
-    equal = secret_equal(span_of(hash, sizeof hash),
-                         span_of(known ? caller->client.secret_hash : nobody, 32));
-    secret_wipe(hash, sizeof hash);
     if (!known)
         return client_auth_failed();
     if (by_certificate(caller))

@@ -27,6 +27,7 @@ static bool record_sound(const Tasuki__Record__ClientRecord *record) {
            record->id_token_alg >= CLIENT_RS256 &&
            record->id_token_alg <= CLIENT_PS256 && record->stage >= CLIENT_APPLIED &&
            record->stage <= CLIENT_RETIRED &&
+           record->suspended_from <= CLIENT_RETIRED &&
            (record->features & ~CLIENT_FEATURES_ALL) == 0;
 }
 
@@ -56,6 +57,7 @@ static enum err client_of_record(const Tasuki__Record__ClientRecord *record,
     client->native = record->native;
     client->government = record->government;
     client->stage = (enum client_stage)record->stage;
+    client->suspended_from = (enum client_stage)record->suspended_from;
     client->features = record->features;
     client->old_secret_until_ms = record->old_secret_until_ms;
     client->jwks = record->jwks;
@@ -158,6 +160,7 @@ void store_client_encode(const struct client *client, struct buf *out) {
     record.native = client->native;
     record.government = client->government;
     record.stage = client->stage;
+    record.suspended_from = client->suspended_from;
     record.features = client->features;
     record.secret_hash = hash_encode(client->secret_hash);
     record.old_secret_hash = hash_encode(client->old_secret_hash);

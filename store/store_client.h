@@ -63,6 +63,7 @@ struct client {
     bool native;     /* RFC 8252: loopback redirect with any port */
     bool government; /* consent is not asked (DESIGN §4) */
     enum client_stage stage;
+    enum client_stage suspended_from; /* where CLIENT_SUSPENDED may go back to; 0: none */
     uint64_t features;       /* enum client_feature */
     uint8_t secret_hash[32]; /* keyed hash; zero when it has none */
     /* The one before a rotation is good until then, zero when there is none. */

@@ -47,6 +47,7 @@ struct command sim_client_command(void) {
                                   .profile = CLIENT_GBIZID,
                                   .auth = CLIENT_AUTH_BASIC,
                                   .id_token_alg = CLIENT_RS256,
+                                  .secret_hash = {1},
                                   .scopes = 7,
                                   .backchannel_logout_uri = "https://rp.example/bc",
                                   .redirect_uris = {"https://rp.example/cb"},

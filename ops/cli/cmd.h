@@ -9,6 +9,8 @@ int cmd_staff_add(int argc, char *const argv[]);
 int cmd_rp_add(int argc, char *const argv[]);
 int cmd_rp_import(int argc, char *const argv[]);
 int cmd_rp_list(int argc, char *const argv[]);
+int cmd_rp_stage(int argc, char *const argv[]);
+int cmd_rp_rotate_secret(int argc, char *const argv[]);
 int cmd_key(int argc, char *const argv[]);
 int cmd_outbox(int argc, char *const argv[]);
 int cmd_node_list(int argc, char *const argv[]);

@@ -41,7 +41,8 @@ static const char add_usage[] =
     "  --government         a government service: consent is not asked\n"
     "  --secret-file FILE   use this secret (32 characters or more) instead of a\n"
     "                       drawn one (\"-\": standard input)\n"
-    "  --replace            an RP with this CLIENT_ID is replaced\n"
+    "  --replace            an RP with this CLIENT_ID is replaced; it keeps its stage,\n"
+    "                       and its secret unless another one is given\n"
     "\n";
 
 static const char list_usage[] = "usage: tasuki rp list [OPTION...]\n"

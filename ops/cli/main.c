@@ -21,6 +21,8 @@ static const char usage_text[] =
     "  rp add             register a relying party; prints its secret once\n"
     "  rp import          register relying parties from a file\n"
     "  rp list            the registered relying parties\n"
+    "  rp stage           take one a step further, suspend or retire it\n"
+    "  rp rotate-secret   another secret, while the old one stays good\n"
     "  staff add          add a staff account; prints its secret once\n"
     "  key                the signing keys; rotate or revoke one\n"
     "  outbox             what waits for RPs, and what was given up\n"
@@ -55,6 +57,8 @@ static const struct {
     {"rp", "add", cmd_rp_add},
     {"rp", "import", cmd_rp_import},
     {"rp", "list", cmd_rp_list},
+    {"rp", "stage", cmd_rp_stage},
+    {"rp", "rotate-secret", cmd_rp_rotate_secret},
     {"staff", "add", cmd_staff_add},
     {"key", NULL, cmd_key},
     {"outbox", NULL, cmd_outbox},

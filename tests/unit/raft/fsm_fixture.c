@@ -132,9 +132,15 @@ struct command command_client(const char *client_id) {
                                   .profile = CLIENT_GBIZID,
                                   .auth = CLIENT_AUTH_BASIC,
                                   .id_token_alg = CLIENT_RS256,
+                                  .secret_hash = {1},
                                   .scopes = 7,
                                   .redirect_uris = {"https://rp.example/cb"},
                                   .redirect_uris_count = 1}}};
+}
+
+struct command command_stage(const char *client_id, enum client_stage stage) {
+    return (struct command){.type = CMD_CLIENT_CHANGE,
+                            .client_change = {.client_id = client_id, .stage = stage}};
 }
 
 struct command command_login(uint64_t account, uint64_t session) {

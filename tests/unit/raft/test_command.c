@@ -122,13 +122,15 @@ static size_t every_command(struct command out[EVERY_MAX]) {
     out[n - 1].account_put.account.has_parent = true;
     out[n - 1].account_put.account.parent_sub = id_of(1);
     out[n - 1].account_put.replace = true;
-    out[n++] = command_client("rp");
     out[n++] = command_client("rp-2");
-    out[n - 1].client_put.client.secret_hash[31] = 1;
     out[n - 1].client_put.client.name = "補助金";
     out[n - 1].client_put.client.stage = CLIENT_RETIRED;
     out[n - 1].client_put.client.post_logout_uris[0] = "https://rp.example/out";
     out[n - 1].client_put.client.post_logout_uris_count = 1;
+    out[n++] = command_stage("rp", CLIENT_SUSPENDED);
+    out[n++] = command_stage("rp", (enum client_stage)0);
+    out[n - 1].client_change.has_secret = true;
+    out[n - 1].client_change.overlap_ms = 7;
     out[n++] = command_login(1, 2);
     out[n++] = command_login(1, 2);
     out[n - 1].login.known = false;

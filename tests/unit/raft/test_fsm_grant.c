@@ -105,13 +105,11 @@ static void issue_is_refused_for_an_old_sign_in(void **state) {
 static void issue_is_refused_to_a_client_that_is_gone(void **state) {
     struct fsm_fixture *fx = *state;
     struct command issue = command_issue(1, 10);
-    struct command client = command_client("rp");
+    struct command retire = command_stage("rp", CLIENT_RETIRED);
 
     issue.grant_issue.client_id = span_str("nobody");
     assert_code(fsm_fixture_do(fx, &issue), OUT_CLIENT_STATE);
-    client.client_put.replace = true;
-    client.client_put.client.stage = CLIENT_RETIRED;
-    assert_code(fsm_fixture_do(fx, &client), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &retire), OUT_OK);
     issue = command_issue(1, 10);
     issue.grant_issue.consent_scopes = SCOPE_A;
     assert_code(fsm_fixture_do(fx, &issue), OUT_CLIENT_STATE);

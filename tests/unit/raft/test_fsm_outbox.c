@@ -170,12 +170,9 @@ static void a_family_that_was_revoked_is_told_still(void **state) {
 
 static void a_retired_client_is_not_told(void **state) {
     struct fsm_fixture *fx = *state;
-    struct command retire = command_client("rp");
+    struct command retire = command_stage("rp", CLIENT_RETIRED);
 
     sign_in_at(fx, 1, "rp", 10, 1);
-    retire.client_put.replace = true;
-    retire.client_put.client.backchannel_logout_uri = URI;
-    retire.client_put.client.stage = CLIENT_RETIRED;
     assert_code(fsm_fixture_do(fx, &retire), OUT_OK);
     end_session(fx, 1);
     assert_int_equal(fsm_fixture_messages(fx, false, NULL, 0), 0);

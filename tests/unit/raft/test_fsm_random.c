@@ -143,13 +143,17 @@ static struct command draw_key(struct random *r) {
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
-    switch (draw(r, 26)) {
+    switch (draw(r, 27)) {
     case 0:
         return draw_account(r);
+    case 26: /* never retired: that would be for ever */
+        c = command_stage("rp", draw(r, 4) == 0 ? CLIENT_SUSPENDED : CLIENT_LIVE);
+        c.client_change.has_secret = draw(r, 2) == 0;
+        c.client_change.overlap_ms = c.client_change.has_secret ? MINUTE_MS : 0;
+        return c;
     case 1:
         c = command_client("rp");
         c.client_put.replace = true;
-        c.client_put.client.stage = draw(r, 8) == 0 ? CLIENT_RETIRED : CLIENT_LIVE;
         if (draw(r, 4) != 0) {
             c.client_put.client.backchannel_logout_uri = "https://rp.example/bc";
         }

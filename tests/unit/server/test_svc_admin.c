@@ -200,7 +200,7 @@ static void test_client_secret_once(void **state) {
         "\"native\":true," OPENID ",\"redirect_uris\":"
         "[\"http://127.0.0.1/cb\"]}";
     struct svc_admin got;
-    char first[4096], second[4096];
+    char first[4096];
     json_t *root, *client;
 
     run_admin(*state, ADMIN_CLIENT_ADD, body, &got);
@@ -211,8 +211,7 @@ static void test_client_secret_once(void **state) {
     expect(*state, ADMIN_CLIENT_ADD, body, ADMIN_CONFLICT, "client_id: ");
     run_admin(*state, ADMIN_CLIENT_ADD, replace, &got);
     assert_int_equal(got.kind, ADMIN_OK);
-    json_text(got.body, "client_secret", second);
-    assert_string_not_equal(first, second);
+    assert_false(json_has(got.body, "client_secret")); /* it keeps its own */
     svc_op_close(&got.op);
     run_admin(*state, ADMIN_CLIENT_ADD, public, &got);
     assert_int_equal(got.kind, ADMIN_OK);
