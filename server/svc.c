@@ -25,7 +25,8 @@ enum err svc_new(struct svc_shared *shared, struct port_loop *loop,
     buf_init(&svc->plain, SCRATCH_MAX);
     buf_init(&svc->discovery, SCRATCH_MAX);
     metadata_discovery(span_str(shared->config->issuer),
-                       span_str(shared->config->mtls_url), &svc->discovery);
+                       span_str(shared->config->mtls_url),
+                       shared->config->client_ca[0] != '\0', &svc->discovery);
     err = buf_err(&svc->discovery);
     if (!err)
         err = store_read_new(shared->store, &svc->read);

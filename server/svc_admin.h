@@ -29,6 +29,7 @@
  *                    one: removed)}]: dead ones first, at most 1000 of both kinds each,
  *                    50 a client
  * ADMIN_OUTBOX_RETRY id (32 hex digits) -> id. Tried now, and counted anew
+ *                    dry_run: only say what is wrong with it
  * ADMIN_CLIENT_CHANGE client_id, and stage (applied|in_verification|approved|live|
  *                    suspended|retired), or rotate_secret true with client_secret?
  *                    (else drawn) and overlap_s? (0 to 45 days; default 7 days)

@@ -39,6 +39,7 @@ struct client_op {
     struct span secret; /* given; empty: drawn */
     char drawn[CLIENT_SECRET_TEXT + 1];
     bool replace;
+    bool dry_run; /* say what is wrong, and do nothing */
 };
 
 size_t svc_admin_client_size(void) {
@@ -217,6 +218,39 @@ static void check_fapi2(struct client_op *op) {
                       "features: profile fapi2 needs dpop_bound or tls_bound");
 }
 
+/* Combinations by which no token could ever be had. */
+static void check_binding(struct client_op *op) {
+    const struct config *config = op->admin.base.svc->shared->config;
+    const struct client *client = &op->client;
+    struct svc_json *json = &op->admin.json;
+    bool tls = client->auth >= CLIENT_AUTH_TLS;
+
+    if ((client->features & CLIENT_DPOP_BOUND) && (client->features & CLIENT_TLS_BOUND))
+        svc_json_fail(json, "features: dpop_bound or tls_bound, not both");
+    if ((client->features & CLIENT_TLS_BOUND) && client->auth == CLIENT_AUTH_NONE)
+        svc_json_fail(json, "features: tls_bound needs another auth than none");
+    if ((tls || (client->features & CLIENT_TLS_BOUND)) && !config->mtls_url[0])
+        svc_json_fail(json, "auth: this cluster takes no certificates (mtls_url)");
+    if (client->auth == CLIENT_AUTH_TLS && !config->client_ca[0])
+        svc_json_fail(json, "auth: this cluster has no client_ca");
+}
+
+/* OpenID Connect Core §8.1: one sector has one host. */
+static void check_sector(struct client_op *op) {
+    const struct client *client = &op->client;
+    struct span origin, first, host;
+
+    if (!(client->features & CLIENT_PAIRWISE) || op->admin.json.failed)
+        return;
+    redirect_uri_origin(span_str(client->redirect_uris[0]), &origin, &first);
+    for (size_t i = 1; i < client->redirect_uris_count; i++) {
+        redirect_uri_origin(span_str(client->redirect_uris[i]), &origin, &host);
+        if (!span_equal(host, first))
+            svc_json_fail(&op->admin.json,
+                          "redirect_uris[%zu]: pairwise needs one host for all", i);
+    }
+}
+
 /* RFC 9068 §3: of its JWT access tokens. */
 static void read_audience(struct client_op *op) {
     struct svc_json *json = &op->admin.json;
@@ -276,6 +310,7 @@ static void read_request(struct client_op *op) {
                                           "government",
                                           "scopes",
                                           "replace",
+                                          "dry_run",
                                           "client_secret",
                                           "account_types",
                                           "redirect_uris",
@@ -316,6 +351,7 @@ static void read_request(struct client_op *op) {
     client->native = svc_json_bool(json, "native", false);
     client->government = svc_json_bool(json, "government", false);
     op->replace = svc_json_bool(json, "replace", false);
+    op->dry_run = svc_json_bool(json, "dry_run", false);
     read_scopes(op);
     read_account_types(op);
     client->redirect_uris_count =
@@ -327,6 +363,8 @@ static void read_request(struct client_op *op) {
     read_tls_subject(op);
     read_audience(op);
     check_fapi2(op);
+    check_binding(op);
+    check_sector(op);
     read_secret(op);
 }
 
@@ -367,29 +405,60 @@ struct span svc_admin_secret_draw(struct svc *svc, char text[CLIENT_SECRET_TEXT 
     return span_of(text, CLIENT_SECRET_TEXT);
 }
 
-/* A replaced client keeps its secret unless another one is given. */
-static enum err keeps_secret(struct client_op *op, bool *ret_keeps) {
+/* The row that there is. ERR_NOT_FOUND. */
+static enum err read_old(struct client_op *op, struct client *ret_old) {
     struct svc *svc = op->admin.base.svc;
-    struct client old;
-    enum err err;
+    enum err err = svc_read_begin(svc);
 
-    *ret_keeps = false;
-    if (!op->replace || op->secret.len > 0)
-        return OK;
-    err = svc_read_begin(svc);
     if (err)
         return err;
     err = store_client_get(svc->read, &op->admin.admin->op.arena,
-                           span_str(op->client.client_id), &old);
+                           span_str(op->client.client_id), ret_old);
     svc_read_end(svc);
-    *ret_keeps = err == OK && has_secret(&old);
-    return err == ERR_NOT_FOUND ? OK : err;
+    return err;
+}
+
+/* What the state machine would say now. */
+static void answer_dry(struct client_op *op, const struct client *old) {
+    struct buf *out = &op->admin.base.svc->scratch;
+
+    if (old && !op->replace) {
+        svc_admin_refuse(&op->admin, ADMIN_CONFLICT,
+                         "client_id: there is a client with this ID already");
+        return;
+    }
+    if (old && old->stage == CLIENT_RETIRED) {
+        svc_admin_refuse(&op->admin, ADMIN_CONFLICT,
+                         "client_id: this client is retired");
+        return;
+    }
+    buf_reset(out);
+    buf_str(out, "{");
+    buf_json_member(out, "client_id", span_str(op->client.client_id));
+    buf_str(out, "}");
+    svc_admin_answer(&op->admin, out);
+}
+
+static void submit(struct client_op *op, const struct client *old) {
+    struct svc *svc = op->admin.base.svc;
+    struct command command = {.type = CMD_CLIENT_PUT};
+    /* A replaced client keeps its secret unless another one is given. */
+    bool keeps = old && op->replace && op->secret.len == 0 && has_secret(old);
+
+    if (has_secret(&op->client) && !keeps) {
+        if (op->secret.len == 0)
+            op->secret = svc_admin_secret_draw(svc, op->drawn);
+        sealer_hash(svc->sealer, HASH_CLIENT_SECRET, op->secret,
+                    op->client.secret_hash);
+    }
+    command.client_put.client = op->client;
+    command.client_put.replace = op->replace;
+    svc_submit(&op->admin.base, &command, added);
 }
 
 void svc_admin_client_add(struct admin_op *admin) {
     struct client_op *op = (struct client_op *)admin;
-    struct command command = {.type = CMD_CLIENT_PUT};
-    bool keeps;
+    struct client old;
     enum err err;
 
     read_request(op);
@@ -397,20 +466,13 @@ void svc_admin_client_add(struct admin_op *admin) {
         svc_admin_invalid(admin);
         return;
     }
-    err = keeps_secret(op, &keeps);
-    if (err) {
+    err = read_old(op, &old);
+    if (err && err != ERR_NOT_FOUND)
         svc_fail(&admin->base, err);
-        return;
-    }
-    if (has_secret(&op->client) && !keeps) {
-        if (op->secret.len == 0)
-            op->secret = svc_admin_secret_draw(admin->base.svc, op->drawn);
-        sealer_hash(admin->base.svc->sealer, HASH_CLIENT_SECRET, op->secret,
-                    op->client.secret_hash);
-    }
-    command.client_put.client = op->client;
-    command.client_put.replace = op->replace;
-    svc_submit(&admin->base, &command, added);
+    else if (op->dry_run)
+        answer_dry(op, err ? NULL : &old);
+    else
+        submit(op, err ? NULL : &old);
 }
 
 /* ---- list */
@@ -463,6 +525,12 @@ static void put_account_types(struct buf *out, uint32_t mask) {
     put_strings(out, "account_types", names, count);
 }
 
+/* Left out when there is none: a registration would not take an empty one. */
+static void put_text(struct buf *out, const char *name, const char *text) {
+    if (text[0])
+        buf_json_member(out, name, span_str(text));
+}
+
 static bool put_client(void *arg, const struct client *client) {
     struct buf *out = arg;
 
@@ -471,8 +539,8 @@ static bool put_client(void *arg, const struct client *client) {
     buf_str(out, "{");
     buf_json_member(out, "client_id", span_str(client->client_id));
     buf_json_member(out, "name", span_str(client->name));
-    buf_json_member(out, "ministry", span_str(client->ministry));
-    buf_json_member(out, "start_month", span_str(client->start_month));
+    put_text(out, "ministry", client->ministry);
+    put_text(out, "start_month", client->start_month);
     buf_json_member(out, "environment",
                     span_str(environments[client->environment - 1]));
     buf_json_member(out, "profile", span_str(profiles[client->profile - 1]));
@@ -487,13 +555,10 @@ static bool put_client(void *arg, const struct client *client) {
                 client->redirect_uris_count);
     put_strings(out, "post_logout_uris", client->post_logout_uris,
                 client->post_logout_uris_count);
-    buf_json_member(out, "backchannel_logout_uri",
-                    span_str(client->backchannel_logout_uri));
+    put_text(out, "backchannel_logout_uri", client->backchannel_logout_uri);
     put_features(out, client->features);
-    if (client->audience[0])
-        buf_json_member(out, "audience", span_str(client->audience));
-    if (client->tls_subject[0])
-        buf_json_member(out, "tls_subject", span_str(client->tls_subject));
+    put_text(out, "audience", client->audience);
+    put_text(out, "tls_subject", client->tls_subject);
     if (client->jwks[0])
         buf_printf(out, ",\"jwks\":%s", client->jwks);
     if (client->old_secret_until_ms > 0)

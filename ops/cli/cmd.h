@@ -8,6 +8,7 @@ int cmd_account_add(int argc, char *const argv[]);
 int cmd_staff_add(int argc, char *const argv[]);
 int cmd_rp_add(int argc, char *const argv[]);
 int cmd_rp_import(int argc, char *const argv[]);
+int cmd_rp_export(int argc, char *const argv[]);
 int cmd_rp_list(int argc, char *const argv[]);
 int cmd_rp_stage(int argc, char *const argv[]);
 int cmd_rp_rotate_secret(int argc, char *const argv[]);

@@ -1,4 +1,5 @@
-/* cmd_rp_import: `tasuki rp import`, one request a relying party. */
+/* cmd_rp_import: `tasuki rp import`, two requests a relying party: all are checked before
+ * the first is written. And `tasuki rp export`. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,17 +11,19 @@
 #define IMPORT_FILE_MAX (8u * 1024 * 1024)
 
 static const char usage_text[] =
-    "usage: tasuki rp import FILE [--replace] [OPTION...]\n"
+    "usage: tasuki rp import FILE [--replace] [--dry-run] [OPTION...]\n"
     "\n"
     "Registers the relying parties of FILE (\"-\": standard input): a JSON array of\n"
     "objects, or one object a line. Members: client_id, name, redirect_uris, scopes\n"
     "(arrays); and as wanted ministry, start_month, environment, profile, auth, alg,\n"
     "native, government, account_types, post_logout_uris, backchannel_logout_uri,\n"
-    "features, jwks, tls_subject, client_secret, replace.\n"
+    "features, jwks, tls_subject, audience, stage, client_secret, replace.\n"
+    "All of them are checked first: if one is refused, none is registered.\n"
     "Prints what was done with each, and each secret that was drawn: once, it is not\n"
-    "stored. Goes on after one that is refused; exit code 1 then.\n"
+    "stored.\n"
     "\n"
     "  --replace  those that exist are replaced\n"
+    "  --dry-run  only check\n"
     "\n";
 
 /* An array, or objects one after another. NULL after a sentence on stderr. */
@@ -58,7 +61,7 @@ static json_t *parse(const char *path, struct span text) {
     return list;
 }
 
-/* The answer for one, with what --json prints about it. */
+/* The answer for one, with what --json prints about it. `results` NULL: print nothing. */
 static int import_one(struct conn *conn, json_t *rp, bool replace, json_t *results) {
     const char *id = json_string_value(json_object_get(rp, "client_id"));
     struct conn_answer answer;
@@ -77,12 +80,41 @@ static int import_one(struct conn *conn, json_t *rp, bool replace, json_t *resul
     free(body);
     code = conn_verdict(&answer, id);
     secret = json_string_value(json_object_get(answer.json, "client_secret"));
-    if (code == EXIT_DONE && conn->json)
+    if (code == EXIT_DONE && results && conn->json)
         json_array_append(results, answer.json);
-    else if (code == EXIT_DONE)
+    else if (code == EXIT_DONE && results)
         printf("%s%s%s\n", id, secret ? "  client_secret " : "", secret ? secret : "");
     conn_answer_free(&answer);
     return code;
+}
+
+/* One by the other: two entries of one ID, or what a node refuses. */
+static int check_all(struct conn *conn, json_t *list, bool replace) {
+    json_t *seen = json_object();
+    int worst = EXIT_DONE;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *rp = json_deep_copy(json_array_get(list, i));
+        const char *id = json_string_value(json_object_get(rp, "client_id"));
+        int code = EXIT_REFUSED;
+
+        if (id && json_object_get(seen, id)) {
+            fprintf(stderr, "tasuki: %s: stands there twice\n", id);
+        } else {
+            if (id)
+                json_object_set_new(seen, id, json_true());
+            if (json_is_object(rp))
+                json_object_set_new(rp, "dry_run", json_true());
+            code = import_one(conn, rp, replace, NULL);
+        }
+        json_decref(rp);
+        if (code != EXIT_DONE)
+            worst = code;
+        if (code == EXIT_UNREACHABLE || code == EXIT_AGAIN)
+            break;
+    }
+    json_decref(seen);
+    return worst;
 }
 
 static int import(struct conn *conn, json_t *list, bool replace) {
@@ -106,7 +138,8 @@ static int import(struct conn *conn, json_t *list, bool replace) {
     return worst;
 }
 
-static int run(const struct conn_options *options, const char *path, bool replace) {
+static int run(const struct conn_options *options, const char *path, bool replace,
+               bool dry_run) {
     struct conn conn;
     struct buf text;
     json_t *list;
@@ -117,7 +150,13 @@ static int run(const struct conn_options *options, const char *path, bool replac
         return code;
     buf_init(&text, IMPORT_FILE_MAX);
     list = input_file(path, &text) ? parse(path, buf_span(&text)) : NULL;
-    code = list ? import(&conn, list, replace) : EXIT_USAGE;
+    code = list ? check_all(&conn, list, replace) : EXIT_USAGE;
+    if (list && code != EXIT_DONE)
+        fputs("tasuki: nothing was registered\n", stderr);
+    else if (list && dry_run)
+        fprintf(stderr, "tasuki: %zu are good\n", json_array_size(list));
+    else if (list)
+        code = import(&conn, list, replace);
     json_decref(list);
     buf_free(&text);
     conn_close(&conn);
@@ -126,8 +165,9 @@ static int run(const struct conn_options *options, const char *path, bool replac
 
 int cmd_rp_import(int argc, char *const argv[]) {
     struct conn_options options = {0};
-    bool replace = false, help;
+    bool replace = false, dry_run = false, help;
     const struct args_option own[] = {{"replace", ARGS_FLAG, &replace},
+                                      {"dry-run", ARGS_FLAG, &dry_run},
                                       {NULL, ARGS_FLAG, NULL}};
     const struct args_option *const tables[] = {own, options.table, NULL};
     struct args_list words;
@@ -143,5 +183,53 @@ int cmd_rp_import(int argc, char *const argv[]) {
         fputs("tasuki: a FILE is expected; see tasuki rp import --help\n", stderr);
         return EXIT_USAGE;
     }
-    return run(&options, words.items[0], replace);
+    return run(&options, words.items[0], replace, dry_run);
+}
+
+/* ---- export */
+
+static const char export_usage[] =
+    "usage: tasuki rp export [OPTION...]\n"
+    "\n"
+    "Prints the relying parties as a JSON array that rp import takes. Secrets are not in\n"
+    "it: nobody knows them. An import draws others for those that are new.\n"
+    "\n";
+
+int cmd_rp_export(int argc, char *const argv[]) {
+    /* What a registration does not tell. */
+    static const char *const own[] = {"created_ms", "old_secret_until_ms"};
+    struct conn_options options = {0};
+    const struct args_option *const tables[] = {options.table, NULL};
+    struct conn_answer answer;
+    struct args_list words;
+    struct conn conn;
+    json_t *clients;
+    bool help;
+    int code;
+
+    conn_options_init(&options);
+    if (!args_parse(argc, argv, tables, &words, &help))
+        return EXIT_USAGE;
+    if (help) {
+        printf("%s%s", export_usage, conn_help);
+        return EXIT_DONE;
+    }
+    if (words.count > 0) {
+        fputs("tasuki: rp export takes no argument\n", stderr);
+        return EXIT_USAGE;
+    }
+    code = conn_open(&options, &conn);
+    if (code != EXIT_DONE)
+        return code;
+    conn_read(&conn, "/v1/clients", &answer);
+    code = conn_verdict(&answer, NULL);
+    clients = json_object_get(answer.json, "clients");
+    for (size_t i = 0; i < json_array_size(clients); i++)
+        for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
+            json_object_del(json_array_get(clients, i), own[j]);
+    if (code == EXIT_DONE)
+        conn_print_json(clients);
+    conn_answer_free(&answer);
+    conn_close(&conn);
+    return code;
 }

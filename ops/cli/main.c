@@ -19,7 +19,8 @@ static const char usage_text[] =
     "  status             leader, term, index, staleness and digest of every node\n"
     "  account add        add an account\n"
     "  rp add             register a relying party; prints its secret once\n"
-    "  rp import          register relying parties from a file\n"
+    "  rp import          register relying parties from a file, all or none\n"
+    "  rp export          the registered ones, as a file for import\n"
     "  rp list            the registered relying parties\n"
     "  rp stage           take one a step further, suspend or retire it\n"
     "  rp rotate-secret   another secret, while the old one stays good\n"
@@ -56,6 +57,7 @@ static const struct {
     {"account", "add", cmd_account_add},
     {"rp", "add", cmd_rp_add},
     {"rp", "import", cmd_rp_import},
+    {"rp", "export", cmd_rp_export},
     {"rp", "list", cmd_rp_list},
     {"rp", "stage", cmd_rp_stage},
     {"rp", "rotate-secret", cmd_rp_rotate_secret},

@@ -54,8 +54,7 @@ static void mtls_members(struct span mtls_url, struct buf *out) {
 }
 
 /* How clients authenticate, at each endpoint where they do (OpenID Connect Core §9). */
-static void authentication(bool with_tls, struct buf *out) {
-    static const char *const tls[] = {"tls_client_auth", "self_signed_tls_client_auth"};
+static void authentication(bool with_tls, bool with_ca, struct buf *out) {
     static const char *const algs[] = {"ES256", "PS256", "RS256", NULL};
     static const struct {
         const char *methods, *algs;
@@ -74,8 +73,10 @@ static void authentication(bool with_tls, struct buf *out) {
                                 "private_key_jwt"};
         size_t count = 3;
 
-        for (size_t j = 0; with_tls && j < sizeof(tls) / sizeof(tls[0]); j++)
-            names[count++] = tls[j];
+        if (with_tls)
+            names[count++] = "self_signed_tls_client_auth";
+        if (with_tls && with_ca)
+            names[count++] = "tls_client_auth";
         if (endpoints[i].is_public)
             names[count++] = "none";
         member_list(out, endpoints[i].methods, names);
@@ -113,7 +114,8 @@ static void constant_lists(struct buf *out) {
         member_list(out, lists[i].name, lists[i].values);
 }
 
-void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *out) {
+void metadata_discovery(struct span issuer, struct span mtls_url, bool with_ca,
+                        struct buf *out) {
     CHECK(issuer.len > 0 && issuer.len <= ISSUER_MAX);
     CHECK(issuer.data[issuer.len - 1] == '/');
     buf_str(out, "{");
@@ -128,7 +130,7 @@ void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *ou
     /* RP-Initiated Logout 1.0 §2.1 */
     member_url(out, "end_session_endpoint", issuer, "logout");
     constant_lists(out);
-    authentication(mtls_url.len > 0, out);
+    authentication(mtls_url.len > 0, with_ca, out);
     if (mtls_url.len > 0)
         mtls_members(mtls_url, out);
     claims_list(out);

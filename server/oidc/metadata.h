@@ -9,6 +9,7 @@
 
 /* `issuer` ends with a slash (config.h), as `mtls_url`, which is empty when clients
  * cannot show certificates (RFC 8705 §5). Append the JSON document. */
-void metadata_discovery(struct span issuer, struct span mtls_url, struct buf *out);
+void metadata_discovery(struct span issuer, struct span mtls_url, bool with_ca,
+                        struct buf *out);
 
 #endif

@@ -1,15 +1,19 @@
 // The life of a relying party: its stages and its secrets, on every node.
 import '../lib/runtime.mjs';
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { addAccount, addClient, everywhere, operator } from '../lib/admin.mjs';
+import { after as cleanUp, test } from 'node:test';
+import { addAccount, addClient, everywhere, operator, word } from '../lib/admin.mjs';
 import { demo, run } from '../lib/demo.mjs';
 import { authorizeParams, authorizePath, basic, isLoginPage, tokens, userinfo } from '../lib/flow.mjs';
 import { get, post } from '../lib/http.mjs';
 import { note } from '../lib/secrets.mjs';
 
 const { nodes } = demo();
+const dir = mkdtempSync(join(tmpdir(), 'tasuki-registry-'));
+cleanUp(() => rmSync(dir, { recursive: true, force: true }));
 const [one, two, three] = nodes;
 const seen = async () => {
   for (const node of nodes) await everywhere(node.id);
@@ -103,4 +107,39 @@ test('what is wrong with a change is said', async () => {
   for (const [body, status] of rows) await change(1, body, status);
   assert.equal((await tasuki('rp', 'stage', rp.clientId)).code, 64);
   assert.equal((await tasuki('rp', 'rotate-secret', rp.clientId, '--overlap-hours', '9999')).code, 64);
+});
+
+test('an import is all or nothing, and takes what export gives', async () => {
+  const entry = (name) => ({ client_id: `t-import-${name}-${word()}`, name, scopes: ['openid'], redirect_uris: ['https://rp.example.test/cb'] });
+  const file = join(dir, 'import.json');
+  const write = (list) => writeFileSync(file, JSON.stringify(list));
+  const ids = async () => JSON.parse((await tasuki('rp', 'export')).stdout).map((client) => client.client_id);
+  const [a, b] = [entry('a'), entry('b')];
+  for (const [list, why] of [
+    [[a, { ...b, redirect_uris: ['http://rp.example.test/cb'] }], /redirect_uris/],
+    [[a, b, a], /twice/],
+    [[a, { ...b, features: ['dpop_bound', 'tls_bound'] }], /features/],
+    [[a, { ...b, features: ['pairwise'], redirect_uris: ['https://a.example.test/', 'https://b.example.test/'] }], /one host/],
+  ]) {
+    write(list);
+    const refused = await tasuki('rp', 'import', file);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, why);
+    assert.ok(!(await ids()).includes(a.client_id), 'the good one is not there either');
+  }
+  write([a, b]);
+  assert.equal((await tasuki('rp', 'import', file, '--dry-run')).code, 0);
+  assert.ok(!(await ids()).includes(a.client_id), 'only checked');
+  const done = await tasuki('rp', 'import', file);
+  assert.equal(done.code, 0, done.stderr);
+  for (const made of JSON.parse(done.stdout)) note(made.client_secret);
+  await seen();
+  const exported = JSON.parse((await tasuki('rp', 'export')).stdout).filter((client) => [a.client_id, b.client_id].includes(client.client_id));
+  assert.equal(exported.length, 2);
+  write(exported);
+  const again = await tasuki('rp', 'import', file, '--replace');
+  assert.equal(again.code, 0, again.stderr);
+  await seen();
+  const after = JSON.parse((await tasuki('rp', 'export')).stdout).filter((client) => [a.client_id, b.client_id].includes(client.client_id));
+  assert.deepEqual(after, exported, 'nothing is lost on the way');
 });

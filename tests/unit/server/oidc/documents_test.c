@@ -443,8 +443,9 @@ static void discovery(void **state) {
     (void)state;
     buf_init(&out, 8192);
     buf_init(&again, 8192);
-    metadata_discovery(span_str("https://op.example:8443/oauth/"), span_str(""), &out);
-    metadata_discovery(span_str("https://op.example:8443/oauth/"), span_str(""),
+    metadata_discovery(span_str("https://op.example:8443/oauth/"), span_str(""), false,
+                       &out);
+    metadata_discovery(span_str("https://op.example:8443/oauth/"), span_str(""), false,
                        &again);
     assert_true(span_equal(buf_span(&out), buf_span(&again)));
     object = parse(&out);
