@@ -43,6 +43,15 @@ void repl_digests_heard(struct repl_digests *digests, size_t peer, uint64_t inde
     }
 }
 
+bool repl_digests_lost(const struct repl_digests *digests, size_t voters) {
+    size_t differ = 0;
+    for (size_t i = 0; i < digests->peers_count; i++) {
+        const struct repl_digest_peer *peer = &digests->peer[i];
+        differ += peer->votes && peer->view == DIGEST_DIFFERS ? 1 : 0;
+    }
+    return differ > 0 && voters <= differ + voters / 2;
+}
+
 bool repl_digests_in_doubt(const struct repl_digests *digests, size_t voters) {
     size_t agree = digests->votes ? 1 : 0;
     size_t differ = 0;

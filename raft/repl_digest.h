@@ -46,5 +46,8 @@ void repl_digests_forget(struct repl_digests *digests, size_t peer);
  * of `voters`, and a voter disagrees: this node's state is in doubt. Who does not vote
  * is no evidence: it may be a copy of the rotten one. `votes` is the caller's. */
 bool repl_digests_in_doubt(const struct repl_digests *digests, size_t voters);
+/* So many voters disagree that those which have not been compared yet cannot make a
+ * majority with this node either. */
+bool repl_digests_lost(const struct repl_digests *digests, size_t voters);
 
 #endif

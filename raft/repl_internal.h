@@ -217,6 +217,7 @@ struct repl {
     struct repl_prove prove;
     struct repl_clock clock;
     struct repl_digests digests;
+    bool digest_lost; /* for good: this node's state is not what a majority has */
     struct repl_member member;
     uint64_t last_status_ms, last_publish_ms, last_yield_ms;
     uint64_t frames_applied, commands_applied;

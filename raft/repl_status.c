@@ -80,9 +80,15 @@ static void check_digests(struct repl *repl) {
     for (size_t i = 0; i < repl->peers_count; i++) {
         repl->digests.peer[i].votes = repl_is_voter(repl, repl->peer[i].config.id);
     }
-    if (!atomic_load(&repl->shared.in_doubt) &&
-        repl_digests_in_doubt(&repl->digests, repl_voters(repl))) {
+    if (repl->digest_lost) {
+        return;
+    }
+    /* It may have met the rotten one first: the doubt ends when a majority agrees. */
+    atomic_store(&repl->shared.in_doubt,
+                 repl_digests_in_doubt(&repl->digests, repl_voters(repl)));
+    if (repl_digests_lost(&repl->digests, repl_voters(repl))) {
         /* For good: only an operator can say which copy is right. */
+        repl->digest_lost = true;
         atomic_store(&repl->shared.in_doubt, true);
         log_event(LOG_ERROR, "repl.digest_differs",
                   log_u64("applied_index", atomic_load(&repl->shared.applied_index)),

@@ -123,7 +123,7 @@ test('staff add: roles are sent one by one, the password is shown nowhere, the s
   assert.equal(without.code, 64);
 });
 
-test('import: an array, or an object a line; goes on after a refusal', async (t) => {
+test('import: an array, or an object a line; all are checked before one is written', async (t) => {
   const answer = (method, path, body) => (body.client_id === 'bad'
     ? { status: 422, json: { error: 'no' } } : { json: { client_id: body.client_id } });
   for (const input of ['[{"client_id":"a"},{"client_id":"bad"},{"client_id":"b"}]',
@@ -131,10 +131,15 @@ test('import: an array, or an object a line; goes on after a refusal', async (t)
     const node = await operatorPort(t, pki, answer);
     const { code, err } = await tasuki(['rp', 'import', '-', '--replace', ...connection(node.url)], { input });
     assert.equal(code, 1);
-    assert.match(err, /2 of 3/);
+    assert.match(err, /nothing was registered/);
     assert.deepEqual(node.seen.map((request) => request.body.client_id), ['a', 'bad', 'b']);
-    assert.ok(node.seen.every((request) => request.body.replace === true));
+    assert.ok(node.seen.every((request) => request.body.replace === true && request.body.dry_run === true));
   }
+  const good = await operatorPort(t, pki, answer);
+  const done = await tasuki(['rp', 'import', '-', ...connection(good.url)], { input: '[{"client_id":"a"},{"client_id":"b"}]' });
+  assert.equal(done.code, 0, done.err);
+  assert.match(done.err, /2 of 2/);
+  assert.deepEqual(good.seen.map((request) => [request.body.client_id, request.body.dry_run === true]), [['a', true], ['b', true], ['a', false], ['b', false]]);
   const node = await operatorPort(t, pki, answer);
   for (const input of ['', '{"client_id":', '{"client_id":"a","client_id":"b"}']) {
     const { code } = await tasuki(['rp', 'import', '-', ...connection(node.url)], { input });

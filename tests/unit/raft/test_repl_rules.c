@@ -148,10 +148,17 @@ static void test_digests(void **state) {
     repl_digests_heard(d, 2, 10, db);
     assert_int_equal(d->peer[2].view, DIGEST_DIFFERS);
     assert_false(repl_digests_in_doubt(d, 3));
+    /* Met first, it puts this node in doubt, but not for good. */
+    d->peer[1].view = DIGEST_UNKNOWN;
+    assert_true(repl_digests_in_doubt(d, 3));
+    assert_false(repl_digests_lost(d, 3));
+    d->peer[1].view = DIGEST_AGREES;
+    assert_false(repl_digests_lost(d, 3));
     /* Both differ: ours. */
     repl_digests_applied(d, 11, da);
     repl_digests_heard(d, 1, 11, db);
     assert_true(repl_digests_in_doubt(d, 3));
+    assert_true(repl_digests_lost(d, 3));
     /* One that does not vote, and agrees, saves nothing. */
     d->peers_count = 4;
     repl_digests_heard(d, 3, 11, da);
