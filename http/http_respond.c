@@ -225,7 +225,8 @@ static void add_page_headers(h2o_req_t *h2o, enum http_page page,
                        "default-src 'none';%s style-src 'self'; img-src 'self'; "
                        "form-action 'self'%s%.*s; frame-ancestors 'none'; "
                        "base-uri 'none'",
-                       page == PAGE_POST ? POST_SCRIPT : "", form_action.len > 0 ? " " : "", (int)form_action.len,
+                       page == PAGE_POST ? POST_SCRIPT : "",
+                       form_action.len > 0 ? " " : "", (int)form_action.len,
                        form_action.len > 0 ? (const char *)form_action.data : "");
     if (len < 0 || (size_t)len >= sizeof(policy)) {
         /* An origin too long for the policy: its redirect is not followed. */

@@ -45,6 +45,9 @@ enum err fsm_client_put(struct fsm_tx *tx, const struct cmd_client_put *cmd,
         return err;
     }
     client.created_ms = tx->now_ms;
+    if (client.stage == CLIENT_SUSPENDED) {
+        client.suspended_from = CLIENT_IN_VERIFICATION; /* nobody knows what it was */
+    }
     *ret_code = OUT_OK;
     if (err == OK) {
         *ret_code = cmd->replace ? keep(&old, &client) : OUT_EXISTS;

@@ -30,7 +30,7 @@ void outbound_maker_close(struct outbound_maker *maker) {
 static enum err sign(struct outbound_maker *maker, const struct outbox_message *message,
                      const struct client *client, struct buf *out) {
     uint64_t now_s = repl_now_ms(maker->shared->repl) / 1000;
-    char sub[SVC_SUBJECT_LEN + 1], sid[33], jti[33];
+    char sub[SVC_SUBJECT_LEN + 1], sid[SVC_SUBJECT_LEN + 1], jti[33];
     struct logout_token_claims claims = {
         .issuer = span_str(maker->shared->config->issuer),
         .client_id = message->client_id,
@@ -41,7 +41,7 @@ static enum err sign(struct outbound_maker *maker, const struct outbox_message *
     enum err err;
 
     (void)svc_subject(maker->sealer, client, message->sub, sub);
-    hex_encode(span_of(message->sid.b, sizeof message->sid.b), sid);
+    (void)svc_subject(maker->sealer, client, message->sid, sid);
     hex_encode(span_of(message->id.b, sizeof message->id.b), jti);
     claims.sub = span_str(sub);
     claims.sid = span_str(sid);

@@ -63,11 +63,13 @@ static void end_session(struct logout_op *op) {
 }
 
 static bool must_ask(const struct logout_op *op) {
-    char sub[SVC_SUBJECT_LEN + 1] = "", sid[33];
+    struct sealer *sealer = op->base.svc->sealer;
+    char sub[SVC_SUBJECT_LEN + 1] = "", sid[SVC_SUBJECT_LEN + 1] = "";
 
-    if (op->has_client)
-        (void)svc_subject(op->base.svc->sealer, &op->client, op->session.sub, sub);
-    hex_encode(span_of(op->session.sid.b, sizeof op->session.sid.b), sid);
+    if (op->has_client) {
+        (void)svc_subject(sealer, &op->client, op->session.sub, sub);
+        (void)svc_subject(sealer, &op->client, op->session.sid, sid);
+    }
     return logout_asks(&op->hint, span_str(sub), span_str(sid));
 }
 

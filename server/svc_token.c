@@ -78,7 +78,7 @@ static enum err sign_id_token(struct token_op *op, const struct outcome_tokens *
         .issued_s = now_s,
         .expires_s = now_s + SVC_ACCESS_TTL_MS / 1000,
         .auth_time_s = tokens->auth_time_ms / 1000,
-        .sid = svc_id_text(arena, tokens->sid),
+        .sid = svc_subject_text(svc->sealer, client, tokens->sid, arena),
         .by_password = client->profile != CLIENT_GBIZID, /* which has no such claims */
     };
     enum err err;

@@ -19,7 +19,7 @@ static const char usage_text[] =
     "  status             leader, term, index, staleness and digest of every node\n"
     "  account add        add an account\n"
     "  rp add             register a relying party; prints its secret once\n"
-    "  rp import          register relying parties from a file, all or none\n"
+    "  rp import          register relying parties from a file, once all are good\n"
     "  rp export          the registered ones, as a file for import\n"
     "  rp list            the registered relying parties\n"
     "  rp stage           take one a step further, suspend or retire it\n"

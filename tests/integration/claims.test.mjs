@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import * as jose from 'jose';
 import { addAccount, addClient, everywhere, PROFILE } from '../lib/admin.mjs';
 import { demo } from '../lib/demo.mjs';
-import { authorize, Browser, signIn, tokens, userinfo } from '../lib/flow.mjs';
+import { authorize, Browser, redeem, signIn, tokens, userinfo } from '../lib/flow.mjs';
 
 const { nodes } = demo();
 const [one, two, three] = nodes;
@@ -105,6 +105,13 @@ test('pairwise: one name a sector, the same on every node and in every document'
   assert.match(sub(ofA), /^[\w-]{43}$/);
   assert.equal(sub(ofA), sub(ofB), 'one sector');
   assert.notEqual(sub(ofA), sub(ofOther), 'another sector');
+  // One browser session at both: nothing in the ID tokens is alike that names it.
+  const { browser: one2 } = await signIn(one, a, prime);
+  const inOne = async (rp) => jose.decodeJwt((await redeem(two, rp, (await authorize(new Browser(two, { jar: one2.jar.clone() }), rp, { params: { prompt: 'none' } })).code)).json.id_token);
+  const [atA, atB, atOther] = [await inOne(a), await inOne(b), await inOne(other)];
+  assert.equal(atA.sid, atB.sid, 'one sector');
+  assert.notEqual(atA.sid, atOther.sid, 'a session has no name that all share');
+  for (const name of ['sub', 'sid', 'jti', 'at_hash']) assert.notEqual(atA[name], atOther[name], name);
   await seen();
   for (const node of nodes) assert.equal((await userinfo(node, ofA.access_token)).json.sub, sub(ofA));
   const heard = (await userinfo(two, ofMember.access_token)).json;
