@@ -96,7 +96,11 @@ static void on_userinfo(struct svc_userinfo *userinfo) {
         http_respond_failure(request, userinfo->op.err, true);
     } else if (userinfo->error == OIDC_OK) {
         http_respond_dpop_nonce(request, userinfo->dpop_nonce);
-        http_respond_json(request, 200, userinfo->body);
+        if (userinfo->as_jwt) {
+            http_respond_jwt(request, "application/jwt", userinfo->body);
+        } else {
+            http_respond_json(request, 200, userinfo->body);
+        }
     } else {
         challenge_token(request, userinfo);
         http_respond_dpop_nonce(request, userinfo->dpop_nonce);

@@ -209,7 +209,8 @@ struct svc_userinfo {
     bool token_missing; /* with OIDC_INVALID_TOKEN: a challenge without error code */
     bool by_dpop;       /* the challenge is DPoP's */
     struct span dpop_nonce; /* header DPoP-Nonce; empty: none */
-    struct span body;       /* JSON */
+    struct span body;       /* JSON, or the JWT */
+    bool as_jwt;            /* the client has its answers signed (OIDC Core §5.3.2) */
 };
 void svc_userinfo(struct svc *svc, struct svc_userinfo *userinfo);
 

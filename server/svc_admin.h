@@ -14,8 +14,9 @@
  *                    jwks, a JWK Set)|tls_client_auth (with tls_subject),
  *                    alg? RS256|ES256|PS256, native?, government?, scopes [with
  * openid], account_types? [all], redirect_uris [1 to 16], post_logout_uris? [up to 16],
- * backchannel_logout_uri?, features? [logout_session, require_par, dpop_bound,
- * tls_bound], client_secret? (32 characters and more), replace? (the whole row, secret
+ * backchannel_logout_uri?, initiate_login_uri?, logo_uri?, policy_uri?, tos_uri?,
+ * contacts?, sector? (host, of pairwise subjects), features? [svc_rp_operator.c],
+ * client_secret? (32 characters and more), replace? (the whole row, secret
  * too)
  *                    -> client_id, client_secret when one was drawn
  * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; created_ms}]

@@ -1,6 +1,7 @@
 /* svc_admin_client_change: an operator takes a relying party a step further, stops it, or
  * gives it another secret (raft/fsm_client.c decides). */
 #include "server/svc_admin_internal.h"
+#include "server/svc_rp.h"
 
 #define OVERLAP_MAX_S (45u * 24 * 3600)
 #define OVERLAP_S (7u * 24 * 3600)
@@ -41,7 +42,7 @@ static void changed(struct svc_state *state) {
     buf_str(out, "{");
     buf_json_member(out, "client_id", span_str(op->client_id));
     if (op->stage)
-        buf_json_member(out, "stage", span_str(svc_admin_stages[op->stage - 1]));
+        buf_json_member(out, "stage", span_str(svc_rp_stages[op->stage - 1]));
     if (op->drawn[0]) /* shown now or never */
         buf_json_member(out, "client_secret", span_str(op->drawn));
     buf_str(out, "}");
@@ -76,7 +77,7 @@ void svc_admin_client_change(struct admin_op *admin) {
     overlap_s = read_overlap_s(json);
     if (!cmd->has_secret)
         op->stage = (enum client_stage)svc_json_choice(json, "stage",
-                                                       svc_admin_stages, 0);
+                                                       svc_rp_stages, 0);
     else if (!json->failed && json_object_get(json->root, "stage"))
         svc_json_fail(json, "stage: one change at a time");
     if (json->failed) {

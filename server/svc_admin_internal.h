@@ -45,9 +45,8 @@ void svc_admin_status(struct admin_op *op);
 /* configuration_index, member_change, leader_regions and nodes. */
 void svc_admin_put_members(struct buf *out, const struct repl_status *status);
 
-/* Shared by svc_admin_client and svc_admin_client_change: names of enum client_stage in
- * the order of its numbers; the secret in a request, or one that is drawn. */
-extern const char *const svc_admin_stages[];
+/* Shared by svc_admin_client and svc_admin_client_change: the secret in a request, or
+ * one that is drawn. */
 #define CLIENT_SECRET_TEXT 43 /* base64url of 32 random bytes */
 struct span svc_admin_secret(struct svc_json *json);
 struct span svc_admin_secret_draw(struct svc *svc, char text[CLIENT_SECRET_TEXT + 1]);

@@ -95,6 +95,29 @@ static enum err write_claims(struct userinfo_op *op, const struct told *told) {
     return buf_err(&svc->scratch);
 }
 
+/* The claims as a JWT for the client (OpenID Connect Core §5.3.2): from svc->scratch
+ * into svc->scratch. */
+static enum err sign_claims(struct svc *svc, const struct client *client) {
+    uint64_t now_ms = repl_now_ms(svc->shared->repl);
+    struct buf *out = &svc->plain;
+    enum err err = svc_keys_needed(svc);
+
+    if (err)
+        return err;
+    buf_reset(out);
+    buf_str(out, "{");
+    buf_json_member(out, "iss", span_str(svc->shared->config->issuer));
+    buf_json_member(out, "aud", span_str(client->client_id));
+    buf_json_u64(out, "iat", now_ms / 1000);
+    buf_str(out, ",");
+    buf_put(out, svc->scratch.data + 1, svc->scratch.len - 1);
+    if (buf_err(out))
+        return buf_err(out);
+    buf_reset(&svc->scratch);
+    return jwt_sign(svc->keys.keys, svc_keys_alg(client), now_ms, "JWT", buf_span(out),
+                    &svc->scratch);
+}
+
 /* Is the sender the one that the token is bound to (RFC 9449 §7.1, RFC 8705 §3)? Fills
  * *ret_proof for a token that is bound by DPoP. */
 static struct oidc_verdict judge_binding(struct userinfo_op *op,
@@ -162,6 +185,9 @@ static enum err look(struct userinfo_op *op, uint64_t *ret_scopes,
     err = read_token(op, &told);
     if (!err && told.scopes & SCOPE_OPENID) {
         err = write_claims(op, &told);
+        op->userinfo->as_jwt = told.client.features & CLIENT_USERINFO_SIGNED;
+        if (!err && op->userinfo->as_jwt)
+            err = sign_claims(svc, &told.client);
         /* The row is there, so whatever fails now is not the token's fault. */
         if (err == ERR_NOT_FOUND)
             err = ERR_CORRUPT;
@@ -253,7 +279,7 @@ void svc_userinfo(struct svc *svc, struct svc_userinfo *userinfo) {
     op->userinfo = userinfo;
     userinfo->error = OIDC_OK;
     userinfo->description = NULL;
-    userinfo->token_missing = false;
+    userinfo->token_missing = userinfo->as_jwt = false;
     userinfo->dpop_nonce = userinfo->body = span_of(NULL, 0);
     begin(op);
 }

@@ -34,9 +34,15 @@ static const char add_usage[] =
     "                       require_signed (requests must be signed), credentials\n"
     "                       (tokens for itself), introspection (may ask about all\n"
     "                       tokens), jwt_access (access tokens are JWTs),\n"
-    "                       pairwise (another sub for each sector)\n"
+    "                       pairwise (another sub for each sector),\n"
+    "                       userinfo_signed (userinfo answers with a JWT)\n"
+    "  --sector HOST        pairwise: services of one sector share the sub\n"
     "  --audience URI       of its JWT access tokens (default: the issuer)\n"
     "  --account-type TYPE  who may sign in: entry, prime, member (default: all)\n"
+    "  --contact TEXT       who answers for it; for staff alone\n"
+    "  --logo-uri URI       --policy-uri URI     --tos-uri URI\n"
+    "                       https; shown where people sign in\n"
+    "  --initiate-login-uri URI  https; where a third party may begin a sign-in\n"
     "  --ministry NAME      --start-month YYYY-MM    shown in lists\n"
     "  --environment ENV    demo, verification, production: must be the cluster's\n"
     "  --native             an installed application (RFC 8252)\n"
@@ -54,10 +60,12 @@ static const char list_usage[] = "usage: tasuki rp list [OPTION...]\n"
 
 struct rp_options {
     struct conn_options conn;
-    struct args_list redirect_uris, scopes, account_types, post_logout_uris, features;
+    struct args_list redirect_uris, scopes, account_types, post_logout_uris, features,
+        contacts;
     const char *name, *ministry, *start_month, *environment;
     const char *auth, *alg, *profile, *secret_file, *backchannel_logout_uri, *jwks_file,
-        *tls_subject, *audience;
+        *tls_subject, *audience, *sector, *logo_uri, *policy_uri, *tos_uri,
+        *initiate_login_uri;
     bool native, government, replace;
 };
 
@@ -142,6 +150,13 @@ static json_t *describe(const struct rp_options *options, const char *id,
     set_text(rp, "tls_subject", options->tls_subject);
     set_text(rp, "audience", options->audience);
     set_text(rp, "alg", options->alg);
+    set_text(rp, "sector", options->sector);
+    set_text(rp, "logo_uri", options->logo_uri);
+    set_text(rp, "policy_uri", options->policy_uri);
+    set_text(rp, "tos_uri", options->tos_uri);
+    set_text(rp, "initiate_login_uri", options->initiate_login_uri);
+    if (options->contacts.count > 0)
+        json_object_set_new(rp, "contacts", array_of(&options->contacts));
     set_text(rp, "profile", options->profile);
     set_flag(rp, "native", options->native);
     set_flag(rp, "government", options->government);
@@ -233,6 +248,12 @@ int cmd_rp_add(int argc, char *const argv[]) {
         {"jwks-file", ARGS_TEXT, &o.jwks_file},
         {"tls-subject", ARGS_TEXT, &o.tls_subject},
         {"audience", ARGS_TEXT, &o.audience},
+        {"sector", ARGS_TEXT, &o.sector},
+        {"logo-uri", ARGS_TEXT, &o.logo_uri},
+        {"policy-uri", ARGS_TEXT, &o.policy_uri},
+        {"tos-uri", ARGS_TEXT, &o.tos_uri},
+        {"initiate-login-uri", ARGS_TEXT, &o.initiate_login_uri},
+        {"contact", ARGS_LIST, &o.contacts},
         {"native", ARGS_FLAG, &o.native},
         {"government", ARGS_FLAG, &o.government},
         {"replace", ARGS_FLAG, &o.replace},

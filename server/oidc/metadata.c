@@ -96,6 +96,7 @@ static void constant_lists(struct buf *out) {
          {"authorization_code", "refresh_token", "client_credentials"}},
         {"subject_types_supported", {"public", "pairwise"}},
         {"id_token_signing_alg_values_supported", {"RS256", "ES256", "PS256"}},
+        {"userinfo_signing_alg_values_supported", {"RS256", "ES256", "PS256"}},
         {"introspection_signing_alg_values_supported", {"RS256", "ES256", "PS256"}},
         /* RFC 9101 §10.5 */
         {"request_object_signing_alg_values_supported", {"ES256", "PS256", "RS256"}},
