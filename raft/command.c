@@ -149,19 +149,6 @@ static bool client_texts_ok(const struct client *c) {
            text_ok(c->contacts, 0, LIMIT_CLIENT_NAME);
 }
 
-static bool client_put_ok(const struct cmd_client_put *put) {
-    const struct client *c = &put->client;
-    return name_ok(c->client_id, LIMIT_CLIENT_ID) && client_texts_ok(c) &&
-           c->environment >= ENV_DEMO && c->environment <= ENV_PRODUCTION &&
-           c->profile >= CLIENT_GBIZID && c->profile <= CLIENT_FAPI2 &&
-           c->auth >= CLIENT_AUTH_NONE && c->auth <= CLIENT_AUTH_SELF_SIGNED_TLS &&
-           c->id_token_alg >= CLIENT_RS256 && c->id_token_alg <= CLIENT_PS256 &&
-           c->stage >= CLIENT_APPLIED && c->stage <= CLIENT_RETIRED &&
-           (c->features & ~CLIENT_FEATURES_ALL) == 0 &&
-           uris_ok(c->redirect_uris, c->redirect_uris_count) &&
-           uris_ok(c->post_logout_uris, c->post_logout_uris_count);
-}
-
 static bool client_change_ok(const struct cmd_client_change *c) {
     return name_ok(c->client_id, LIMIT_CLIENT_ID) &&
            (unsigned)c->stage <= CLIENT_RETIRED && (c->stage != 0 || c->has_secret) &&
@@ -178,6 +165,20 @@ static bool proofs_ok(const struct proofs *c) {
         }
     }
     return true;
+}
+
+static bool client_put_ok(const struct cmd_client_put *put) {
+    const struct client *c = &put->client;
+    return name_ok(c->client_id, LIMIT_CLIENT_ID) && client_texts_ok(c) &&
+           c->environment >= ENV_DEMO && c->environment <= ENV_PRODUCTION &&
+           c->profile >= CLIENT_GBIZID && c->profile <= CLIENT_FAPI2 &&
+           c->auth >= CLIENT_AUTH_NONE && c->auth <= CLIENT_AUTH_SELF_SIGNED_TLS &&
+           c->id_token_alg >= CLIENT_RS256 && c->id_token_alg <= CLIENT_PS256 &&
+           c->stage >= CLIENT_APPLIED && c->stage <= CLIENT_RETIRED &&
+           (c->features & ~CLIENT_FEATURES_ALL) == 0 &&
+           uris_ok(c->redirect_uris, c->redirect_uris_count) &&
+           uris_ok(c->post_logout_uris, c->post_logout_uris_count) &&
+           proofs_ok(&put->proofs);
 }
 
 static bool binding_ok(const struct binding *c) {
@@ -380,19 +381,6 @@ static void build_account_put(const struct cmd_account_put *c,
     m->replace = c->replace;
 }
 
-static void build_client_put(const struct cmd_client_put *put,
-                             struct message_parts *parts) {
-    struct client client = put->client;
-    Tasuki__Command__ClientPut *m = &parts->client_put;
-
-    client.created_ms = 0;
-    store_client_encode(&client, &parts->record);
-    tasuki__command__client_put__init(m);
-    m->client_id = text(client.client_id);
-    m->record = bytes_of(parts->record.data, parts->record.len);
-    m->replace = put->replace;
-}
-
 static void build_client_change(const struct cmd_client_change *c,
                                 Tasuki__Command__ClientChange *m) {
     tasuki__command__client_change__init(m);
@@ -400,14 +388,7 @@ static void build_client_change(const struct cmd_client_change *c,
     m->stage = c->stage;
     m->secret_hash = FIXED_IF(c->has_secret, c->secret_hash);
     m->overlap_ms = c->overlap_ms;
-}
-
-static void build_client(const struct command *command, struct message_parts *parts) {
-    if (command->type == CMD_CLIENT_PUT) {
-        build_client_put(&command->client_put, parts);
-    } else {
-        build_client_change(&command->client_change, &parts->client_change);
-    }
+    m->revision = c->revision;
 }
 
 static size_t build_proofs(const struct proofs *c, struct message_parts *parts) {
@@ -430,6 +411,30 @@ static Tasuki__Command__Binding *build_binding(const struct binding *c,
     parts->binding.kind = c->kind;
     parts->binding.thumbprint = FIXED(c->thumbprint);
     return &parts->binding;
+}
+
+static void build_client_put(const struct cmd_client_put *put,
+                             struct message_parts *parts) {
+    struct client client = put->client;
+    Tasuki__Command__ClientPut *m = &parts->client_put;
+
+    client.created_ms = client.revision = 0;
+    store_client_encode(&client, &parts->record);
+    tasuki__command__client_put__init(m);
+    m->client_id = text(client.client_id);
+    m->record = bytes_of(parts->record.data, parts->record.len);
+    m->replace = put->replace;
+    m->revision = put->revision;
+    m->n_proofs = build_proofs(&put->proofs, parts);
+    m->proofs = parts->proofs_at;
+}
+
+static void build_client(const struct command *command, struct message_parts *parts) {
+    if (command->type == CMD_CLIENT_PUT) {
+        build_client_put(&command->client_put, parts);
+    } else {
+        build_client_change(&command->client_change, &parts->client_change);
+    }
 }
 
 static void build_proof_use(const struct cmd_proof_use *c,
@@ -837,28 +842,6 @@ static bool take_account_put(const Tasuki__Command__AccountPut *m,
            TAKE_IF(m->parent_sub, a->parent_sub.b);
 }
 
-static bool take_client_put(const Tasuki__Command__ClientPut *m, struct arena *arena,
-                            struct cmd_client_put *put) {
-    put->replace = m->replace;
-    return store_client_decode(span_str(m->client_id), record_span(m->record), arena,
-                               &put->client) == OK;
-}
-
-static bool take_client_change(const Tasuki__Command__ClientChange *m,
-                               struct cmd_client_change *c) {
-    c->client_id = m->client_id;
-    c->stage = (enum client_stage)m->stage;
-    c->overlap_ms = m->overlap_ms;
-    c->has_secret = m->secret_hash.len > 0;
-    return !c->has_secret || TAKE(m->secret_hash, c->secret_hash);
-}
-
-static bool take_client(const void *m, struct arena *arena, struct command *command) {
-    return command->type == CMD_CLIENT_PUT
-               ? take_client_put(m, arena, &command->client_put)
-               : take_client_change(m, &command->client_change);
-}
-
 static bool take_proofs(size_t n, Tasuki__Command__Proof *const *from,
                         struct proofs *c) {
     if (n > COMMAND_PROOFS_MAX) {
@@ -872,6 +855,31 @@ static bool take_proofs(size_t n, Tasuki__Command__Proof *const *from,
         }
     }
     return true;
+}
+
+static bool take_client_put(const Tasuki__Command__ClientPut *m, struct arena *arena,
+                            struct cmd_client_put *put) {
+    put->replace = m->replace;
+    put->revision = m->revision;
+    return take_proofs(m->n_proofs, m->proofs, &put->proofs) &&
+           store_client_decode(span_str(m->client_id), record_span(m->record), arena,
+                               &put->client) == OK;
+}
+
+static bool take_client_change(const Tasuki__Command__ClientChange *m,
+                               struct cmd_client_change *c) {
+    c->client_id = m->client_id;
+    c->stage = (enum client_stage)m->stage;
+    c->overlap_ms = m->overlap_ms;
+    c->revision = m->revision;
+    c->has_secret = m->secret_hash.len > 0;
+    return !c->has_secret || TAKE(m->secret_hash, c->secret_hash);
+}
+
+static bool take_client(const void *m, struct arena *arena, struct command *command) {
+    return command->type == CMD_CLIENT_PUT
+               ? take_client_put(m, arena, &command->client_put)
+               : take_client_change(m, &command->client_change);
 }
 
 /* `m` is NULL where the field was absent. */

@@ -99,21 +99,15 @@ struct cmd_account_put {
     struct account account; /* created_ms likewise */
     bool replace;           /* false: OUT_EXISTS when sub or login_index is taken */
 };
-/* `replace`: what it is like, not where it stands: the row keeps its stage, and its
- * secrets where no other one is carried. OUT_CLIENT_STATE: it is retired, or there is
- * none to take the secret from. */
-struct cmd_client_put {
-    struct client client; /* created_ms likewise, and is not carried */
-    bool replace;
-};
-/* OUT_NOT_FOUND. OUT_CLIENT_STATE: not from the stage that it is in; or a secret for a
- * client that has none. */
+/* OUT_NOT_FOUND. OUT_CLIENT_STATE: not from the stage that it is in; a secret for a
+ * client that has none; or it is of another revision. */
 struct cmd_client_change {
     const char *client_id;
     enum client_stage stage; /* 0: as it is */
     bool has_secret;
     uint8_t secret_hash[32];
     uint32_t overlap_ms; /* the one before is good so long; 0: no more */
+    uint64_t revision;   /* that is changed; 0: any */
 };
 
 /* What may be used once: the `jti` of an assertion or of a DPoP proof (RFC 7523 §3,
@@ -130,6 +124,15 @@ struct proofs {
 };
 struct cmd_proof_use {
     struct proofs proofs; /* one at least */
+};
+/* `replace`: what it is like, not where it stands: the row keeps its stage, and its
+ * secrets and registration where no other ones are carried. OUT_CLIENT_STATE: it is
+ * retired, is of another revision, or there is none to take the secret from. */
+struct cmd_client_put {
+    struct client client; /* created_ms and revision likewise, and are not carried */
+    bool replace;
+    uint64_t revision; /* that is replaced; 0: any */
+    struct proofs proofs;
 };
 /* OUT_EXISTS: the key is taken. OUT_CLIENT_STATE. */
 struct cmd_request_push {

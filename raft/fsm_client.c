@@ -18,6 +18,12 @@ static enum outcome_code keep(const struct client *old, struct client *client) {
     if (old->stage == CLIENT_RETIRED) {
         return OUT_CLIENT_STATE;
     }
+    client->revision = old->revision + 1;
+    client->features |= old->features & CLIENT_DYNAMIC;
+    if (is_zero(client->registration_hash)) {
+        memcpy(client->registration_hash, old->registration_hash,
+               sizeof client->registration_hash);
+    }
     client->created_ms = old->created_ms;
     client->stage = old->stage;
     client->suspended_from = old->suspended_from;
@@ -38,18 +44,23 @@ enum err fsm_client_put(struct fsm_tx *tx, const struct cmd_client_put *cmd,
                         enum outcome_code *ret_code) {
     struct client client = cmd->client;
     struct client old;
-    enum err err =
-        store_client_get(tx->read, tx->arena, span_str(client.client_id), &old);
+    enum err err = fsm_proof_use(tx, &cmd->proofs, ret_code);
 
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = store_client_get(tx->read, tx->arena, span_str(client.client_id), &old);
     if (err != OK && err != ERR_NOT_FOUND) {
         return err;
     }
     client.created_ms = tx->now_ms;
+    client.revision = 1;
     if (client.stage == CLIENT_SUSPENDED) {
         client.suspended_from = CLIENT_IN_VERIFICATION; /* nobody knows what it was */
     }
-    *ret_code = OUT_OK;
-    if (err == OK) {
+    if (cmd->revision != 0 && (err != OK || old.revision != cmd->revision)) {
+        *ret_code = OUT_CLIENT_STATE;
+    } else if (err == OK) {
         *ret_code = cmd->replace ? keep(&old, &client) : OUT_EXISTS;
     } else if (cmd->replace && has_secret(&client) && is_zero(client.secret_hash)) {
         *ret_code = OUT_CLIENT_STATE;
@@ -103,7 +114,8 @@ enum err fsm_client_change(struct fsm_tx *tx, const struct cmd_client_change *cm
     if (err != OK) {
         return err;
     }
-    if ((cmd->stage != 0 && !may_become(&client, cmd->stage)) ||
+    if ((cmd->revision != 0 && cmd->revision != client.revision) ||
+        (cmd->stage != 0 && !may_become(&client, cmd->stage)) ||
         (cmd->has_secret &&
          (!has_secret(&client) || client.stage == CLIENT_RETIRED))) {
         *ret_code = OUT_CLIENT_STATE;
@@ -115,6 +127,7 @@ enum err fsm_client_change(struct fsm_tx *tx, const struct cmd_client_change *cm
     if (cmd->has_secret) {
         rotate(&client, cmd, tx->now_ms);
     }
+    client.revision++;
     *ret_code = OUT_OK;
     return store_client_put(tx->write, &client);
 }

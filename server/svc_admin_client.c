@@ -18,6 +18,7 @@ struct client_op {
     char drawn[CLIENT_SECRET_TEXT + 1];
     bool replace;
     bool dry_run; /* say what is wrong, and do nothing */
+    uint64_t revision; /* that is replaced; 0: any */
 };
 
 size_t svc_admin_client_size(void) {
@@ -34,6 +35,18 @@ struct span svc_admin_secret(struct svc_json *json) {
                                 "expected");
     }
     return secret;
+}
+
+uint64_t svc_admin_revision(struct svc_json *json) {
+    json_t *value = json->failed ? NULL : json_object_get(json->root, "revision");
+
+    if (!value)
+        return 0;
+    if (!json_is_integer(value) || json_integer_value(value) < 1) {
+        svc_json_fail(json, "revision: the number that the list shows is expected");
+        return 0;
+    }
+    return (uint64_t)json_integer_value(value);
 }
 
 static void read_secret(struct client_op *op) {
@@ -56,11 +69,13 @@ static void read_request(struct client_op *op) {
         members[count] = svc_rp_members[count];
     members[count++] = "replace";
     members[count++] = "dry_run";
+    members[count++] = "revision";
     members[count++] = "client_secret";
     members[count] = NULL;
     svc_json_parse(json, op->admin.admin->body_in, members);
     op->replace = svc_json_bool(json, "replace", false);
     op->dry_run = svc_json_bool(json, "dry_run", false);
+    op->revision = svc_admin_revision(json);
     svc_rp_read_operator(&reader);
     read_secret(op);
 }
@@ -124,6 +139,11 @@ static void answer_dry(struct client_op *op, const struct client *old) {
                          "client_id: there is a client with this ID already");
         return;
     }
+    if (op->revision && (!old || old->revision != op->revision)) {
+        svc_admin_refuse(&op->admin, ADMIN_CONFLICT,
+                         "client_id: this client has changed meanwhile");
+        return;
+    }
     if (old && old->stage == CLIENT_RETIRED) {
         svc_admin_refuse(&op->admin, ADMIN_CONFLICT,
                          "client_id: this client is retired");
@@ -150,6 +170,7 @@ static void submit(struct client_op *op, const struct client *old) {
     }
     command.client_put.client = op->client;
     command.client_put.replace = op->replace;
+    command.client_put.revision = op->revision;
     svc_submit(&op->admin.base, &command, added);
 }
 

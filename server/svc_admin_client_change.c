@@ -30,9 +30,10 @@ static void changed(struct svc_state *state) {
         return;
     case OUT_CLIENT_STATE:
         svc_admin_refuse(&op->admin, ADMIN_CONFLICT,
-                         op->stage ? "stage: not from the stage that the client is in"
-                                   : "client_id: this client is retired, or has no "
-                                     "secret");
+                         op->stage ? "stage: not from the stage that the client is "
+                                     "in, or it has changed meanwhile"
+                                   : "client_id: this client is retired, has no "
+                                     "secret, or has changed meanwhile");
         return;
     default:
         svc_fail(state, ERR_CORRUPT);
@@ -62,7 +63,8 @@ static uint32_t read_overlap_s(struct svc_json *json) {
 
 void svc_admin_client_change(struct admin_op *admin) {
     static const char *const members[] = {"client_id",     "stage",     "rotate_secret",
-                                          "client_secret", "overlap_s", NULL};
+                                          "client_secret", "overlap_s", "revision",
+                                          NULL};
     struct change_op *op = (struct change_op *)admin;
     struct command command = {.type = CMD_CLIENT_CHANGE};
     struct cmd_client_change *cmd = &command.client_change;
@@ -75,6 +77,7 @@ void svc_admin_client_change(struct admin_op *admin) {
     cmd->has_secret = svc_json_bool(json, "rotate_secret", false);
     secret = svc_admin_secret(json);
     overlap_s = read_overlap_s(json);
+    cmd->revision = svc_admin_revision(json);
     if (!cmd->has_secret)
         op->stage = (enum client_stage)svc_json_choice(json, "stage",
                                                        svc_rp_stages, 0);

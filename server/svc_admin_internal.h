@@ -49,6 +49,8 @@ void svc_admin_put_members(struct buf *out, const struct repl_status *status);
  * one that is drawn. */
 #define CLIENT_SECRET_TEXT 43 /* base64url of 32 random bytes */
 struct span svc_admin_secret(struct svc_json *json);
+/* Of the row that is changed; 0: any. */
+uint64_t svc_admin_revision(struct svc_json *json);
 struct span svc_admin_secret_draw(struct svc *svc, char text[CLIENT_SECRET_TEXT + 1]);
 
 #endif

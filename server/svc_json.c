@@ -30,7 +30,7 @@ void svc_json_parse(struct svc_json *json, struct span text,
                       error.column);
     else if (!json_is_object(json->root))
         svc_json_fail(json, "a JSON object is expected");
-    else
+    else if (members)
         svc_json_only(json, json->root, "", members);
 }
 

@@ -20,7 +20,7 @@ struct svc_json {
     char message[SVC_JSON_MESSAGE];
 };
 
-/* One object; `members` lists the names that it may have, ended by NULL. */
+/* One object; `members` lists the names that it may have, ended by NULL. NULL: any. */
 void svc_json_parse(struct svc_json *json, struct span text,
                     const char *const members[]);
 /* Safe on a zeroed struct. */

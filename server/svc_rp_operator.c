@@ -309,6 +309,8 @@ void svc_rp_write_operator(const struct client *client, struct buf *out) {
         buf_printf(out, ",\"jwks\":%s", client->jwks);
     if (client->old_secret_until_ms > 0)
         buf_json_u64(out, "old_secret_until_ms", client->old_secret_until_ms);
+    buf_json_bool(out, "dynamic", client->features & CLIENT_DYNAMIC);
+    buf_json_u64(out, "revision", client->revision);
     buf_json_u64(out, "created_ms", client->created_ms);
     buf_str(out, "}");
 }

@@ -44,7 +44,8 @@ static enum err client_of_record(const Tasuki__Record__ClientRecord *record,
         return ERR_CORRUPT;
     }
     if (!hash_decode(record->secret_hash, client->secret_hash) ||
-        !hash_decode(record->old_secret_hash, client->old_secret_hash)) {
+        !hash_decode(record->old_secret_hash, client->old_secret_hash) ||
+        !hash_decode(record->registration_hash, client->registration_hash)) {
         return ERR_CORRUPT;
     }
     client->name = record->name;
@@ -73,8 +74,7 @@ static enum err client_of_record(const Tasuki__Record__ClientRecord *record,
     client->scopes = record->scopes;
     client->account_types = record->account_types;
     client->created_ms = record->created_ms;
-    client->features = record->features;
-    client->backchannel_logout_uri = record->backchannel_logout_uri;
+    client->revision = record->revision;
     err = uris_decode(record->n_redirect_uris, record->redirect_uris,
                       client->redirect_uris, &client->redirect_uris_count);
     if (err == OK) {
@@ -178,6 +178,8 @@ void store_client_encode(const struct client *client, struct buf *out) {
     record.post_logout_uris = logouts;
     record.n_post_logout_uris = client->post_logout_uris_count;
     record.created_ms = client->created_ms;
+    record.revision = client->revision;
+    record.registration_hash = hash_encode(client->registration_hash);
     record_pack(&record.base, out);
 }
 

@@ -85,6 +85,9 @@ struct client {
     const char *post_logout_uris[CLIENT_REDIRECTS_MAX];
     size_t post_logout_uris_count;
     uint64_t created_ms;
+    uint64_t revision; /* raised by every change of the row */
+    /* Keyed hash of its registration access token (RFC 7592); zero when it has none. */
+    uint8_t registration_hash[32];
 };
 
 /* A row's bytes, as commands carry them too: equal clients have equal bytes. Absent

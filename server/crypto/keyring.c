@@ -30,6 +30,8 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_STAFF_SEED] = "tasuki seal staff-seed",
     [SEAL_REQUEST_URI] = "tasuki seal request-uri",
     [SEAL_DPOP_NONCE] = "tasuki seal dpop-nonce",
+    [SEAL_INITIAL_ACCESS] = "tasuki seal initial-access",
+    [SEAL_REGISTRATION] = "tasuki seal registration",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",
@@ -45,6 +47,7 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_PROOF] = "tasuki hash proof",
     [HASH_REQUEST] = "tasuki hash request",
     [HASH_SUBJECT] = "tasuki hash subject",
+    [HASH_REGISTRATION] = "tasuki hash registration",
 };
 
 struct keyring {

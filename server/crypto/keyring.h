@@ -30,6 +30,8 @@ enum seal_purpose {
     SEAL_STAFF_SEED, /* of a staff account's one-time codes */
     SEAL_REQUEST_URI, /* of a pushed request */
     SEAL_DPOP_NONCE,  /* a moment of replicated time */
+    SEAL_INITIAL_ACCESS, /* tokens of dynamic registration (RFC 7591 §1.2) */
+    SEAL_REGISTRATION,
     SEAL_PURPOSES
 };
 enum hash_purpose {
@@ -46,6 +48,7 @@ enum hash_purpose {
     HASH_PROOF, /* client_id and jti of what may be used once */
     HASH_REQUEST, /* pushed request */
     HASH_SUBJECT, /* pairwise `sub` (svc_subject) */
+    HASH_REGISTRATION,
     HASH_PURPOSES
 };
 

@@ -128,6 +128,7 @@ void metadata_discovery(struct span issuer, struct span mtls_url, bool with_ca,
     member_url(out, "introspection_endpoint", issuer, "introspect");
     member_url(out, "userinfo_endpoint", issuer, "userinfo");
     member_url(out, "jwks_uri", issuer, "jwks");
+    member_url(out, "registration_endpoint", issuer, "register");
     /* RP-Initiated Logout 1.0 §2.1 */
     member_url(out, "end_session_endpoint", issuer, "logout");
     constant_lists(out);

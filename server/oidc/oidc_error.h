@@ -2,7 +2,7 @@
  *
  * Which HTTP status goes with one is http/http_respond's table. Source: RFC 6749
  * §4.1.2.1 and §5.2, RFC 6750 §3.1, OpenID Connect Core §3.1.2.6, RFC 9101 §10,
- * RFC 9449 §5, §8; OpenID Connect Core Unmet Authentication Requirements 1.0. */
+ * RFC 9449 §5, §8, RFC 7591 §3.2.2; OpenID Connect Core Unmet Authentication Requirements 1.0. */
 #ifndef OIDC_OIDC_ERROR_H
 #define OIDC_OIDC_ERROR_H
 
@@ -30,6 +30,8 @@
     X(OIDC_INVALID_REQUEST_OBJECT, "invalid_request_object")                           \
     X(OIDC_INVALID_DPOP_PROOF, "invalid_dpop_proof")                                   \
     X(OIDC_USE_DPOP_NONCE, "use_dpop_nonce")                                           \
+    X(OIDC_INVALID_REDIRECT_URI, "invalid_redirect_uri")                               \
+    X(OIDC_INVALID_CLIENT_METADATA, "invalid_client_metadata")                         \
     X(OIDC_UNMET_AUTHENTICATION, "unmet_authentication_requirements")
 
 enum oidc_error {
