@@ -166,6 +166,32 @@ struct svc_par {
 };
 void svc_par(struct svc *svc, struct svc_par *par);
 
+/* ---- registration: /oauth/register (RFC 7591, RFC 7592, OpenID Connect Registration).
+ * POST takes an initial access token, once; the others the token that it answered, and
+ * the client_id in the query. */
+enum svc_register_action {
+    REGISTER_CREATE,
+    REGISTER_READ,
+    REGISTER_UPDATE,
+    REGISTER_DELETE, /* the client is retired */
+};
+struct svc_register {
+    struct svc_op op;
+    void (*done)(struct svc_register *registration);
+    void *arg;
+    /* in */
+    enum svc_register_action action;
+    struct span authorization;
+    struct span client_id; /* empty with REGISTER_CREATE */
+    struct span body_in;
+    /* out */
+    enum oidc_error error; /* INVALID_TOKEN, INVALID_REDIRECT_URI, _CLIENT_METADATA */
+    const char *description; /* in op.arena */
+    bool token_missing;      /* as in svc_userinfo */
+    struct span body;        /* JSON; empty after REGISTER_DELETE */
+};
+void svc_register(struct svc *svc, struct svc_register *registration);
+
 /* ---- revocation: POST /oauth/revoke (RFC 7009). */
 struct svc_revoke {
     struct svc_op op;

@@ -154,6 +154,9 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
     case ADMIN_CLIENT_CHANGE:
         svc_admin_client_change(op);
         return;
+    case ADMIN_REGISTRATION:
+        svc_admin_registration(op);
+        return;
     case ADMIN_STAFF_ADD:
         svc_admin_staff_add(op);
         return;

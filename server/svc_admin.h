@@ -20,6 +20,10 @@
  * too)
  *                    -> client_id, client_secret when one was drawn
  * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; created_ms}]
+ * ADMIN_REGISTRATION profile? standard|gbizid|fapi2, stage? applied|in_verification,
+ *                    scopes? (else the profile's usual ones), account_types? [all],
+ *                    hours? (1 to 720; default 24): what an RP may register by itself
+ *                    -> token (good once), expires_ms, and what was decided
  * ADMIN_STAFF_ADD    name (3 to 64 of a-z 0-9 . _ -), password (15 to 512 bytes), roles
  *                    [rp-admin|operator|auditor|staff-admin]
  *                    -> id, name, totp_secret and totp_uri (both told once)
@@ -71,6 +75,7 @@ enum svc_admin_action {
     ADMIN_CLIENT_ADD,     /* POST /v1/clients: answers the secret, once */
     ADMIN_CLIENT_LIST,    /* GET  /v1/clients */
     ADMIN_CLIENT_CHANGE,  /* POST /v1/clients/change */
+    ADMIN_REGISTRATION,   /* POST /v1/registration-tokens */
     ADMIN_STAFF_ADD,      /* POST /v1/staff: answers the seed, once */
     ADMIN_OUTBOX_LIST,    /* GET  /v1/outbox */
     ADMIN_OUTBOX_RETRY,   /* POST /v1/outbox/retry */

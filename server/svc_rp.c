@@ -184,3 +184,19 @@ void svc_rp_put_text(struct buf *out, const char *name, const char *text) {
     if (text[0])
         buf_json_member(out, name, span_str(text));
 }
+
+void svc_rp_put_contacts(const struct client *client, struct buf *out) {
+    const char *text = client->contacts;
+
+    if (!text[0])
+        return;
+    buf_str(out, ",\"contacts\":[");
+    for (const char *at = text; *at;) {
+        size_t len = strcspn(at, "\n");
+
+        buf_str(out, at == text ? "" : ",");
+        buf_json(out, span_of(at, len));
+        at += len + (at[len] != '\0');
+    }
+    buf_str(out, "]");
+}

@@ -54,11 +54,22 @@ void svc_rp_write_metadata(const struct client *client, struct buf *out);
 /* Has it a secret to prove itself? */
 bool svc_rp_has_secret(const struct client *client);
 
-/* An array of scopes' or of features' names, and the like, are lists of JSON texts. */
+/* ,"name":[...] */
 void svc_rp_put_strings(struct buf *out, const char *name, const char *const items[],
                         size_t count);
+/* The array `contacts`, when there are any. */
+void svc_rp_put_contacts(const struct client *client, struct buf *out);
 /* Left out when there is none: a registration would not take an empty one. */
 void svc_rp_put_text(struct buf *out, const char *name, const char *text);
+
+/* `scopes` and `account_types` of the operator's form into the client; the scopes are
+ * judged by its profile. */
+void svc_rp_read_scopes(struct rp_reader *r);
+void svc_rp_read_account_types(struct rp_reader *r);
+/* And ,"scopes":[..] and ,"account_types":[..] */
+void svc_rp_put_scopes(struct buf *out, uint64_t scopes);
+void svc_rp_put_account_types(struct buf *out, uint32_t mask);
+extern const char *const svc_rp_profiles[];
 
 /* ---- shared by the two forms */
 

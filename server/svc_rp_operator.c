@@ -10,7 +10,7 @@
 
 /* In the order of the enums' numbers, which begin at 1. */
 static const char *const environments[] = {"demo", "verification", "production", NULL};
-static const char *const profiles[] = {"gbizid", "standard", "fapi2", NULL};
+const char *const svc_rp_profiles[] = {"gbizid", "standard", "fapi2", NULL};
 static const char *const auths[] = {
     "none", "basic", "post", "private_key_jwt", "tls_client_auth", "self_signed_tls",
     NULL};
@@ -45,7 +45,7 @@ static const struct rp_names operator_names = {
     .pairwise = "pairwise",
 };
 
-static void read_scopes(struct rp_reader *r) {
+void svc_rp_read_scopes(struct rp_reader *r) {
     struct svc_json *json = r->json;
     size_t count = svc_json_array(json, "scopes", true, 16);
 
@@ -67,7 +67,7 @@ static void read_scopes(struct rp_reader *r) {
         svc_json_fail(json, "scopes: openid must be among them");
 }
 
-static void read_account_types(struct rp_reader *r) {
+void svc_rp_read_account_types(struct rp_reader *r) {
     struct svc_json *json = r->json;
     size_t count = svc_json_array(json, "account_types", false, 3);
 
@@ -167,7 +167,7 @@ static void read_kind(struct rp_reader *r) {
         svc_json_fail(json, "environment: this cluster's is %s",
                       environments[r->config->environment - 1]);
     client->profile =
-        (enum client_profile)svc_json_choice(json, "profile", profiles, CLIENT_GBIZID);
+        (enum client_profile)svc_json_choice(json, "profile", svc_rp_profiles, CLIENT_GBIZID);
     client->auth =
         (enum client_auth)svc_json_choice(json, "auth", auths, CLIENT_AUTH_BASIC);
     client->id_token_alg =
@@ -206,8 +206,8 @@ void svc_rp_read_operator(struct rp_reader *r) {
     r->client->name = svc_rp_label(r, operator_names.name, true);
     r->client->ministry = svc_rp_label(r, "ministry", false);
     read_kind(r);
-    read_scopes(r);
-    read_account_types(r);
+    svc_rp_read_scopes(r);
+    svc_rp_read_account_types(r);
     read_addresses(r);
     read_features(r);
     read_start_month(r);
@@ -220,7 +220,7 @@ void svc_rp_read_operator(struct rp_reader *r) {
 
 /* ---- write */
 
-static void put_scopes(struct buf *out, uint64_t scopes) {
+void svc_rp_put_scopes(struct buf *out, uint64_t scopes) {
     bool first = true;
 
     buf_str(out, ",\"scopes\":[");
@@ -246,7 +246,7 @@ static void put_features(struct buf *out, uint64_t mask) {
     svc_rp_put_strings(out, "features", names, count);
 }
 
-static void put_account_types(struct buf *out, uint32_t mask) {
+void svc_rp_put_account_types(struct buf *out, uint32_t mask) {
     const char *names[3];
     size_t count = 0;
 
@@ -255,19 +255,6 @@ static void put_account_types(struct buf *out, uint32_t mask) {
             names[count++] = account_types[i];
     }
     svc_rp_put_strings(out, "account_types", names, count);
-}
-
-/* A text of lines as an array. */
-static void put_lines(struct buf *out, const char *name, const char *text) {
-    buf_printf(out, ",\"%s\":[", name);
-    for (const char *at = text; *at;) {
-        size_t len = strcspn(at, "\n");
-
-        buf_str(out, at == text ? "" : ",");
-        buf_json(out, span_of(at, len));
-        at += len + (at[len] != '\0');
-    }
-    buf_str(out, "]");
 }
 
 static void put_addresses(const struct client *client, struct buf *out) {
@@ -281,8 +268,7 @@ static void put_addresses(const struct client *client, struct buf *out) {
     svc_rp_put_text(out, "policy_uri", client->policy_uri);
     svc_rp_put_text(out, "tos_uri", client->tos_uri);
     svc_rp_put_text(out, "sector", client->sector);
-    if (client->contacts[0])
-        put_lines(out, "contacts", client->contacts);
+    svc_rp_put_contacts(client, out);
 }
 
 void svc_rp_write_operator(const struct client *client, struct buf *out) {
@@ -293,14 +279,14 @@ void svc_rp_write_operator(const struct client *client, struct buf *out) {
     svc_rp_put_text(out, "start_month", client->start_month);
     buf_json_member(out, "environment",
                     span_str(environments[client->environment - 1]));
-    buf_json_member(out, "profile", span_str(profiles[client->profile - 1]));
+    buf_json_member(out, "profile", span_str(svc_rp_profiles[client->profile - 1]));
     buf_json_member(out, "auth", span_str(auths[client->auth - 1]));
     buf_json_member(out, "alg", span_str(algs[client->id_token_alg - 1]));
     buf_json_bool(out, "native", client->native);
     buf_json_bool(out, "government", client->government);
     buf_json_member(out, "stage", span_str(svc_rp_stages[client->stage - 1]));
-    put_scopes(out, client->scopes);
-    put_account_types(out, client->account_types);
+    svc_rp_put_scopes(out, client->scopes);
+    svc_rp_put_account_types(out, client->account_types);
     put_addresses(client, out);
     put_features(out, client->features);
     svc_rp_put_text(out, "audience", client->audience);

@@ -53,7 +53,8 @@ void svc_wait_index(struct svc_state *state, uint64_t index,
         svc_fail(state, err);
 }
 
-static void transfer_done(struct repl_wait *wait) {
+/* However it went. */
+static void wait_over(struct repl_wait *wait) {
     struct svc_state *state = STATE_OF(wait, wait);
 
     state->next(state);
@@ -67,13 +68,24 @@ void svc_transfer(struct svc_state *state, uint64_t to,
     state->wait = (struct repl_wait){
         .deadline_mono_ms = deadline_in(state, SVC_TRANSFER_WAIT_MS),
         .loop = state->svc->loop,
-        .done = transfer_done,
+        .done = wait_over,
     };
     err = repl_transfer(state->svc->shared->repl, to, &state->wait);
     if (err) { /* `done` will not run: the struct is ours again */
         state->wait.err = err;
         next(state);
     }
+}
+
+void svc_settle(struct svc_state *state, void (*next)(struct svc_state *state)) {
+    state->next = next;
+    state->wait = (struct repl_wait){
+        .deadline_mono_ms = deadline_in(state, SVC_INDEX_WAIT_MS),
+        .loop = state->svc->loop,
+        .done = wait_over,
+    };
+    if (repl_read(state->svc->shared->repl, &state->wait)) /* `done` will not run */
+        next(state);
 }
 
 static void submit_done(struct repl_request *request) {

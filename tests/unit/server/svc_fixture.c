@@ -129,6 +129,13 @@ enum err repl_wait_index(struct repl *repl, struct repl_wait *wait) {
     return OK;
 }
 
+enum err repl_read(struct repl *repl, struct repl_wait *wait) {
+    wait->err = repl->fresh;
+    wait->task.run = wait_run;
+    wait->loop->post(wait->loop, &wait->task);
+    return OK;
+}
+
 enum err repl_fresh(const struct repl *repl) {
     return repl->fresh;
 }
