@@ -239,16 +239,24 @@ bool http_request_query(struct http_request *request, bool as_json) {
         false, as_json);
 }
 
-static bool is_form_type(struct span type) {
-    static const char form[] = "application/x-www-form-urlencoded";
-    size_t len = sizeof(form) - 1;
-    return type.len >= len && h2o_lcstris((const char *)type.data, len, form, len) &&
+static bool is_type(struct span type, const char *name) {
+    size_t len = strlen(name);
+    return type.len >= len && h2o_lcstris((const char *)type.data, len, name, len) &&
            (type.len == len || type.data[len] == ';' || type.data[len] == ' ');
+}
+
+bool http_request_json(struct http_request *request) {
+    if (is_type(http_request_header(request, H2O_TOKEN_CONTENT_TYPE),
+                "application/json")) {
+        return true;
+    }
+    refuse(request, true, 415, "Content-Type must be application/json");
+    return false;
 }
 
 bool http_request_form(struct http_request *request, bool as_json) {
     struct span type = http_request_header(request, H2O_TOKEN_CONTENT_TYPE);
-    if (!is_form_type(type)) {
+    if (!is_type(type, "application/x-www-form-urlencoded")) {
         refuse(request, as_json, as_json ? 400 : 415,
                "Content-Type must be application/x-www-form-urlencoded");
         return false;

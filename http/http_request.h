@@ -42,6 +42,7 @@ struct http_request {
         struct svc_introspect introspect;
         struct svc_userinfo userinfo;
         struct svc_logout logout;
+        struct svc_register registration;
         struct svc_admin admin;
     } op;
 };
@@ -81,5 +82,7 @@ void http_request_wipe_body(struct http_request *request);
  * request has ended. */
 bool http_request_query(struct http_request *request, bool as_json);
 bool http_request_form(struct http_request *request, bool as_json);
+/* Is the body JSON? The response (415) has been sent when not, and the request ended. */
+bool http_request_json(struct http_request *request);
 
 #endif

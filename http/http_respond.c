@@ -178,6 +178,10 @@ void http_respond_challenge(struct http_request *request, const char *value) {
     }
 }
 
+void http_respond_done(struct http_request *request) {
+    respond(request, 204, NULL, "no-store", span_of("", 0));
+}
+
 void http_respond_dpop_nonce(struct http_request *request, struct span nonce) {
     if (request->h2o == NULL || nonce.len == 0) {
         return;
@@ -218,16 +222,31 @@ void http_respond_redirect(struct http_request *request, struct span location) {
 /* The one script that there is: SHA-256 of what stands in pages/post.mustache. */
 #define POST_SCRIPT " script-src 'sha256-ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE=';"
 
+/* A further source in a directive. */
+static void put_origin(struct buf *policy, struct span origin) {
+    if (origin.len > 0) {
+        buf_str(policy, " ");
+        buf_put(policy, origin.data, origin.len);
+    }
+}
+
 static void add_page_headers(h2o_req_t *h2o, enum http_page page,
-                             struct span form_action) {
-    char policy[512];
-    int len = snprintf(policy, sizeof(policy),
-                       "default-src 'none';%s style-src 'self'; img-src 'self'; "
-                       "form-action 'self'%s%.*s; frame-ancestors 'none'; "
-                       "base-uri 'none'",
-                       page == PAGE_POST ? POST_SCRIPT : "",
-                       form_action.len > 0 ? " " : "", (int)form_action.len,
-                       form_action.len > 0 ? (const char *)form_action.data : "");
+                             struct http_origins origins) {
+    char policy[1024];
+    struct buf built;
+    buf_init(&built, sizeof(policy) - 1);
+    buf_str(&built, "default-src 'none';");
+    buf_str(&built, page == PAGE_POST ? POST_SCRIPT : "");
+    buf_str(&built, " style-src 'self'; img-src 'self'");
+    put_origin(&built, origins.image);
+    buf_str(&built, "; form-action 'self'");
+    put_origin(&built, origins.form_action);
+    buf_str(&built, "; frame-ancestors 'none'; base-uri 'none'");
+    int len = buf_err(&built) == OK
+                  ? snprintf(policy, sizeof(policy), "%.*s", (int)built.len,
+                             (const char *)built.data)
+                  : -1;
+    buf_free(&built);
     if (len < 0 || (size_t)len >= sizeof(policy)) {
         /* An origin too long for the policy: its redirect is not followed. */
         len = snprintf(policy, sizeof(policy),
@@ -288,7 +307,7 @@ static void add_switch(struct http_request *request, struct http_page_data *data
 }
 
 void http_respond_page(struct http_request *request, int status, enum http_page page,
-                       struct http_page_data *data, struct span form_action) {
+                       struct http_page_data *data, struct http_origins origins) {
     if (request->h2o == NULL) {
         http_page_data_free(data);
         return;
@@ -300,7 +319,7 @@ void http_respond_page(struct http_request *request, int status, enum http_page 
         http_page_render(page, request->lang, environment_name(request), data, &html);
     http_page_data_free(data);
     if (err == OK) {
-        add_page_headers(request->h2o, page, form_action);
+        add_page_headers(request->h2o, page, origins);
         respond(request, status, "text/html; charset=utf-8", "no-store",
                 buf_span(&html));
     } else {
@@ -325,7 +344,7 @@ void http_respond_error_page(struct http_request *request, int status,
               log_end());
     http_page_set_bool(data, "unavailable", status == 503);
     http_page_set_bool(data, "refused", status != 503);
-    http_respond_page(request, status, PAGE_ERROR, data, span_of("", 0));
+    http_respond_page(request, status, PAGE_ERROR, data, (struct http_origins){0});
 }
 
 void http_respond_failure(struct http_request *request, enum err err, bool as_json) {
@@ -355,7 +374,7 @@ void http_respond_raw(struct http_thread *thread, h2o_req_t *h2o, int status,
     } else {
         h2o->http1_is_persistent = 0;
     }
-    add_page_headers(h2o, PAGE_ERROR, span_of("", 0));
+    add_page_headers(h2o, PAGE_ERROR, (struct http_origins){0});
     send_all(thread, h2o, status, "text/plain; charset=utf-8", "no-store",
              span_of(body, len > 0 ? (size_t)len : 0));
 }

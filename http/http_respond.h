@@ -33,6 +33,8 @@ void http_respond_oauth_error(struct http_request *request, int status,
 int http_respond_status(enum oidc_error error);
 /* WWW-Authenticate of RFC 6749 §5.2 and RFC 6750 §3, before http_respond_*. */
 void http_respond_challenge(struct http_request *request, const char *value);
+/* 204: it is done, and there is nothing to say. */
+void http_respond_done(struct http_request *request);
 /* 204: all is in the headers. Without a struct http_request. */
 void http_respond_empty(struct http_thread *thread, h2o_req_t *h2o);
 /* 200 with a JWT of the media type. */
@@ -43,9 +45,13 @@ void http_respond_dpop_nonce(struct http_request *request, struct span nonce);
 /* 303 after POST, 302 after GET; never 307 or 308 (RFC 9700 §4.12). */
 void http_respond_redirect(struct http_request *request, struct span location);
 
-/* A page. `form_action`: another origin to which a form's answer may redirect. */
+/* Other origins that a page's policy lets in (CSP), empty: none. */
+struct http_origins {
+    struct span form_action; /* where a form's answer may redirect to */
+    struct span image;
+};
 void http_respond_page(struct http_request *request, int status, enum http_page page,
-                       struct http_page_data *data, struct span form_action);
+                       struct http_page_data *data, struct http_origins origins);
 void http_respond_error_page(struct http_request *request, int status,
                              enum oidc_error error, const char *description);
 

@@ -14,6 +14,7 @@ struct route {
         PLAIN,
         OWN_FORM,     /* POST comes from a page of ours: other sites are refused */
         CROSS_ORIGIN, /* scripts of any site may call it (http_router.h) */
+        MANAGED,      /* `post` takes PUT and DELETE too (RFC 7592) */
     } kind;
 };
 
@@ -23,6 +24,7 @@ static const struct route public_routes[] = {
     {"/oauth/par", NULL, route_par, CROSS_ORIGIN},
     {"/oauth/revoke", NULL, route_revoke, CROSS_ORIGIN},
     {"/oauth/introspect", NULL, route_introspect, PLAIN},
+    {"/oauth/register", route_register_read, route_register_write, MANAGED},
     {"/.well-known/oauth-authorization-server/oauth", route_discovery, NULL,
      CROSS_ORIGIN},
     {"/oauth/authorize", route_authorize_get, route_authorize_post, PLAIN},
@@ -41,6 +43,7 @@ static const struct route operator_routes[] = {
     {"/v1/accounts", NULL, route_operator_account_add, PLAIN},
     {"/v1/clients", route_operator_client_list, route_operator_client_add, PLAIN},
     {"/v1/clients/change", NULL, route_operator_client_change, PLAIN},
+    {"/v1/registration-tokens", NULL, route_operator_registration, PLAIN},
     {"/v1/staff", NULL, route_operator_staff_add, PLAIN},
     {"/v1/outbox", route_operator_outbox_list, NULL, PLAIN},
     {"/v1/outbox/retry", NULL, route_operator_outbox_retry, PLAIN},
@@ -190,11 +193,31 @@ static void respond_preflight(struct http_thread *thread, h2o_req_t *h2o,
     http_respond_empty(thread, h2o);
 }
 
+/* The value of Allow (RFC 9110 §10.2.1). */
+static const char *allowed(const struct route *route) {
+    if (route->kind == MANAGED) {
+        return "GET, HEAD, POST, PUT, DELETE";
+    }
+    return route->get == NULL    ? "POST"
+           : route->post == NULL ? "GET, HEAD"
+                                 : "GET, HEAD, POST";
+}
+
+static http_route *handler_of(const struct route *route, struct span method) {
+    if (span_is(method, "POST")) {
+        return route->post;
+    }
+    if (span_is(method, "GET") || span_is(method, "HEAD")) {
+        return route->get;
+    }
+    bool managed = span_is(method, "PUT") || span_is(method, "DELETE");
+    return managed && route->kind == MANAGED ? route->post : NULL;
+}
+
 static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t *h2o,
                      const struct route *route, struct span method) {
     bool is_post = span_is(method, "POST");
-    bool is_get = span_is(method, "GET") || span_is(method, "HEAD");
-    http_route *handler = is_post ? route->post : is_get ? route->get : NULL;
+    http_route *handler = handler_of(route, method);
     if (route->kind == CROSS_ORIGIN && span_is(method, "OPTIONS")) {
         respond_preflight(thread, h2o, route);
         return;
@@ -203,10 +226,7 @@ static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t 
         allow_origin(h2o);
     }
     if (handler == NULL) {
-        const char *allow = route->get == NULL    ? "POST"
-                            : route->post == NULL ? "GET, HEAD"
-                                                  : "GET, HEAD, POST";
-        http_respond_raw(thread, h2o, 405, "see the Allow header", allow);
+        http_respond_raw(thread, h2o, 405, "see the Allow header", allowed(route));
         return;
     }
     if (is_post && route->kind == OWN_FORM && is_cross_site(thread->config, h2o)) {

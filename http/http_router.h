@@ -30,8 +30,9 @@ http_route route_authorize_get, route_authorize_post, route_login, route_consent
 http_route route_token, route_par, route_revoke, route_introspect, route_userinfo_get,
     route_userinfo_post;
 http_route route_discovery, route_jwks, route_logout_get, route_logout_post;
+http_route route_register_read, route_register_write;
 http_route route_operator_status, route_operator_account_add;
-http_route route_operator_staff_add;
+http_route route_operator_staff_add, route_operator_registration;
 http_route route_operator_client_add, route_operator_client_list;
 http_route route_operator_outbox_list, route_operator_outbox_retry;
 http_route route_operator_key_list, route_operator_key_rotate,

@@ -5,6 +5,7 @@
 #include "http/http_cookie.h"
 #include "http/http_respond.h"
 #include "http/http_router.h"
+#include "server/oidc/redirect_uri.h"
 #include "server/oidc/scope.h"
 
 static const char *notice_key(enum svc_login_notice notice) {
@@ -24,18 +25,38 @@ static const char *notice_key(enum svc_login_notice notice) {
     }
 }
 
+/* What the service says of itself: its mark, and where its rules stand. */
+static struct http_origins set_service(struct http_page_data *data,
+                                       const struct svc_authorize *authorize) {
+    struct http_origins origins = {.form_action = authorize->redirect_origin};
+    struct span host;
+    http_page_set(data, "client_name", authorize->client_name);
+    http_page_set(data, "logo_uri", authorize->logo_uri);
+    http_page_set(data, "policy_uri", authorize->policy_uri);
+    http_page_set(data, "tos_uri", authorize->tos_uri);
+    http_page_set_bool(data, "has_logo", authorize->logo_uri.len > 0);
+    http_page_set_bool(data, "has_policy", authorize->policy_uri.len > 0);
+    http_page_set_bool(data, "has_tos", authorize->tos_uri.len > 0);
+    http_page_set_bool(data, "has_rules",
+                       authorize->policy_uri.len + authorize->tos_uri.len > 0);
+    if (authorize->logo_uri.len > 0) {
+        redirect_uri_origin(authorize->logo_uri, &origins.image, &host);
+    }
+    return origins;
+}
+
 static void show_login(struct http_request *request,
                        const struct svc_authorize *authorize, struct span account_id,
                        enum svc_login_notice notice) {
     struct http_page_data *data = http_page_data_new();
     http_page_set(data, "login_state", authorize->login_state);
-    http_page_set(data, "client_name", authorize->client_name);
+    struct http_origins origins = set_service(data, authorize);
     http_page_set(data, "account_id", account_id);
     if (notice_key(notice) != NULL) {
         http_page_add_message(data, "notices", request->lang, notice_key(notice));
         http_page_set_bool(data, "has_notice", true);
     }
-    http_respond_page(request, 200, PAGE_LOGIN, data, authorize->redirect_origin);
+    http_respond_page(request, 200, PAGE_LOGIN, data, origins);
 }
 
 /* OAuth 2.0 Form Post Response Mode. Without scripts the person presses the button. */
@@ -47,7 +68,8 @@ static void show_post(struct http_request *request,
         http_page_add_field(data, "fields", authorize->fields[i].name,
                             authorize->fields[i].value);
     }
-    http_respond_page(request, 200, PAGE_POST, data, authorize->redirect_origin);
+    http_respond_page(request, 200, PAGE_POST, data,
+                      (struct http_origins){.form_action = authorize->redirect_origin});
 }
 
 static void show_consent(struct http_request *request,
@@ -64,7 +86,7 @@ static void show_consent(struct http_request *request,
         {SCOPE_OFFLINE_ACCESS, "scope_offline"}};
     struct http_page_data *data = http_page_data_new();
     http_page_set(data, "login_state", authorize->login_state);
-    http_page_set(data, "client_name", authorize->client_name);
+    struct http_origins origins = set_service(data, authorize);
     http_page_set(data, "redirect_host", authorize->redirect_host);
     http_page_add_message(data, "scopes", request->lang, "scope_openid");
     for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
@@ -72,7 +94,7 @@ static void show_consent(struct http_request *request,
             http_page_add_message(data, "scopes", request->lang, scopes[i].message);
         }
     }
-    http_respond_page(request, 200, PAGE_CONSENT, data, authorize->redirect_origin);
+    http_respond_page(request, 200, PAGE_CONSENT, data, origins);
 }
 
 void http_route_authorized(struct http_request *request,

@@ -42,7 +42,7 @@ void route_missing(struct http_request *request) {
     http_request_choose_lang(request);
     struct http_page_data *data = http_page_data_new();
     http_page_set_bool(data, "missing", true);
-    http_respond_page(request, 404, PAGE_ERROR, data, span_of("", 0));
+    http_respond_page(request, 404, PAGE_ERROR, data, (struct http_origins){0});
     http_request_end(request);
 }
 
@@ -54,6 +54,6 @@ void route_home(struct http_request *request) {
     struct http_page_data *data = http_page_data_new();
     http_page_set_bool(data, "session_cookie",
                        http_request_cookie(request, COOKIE_SESSION).len > 0);
-    http_respond_page(request, 200, PAGE_HOME, data, span_of("", 0));
+    http_respond_page(request, 200, PAGE_HOME, data, (struct http_origins){0});
     http_request_end(request);
 }

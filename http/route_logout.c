@@ -48,7 +48,8 @@ static void show(struct http_request *request, const struct svc_logout *logout) 
     http_page_set(data, "request", buf_span(&fields));
     http_page_set(data, "client_name", logout->client_name);
     http_page_set(data, "back", logout->back);
-    http_respond_page(request, 200, PAGE_LOGOUT, data, logout->redirect_origin);
+    http_respond_page(request, 200, PAGE_LOGOUT, data,
+                      (struct http_origins){.form_action = logout->redirect_origin});
     buf_free(&fields);
 }
 

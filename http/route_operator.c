@@ -69,6 +69,10 @@ void route_operator_client_change(struct http_request *request) {
     start(request, ADMIN_CLIENT_CHANGE);
 }
 
+void route_operator_registration(struct http_request *request) {
+    start(request, ADMIN_REGISTRATION);
+}
+
 void route_operator_staff_add(struct http_request *request) {
     start(request, ADMIN_STAFF_ADD);
 }

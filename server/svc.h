@@ -76,6 +76,8 @@ struct svc_authorize {
     struct span client_name;
     struct span redirect_host;   /* host[:port] of the redirect URI: CSP form-action */
     struct span redirect_origin; /* scheme://host[:port] */
+    /* What the service says of itself, empty: nothing. Addresses over TLS. */
+    struct span logo_uri, policy_uri, tos_uri;
     uint64_t consent_scopes;     /* AUTHORIZE_CONSENT */
 };
 void svc_authorize(struct svc *svc, struct svc_authorize *authorize);

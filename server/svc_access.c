@@ -1,5 +1,7 @@
 #include "server/svc_access.h"
 
+#include "server/svc_caller.h"
+
 #include <jansson.h>
 
 #include "server/oidc/claims.h"
@@ -112,7 +114,7 @@ enum err svc_access_open(struct svc *svc, struct arena *arena, struct span text,
 struct key_hash svc_access_revoked_key(struct svc *svc,
                                        const struct svc_access *access) {
     buf_reset(&svc->scratch);
-    put_u8(&svc->scratch, 'r'); /* beside enum proof_kind */
+    put_u8(&svc->scratch, PROOF_REVOKED);
     buf_put(&svc->scratch, access->jti.data, access->jti.len);
     return svc_hash(svc, HASH_PROOF, buf_span(&svc->scratch));
 }

@@ -81,9 +81,13 @@ enum err svc_flow_describe(struct svc_flow *flow) {
         err = dup_into(arena, host, &out->redirect_host);
     if (!err)
         err = dup_into(arena, flow->request.login_hint, &out->login_hint);
-    if (!err)
-        out->client_name = span_str(flow->client.name);
-    return err;
+    if (err)
+        return err;
+    out->client_name = span_str(flow->client.name);
+    out->logo_uri = span_str(flow->client.logo_uri);
+    out->policy_uri = span_str(flow->client.policy_uri);
+    out->tos_uri = span_str(flow->client.tos_uri);
+    return OK;
 }
 
 static void answer_page(struct svc_flow *flow, enum svc_authorize_kind kind,

@@ -74,6 +74,7 @@ static void clear_result(struct svc_authorize *out) {
     out->description = NULL;
     out->location = out->login_state = out->login_hint = none;
     out->set_browser_cookie = out->client_name = none;
+    out->logo_uri = out->policy_uri = out->tos_uri = none;
     out->redirect_host = out->redirect_origin = none;
     out->consent_scopes = 0;
     out->fields_count = 0;

@@ -29,7 +29,12 @@ bool svc_caller_read(struct svc_state *state, const struct svc_caller_in *in,
                      struct svc_caller *ret_caller, struct svc_refusal *ret_refusal);
 
 /* Kinds of what may be used once: never the same key for two of them. */
-enum proof_kind { PROOF_ASSERTION = 'a', PROOF_DPOP = 'd' };
+enum proof_kind {
+    PROOF_ASSERTION = 'a',
+    PROOF_DPOP = 'd',
+    PROOF_INITIAL_ACCESS = 'i', /* svc_register */
+    PROOF_REVOKED = 'r',        /* svc_access: a JWT that is no more */
+};
 /* Add to caller->proofs what `text` names of this client, for `ttl_s` seconds.
  * ERR_NOMEM. */
 enum err svc_caller_prove(struct svc_state *state, struct svc_caller *caller,

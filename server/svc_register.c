@@ -10,7 +10,7 @@
 #include "server/oidc/bearer.h"
 #include "server/oidc/registration_token.h"
 #include "server/oidc/scope.h"
-#include "server/svc_internal.h"
+#include "server/svc_caller.h"
 #include "server/svc_json.h"
 #include "server/svc_rp.h"
 #include "store/base/codec.h"
@@ -18,8 +18,6 @@
 #define SECRET_BYTES 32
 #define SECRET_TEXT 43 /* base64url */
 #define CLIENT_ID_BYTES 16
-/* A kind beside those of svc_caller.h: never the same key for two of them. */
-#define SVC_PROOF_INITIAL_ACCESS 'i'
 
 struct register_op {
     struct svc_state base; /* first */
@@ -173,7 +171,7 @@ static void submit_create(struct register_op *op, const struct registration_toke
                           uint64_t now_ms) {
     struct command command = {.type = CMD_CLIENT_PUT};
     struct svc *svc = op->base.svc;
-    uint8_t use[1 + sizeof token->id] = {SVC_PROOF_INITIAL_ACCESS};
+    uint8_t use[1 + sizeof token->id] = {PROOF_INITIAL_ACCESS};
 
     memcpy(use + 1, token->id, sizeof token->id);
     draw(op);

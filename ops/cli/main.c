@@ -24,6 +24,7 @@ static const char usage_text[] =
     "  rp list            the registered relying parties\n"
     "  rp stage           take one a step further, suspend or retire it\n"
     "  rp rotate-secret   another secret, while the old one stays good\n"
+    "  registration token an initial access token, for an RP to register itself\n"
     "  staff add          add a staff account; prints its secret once\n"
     "  key                the signing keys; rotate or revoke one\n"
     "  outbox             what waits for RPs, and what was given up\n"
@@ -61,6 +62,7 @@ static const struct {
     {"rp", "list", cmd_rp_list},
     {"rp", "stage", cmd_rp_stage},
     {"rp", "rotate-secret", cmd_rp_rotate_secret},
+    {"registration", "token", cmd_registration_token},
     {"staff", "add", cmd_staff_add},
     {"key", NULL, cmd_key},
     {"outbox", NULL, cmd_outbox},
