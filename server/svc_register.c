@@ -107,7 +107,7 @@ static void draw_secret(struct register_op *op) {
                 op->client.secret_hash);
 }
 
-/* False: refused. */
+/* False: refused, and over. */
 static bool read_body(struct register_op *op, const struct rp_terms *terms) {
     struct rp_reader reader = {.json = &op->json,
                                .arena = &op->base.op->arena,
@@ -115,9 +115,10 @@ static bool read_body(struct register_op *op, const struct rp_terms *terms) {
                                .client = &op->client};
 
     svc_rp_read_metadata(&reader, terms);
-    if (op->json.failed)
-        refuse_metadata(op);
-    return !op->json.failed;
+    if (!op->json.failed)
+        return true;
+    refuse_metadata(op);
+    return false;
 }
 
 /* ---- create */
