@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { createHash, createPublicKey, createSign, generateKeyPairSync, createHmac } from 'node:crypto';
 import http from 'node:http';
 import * as jose from 'jose';
+import { operator } from '../lib/admin.mjs';
 import { check } from '../lib/checks.mjs';
 import { demo } from '../lib/demo.mjs';
 import { alice, browserOf, code, conf, postRp, tokensOf } from '../lib/fixtures.mjs';
 import { authorizeParams, authorizePath, callback, redeem, userinfo } from '../lib/flow.mjs';
-import { get, post } from '../lib/http.mjs';
+import { get, post, request } from '../lib/http.mjs';
+import { note } from '../lib/secrets.mjs';
 
 const jwksOf = async (target) => (await get(target, '/oauth/jwks')).json;
 
@@ -157,6 +159,45 @@ check('C02', 'hostile JWTs are refused wherever a JWT is taken, and fetch nothin
   } finally {
     canary.close();
   }
+});
+
+const REGISTRATION = 'https://self.example.test/cb';
+async function initialToken() {
+  const { status, json } = await operator(1, 'POST', '/v1/registration-tokens', {});
+  assert.equal(status, 200, JSON.stringify(json));
+  return note(json.token);
+}
+const registering = (target, token, body) =>
+  post(target, '/oauth/register', {
+    headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+    body: JSON.stringify(body),
+  });
+
+check('C07', 'registration: with an initial access token alone, never for a loose redirect URI, and nobody else changes it', async ({ target }) => {
+  const good = { redirect_uris: [REGISTRATION] };
+  for (const token of [undefined, 'x', 'A'.repeat(120), (await tokensOf(target, await conf(), await alice())).access_token])
+    assert.equal((await registering(target, token, good)).status, 401, `token ${token?.slice(0, 4)}`);
+  const token = await initialToken();
+  for (const uri of ['javascript:alert(1)', 'https://*.example.test/cb', `${REGISTRATION}#f`, 'http://self.example.test/cb', 'https://u@self.example.test/cb', 'data:text/html,x', ' https://self.example.test/cb']) {
+    const answer = await registering(target, token, { redirect_uris: [REGISTRATION, uri] });
+    assert.deepEqual([answer.status, answer.json.error], [400, 'invalid_redirect_uri'], uri);
+  }
+  const first = await registering(target, token, good);
+  assert.equal(first.status, 201, first.body);
+  assert.equal((await registering(target, token, good)).status, 401, 'once');
+  const second = await registering(target, await initialToken(), good);
+  for (const { json } of [first, second]) for (const name of ['client_secret', 'registration_access_token']) note(json[name]);
+  const of = ({ json }) => new URL(json.registration_client_uri).search;
+  for (const guess of [second.json.registration_access_token, first.json.client_secret, 'x'.repeat(64)]) {
+    const headers = { authorization: `Bearer ${guess}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ client_id: first.json.client_id, redirect_uris: ['https://evil.example.test/cb'] });
+    assert.equal((await request(target, 'PUT', `/oauth/register${of(first)}`, { headers, body })).status, 401);
+    assert.equal((await request(target, 'DELETE', `/oauth/register${of(first)}`, { headers })).status, 401);
+    assert.equal((await get(target, `/oauth/register${of(first)}`, { headers })).status, 401);
+  }
+  const headers = { authorization: `Bearer ${first.json.registration_access_token}` };
+  const now = await get(target, `/oauth/register${of(first)}`, { headers });
+  assert.deepEqual(now.json.redirect_uris, [REGISTRATION], 'as it was');
 });
 
 check('C05', 'discovery and keys: coherent, cacheable, identical everywhere', async ({ target }) => {

@@ -201,6 +201,15 @@ export const weaknesses = [
   { id: 'C05', what: 'one node differs in a blank', response(answer, m) {
     if (m.path.endsWith('openid-configuration')) answer.body = Buffer.from(`${answer.body} `);
   } },
+  { id: 'C07', what: 'anybody may register', response(answer, m) {
+    if (m.path === '/oauth/register' && answer.status === 401) Object.assign(answer, { status: 201, body: Buffer.from('{"client_id":"x"}') });
+  } },
+  { id: 'C07', what: 'a fragment in a redirect URI is dropped', request(m) {
+    if (m.path === '/oauth/register' && m.method === 'POST') m.body = Buffer.from(m.body.toString().replace('#f"', '"').replace(`"${'https://self.example.test/cb'}",`, ''));
+  } },
+  { id: 'C07', what: 'another client may remove it', response(answer, m) {
+    if (m.method === 'DELETE' && answer.status === 401) Object.assign(answer, { status: 204, body: Buffer.alloc(0) });
+  } },
   { id: 'C05', what: 'not cacheable', ...header('cache-control', 'no-store') },
   { id: 'D01', what: 'unknown accounts are told so', response(answer, m) {
     if (m.path === '/oauth/login' && !timingKnown.has(form(m).get('account_id'))) html(answer, (text) => text.replace('role="alert"', 'role="alert" data-unknown="1"'));

@@ -127,7 +127,14 @@ static size_t every_command(struct command out[EVERY_MAX]) {
     out[n - 1].client_put.client.stage = CLIENT_RETIRED;
     out[n - 1].client_put.client.post_logout_uris[0] = "https://rp.example/out";
     out[n - 1].client_put.client.post_logout_uris_count = 1;
+    out[n++] = command_client("rp-3");
+    out[n - 1].client_put.client.registration_hash[31] = 1;
+    out[n - 1].client_put.replace = true;
+    out[n - 1].client_put.revision = UINT64_MAX;
+    out[n - 1].client_put.proofs.count = 1;
+    out[n - 1].client_put.proofs.at[0] = (struct proof){.key = key_of(3), .ttl_ms = 1};
     out[n++] = command_stage("rp", CLIENT_SUSPENDED);
+    out[n - 1].client_change.revision = 9;
     out[n++] = command_stage("rp", (enum client_stage)0);
     out[n - 1].client_change.has_secret = true;
     out[n - 1].client_change.overlap_ms = 7;

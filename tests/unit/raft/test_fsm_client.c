@@ -152,6 +152,57 @@ static void two_secrets_and_never_three(void **state) {
     assert_code(fsm_fixture_do(fx, &command), OUT_CLIENT_STATE);
 }
 
+/* Two that were made from one state cannot both be taken. */
+static void a_change_of_what_is_no_more_is_refused(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command command = command_client("rp");
+    command.client_put.replace = true;
+    command.client_put.revision = 1;
+    assert_code(fsm_fixture_do(fx, &command), OUT_CLIENT_STATE); /* there is none */
+    assert_code(put(fx, CLIENT_LIVE, 1, false), OUT_OK);
+    assert_int_equal(row(fx).revision, 1);
+    assert_code(fsm_fixture_do(fx, &command), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &command), OUT_CLIENT_STATE);
+    assert_int_equal(row(fx).revision, 2);
+    struct command change = {.type = CMD_CLIENT_CHANGE,
+                             .client_change = {.client_id = "rp",
+                                               .stage = CLIENT_SUSPENDED,
+                                               .revision = 1}};
+    assert_code(fsm_fixture_do(fx, &change), OUT_CLIENT_STATE);
+    change.client_change.revision = 2;
+    assert_code(fsm_fixture_do(fx, &change), OUT_OK);
+    assert_int_equal(row(fx).revision, 3);
+    assert_code(put(fx, CLIENT_LIVE, 1, true), OUT_OK); /* any */
+    assert_int_equal(row(fx).revision, 4);
+}
+
+static void what_lets_it_register_is_used_up(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command one = command_client("one"), two = command_client("two");
+    one.client_put.client.registration_hash[0] = 7;
+    one.client_put.client.features = CLIENT_DYNAMIC;
+    one.client_put.proofs.count = two.client_put.proofs.count = 1;
+    one.client_put.proofs.at[0] = two.client_put.proofs.at[0] =
+        (struct proof){.key = key_of(1), .ttl_ms = HOUR_MS};
+    assert_code(fsm_fixture_do(fx, &one), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &two), OUT_PROOF_REPLAYED);
+    /* An operator's replacement leaves it to its registrant. */
+    one = command_client("one");
+    one.client_put.replace = true;
+    assert_code(fsm_fixture_do(fx, &one), OUT_OK);
+    struct store_read *read;
+    struct client client;
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    assert_ok(store_client_get(read, &fx->arena, span_str("one"), &client));
+    assert_int_equal(store_client_get(read, &fx->arena, span_str("two"), &client),
+                     ERR_NOT_FOUND);
+    store_read_end(read);
+    store_read_free(read);
+    assert_int_equal(client.registration_hash[0], 7);
+    assert_int_equal(client.features, CLIENT_DYNAMIC);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -159,6 +210,8 @@ int main(void) {
         TEST(a_suspended_one_goes_back_to_what_it_was),
         TEST(a_replacement_keeps_stage_and_secret),
         TEST(two_secrets_and_never_three),
+        TEST(a_change_of_what_is_no_more_is_refused),
+        TEST(what_lets_it_register_is_used_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,7 +177,7 @@ static void test_mistakes(void **state) {
         "[]", "[\"javascript:alert(1)\"]", "[\"https://*.d.test/cb\"]",
         "[\"https://d.test/cb#f\"]", "[\"http://d.test/cb\"]", "\"https://d.test/cb\""};
     struct made made;
-    char token[4096], body[4096];
+    char token[4096], body[8192];
 
     give(*state, "{}", token);
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
@@ -199,7 +199,7 @@ static void test_mistakes(void **state) {
 static void test_manage(void **state) {
     struct made made = {0};
     struct svc_register got;
-    char body[4096], text[4096];
+    char body[8192], text[4096];
 
     create(*state,
            "{" REDIRECT ",\"client_name\":\"一\",\"contacts\":[\"a\",\"b\"],"
@@ -253,7 +253,7 @@ static void test_operator_keeps(void **state) {
     struct svc_register got;
     struct svc_admin admin;
     struct made made;
-    char body[4096];
+    char body[8192];
     json_t *root, *client;
     size_t i;
 
@@ -270,7 +270,7 @@ static void test_operator_keeps(void **state) {
     call(*state, REGISTER_UPDATE, made.access, made.id, body, &got);
     assert_int_equal(got.error, OIDC_OK);
     svc_op_close(&got.op);
-    run_admin(*state, ADMIN_CLIENT_LIST, NULL, &admin);
+    run_admin(*state, ADMIN_CLIENT_LIST, "", &admin);
     root = json_loadb((const char *)admin.body.data, admin.body.len, 0, NULL);
     json_array_foreach(json_object_get(root, "clients"), i, client) {
         if (strcmp(json_string_value(json_object_get(client, "client_id")), made.id))
