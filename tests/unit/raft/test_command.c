@@ -101,6 +101,17 @@ static size_t later_commands(struct command *out) {
     return n;
 }
 
+/* A client that registered itself. */
+static struct command registered(void) {
+    struct command command = command_client("rp-3");
+    command.client_put.client.registration_hash[31] = 1;
+    command.client_put.replace = true;
+    command.client_put.revision = UINT64_MAX;
+    command.client_put.proofs.count = 1;
+    command.client_put.proofs.at[0] = (struct proof){.key = key_of(3), .ttl_ms = 1};
+    return command;
+}
+
 /* Every type, optional parts both there and absent. */
 static size_t every_command(struct command out[EVERY_MAX]) {
     size_t n = 0;
@@ -127,12 +138,7 @@ static size_t every_command(struct command out[EVERY_MAX]) {
     out[n - 1].client_put.client.stage = CLIENT_RETIRED;
     out[n - 1].client_put.client.post_logout_uris[0] = "https://rp.example/out";
     out[n - 1].client_put.client.post_logout_uris_count = 1;
-    out[n++] = command_client("rp-3");
-    out[n - 1].client_put.client.registration_hash[31] = 1;
-    out[n - 1].client_put.replace = true;
-    out[n - 1].client_put.revision = UINT64_MAX;
-    out[n - 1].client_put.proofs.count = 1;
-    out[n - 1].client_put.proofs.at[0] = (struct proof){.key = key_of(3), .ttl_ms = 1};
+    out[n++] = registered();
     out[n++] = command_stage("rp", CLIENT_SUSPENDED);
     out[n - 1].client_change.revision = 9;
     out[n++] = command_stage("rp", (enum client_stage)0);
