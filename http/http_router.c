@@ -45,6 +45,7 @@ static const struct route operator_routes[] = {
     {"/v1/clients/change", NULL, route_operator_client_change, PLAIN},
     {"/v1/registration-tokens", NULL, route_operator_registration, PLAIN},
     {"/v1/staff", NULL, route_operator_staff_add, PLAIN},
+    {"/v1/usage", route_operator_usage, NULL, PLAIN},
     {"/v1/outbox", route_operator_outbox_list, NULL, PLAIN},
     {"/v1/outbox/retry", NULL, route_operator_outbox_retry, PLAIN},
     {"/v1/keys", route_operator_key_list, route_operator_key_rotate, PLAIN},

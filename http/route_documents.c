@@ -51,6 +51,7 @@ void route_home(struct http_request *request) {
         return;
     }
     http_request_choose_lang(request);
+    svc_top_shown(request->thread->svc);
     struct http_page_data *data = http_page_data_new();
     http_page_set_bool(data, "session_cookie",
                        http_request_cookie(request, COOKIE_SESSION).len > 0);

@@ -73,6 +73,10 @@ void route_operator_registration(struct http_request *request) {
     start(request, ADMIN_REGISTRATION);
 }
 
+void route_operator_usage(struct http_request *request) {
+    start(request, ADMIN_USAGE);
+}
+
 void route_operator_staff_add(struct http_request *request) {
     start(request, ADMIN_STAFF_ADD);
 }

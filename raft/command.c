@@ -42,6 +42,7 @@ struct message_parts {
         Tasuki__Command__StaffPut staff_put;
         Tasuki__Command__StaffLogin staff_login;
         Tasuki__Command__StaffSessionEnd staff_session_end;
+        Tasuki__Command__UsageAdd usage_add;
     };
     Tasuki__Command__KeyAdd replacement;
     struct buf record; /* of a client */
@@ -54,6 +55,8 @@ struct message_parts {
     ProtobufCBinaryData ids[LIMIT_OUTBOX_BATCH];
     Tasuki__Command__OutboxSettled settled[LIMIT_OUTBOX_BATCH];
     Tasuki__Command__OutboxSettled *settled_at[LIMIT_OUTBOX_BATCH];
+    Tasuki__Command__UsageItem usage[LIMIT_USAGE_BATCH];
+    Tasuki__Command__UsageItem *usage_at[LIMIT_USAGE_BATCH];
 };
 
 static ProtobufCBinaryData bytes_of(const uint8_t *data, size_t len) {
@@ -161,6 +164,18 @@ static bool proofs_ok(const struct proofs *c) {
     }
     for (size_t i = 0; i < c->count; i++) {
         if (c->at[i].ttl_ms == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool usage_add_ok(const struct cmd_usage_add *c) {
+    if (c->count == 0 || c->count > LIMIT_USAGE_BATCH || c->once.ttl_ms == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->items[i].client_id.len > 0 && !client_id_ok(c->items[i].client_id)) {
             return false;
         }
     }
@@ -339,6 +354,8 @@ static bool command_ok(const struct command *command) {
         return staff_put_ok(&command->staff_put.staff);
     case CMD_STAFF_LOGIN:
         return staff_login_ok(&command->staff_login);
+    case CMD_USAGE_ADD:
+        return usage_add_ok(&command->usage_add);
     }
     return false;
 }
@@ -435,6 +452,29 @@ static void build_client(const struct command *command, struct message_parts *pa
     } else {
         build_client_change(&command->client_change, &parts->client_change);
     }
+}
+
+static void build_usage_add(const struct cmd_usage_add *c,
+                            struct message_parts *parts) {
+    struct proofs once = {.count = 1};
+
+    tasuki__command__usage_add__init(&parts->usage_add);
+    once.at[0] = c->once;
+    build_proofs(&once, parts);
+    parts->proofs[0].key = FIXED(c->once.key.b); /* `once` ends here */
+    parts->usage_add.once = &parts->proofs[0];
+    for (size_t i = 0; i < c->count; i++) {
+        Tasuki__Command__UsageItem *m = &parts->usage[i];
+        tasuki__command__usage_item__init(m);
+        m->client_id = record_bytes(c->items[i].client_id);
+        m->logins = c->items[i].counts[USAGE_LOGIN];
+        m->userinfo = c->items[i].counts[USAGE_USERINFO];
+        m->top = c->items[i].counts[USAGE_TOP];
+        m->sms = c->items[i].counts[USAGE_SMS];
+        parts->usage_at[i] = m;
+    }
+    parts->usage_add.items = parts->usage_at;
+    parts->usage_add.n_items = c->count;
 }
 
 static void build_proof_use(const struct cmd_proof_use *c,
@@ -693,6 +733,17 @@ static void build_cluster(const struct command *command, struct message_parts *p
     }
 }
 
+/* Commands about the outbox. */
+static void build_outbox(const struct command *command, struct message_parts *parts) {
+    if (command->type == CMD_OUTBOX_CLAIM) {
+        build_outbox_claim(&command->outbox_claim, parts);
+    } else if (command->type == CMD_OUTBOX_SETTLE) {
+        build_outbox_settle(&command->outbox_settle, parts);
+    } else {
+        build_outbox_retry(&command->outbox_retry, &parts->outbox_retry);
+    }
+}
+
 /* Commands about staff. */
 static void build_staff(const struct command *command, struct message_parts *parts) {
     if (command->type == CMD_STAFF_PUT) {
@@ -757,18 +808,17 @@ static const ProtobufCMessage *build(const struct command *command,
         build_token_revoke(&command->token_revoke, parts);
         break;
     case CMD_OUTBOX_CLAIM:
-        build_outbox_claim(&command->outbox_claim, parts);
-        break;
     case CMD_OUTBOX_SETTLE:
-        build_outbox_settle(&command->outbox_settle, parts);
-        break;
     case CMD_OUTBOX_RETRY:
-        build_outbox_retry(&command->outbox_retry, &parts->outbox_retry);
+        build_outbox(command, parts);
         break;
     case CMD_STAFF_PUT:
     case CMD_STAFF_LOGIN:
     case CMD_STAFF_SESSION_END:
         build_staff(command, parts);
+        break;
+    case CMD_USAGE_ADD:
+        build_usage_add(&command->usage_add, parts);
         break;
     case CMD_TICK:
         return NULL;
@@ -880,6 +930,25 @@ static bool take_client(const void *m, struct arena *arena, struct command *comm
     return command->type == CMD_CLIENT_PUT
                ? take_client_put(m, arena, &command->client_put)
                : take_client_change(m, &command->client_change);
+}
+
+static bool take_usage_add(const Tasuki__Command__UsageAdd *m,
+                           struct cmd_usage_add *c) {
+    if (m->once == NULL || m->n_items > LIMIT_USAGE_BATCH ||
+        !TAKE(m->once->key, c->once.key.b)) {
+        return false;
+    }
+    c->once.ttl_ms = m->once->ttl_ms;
+    c->count = m->n_items;
+    for (size_t i = 0; i < m->n_items; i++) {
+        const Tasuki__Command__UsageItem *from = m->items[i];
+        c->items[i].client_id = record_span(from->client_id);
+        c->items[i].counts[USAGE_LOGIN] = from->logins;
+        c->items[i].counts[USAGE_USERINFO] = from->userinfo;
+        c->items[i].counts[USAGE_TOP] = from->top;
+        c->items[i].counts[USAGE_SMS] = from->sms;
+    }
+    return true;
 }
 
 /* `m` is NULL where the field was absent. */
@@ -1092,6 +1161,17 @@ static bool take_staff_login(const Tasuki__Command__StaffLogin *m,
            TAKE_IF(m->replaced, c->replaced.b);
 }
 
+static bool take_staff(const void *m, struct command *command) {
+    if (command->type == CMD_STAFF_PUT) {
+        return take_staff_put(m, &command->staff_put.staff);
+    }
+    if (command->type == CMD_STAFF_LOGIN) {
+        return take_staff_login(m, &command->staff_login);
+    }
+    return TAKE(((const Tasuki__Command__StaffSessionEnd *)m)->session,
+                command->staff_session_end.session.b);
+}
+
 static bool take(const void *m, struct arena *arena, struct command *command) {
     const Tasuki__Command__BootRegister *boot = m;
     const Tasuki__Command__FsmVersion *version = m;
@@ -1151,12 +1231,11 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
         return TAKE(((const Tasuki__Command__OutboxRetry *)m)->id,
                     command->outbox_retry.id.b);
     case CMD_STAFF_PUT:
-        return take_staff_put(m, &command->staff_put.staff);
     case CMD_STAFF_LOGIN:
-        return take_staff_login(m, &command->staff_login);
     case CMD_STAFF_SESSION_END:
-        return TAKE(((const Tasuki__Command__StaffSessionEnd *)m)->session,
-                    command->staff_session_end.session.b);
+        return take_staff(m, command);
+    case CMD_USAGE_ADD:
+        return take_usage_add(m, &command->usage_add);
     case CMD_TICK:
         break;
     }
@@ -1194,6 +1273,7 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_STAFF_PUT] = &tasuki__command__staff_put__descriptor,
         [CMD_STAFF_LOGIN] = &tasuki__command__staff_login__descriptor,
         [CMD_STAFF_SESSION_END] = &tasuki__command__staff_session_end__descriptor,
+        [CMD_USAGE_ADD] = &tasuki__command__usage_add__descriptor,
     };
     return (size_t)type < sizeof all / sizeof all[0] ? all[type] : NULL;
 }

@@ -19,6 +19,7 @@
 #include "store/base/buf.h"
 #include "store/base/codec.h"
 #include "store/base/err.h"
+#include "store/base/limits.h"
 #include "store/store_account.h"
 #include "store/store_client.h"
 #include "store/store_grant.h"
@@ -29,6 +30,7 @@
 #include "store/store_request.h"
 #include "store/store_session.h"
 #include "store/store_staff.h"
+#include "store/store_usage.h"
 
 /* Newest behaviour of the state machine that this binary has. */
 #define FSM_VERSION_MAX 1
@@ -59,11 +61,12 @@ enum command_type {
     CMD_OUTBOX_RETRY = 24,   /* an operator: once more, now */
     CMD_KEY_REVOKE = 26,     /* an operator: out of the JWKS at once */
     CMD_CLIENT_CHANGE = 30,  /* an operator: a relying party's stage, or its secret */
+    CMD_USAGE_ADD = 31,      /* what a node has counted */
     CMD_STAFF_PUT = 27,
     CMD_STAFF_LOGIN = 28,
     CMD_STAFF_SESSION_END = 29,
 };
-#define CMD_LAST CMD_CLIENT_CHANGE
+#define CMD_LAST CMD_USAGE_ADD
 /* Numbers below CMD_LAST may be unknown: they are given away in blocks. */
 bool command_known(enum command_type type);
 
@@ -297,6 +300,17 @@ struct cmd_staff_session_end { /* OUT_NOT_FOUND */
     struct key_hash session;
 };
 
+/* A batch of counters, once (OUT_PROOF_REPLAYED). Clients that there are not are passed
+ * over; an empty client_id stands for none. */
+struct cmd_usage_add {
+    struct proof once;
+    size_t count; /* 1 to LIMIT_USAGE_BATCH */
+    struct usage_item {
+        struct span client_id;
+        uint64_t counts[USAGE_KINDS];
+    } items[LIMIT_USAGE_BATCH];
+};
+
 struct command {
     enum command_type type;
     union {
@@ -327,6 +341,7 @@ struct command {
         struct cmd_staff_put staff_put;
         struct cmd_staff_login staff_login;
         struct cmd_staff_session_end staff_session_end;
+        struct cmd_usage_add usage_add;
     };
 };
 

@@ -134,6 +134,9 @@ enum err fsm_grant_issue(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
         if (err == OK) {
             err = issue_store(tx, cmd, &client, &session);
         }
+        if (err == OK) {
+            err = fsm_usage_login(tx, cmd->client_id);
+        }
     }
     return err;
 }

@@ -111,6 +111,11 @@ struct fsm_tokens {
  * grant are stored, and the detail is written. */
 enum err fsm_token_store(struct fsm_tx *tx, struct grant *grant,
                          const struct fsm_tokens *tokens, enum outcome_code *ret_code);
+/* fsm_usage.c */
+/* A person was sent to the client with a code. */
+enum err fsm_usage_login(struct fsm_tx *tx, struct span client_id);
+enum err fsm_usage_add(struct fsm_tx *tx, const struct cmd_usage_add *cmd,
+                       enum outcome_code *ret_code);
 /* fsm_member.c */
 enum err fsm_member_seed(struct fsm_tx *tx, const struct cmd_member_seed *cmd,
                          enum outcome_code *ret_code);

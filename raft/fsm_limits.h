@@ -49,4 +49,9 @@
  * a life time can never overflow. */
 #define FSM_CLOCK_MAX_MS 253402300799999ull
 
+/* Counters of relying parties: months that are kept beside the current one, and rows
+ * that may be forgotten when one is made. */
+#define FSM_USAGE_MONTHS 36
+#define FSM_USAGE_FORGET_ROWS 8
+
 #endif

@@ -23,6 +23,7 @@
 #include "server/main_seed.h"
 #include "server/outbound.h"
 #include "server/svc_bootstrap.h"
+#include "server/usage.h"
 #include "server/svc_metrics.h"
 #include "server/svc_shared.h"
 #include "store/base/log.h"
@@ -303,6 +304,9 @@ static int start_node(struct node *node, bool bootstrap) {
     err = svc_bootstrap_start(shared, &node->bootstrap);
     if (err)
         return failed("bootstrap", err, why);
+    err = usage_start(shared, &shared->usage);
+    if (err)
+        return failed("usage", err, why);
     err = outbound_start(shared, &node->outbound);
     if (err)
         return failed("outbound", err, why);
@@ -320,6 +324,7 @@ static void stop_node(struct node *node) {
         http_server_stop(node->http);
     scrub_stop(shared->scrub);
     outbound_stop(node->outbound);
+    usage_stop(shared->usage);
     svc_bootstrap_stop(node->bootstrap);
     if (shared->hash_pool)
         hash_pool_free(shared->hash_pool);

@@ -194,6 +194,9 @@ struct svc_register {
 };
 void svc_register(struct svc *svc, struct svc_register *registration);
 
+/* The TOP page was shown. */
+void svc_top_shown(struct svc *svc);
+
 /* ---- revocation: POST /oauth/revoke (RFC 7009). */
 struct svc_revoke {
     struct svc_op op;

@@ -160,6 +160,9 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
     case ADMIN_STAFF_ADD:
         svc_admin_staff_add(op);
         return;
+    case ADMIN_USAGE:
+        svc_admin_usage(op);
+        return;
     case ADMIN_OUTBOX_LIST:
         svc_admin_outbox_list(op);
         return;

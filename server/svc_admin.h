@@ -27,6 +27,8 @@
  * ADMIN_STAFF_ADD    name (3 to 64 of a-z 0-9 . _ -), password (15 to 512 bytes), roles
  *                    [rp-admin|operator|auditor|staff-admin]
  *                    -> id, name, totp_secret and totp_uri (both told once)
+ * ADMIN_USAGE        -> usage [{month yyyy-mm (of Japan), client_id (empty: of none),
+ *                    logins, userinfo, top, sms}], by month: this one and 36 before
  * ADMIN_OUTBOX_LIST  -> waiting, dead, dropped, clients [{client_id and these three}],
  *                    messages [{id, kind backchannel_logout, client_id, state
  *                    pending|leased|dead, reason (of the last failure, empty: none;
@@ -77,6 +79,7 @@ enum svc_admin_action {
     ADMIN_CLIENT_CHANGE,  /* POST /v1/clients/change */
     ADMIN_REGISTRATION,   /* POST /v1/registration-tokens */
     ADMIN_STAFF_ADD,      /* POST /v1/staff: answers the seed, once */
+    ADMIN_USAGE,          /* GET  /v1/usage */
     ADMIN_OUTBOX_LIST,    /* GET  /v1/outbox */
     ADMIN_OUTBOX_RETRY,   /* POST /v1/outbox/retry */
     ADMIN_KEY_LIST,       /* GET  /v1/keys */

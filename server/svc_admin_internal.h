@@ -32,6 +32,7 @@ void svc_admin_client_add(struct admin_op *op);
 void svc_admin_client_list(struct admin_op *op);
 void svc_admin_client_change(struct admin_op *op);
 void svc_admin_registration(struct admin_op *op);
+void svc_admin_usage(struct admin_op *op);
 void svc_admin_key_list(struct admin_op *op);
 void svc_admin_key_rotate(struct admin_op *op);
 void svc_admin_key_revoke(struct admin_op *op);

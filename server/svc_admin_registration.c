@@ -59,16 +59,10 @@ static enum err make(struct svc *svc, const struct client *client, uint64_t expi
                                        .stage = (uint8_t)client->stage,
                                        .scopes = client->scopes,
                                        .account_types = client->account_types};
-    struct store_meta meta;
-    enum err err = svc_read_begin(svc);
+    enum err err = svc_epoch(svc, &token.epoch);
 
     if (err)
         return err;
-    err = store_read_meta(svc->read, &meta);
-    svc_read_end(svc);
-    if (err)
-        return err;
-    token.epoch = meta.epoch;
     svc_random(svc, token.id, sizeof token.id);
     registration_token_encode(&token, plain);
     return svc_seal_text(svc, SEAL_INITIAL_ACCESS, span_of(plain, sizeof plain), arena,

@@ -1,12 +1,10 @@
 #include "server/svc_bootstrap.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "raft/command.h"
 #include "server/svc_keys.h"
-#include "store/base/check.h"
+#include "server/worker.h"
 #include "store/base/log.h"
 
 #define LOOK_EVERY_MS 100  /* while something is missing */
@@ -15,15 +13,11 @@
 #define KEY_ARENA_MAX (256u * 1024)
 
 struct svc_bootstrap {
-    struct port_loop loop; /* first: repl posts completions to it */
     struct svc_shared *shared;
     struct store_read *read;
     struct sealer *sealer;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool stopping;            /* guarded by mutex */
-    struct port_task *posted; /* guarded by mutex */
+    struct worker *self;   /* the thread's own view of it */
+    struct worker *worker; /* the owner's */
 };
 
 /* What the cluster needs now. */
@@ -36,51 +30,6 @@ struct missing {
     } key[KEY_ALG_LAST + 1];          /* by enum key_alg */
     uint64_t now_ms, rotate_ms;
 };
-
-static void post(struct port_loop *loop, struct port_task *task) {
-    struct svc_bootstrap *boot = (struct svc_bootstrap *)loop;
-
-    pthread_mutex_lock(&boot->mutex);
-    task->next = boot->posted;
-    boot->posted = task;
-    pthread_cond_signal(&boot->changed);
-    pthread_mutex_unlock(&boot->mutex);
-}
-
-static void submit_done(struct repl_request *request) {
-    (void)request; /* its err and outcome say it all; wait_posted has seen the task */
-}
-
-/* One command at a time is under way, so at most one task is ever posted. */
-static void wait_posted(struct svc_bootstrap *boot) {
-    struct port_task *task;
-
-    pthread_mutex_lock(&boot->mutex);
-    while (!boot->posted)
-        pthread_cond_wait(&boot->changed, &boot->mutex);
-    task = boot->posted;
-    boot->posted = NULL;
-    pthread_mutex_unlock(&boot->mutex);
-    task->run(task);
-}
-
-/* True when told to stop. */
-static bool sleep_between(struct svc_bootstrap *boot, unsigned ms) {
-    struct timespec until;
-    bool stopping;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(ms % 1000) * 1000000L;
-    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    pthread_mutex_lock(&boot->mutex);
-    while (!boot->stopping &&
-           pthread_cond_timedwait(&boot->changed, &boot->mutex, &until) == 0)
-        continue;
-    stopping = boot->stopping;
-    pthread_mutex_unlock(&boot->mutex);
-    return stopping;
-}
 
 /* The key of each algorithm that has no successor. */
 static bool see_key(void *arg, const struct signing_key *key) {
@@ -126,30 +75,11 @@ static enum err look(struct svc_bootstrap *boot, struct missing *ret_missing) {
 
 /* OK also when another node was first. */
 static enum err submit(struct svc_bootstrap *boot, const struct command *command) {
-    const struct port_clock *clock = &boot->shared->clock;
-    struct repl_request request = {
-        .type = command->type,
-        .deadline_mono_ms = clock->mono_ms(clock->impl) + SUBMIT_WAIT_MS,
-        .loop = &boot->loop,
-        .done = submit_done,
-    };
-    struct buf payload;
-    enum err err;
+    enum outcome_code code;
+    enum err err = worker_submit(boot->self, command, SUBMIT_WAIT_MS, &code);
 
-    buf_init(&payload, LIMIT_COMMAND);
-    err = command_encode(command, &payload);
-    request.payload = buf_span(&payload);
-    if (!err)
-        err = repl_submit(boot->shared->repl, &request);
-    if (!err) {
-        wait_posted(boot);
-        err = request.err;
-        if (!err && request.outcome.code != OUT_OK &&
-            request.outcome.code != OUT_EXISTS)
-            err = ERR_NO_LEADER; /* not now: looked at again */
-        repl_request_close(&request);
-    }
-    buf_free(&payload);
+    if (!err && code != OUT_OK && code != OUT_EXISTS)
+        err = ERR_NO_LEADER; /* not now: looked at again */
     return err;
 }
 
@@ -208,12 +138,13 @@ static bool complete(const struct missing *missing) {
     return all;
 }
 
-static void *run(void *arg) {
+static void run(struct worker *worker, void *arg) {
     struct svc_bootstrap *boot = arg;
     struct missing missing;
     enum err err, logged = OK;
     bool rest;
 
+    boot->self = worker;
     do {
         err = look(boot, &missing);
         rest = !err && complete(&missing);
@@ -224,8 +155,7 @@ static void *run(void *arg) {
             log_event(LOG_WARN, "cluster.bootstrap_retry", log_str("why", err_str(err)),
                       log_end());
         logged = err;
-    } while (!sleep_between(boot, rest ? LOOK_LATER_MS : LOOK_EVERY_MS));
-    return NULL;
+    } while (!worker_sleep(worker, rest ? LOOK_LATER_MS : LOOK_EVERY_MS));
 }
 
 static void release(struct svc_bootstrap *boot) {
@@ -233,31 +163,22 @@ static void release(struct svc_bootstrap *boot) {
         store_read_free(boot->read);
     if (boot->sealer)
         sealer_free(boot->sealer);
-    pthread_cond_destroy(&boot->changed);
-    pthread_mutex_destroy(&boot->mutex);
     free(boot);
 }
 
 enum err svc_bootstrap_start(struct svc_shared *shared,
                              struct svc_bootstrap **ret_bootstrap) {
     struct svc_bootstrap *boot = calloc(1, sizeof *boot);
-    pthread_condattr_t attr;
     enum err err;
 
     if (!boot)
         return ERR_NOMEM;
-    boot->loop.post = post;
     boot->shared = shared;
-    CHECK(pthread_mutex_init(&boot->mutex, NULL) == 0);
-    CHECK(pthread_condattr_init(&attr) == 0);
-    CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&boot->changed, &attr) == 0);
-    pthread_condattr_destroy(&attr);
     err = store_read_new(shared->store, &boot->read);
     if (!err)
         err = sealer_new(shared->keyring, &shared->random, &boot->sealer);
-    if (!err && pthread_create(&boot->thread, NULL, run, boot) != 0)
-        err = ERR_IO;
+    if (!err)
+        err = worker_start(shared, run, boot, &boot->worker);
     if (err) {
         release(boot);
         return err;
@@ -269,10 +190,6 @@ enum err svc_bootstrap_start(struct svc_shared *shared,
 void svc_bootstrap_stop(struct svc_bootstrap *boot) {
     if (!boot)
         return;
-    pthread_mutex_lock(&boot->mutex);
-    boot->stopping = true;
-    pthread_cond_signal(&boot->changed);
-    pthread_mutex_unlock(&boot->mutex);
-    pthread_join(boot->thread, NULL);
+    worker_stop(boot->worker);
     release(boot);
 }

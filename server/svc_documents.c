@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "server/svc_internal.h"
+#include "server/usage.h"
 #include "store/base/log.h"
 
 struct span svc_discovery(struct svc *svc) {
@@ -44,4 +45,8 @@ bool svc_ready(struct svc *svc, const char **ret_why) {
     }
     *ret_why = "";
     return true;
+}
+
+void svc_top_shown(struct svc *svc) {
+    usage_count(svc->shared->usage, span_of(NULL, 0), USAGE_TOP);
 }

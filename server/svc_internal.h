@@ -106,6 +106,9 @@ enum err svc_open_text(struct svc *svc, enum seal_purpose purpose, struct span t
 enum err svc_client_read(struct svc *svc, struct arena *arena, struct span client_id,
                          struct client *ret_client, struct oidc_client *ret_view);
 
+/* The cluster's epoch, by a snapshot of its own. */
+enum err svc_epoch(struct svc *svc, uint64_t *ret_epoch);
+
 /* ---- svc_hint.c */
 
 /* What an ID token of this server says, whenever it was issued. */

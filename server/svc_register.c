@@ -189,8 +189,8 @@ static void submit_create(struct register_op *op, const struct registration_toke
 static enum err open_initial(struct register_op *op, uint64_t now_ms,
                              struct registration_token *ret) {
     struct svc *svc = op->base.svc;
-    struct store_meta meta;
     struct span plain;
+    uint64_t epoch;
     enum err err =
         svc_open_text(svc, SEAL_INITIAL_ACCESS, op->token, REGISTRATION_TOKEN_LEN, &plain);
 
@@ -198,12 +198,8 @@ static enum err open_initial(struct register_op *op, uint64_t now_ms,
         return err;
     if (registration_token_decode(plain, ret))
         return ERR_FORGED; /* of another release */
-    err = svc_read_begin(svc);
-    if (err)
-        return err;
-    err = store_read_meta(svc->read, &meta);
-    svc_read_end(svc);
-    if (!err && (ret->epoch != meta.epoch || now_ms >= ret->expires_ms))
+    err = svc_epoch(svc, &epoch);
+    if (!err && (ret->epoch != epoch || now_ms >= ret->expires_ms))
         err = ERR_FORGED;
     return err;
 }

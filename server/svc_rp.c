@@ -39,7 +39,8 @@ const char *svc_rp_label(struct rp_reader *r, const char *name, bool required) {
     return svc_rp_keep(r, text);
 }
 
-size_t svc_rp_uris(struct rp_reader *r, const char *name, bool required,
+/* redirect_uri_check of each, none twice; how many there are, in `out`. */
+static size_t read_uris(struct rp_reader *r, const char *name, bool required,
                    const char *out[CLIENT_REDIRECTS_MAX]) {
     struct svc_json *json = r->json;
     size_t count = svc_json_array(json, name, required, CLIENT_REDIRECTS_MAX);
@@ -59,7 +60,8 @@ size_t svc_rp_uris(struct rp_reader *r, const char *name, bool required,
     return json->failed ? 0 : count;
 }
 
-const char *svc_rp_uri(struct rp_reader *r, const char *name) {
+/* One address over TLS, "" when absent. */
+static const char *read_uri(struct rp_reader *r, const char *name) {
     struct span uri = svc_json_text(r->json, name, false, 1, LIMIT_REDIRECT_URI);
     const char *why;
 
@@ -68,7 +70,8 @@ const char *svc_rp_uri(struct rp_reader *r, const char *name) {
     return svc_rp_keep(r, uri);
 }
 
-void svc_rp_contacts(struct rp_reader *r) {
+/* Kept as lines. */
+static void read_contacts(struct rp_reader *r) {
     static const char name[] = "contacts";
     size_t count = svc_json_array(r->json, name, false, CONTACTS_MAX);
     struct buf lines;
@@ -111,6 +114,21 @@ void svc_rp_jwks(struct rp_reader *r) {
                             "certificates");
     client_keys_free(keys);
     free(text);
+}
+
+void svc_rp_addresses(struct rp_reader *r, const struct rp_names *names) {
+    struct client *client = r->client;
+
+    client->redirect_uris_count =
+        read_uris(r, names->redirect_uris, true, client->redirect_uris);
+    client->post_logout_uris_count =
+        read_uris(r, names->post_logout_uris, false, client->post_logout_uris);
+    client->backchannel_logout_uri = read_uri(r, "backchannel_logout_uri");
+    client->initiate_login_uri = read_uri(r, "initiate_login_uri");
+    client->logo_uri = read_uri(r, "logo_uri");
+    client->policy_uri = read_uri(r, "policy_uri");
+    client->tos_uri = read_uri(r, "tos_uri");
+    read_contacts(r);
 }
 
 /* FAPI 2.0 Security Profile §5.3.2.1, §5.4. */
@@ -185,7 +203,7 @@ void svc_rp_put_text(struct buf *out, const char *name, const char *text) {
         buf_json_member(out, name, span_str(text));
 }
 
-void svc_rp_put_contacts(const struct client *client, struct buf *out) {
+static void put_contacts(const struct client *client, struct buf *out) {
     const char *text = client->contacts;
 
     if (!text[0])
@@ -199,4 +217,19 @@ void svc_rp_put_contacts(const struct client *client, struct buf *out) {
         at += len + (at[len] != '\0');
     }
     buf_str(out, "]");
+}
+
+void svc_rp_put_addresses(const struct client *client, const struct rp_names *names,
+                          struct buf *out) {
+    svc_rp_put_strings(out, names->redirect_uris, client->redirect_uris,
+                       client->redirect_uris_count);
+    if (client->post_logout_uris_count > 0)
+        svc_rp_put_strings(out, names->post_logout_uris, client->post_logout_uris,
+                           client->post_logout_uris_count);
+    svc_rp_put_text(out, "backchannel_logout_uri", client->backchannel_logout_uri);
+    svc_rp_put_text(out, "initiate_login_uri", client->initiate_login_uri);
+    svc_rp_put_text(out, "logo_uri", client->logo_uri);
+    svc_rp_put_text(out, "policy_uri", client->policy_uri);
+    svc_rp_put_text(out, "tos_uri", client->tos_uri);
+    put_contacts(client, out);
 }

@@ -57,8 +57,6 @@ bool svc_rp_has_secret(const struct client *client);
 /* ,"name":[...] */
 void svc_rp_put_strings(struct buf *out, const char *name, const char *const items[],
                         size_t count);
-/* The array `contacts`, when there are any. */
-void svc_rp_put_contacts(const struct client *client, struct buf *out);
 /* Left out when there is none: a registration would not take an empty one. */
 void svc_rp_put_text(struct buf *out, const char *name, const char *text);
 
@@ -82,13 +80,11 @@ struct rp_names {
 const char *svc_rp_keep(struct rp_reader *r, struct span text);
 /* Shown to people (SECURITY F10): no control characters. */
 const char *svc_rp_label(struct rp_reader *r, const char *name, bool required);
-/* redirect_uri_check of each, none twice; how many there are, in `out`. */
-size_t svc_rp_uris(struct rp_reader *r, const char *name, bool required,
-                   const char *out[CLIENT_REDIRECTS_MAX]);
-/* One address over TLS, "" when absent. */
-const char *svc_rp_uri(struct rp_reader *r, const char *name);
-/* The array `contacts`, as lines. */
-void svc_rp_contacts(struct rp_reader *r);
+/* Redirect and logout addresses (the latter: Back-Channel Logout 1.0 §2.2; over TLS alone
+ * here), those for people, and contacts. */
+void svc_rp_addresses(struct rp_reader *r, const struct rp_names *names);
+void svc_rp_put_addresses(const struct client *client, const struct rp_names *names,
+                          struct buf *out);
 /* `jwks`, kept as it is written, without spaces (RFC 7517 §5). */
 void svc_rp_jwks(struct rp_reader *r);
 /* Combinations that the profile forbids, and those by which no token could be had. */

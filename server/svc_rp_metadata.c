@@ -182,21 +182,6 @@ static void read_subject(struct rp_reader *r) {
                                "without", subjects[0].name);
 }
 
-static void read_addresses(struct rp_reader *r) {
-    struct client *client = r->client;
-
-    client->redirect_uris_count =
-        svc_rp_uris(r, metadata_names.redirect_uris, true, client->redirect_uris);
-    client->post_logout_uris_count = svc_rp_uris(r, metadata_names.post_logout_uris,
-                                                 false, client->post_logout_uris);
-    client->backchannel_logout_uri = svc_rp_uri(r, "backchannel_logout_uri");
-    client->initiate_login_uri = svc_rp_uri(r, "initiate_login_uri");
-    client->logo_uri = svc_rp_uri(r, "logo_uri");
-    client->policy_uri = svc_rp_uri(r, "policy_uri");
-    client->tos_uri = svc_rp_uri(r, "tos_uri");
-    svc_rp_contacts(r);
-}
-
 /* People must be told something: where they will be sent. */
 static void read_name(struct rp_reader *r) {
     struct client *client = r->client;
@@ -228,7 +213,7 @@ void svc_rp_read_metadata(struct rp_reader *r, const struct rp_terms *terms) {
     read_scope(r, terms, grant_mask);
     read_features(r, grant_mask);
     read_algs(r);
-    read_addresses(r);
+    svc_rp_addresses(r, &metadata_names);
     read_name(r);
     svc_rp_jwks(r);
     read_subject(r);
@@ -259,20 +244,6 @@ static void put_subject(const struct client *client, struct buf *out) {
     }
 }
 
-static void put_addresses(const struct client *client, struct buf *out) {
-    svc_rp_put_strings(out, "redirect_uris", client->redirect_uris,
-                       client->redirect_uris_count);
-    if (client->post_logout_uris_count > 0)
-        svc_rp_put_strings(out, metadata_names.post_logout_uris,
-                           client->post_logout_uris, client->post_logout_uris_count);
-    svc_rp_put_text(out, "backchannel_logout_uri", client->backchannel_logout_uri);
-    svc_rp_put_text(out, "initiate_login_uri", client->initiate_login_uri);
-    svc_rp_put_text(out, "logo_uri", client->logo_uri);
-    svc_rp_put_text(out, "policy_uri", client->policy_uri);
-    svc_rp_put_text(out, "tos_uri", client->tos_uri);
-    svc_rp_put_contacts(client, out);
-}
-
 void svc_rp_write_metadata(const struct client *client, struct buf *out) {
     buf_json_member(out, "client_id", span_str(client->client_id));
     if (client->created_ms > 0)
@@ -295,7 +266,7 @@ void svc_rp_write_metadata(const struct client *client, struct buf *out) {
         if (client->features & switches[i].feature)
             buf_json_bool(out, switches[i].name, true);
     }
-    put_addresses(client, out);
+    svc_rp_put_addresses(client, &metadata_names, out);
     put_subject(client, out);
     if (client->jwks[0])
         buf_printf(out, ",\"jwks\":%s", client->jwks);

@@ -178,23 +178,6 @@ static void read_kind(struct rp_reader *r) {
     client->government = svc_json_bool(json, "government", false);
 }
 
-static void read_addresses(struct rp_reader *r) {
-    struct client *client = r->client;
-
-    client->redirect_uris_count =
-        svc_rp_uris(r, operator_names.redirect_uris, true, client->redirect_uris);
-    client->post_logout_uris_count =
-        svc_rp_uris(r, operator_names.post_logout_uris, false, client->post_logout_uris);
-    /* Back-Channel Logout 1.0 §2.2: absolute, without a fragment; over TLS alone here.
-     */
-    client->backchannel_logout_uri = svc_rp_uri(r, "backchannel_logout_uri");
-    client->initiate_login_uri = svc_rp_uri(r, "initiate_login_uri");
-    client->logo_uri = svc_rp_uri(r, "logo_uri");
-    client->policy_uri = svc_rp_uri(r, "policy_uri");
-    client->tos_uri = svc_rp_uri(r, "tos_uri");
-    svc_rp_contacts(r);
-}
-
 void svc_rp_read_operator(struct rp_reader *r) {
     struct svc_json *json = r->json;
     struct span id = svc_json_text(json, "client_id", true, 1, LIMIT_CLIENT_ID);
@@ -208,7 +191,7 @@ void svc_rp_read_operator(struct rp_reader *r) {
     read_kind(r);
     svc_rp_read_scopes(r);
     svc_rp_read_account_types(r);
-    read_addresses(r);
+    svc_rp_addresses(r, &operator_names);
     read_features(r);
     read_start_month(r);
     read_sector(r);
@@ -257,20 +240,6 @@ void svc_rp_put_account_types(struct buf *out, uint32_t mask) {
     svc_rp_put_strings(out, "account_types", names, count);
 }
 
-static void put_addresses(const struct client *client, struct buf *out) {
-    svc_rp_put_strings(out, "redirect_uris", client->redirect_uris,
-                client->redirect_uris_count);
-    svc_rp_put_strings(out, "post_logout_uris", client->post_logout_uris,
-                client->post_logout_uris_count);
-    svc_rp_put_text(out, "backchannel_logout_uri", client->backchannel_logout_uri);
-    svc_rp_put_text(out, "initiate_login_uri", client->initiate_login_uri);
-    svc_rp_put_text(out, "logo_uri", client->logo_uri);
-    svc_rp_put_text(out, "policy_uri", client->policy_uri);
-    svc_rp_put_text(out, "tos_uri", client->tos_uri);
-    svc_rp_put_text(out, "sector", client->sector);
-    svc_rp_put_contacts(client, out);
-}
-
 void svc_rp_write_operator(const struct client *client, struct buf *out) {
     buf_str(out, "{");
     buf_json_member(out, "client_id", span_str(client->client_id));
@@ -287,7 +256,8 @@ void svc_rp_write_operator(const struct client *client, struct buf *out) {
     buf_json_member(out, "stage", span_str(svc_rp_stages[client->stage - 1]));
     svc_rp_put_scopes(out, client->scopes);
     svc_rp_put_account_types(out, client->account_types);
-    put_addresses(client, out);
+    svc_rp_put_addresses(client, &operator_names, out);
+    svc_rp_put_text(out, "sector", client->sector);
     put_features(out, client->features);
     svc_rp_put_text(out, "audience", client->audience);
     svc_rp_put_text(out, "tls_subject", client->tls_subject);

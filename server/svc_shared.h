@@ -23,6 +23,7 @@ struct svc_shared {
     struct port_random random;
     struct client_ca *client_ca; /* proves subjects (RFC 8705 §2.1); NULL: none does */
     struct scrub *scrub;         /* NULL: none runs */
+    struct usage *usage;           /* server/usage.h; NULL: nothing is counted */
     struct svc_counters *counters; /* server/svc_metrics.h: relaxed atomics */
 };
 

@@ -5,24 +5,31 @@
 #include "store/base/check.h"
 #include "store/base/secret.h"
 
+enum err svc_epoch(struct svc *svc, uint64_t *ret_epoch) {
+    struct store_meta meta;
+    enum err err = svc_read_begin(svc);
+
+    if (err)
+        return err;
+    err = store_read_meta(svc->read, &meta);
+    svc_read_end(svc);
+    if (!err)
+        *ret_epoch = meta.epoch;
+    return err;
+}
+
 enum err svc_stamp_make(struct svc *svc, enum seal_purpose purpose, uint64_t index,
                         struct span secret, struct arena *arena,
                         struct span *ret_text) {
     struct stamped_token token = {.index = index, .secret_len = secret.len};
     uint8_t plain[TOKEN_FORMAT_MAX];
-    struct store_meta meta;
     enum err err;
     size_t len;
 
     CHECK(secret.len <= sizeof token.secret);
-    err = svc_read_begin(svc);
+    err = svc_epoch(svc, &token.epoch);
     if (err)
         return err;
-    err = store_read_meta(svc->read, &meta);
-    svc_read_end(svc);
-    if (err)
-        return err;
-    token.epoch = meta.epoch;
     memcpy(token.secret, secret.data, secret.len);
     len = token_format_encode(&token, plain);
     err = svc_seal_text(svc, purpose, span_of(plain, len), arena, ret_text);

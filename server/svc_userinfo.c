@@ -9,6 +9,7 @@
 #include "server/svc_access.h"
 #include "server/svc_account_claims.h"
 #include "server/svc_dpop.h"
+#include "server/usage.h"
 #include "store/base/codec.h"
 
 struct userinfo_op {
@@ -17,6 +18,7 @@ struct userinfo_op {
     struct stamped_token stamp;
     struct span token; /* as it was sent */
     bool by_dpop;      /* its scheme */
+    struct span client_id; /* that it was given to; in the arena */
 };
 
 static void finish(struct svc_state *state) {
@@ -148,7 +150,10 @@ static struct oidc_verdict judge_binding(struct userinfo_op *op,
 }
 
 static void served(struct userinfo_op *op) {
-    svc_count(op->base.svc->shared->counters, COUNT_USERINFO);
+    const struct svc_shared *shared = op->base.svc->shared;
+
+    svc_count(shared->counters, COUNT_USERINFO);
+    usage_count(shared->usage, op->client_id, USAGE_USERINFO);
     finish(&op->base);
 }
 
@@ -196,6 +201,7 @@ static enum err look(struct userinfo_op *op, uint64_t *ret_scopes,
     }
     svc_read_end(svc);
     if (!err) {
+        op->client_id = span_str(told.client.client_id);
         *ret_scopes = told.scopes;
         *ret_binding = told.binding;
     }

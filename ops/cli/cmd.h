@@ -10,6 +10,7 @@ int cmd_rp_add(int argc, char *const argv[]);
 int cmd_rp_import(int argc, char *const argv[]);
 int cmd_rp_export(int argc, char *const argv[]);
 int cmd_rp_list(int argc, char *const argv[]);
+int cmd_rp_usage(int argc, char *const argv[]);
 int cmd_rp_stage(int argc, char *const argv[]);
 int cmd_rp_rotate_secret(int argc, char *const argv[]);
 int cmd_registration_token(int argc, char *const argv[]);

@@ -23,6 +23,7 @@ static const char usage_text[] =
     "  rp export          the registered ones, as a file for import\n"
     "  rp list            the registered relying parties\n"
     "  rp stage           take one a step further, suspend or retire it\n"
+    "  rp usage           sign-ins, userinfo requests and others, by month\n"
     "  rp rotate-secret   another secret, while the old one stays good\n"
     "  registration token an initial access token, for an RP to register itself\n"
     "  staff add          add a staff account; prints its secret once\n"
@@ -60,6 +61,7 @@ static const struct {
     {"rp", "import", cmd_rp_import},
     {"rp", "export", cmd_rp_export},
     {"rp", "list", cmd_rp_list},
+    {"rp", "usage", cmd_rp_usage},
     {"rp", "stage", cmd_rp_stage},
     {"rp", "rotate-secret", cmd_rp_rotate_secret},
     {"registration", "token", cmd_registration_token},

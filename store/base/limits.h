@@ -49,6 +49,8 @@
 #define LIMIT_NODES 16
 /* Messages of the outbox that one command leases or settles. */
 #define LIMIT_OUTBOX_BATCH 64
+/* Clients that one batch of counters names. */
+#define LIMIT_USAGE_BATCH 64
 /* Rows that one frame may sweep. */
 #define LIMIT_SWEEP_ROWS 256
 /* Password hashes that wait for a thread; beyond it ERR_BUSY. */

@@ -138,6 +138,10 @@ void svc_register(struct svc *svc, struct svc_register *registration) {
     registration->done(registration);
 }
 
+void svc_top_shown(struct svc *svc) {
+    (void)svc;
+}
+
 struct span svc_discovery(struct svc *svc) {
     (void)svc;
     return span_str("{\"issuer\":\"https://id.test/oauth/\"}");

@@ -182,6 +182,18 @@ struct command command_staff_login(uint64_t n, uint64_t session, uint64_t step) 
                                             .lifetime_ms = 10 * HOUR_MS}};
 }
 
+struct command command_usage(uint64_t n) {
+    struct command command = {
+        .type = CMD_USAGE_ADD,
+        .usage_add = {.once = {.key = key_of(9000 + n), .ttl_ms = HOUR_MS},
+                      .count = 2,
+                      .items = {{.client_id = span_str("rp")}}}};
+
+    command.usage_add.items[0].counts[USAGE_USERINFO] = 1;
+    command.usage_add.items[1].counts[USAGE_TOP] = 1;
+    return command;
+}
+
 struct command command_staff_end(uint64_t session) {
     return (struct command){.type = CMD_STAFF_SESSION_END,
                             .staff_session_end = {key_of(session)}};

@@ -42,6 +42,8 @@ struct span fsm_fixture_payload(struct fsm_fixture *fx, const struct command *co
 /* Commands with sound values; tests change what they are about. */
 struct command command_account(uint64_t n);
 struct command command_client(const char *client_id);
+/* `n`: the batch; one userinfo request of "rp", one visit to the TOP page. */
+struct command command_usage(uint64_t n);
 struct command command_stage(const char *client_id, enum client_stage stage);
 struct command command_login(uint64_t account, uint64_t session);
 struct command command_issue(uint64_t session, uint64_t code);

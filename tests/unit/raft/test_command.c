@@ -139,6 +139,7 @@ static size_t every_command(struct command out[EVERY_MAX]) {
     out[n - 1].client_put.client.post_logout_uris[0] = "https://rp.example/out";
     out[n - 1].client_put.client.post_logout_uris_count = 1;
     out[n++] = registered();
+    out[n++] = command_usage(1);
     out[n++] = command_stage("rp", CLIENT_SUSPENDED);
     out[n - 1].client_change.revision = 9;
     out[n++] = command_stage("rp", (enum client_stage)0);

@@ -140,17 +140,24 @@ static struct command draw_key(struct random *r) {
         .key_revoke = {.revoked = kids[1 + draw(r, 6)], .replacement = add}};
 }
 
+/* Never retired: that would be for ever. */
+static struct command draw_change(struct random *r) {
+    struct command c =
+        command_stage("rp", draw(r, 4) == 0 ? CLIENT_SUSPENDED : CLIENT_LIVE);
+
+    c.client_change.has_secret = draw(r, 2) == 0;
+    c.client_change.overlap_ms = c.client_change.has_secret ? MINUTE_MS : 0;
+    return c;
+}
+
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
-    switch (draw(r, 27)) {
+    switch (draw(r, 28)) {
     case 0:
         return draw_account(r);
-    case 26: /* never retired: that would be for ever */
-        c = command_stage("rp", draw(r, 4) == 0 ? CLIENT_SUSPENDED : CLIENT_LIVE);
-        c.client_change.has_secret = draw(r, 2) == 0;
-        c.client_change.overlap_ms = c.client_change.has_secret ? MINUTE_MS : 0;
-        return c;
+    case 26:
+        return draw_change(r);
     case 1:
         c = command_client("rp");
         c.client_put.replace = true;
@@ -199,6 +206,8 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     case 23:
     case 24:
         return draw_key(r);
+    case 27:
+        return command_usage(draw(r, CODES));
     case 15:
     case 22:
         if (draw(r, 2) == 0) {
