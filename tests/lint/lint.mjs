@@ -26,7 +26,8 @@ function readTree() {
     for (const entry of readdirSync(dir, { withFileTypes: true })) {
       const path = join(dir, entry.name);
       if (entry.isDirectory() && !SKIP_DIR.test(entry.name)) walk(path);
-      if (!entry.isFile() || /\.(png|jpe?g|ico|woff2?|pdf|profraw)$/.test(entry.name)) continue;
+      // In a linked worktree .git is a file.
+      if (!entry.isFile() || entry.name === '.git' || /\.(png|jpe?g|ico|woff2?|pdf|profraw)$/.test(entry.name)) continue;
       const bytes = readFileSync(path);
       if (bytes.length > FILE_MAX || bytes.includes(0)) continue; // not text
       tree.set(relative(TOP, path), bytes.toString('utf8'));
