@@ -55,7 +55,7 @@ export const ROWS = [
   {
     name: '`server`',
     files: ['server/*'],
-    may: [BASE, 'store/*.h', 'raft/repl.h', 'raft/command.h', 'server/**.h'],
+    may: [BASE, 'store/*.h', 'raft/repl.h', 'raft/command.h', 'server/**.h', 'ocr-worker/wire/*.h'],
     system: ['curl/*', 'jansson.h'],
   },
   {
@@ -63,6 +63,18 @@ export const ROWS = [
     files: ['http/**'],
     may: [BASE, 'server/*.h', 'server/oidc/*.h', 'http/**.h'],
     system: ['h2o.h', 'h2o/*', 'openssl/*', 'kainjow/mustache.hpp', 'http_pages.h'],
+  },
+  {
+    name: '`ocr-worker/wire`',
+    files: ['ocr-worker/wire/*'],
+    may: [BASE, 'ocr-worker/wire/*.h'],
+    system: [],
+  },
+  {
+    name: '`ocr-worker`',
+    files: ['ocr-worker/*'],
+    may: [BASE, 'ocr-worker/**.h'],
+    system: ['curl/*', 'ft2build.h', 'freetype/*', 'jansson.h', 'leptonica/*', 'openssl/*', 'poppler.h', 'seccomp.h', 'tesseract/*', 'tiffio.h', 'turbojpeg.h', 'zbar.h'],
   },
   {
     name: '`ops/cli`',
@@ -94,7 +106,7 @@ export const ONLY = [
   { header: 'raft/fsm*.h', by: ['raft/fsm*', 'raft/repl*', 'tests/**', 'chaos/**'] },
   { header: 'lmdb.h', by: ['store/*', 'tests/**'] },
   { header: 'h2o.h', by: ['http/**', 'ops/bench.d/**', 'tests/**'] },
-  { header: 'curl/*', by: ['server/outbound_call*', 'ops/cli/**', 'tests/**'] },
+  { header: 'curl/*', by: ['server/outbound_call*', 'ocr-worker/*', 'ops/cli/**', 'tests/**'] },
   { header: 'raft.h', by: ['raft/repl*', 'raft/peer_*', 'tests/**', 'chaos/**'] },
   { header: 'raft/uv.h', by: ['raft/repl*', 'raft/peer_*', 'tests/**', 'chaos/**'] },
   { header: 'uv.h', by: ['raft/repl*', 'raft/peer_*', 'tests/**', 'chaos/**'] },
