@@ -11,6 +11,9 @@
 #include "store/base/limits.h"
 #include "store/record.h"
 
+/* Messages to people that one command may carry. */
+#define MESSAGES_MAX 2
+
 /* Memory behind a message that is being built. */
 struct message_parts {
     union {
@@ -43,8 +46,14 @@ struct message_parts {
         Tasuki__Command__StaffLogin staff_login;
         Tasuki__Command__StaffSessionEnd staff_session_end;
         Tasuki__Command__UsageAdd usage_add;
+        Tasuki__Command__MessageSend message_send;
     };
     Tasuki__Command__KeyAdd replacement;
+    struct message_place {
+        Tasuki__Command__MessageOut message;
+        Tasuki__Command__Cap caps[LIMIT_MESSAGE_CAPS];
+        Tasuki__Command__Cap *caps_at[LIMIT_MESSAGE_CAPS];
+    } messages[MESSAGES_MAX];
     struct buf record; /* of a client */
     Tasuki__Command__Proof proofs[COMMAND_PROOFS_MAX];
     Tasuki__Command__Proof *proofs_at[COMMAND_PROOFS_MAX];
@@ -168,6 +177,31 @@ static bool proofs_ok(const struct proofs *c) {
         }
     }
     return true;
+}
+
+static bool caps_ok(const struct caps *c) {
+    if (c->count > LIMIT_MESSAGE_CAPS) {
+        return false;
+    }
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->at[i].window_ms == 0) {
+            return false;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (memcmp(c->at[i].key.b, c->at[j].key.b, sizeof c->at[i].key.b) == 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Absent, or sound. */
+static bool message_ok(const struct message_out *c) {
+    return !c->present ||
+           ((c->kind == OUTBOX_MAIL || c->kind == OUTBOX_SMS) && c->sealed.len > 0 &&
+            c->sealed.len <= LIMIT_SEALED_MESSAGE &&
+            c->client_id.len <= LIMIT_CLIENT_ID && caps_ok(&c->caps));
 }
 
 static bool usage_add_ok(const struct cmd_usage_add *c) {
@@ -356,6 +390,9 @@ static bool command_ok(const struct command *command) {
         return staff_login_ok(&command->staff_login);
     case CMD_USAGE_ADD:
         return usage_add_ok(&command->usage_add);
+    case CMD_MESSAGE_SEND:
+        return command->message_send.message.present &&
+               message_ok(&command->message_send.message);
     }
     return false;
 }
@@ -428,6 +465,46 @@ static Tasuki__Command__Binding *build_binding(const struct binding *c,
     parts->binding.kind = c->kind;
     parts->binding.thumbprint = FIXED(c->thumbprint);
     return &parts->binding;
+}
+
+static size_t build_caps(const struct caps *c, struct message_place *place) {
+    for (size_t i = 0; i < c->count; i++) {
+        tasuki__command__cap__init(&place->caps[i]);
+        place->caps[i].key = FIXED(c->at[i].key.b);
+        place->caps[i].max = c->at[i].max;
+        place->caps[i].window_ms = c->at[i].window_ms;
+        place->caps_at[i] = &place->caps[i];
+    }
+    return c->count;
+}
+
+/* The `n`th message of the command, below MESSAGES_MAX. NULL: absent. */
+static Tasuki__Command__MessageOut *build_message(const struct message_out *c,
+                                                  struct message_parts *parts,
+                                                  size_t n) {
+    struct message_place *place = &parts->messages[n];
+    Tasuki__Command__MessageOut *m = &place->message;
+
+    if (!c->present) {
+        return NULL;
+    }
+    tasuki__command__message_out__init(m);
+    m->id = FIXED(c->id.b);
+    m->kind = c->kind;
+    m->sub = FIXED_IF(c->has_sub, c->sub.b);
+    m->recipient = FIXED(c->recipient.b);
+    m->sealed = record_bytes(c->sealed);
+    m->ttl_ms = c->ttl_ms;
+    m->client_id = record_bytes(c->client_id);
+    m->n_caps = build_caps(&c->caps, place);
+    m->caps = place->caps_at;
+    return m;
+}
+
+static void build_message_send(const struct cmd_message_send *c,
+                               struct message_parts *parts) {
+    tasuki__command__message_send__init(&parts->message_send);
+    parts->message_send.message = build_message(&c->message, parts, 0);
 }
 
 static void build_client_put(const struct cmd_client_put *put,
@@ -739,8 +816,10 @@ static void build_outbox(const struct command *command, struct message_parts *pa
         build_outbox_claim(&command->outbox_claim, parts);
     } else if (command->type == CMD_OUTBOX_SETTLE) {
         build_outbox_settle(&command->outbox_settle, parts);
-    } else {
+    } else if (command->type == CMD_OUTBOX_RETRY) {
         build_outbox_retry(&command->outbox_retry, &parts->outbox_retry);
+    } else {
+        build_message_send(&command->message_send, parts);
     }
 }
 
@@ -810,6 +889,7 @@ static const ProtobufCMessage *build(const struct command *command,
     case CMD_OUTBOX_CLAIM:
     case CMD_OUTBOX_SETTLE:
     case CMD_OUTBOX_RETRY:
+    case CMD_MESSAGE_SEND:
         build_outbox(command, parts);
         break;
     case CMD_STAFF_PUT:
@@ -905,6 +985,36 @@ static bool take_proofs(size_t n, Tasuki__Command__Proof *const *from,
         }
     }
     return true;
+}
+
+static bool take_caps(size_t n, Tasuki__Command__Cap *const *from, struct caps *c) {
+    if (n > LIMIT_MESSAGE_CAPS) {
+        return false;
+    }
+    c->count = n;
+    for (size_t i = 0; i < n; i++) {
+        c->at[i].max = from[i]->max;
+        c->at[i].window_ms = from[i]->window_ms;
+        if (!TAKE(from[i]->key, c->at[i].key.b)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* `m` is NULL where the field was absent. */
+static bool take_message(const Tasuki__Command__MessageOut *m, struct message_out *c) {
+    if (m == NULL) {
+        return true;
+    }
+    c->present = true;
+    c->kind = (enum outbox_kind)m->kind;
+    c->has_sub = m->sub.len > 0;
+    c->sealed = record_span(m->sealed);
+    c->ttl_ms = m->ttl_ms;
+    c->client_id = record_span(m->client_id);
+    return TAKE(m->id, c->id.b) && TAKE_IF(m->sub, c->sub.b) &&
+           TAKE(m->recipient, c->recipient.b) && take_caps(m->n_caps, m->caps, &c->caps);
 }
 
 static bool take_client_put(const Tasuki__Command__ClientPut *m, struct arena *arena,
@@ -1137,6 +1247,25 @@ static bool take_outbox_settle(const Tasuki__Command__OutboxSettle *m,
     return true;
 }
 
+/* Commands about the outbox. */
+static bool take_outbox(const void *m, struct command *command) {
+    switch (command->type) {
+    case CMD_OUTBOX_CLAIM:
+        return take_outbox_claim(m, &command->outbox_claim);
+    case CMD_OUTBOX_SETTLE:
+        return take_outbox_settle(m, &command->outbox_settle);
+    case CMD_OUTBOX_RETRY:
+        return TAKE(((const Tasuki__Command__OutboxRetry *)m)->id,
+                    command->outbox_retry.id.b);
+    case CMD_MESSAGE_SEND:
+        return take_message(((const Tasuki__Command__MessageSend *)m)->message,
+                            &command->message_send.message);
+    default:
+        CHECK(!"another command than those of `take`");
+        return false;
+    }
+}
+
 static bool take_staff_put(const Tasuki__Command__StaffPut *m, struct staff *c) {
     c->name = record_span(m->name);
     c->roles = m->roles;
@@ -1172,7 +1301,8 @@ static bool take_staff(const void *m, struct command *command) {
                 command->staff_session_end.session.b);
 }
 
-static bool take(const void *m, struct arena *arena, struct command *command) {
+/* Commands about the cluster itself. */
+static bool take_cluster(const void *m, struct command *command) {
     const Tasuki__Command__BootRegister *boot = m;
     const Tasuki__Command__FsmVersion *version = m;
 
@@ -1186,6 +1316,34 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
     case CMD_FSM_VERSION:
         command->fsm_version.version = version->version;
         return true;
+    case CMD_MEMBER_SEED:
+        return take_member_seed(m, &command->member_seed);
+    case CMD_MEMBER_ADD:
+        return take_member_at(((const Tasuki__Command__MemberAdd *)m)->member,
+                              &command->member_add.member);
+    case CMD_MEMBER_ROLE:
+        return take_member_role(m, &command->member_role);
+    case CMD_MEMBER_SETTLE:
+        return take_member_settle(m, &command->member_settle);
+    case CMD_LEADER_REGIONS:
+        return take_leader_regions(m, &command->leader_regions.regions);
+    default:
+        CHECK(!"another command than those of `take`");
+        return false;
+    }
+}
+
+static bool take(const void *m, struct arena *arena, struct command *command) {
+    switch (command->type) {
+    case CMD_BOOT_REGISTER:
+    case CMD_CLUSTER_INIT:
+    case CMD_FSM_VERSION:
+    case CMD_MEMBER_SEED:
+    case CMD_MEMBER_ADD:
+    case CMD_MEMBER_ROLE:
+    case CMD_MEMBER_SETTLE:
+    case CMD_LEADER_REGIONS:
+        return take_cluster(m, command);
     case CMD_KEY_ADD:
         return take_key_add(m, &command->key_add);
     case CMD_KEY_REVOKE:
@@ -1212,24 +1370,11 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
         return take_request_push(m, &command->request_push);
     case CMD_TOKEN_REVOKE:
         return take_token_revoke(m, &command->token_revoke);
-    case CMD_MEMBER_SEED:
-        return take_member_seed(m, &command->member_seed);
-    case CMD_MEMBER_ADD:
-        return take_member_at(((const Tasuki__Command__MemberAdd *)m)->member,
-                              &command->member_add.member);
-    case CMD_MEMBER_ROLE:
-        return take_member_role(m, &command->member_role);
-    case CMD_MEMBER_SETTLE:
-        return take_member_settle(m, &command->member_settle);
-    case CMD_LEADER_REGIONS:
-        return take_leader_regions(m, &command->leader_regions.regions);
     case CMD_OUTBOX_CLAIM:
-        return take_outbox_claim(m, &command->outbox_claim);
     case CMD_OUTBOX_SETTLE:
-        return take_outbox_settle(m, &command->outbox_settle);
     case CMD_OUTBOX_RETRY:
-        return TAKE(((const Tasuki__Command__OutboxRetry *)m)->id,
-                    command->outbox_retry.id.b);
+    case CMD_MESSAGE_SEND:
+        return take_outbox(m, command);
     case CMD_STAFF_PUT:
     case CMD_STAFF_LOGIN:
     case CMD_STAFF_SESSION_END:
@@ -1274,6 +1419,7 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_STAFF_LOGIN] = &tasuki__command__staff_login__descriptor,
         [CMD_STAFF_SESSION_END] = &tasuki__command__staff_session_end__descriptor,
         [CMD_USAGE_ADD] = &tasuki__command__usage_add__descriptor,
+        [CMD_MESSAGE_SEND] = &tasuki__command__message_send__descriptor,
     };
     return (size_t)type < sizeof all / sizeof all[0] ? all[type] : NULL;
 }

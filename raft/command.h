@@ -65,8 +65,9 @@ enum command_type {
     CMD_STAFF_PUT = 27,
     CMD_STAFF_LOGIN = 28,
     CMD_STAFF_SESSION_END = 29,
+    CMD_MESSAGE_SEND = 50, /* mail or a text message to a person */
 };
-#define CMD_LAST CMD_USAGE_ADD
+#define CMD_LAST CMD_MESSAGE_SEND
 /* Numbers below CMD_LAST may be unknown: they are given away in blocks. */
 bool command_known(enum command_type type);
 
@@ -111,6 +112,37 @@ struct cmd_client_change {
     uint8_t secret_hash[32];
     uint32_t overlap_ms; /* the one before is good so long; 0: no more */
     uint64_t revision;   /* that is changed; 0: any */
+};
+
+/* Counters that a command is held against: how often something was done, with each of
+ * the keys, since the key's window began; a window begins with the first. The bounds
+ * are the service's, so that they are one configuration's; the counting is the state's.
+ * Beyond one of them the command refuses with OUT_LIMITED, and has no effect. */
+struct caps {
+    size_t count;
+    struct cap {
+        struct key_hash key; /* of what is counted, and of whom */
+        uint32_t max;        /* in one window; 0: never */
+        uint32_t window_ms;
+    } at[LIMIT_MESSAGE_CAPS];
+};
+/* What a person is told by the command that carries it (raft/fsm_message.c); all zero:
+ * nothing. Made by server/svc_message.h alone. */
+struct message_out {
+    bool present;
+    struct id128 id;       /* idempotency key; random */
+    enum outbox_kind kind; /* OUTBOX_MAIL or OUTBOX_SMS */
+    bool has_sub;
+    struct id128 sub;          /* whose account it is about */
+    struct key_hash recipient; /* of the address or number */
+    struct span sealed;        /* LIMIT_SEALED_MESSAGE */
+    uint32_t ttl_ms;           /* not sent from then on; 0: it stays true */
+    struct span client_id;     /* an SMS is counted as this client's; empty: nobody's */
+    struct caps caps;
+};
+/* A message whose cause is no command. OUT_LIMITED, OUT_FULL. */
+struct cmd_message_send {
+    struct message_out message;
 };
 
 /* What may be used once: the `jti` of an assertion or of a DPoP proof (RFC 7523 §3,
@@ -267,7 +299,8 @@ struct cmd_outbox_settle {
         enum outbox_reason reason; /* OUTBOX_NO_REASON: delivered, or needless now */
     } messages[LIMIT_OUTBOX_BATCH];
 };
-/* Also for one that waits for its time. OUT_NOT_FOUND, OUT_FULL. */
+/* Also for one that waits for its time. OUT_NOT_FOUND, OUT_FULL; OUT_EXPIRED: what it
+ * says is true no more. */
 struct cmd_outbox_retry {
     struct id128 id;
 };
@@ -342,6 +375,7 @@ struct command {
         struct cmd_staff_login staff_login;
         struct cmd_staff_session_end staff_session_end;
         struct cmd_usage_add usage_add;
+        struct cmd_message_send message_send;
     };
 };
 
@@ -380,8 +414,9 @@ enum outcome_code {
     OUT_FULL = 22, /* no room for one more */
     OUT_PROOF_REPLAYED = 23,
     OUT_BINDING_MISMATCH = 24, /* not the key that the family is bound to */
+    OUT_LIMITED = 25, /* too often (caps) */
 };
-#define OUT_LAST OUT_BINDING_MISMATCH
+#define OUT_LAST OUT_LIMITED
 const char *outcome_str(enum outcome_code code);
 
 struct outcome {

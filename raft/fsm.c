@@ -155,6 +155,7 @@ static uint64_t version_of(enum command_type type) {
     case CMD_STAFF_LOGIN:
     case CMD_STAFF_SESSION_END:
     case CMD_USAGE_ADD:
+    case CMD_MESSAGE_SEND:
         return 1;
     }
     return 0;
@@ -222,6 +223,8 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_staff_session_end(tx, command->staff_session_end.session, ret_code);
     case CMD_USAGE_ADD:
         return fsm_usage_add(tx, &command->usage_add, ret_code);
+    case CMD_MESSAGE_SEND:
+        return fsm_message_send(tx, &command->message_send, ret_code);
     case CMD_BOOT_REGISTER: /* apply_boot */
     case CMD_TICK:          /* apply_tick */
         break;

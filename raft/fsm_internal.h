@@ -74,9 +74,10 @@ enum err fsm_request_push(struct fsm_tx *tx, const struct cmd_request_push *cmd,
 enum err fsm_request_open(struct fsm_tx *tx, struct key_hash key, struct span client_id,
                           enum outcome_code *ret_code);
 /* fsm_outbox.c */
-/* Put a message on its way: kind, id, client_id, sub and sid are the caller's, all else
- * is set here. One that is there already stays as it is. client_id does not borrow from
- * the transaction. */
+/* Put a message on its way: kind, id, client_id, sub, sid, and what people's messages
+ * have, are the caller's, all else is set here. One that is there already stays as it
+ * is; one for which there is no room is a dead letter. Nothing of it borrows from the
+ * transaction. */
 enum err fsm_outbox_add(struct fsm_tx *tx, const struct outbox_message *message);
 enum err fsm_outbox_claim(struct fsm_tx *tx, const struct cmd_outbox_claim *cmd,
                           enum outcome_code *ret_code);
@@ -84,8 +85,25 @@ enum err fsm_outbox_settle(struct fsm_tx *tx, const struct cmd_outbox_settle *cm
                            enum outcome_code *ret_code);
 enum err fsm_outbox_retry(struct fsm_tx *tx, const struct cmd_outbox_retry *cmd,
                           enum outcome_code *ret_code);
+/* May one more of the kind wait? A kind to people. */
+enum err fsm_outbox_has_room(struct fsm_tx *tx, enum outbox_kind kind, bool *ret_room);
 /* From the failure of so many attempts to the next one. */
 uint64_t fsm_outbox_pause_ms(uint32_t attempts);
+/* fsm_counter.c: OUT_OK: every counter was below its bound, and has one more now.
+ * OUT_LIMITED: nothing was written. */
+enum err fsm_counter_take(struct fsm_tx *tx, const struct caps *caps,
+                          enum outcome_code *ret_code);
+/* fsm_message.c: what a person is told, by the command that is its cause. */
+/* Call it before anything is written: nothing is, unless *ret_code is OUT_OK. Both reset
+ * tx->scratch.
+ * OUT_LIMITED: beyond a cap; OUT_FULL: too many wait. Absent: OUT_OK. */
+enum err fsm_message_add(struct fsm_tx *tx, const struct message_out *message,
+                         enum outcome_code *ret_code);
+/* What must not be refused, as word of a change to its owner: without caps, and a dead
+ * letter when too many wait. At any time of the command. */
+enum err fsm_message_tell(struct fsm_tx *tx, const struct message_out *message);
+enum err fsm_message_send(struct fsm_tx *tx, const struct cmd_message_send *cmd,
+                          enum outcome_code *ret_code);
 /* fsm_grant.c */
 enum err fsm_grant_issue(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
                          enum outcome_code *ret_code);
@@ -114,6 +132,8 @@ enum err fsm_token_store(struct fsm_tx *tx, struct grant *grant,
 /* fsm_usage.c */
 /* A person was sent to the client with a code. */
 enum err fsm_usage_login(struct fsm_tx *tx, struct span client_id);
+/* A text message was put on its way; client_id empty: on behalf of none. */
+enum err fsm_usage_sms(struct fsm_tx *tx, struct span client_id);
 enum err fsm_usage_add(struct fsm_tx *tx, const struct cmd_usage_add *cmd,
                        enum outcome_code *ret_code);
 /* fsm_member.c */

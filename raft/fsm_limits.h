@@ -30,10 +30,13 @@
  * letter, what is over the second is dropped and counted. */
 #define FSM_OUTBOX_WAITING_CLIENT 10000u
 #define FSM_OUTBOX_WAITING 200000u
+/* Mail waits in one queue and text messages in another one, beside those of clients. */
+#define FSM_OUTBOX_WAITING_QUEUE 100000u
+#define FSM_OUTBOX_DEAD_QUEUE 10000u
 #define FSM_OUTBOX_DEAD_CLIENT 1000u
 #define FSM_OUTBOX_DEAD 20000u
 #define FSM_OUTBOX_DEAD_KEEP_MS (7ull * 24 * 60 * 60 * 1000)
-/* An attempt takes at most five seconds, and its end is told in one more. */
+/* An attempt takes at most ten seconds, and its end is told in one more. */
 #define FSM_OUTBOX_LEASE_MS 15000u
 /* The pause after a failure doubles from attempt to attempt. */
 #define FSM_OUTBOX_PAUSE_FIRST_MS 1000u

@@ -9,14 +9,27 @@
 #include "raft/fsm_internal.h"
 #include "store/store_outbox.h"
 
-static bool has_room(const struct outbox_counts *of_client,
+static bool is_to_person(const struct outbox_message *message) {
+    return store_outbox_to_person(message->kind);
+}
+
+/* People's messages have room of their own: clients' cannot take it. */
+static bool has_room(const struct outbox_message *message,
+                     const struct outbox_counts *of_client,
                      const struct outbox_counts *of_all) {
+    if (is_to_person(message)) {
+        return of_client->waiting < FSM_OUTBOX_WAITING_QUEUE;
+    }
     return of_client->waiting < FSM_OUTBOX_WAITING_CLIENT &&
            of_all->waiting < FSM_OUTBOX_WAITING;
 }
 
-static bool has_grave(const struct outbox_counts *of_client,
+static bool has_grave(const struct outbox_message *message,
+                      const struct outbox_counts *of_client,
                       const struct outbox_counts *of_all) {
+    if (is_to_person(message)) {
+        return of_client->dead < FSM_OUTBOX_DEAD_QUEUE;
+    }
     return of_client->dead < FSM_OUTBOX_DEAD_CLIENT && of_all->dead < FSM_OUTBOX_DEAD;
 }
 
@@ -28,6 +41,19 @@ static enum err counts_of(struct fsm_tx *tx, struct span client_id,
     return err == OK ? store_outbox_counts(tx->read, span_of(NULL, 0), ret_all) : err;
 }
 
+static bool is_expired(const struct fsm_tx *tx, const struct outbox_message *message) {
+    return message->expires_ms != 0 && tx->now_ms >= message->expires_ms;
+}
+
+/* What is tried from now on is given up then. */
+static uint64_t give_up_ms(const struct fsm_tx *tx,
+                           const struct outbox_message *message) {
+    uint64_t ms = tx->now_ms + FSM_OUTBOX_GIVE_UP_MS;
+
+    return message->expires_ms != 0 && message->expires_ms < ms ? message->expires_ms
+                                                                 : ms;
+}
+
 /* It will not be tried again by itself. `stored`: it has a row. */
 static enum err bury(struct fsm_tx *tx, struct outbox_message *message,
                      enum outbox_reason reason, bool stored) {
@@ -37,7 +63,7 @@ static enum err bury(struct fsm_tx *tx, struct outbox_message *message,
     if (err != OK) {
         return err;
     }
-    if (!has_grave(&of_client, &of_all)) {
+    if (!has_grave(message, &of_client, &of_all)) {
         err = stored ? store_outbox_del(tx->write, message->id) : OK;
         return err == OK ? store_outbox_count_dropped(tx->write, message->client_id)
                          : err;
@@ -46,6 +72,9 @@ static enum err bury(struct fsm_tx *tx, struct outbox_message *message,
     message->reason = reason;
     message->node = 0;
     message->at_ms = tx->now_ms + FSM_OUTBOX_DEAD_KEEP_MS;
+    if (is_expired(tx, message)) {
+        message->sealed = span_of(NULL, 0); /* B5 */
+    }
     return store_outbox_put(tx->write, message);
 }
 
@@ -65,12 +94,21 @@ enum err fsm_outbox_add(struct fsm_tx *tx, const struct outbox_message *message)
     row.state = OUTBOX_PENDING;
     row.reason = OUTBOX_NO_REASON;
     row.created_ms = tx->now_ms;
-    row.give_up_ms = tx->now_ms + FSM_OUTBOX_GIVE_UP_MS;
+    row.give_up_ms = give_up_ms(tx, &row);
     row.at_ms = tx->now_ms;
     row.attempts = 0;
     row.node = 0;
-    return has_room(&of_client, &of_all) ? store_outbox_put(tx->write, &row)
-                                         : bury(tx, &row, OUTBOX_FULL, false);
+    return has_room(&row, &of_client, &of_all) ? store_outbox_put(tx->write, &row)
+                                               : bury(tx, &row, OUTBOX_FULL, false);
+}
+
+enum err fsm_outbox_has_room(struct fsm_tx *tx, enum outbox_kind kind, bool *ret_room) {
+    const struct outbox_message message = {.kind = kind};
+    struct outbox_counts of_queue, of_all;
+    enum err err = counts_of(tx, store_outbox_queue(kind), &of_queue, &of_all);
+
+    *ret_room = err == OK && has_room(&message, &of_queue, &of_all);
+    return err;
 }
 
 /* *ret_leased: the row is `node`'s now. */
@@ -87,6 +125,9 @@ static enum err claim_one(struct fsm_tx *tx, uint64_t node, struct id128 id,
     }
     if (message.state == OUTBOX_DEAD || message.at_ms > tx->now_ms) {
         return OK;
+    }
+    if (is_expired(tx, &message)) {
+        return bury(tx, &message, OUTBOX_EXPIRED, true);
     }
     /* So often begun, and never told how it went: it may be what ends its senders. */
     if (message.attempts >= FSM_OUTBOX_ATTEMPTS_MAX) {
@@ -142,13 +183,17 @@ static enum err settle_one(struct fsm_tx *tx, const struct outbox_settled *settl
         return OK;
     }
     if (message.attempts >= FSM_OUTBOX_ATTEMPTS_MAX ||
-        tx->now_ms >= message.give_up_ms) {
+        tx->now_ms >= message.give_up_ms || settled->reason == OUTBOX_REFUSED) {
         return bury(tx, &message, settled->reason, true);
     }
     message.state = OUTBOX_PENDING;
     message.reason = settled->reason;
     message.node = 0;
     message.at_ms = tx->now_ms + fsm_outbox_pause_ms(message.attempts);
+    /* It is buried as soon as it cannot be sent, not after a pause that is in vain. */
+    if (message.expires_ms != 0 && message.at_ms > message.expires_ms) {
+        message.at_ms = message.expires_ms;
+    }
     return store_outbox_put(tx->write, &message);
 }
 
@@ -183,13 +228,17 @@ enum err fsm_outbox_retry(struct fsm_tx *tx, const struct cmd_outbox_retry *cmd,
     if (message.state == OUTBOX_LEASED) {
         return OK; /* under way */
     }
-    if (message.state == OUTBOX_DEAD && !has_room(&of_client, &of_all)) {
+    if (is_expired(tx, &message)) {
+        *ret_code = OUT_EXPIRED;
+        return OK;
+    }
+    if (message.state == OUTBOX_DEAD && !has_room(&message, &of_client, &of_all)) {
         *ret_code = OUT_FULL;
         return OK;
     }
     message.state = OUTBOX_PENDING;
     message.attempts = 0;
     message.at_ms = tx->now_ms;
-    message.give_up_ms = tx->now_ms + FSM_OUTBOX_GIVE_UP_MS;
+    message.give_up_ms = give_up_ms(tx, &message);
     return store_outbox_put(tx->write, &message);
 }

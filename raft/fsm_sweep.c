@@ -1,5 +1,6 @@
 /* fsm_sweep: rows whose time is over, oldest first, a bounded number a frame. */
 #include "raft/fsm_internal.h"
+#include "store/store_counter.h"
 #include "store/store_expiry.h"
 #include "store/store_key.h"
 #include "store/store_outbox.h"
@@ -26,6 +27,7 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
     struct outbox_message message;
     struct staff_session staff_session;
     struct signing_key key;
+    struct counter counter;
     enum err err = ERR_CORRUPT;
 
     switch (entry->table) {
@@ -75,6 +77,10 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
         *ret_ms = err == OK ? key.ends_ms : 0;
         err = err == OK && key.ends_ms == 0 ? ERR_NOT_FOUND : err;
         break;
+    case EXPIRY_COUNTER:
+        err = store_counter_get(tx->read, entry->key, &counter);
+        *ret_ms = err == OK ? counter.until_ms : 0;
+        break;
     }
     return err;
 }
@@ -110,6 +116,8 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
         return store_staff_session_del(tx->write, entry->key);
     case EXPIRY_KEY:
         return key_del(tx, entry);
+    case EXPIRY_COUNTER:
+        return store_counter_del(tx->write, entry->key);
     }
     return ERR_CORRUPT;
 }

@@ -69,6 +69,12 @@ static enum err add_known(struct fsm_tx *tx, const struct usage_item *item) {
     return err == OK ? add(tx, item->client_id, item->counts) : err;
 }
 
+enum err fsm_usage_sms(struct fsm_tx *tx, struct span client_id) {
+    const struct usage_item item = {client_id, {[USAGE_SMS] = 1}};
+
+    return add_known(tx, &item);
+}
+
 enum err fsm_usage_add(struct fsm_tx *tx, const struct cmd_usage_add *cmd,
                        enum outcome_code *ret_code) {
     struct proofs once = {.count = 1};

@@ -38,6 +38,7 @@ const char *outcome_str(enum outcome_code code) {
         [OUT_FULL] = "no room for one more",
         [OUT_PROOF_REPLAYED] = "proof was used before",
         [OUT_BINDING_MISMATCH] = "bound to another key",
+        [OUT_LIMITED] = "too often",
     };
     return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
 }

@@ -306,6 +306,8 @@ static enum outbox_walk choose(void *arg, struct span client_id, struct id128 id
     size_t max;
 
     choice->any = true;
+    if (client_id.data[0] == '@')
+        return OUTBOX_NEXT_CLIENT; /* people's: nothing sends them yet */
     if (!slot || choice->cmd->count == LIMIT_OUTBOX_BATCH)
         return OUTBOX_STOP;
     memcpy(name, client_id.data, client_id.len);

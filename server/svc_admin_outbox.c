@@ -26,12 +26,17 @@ static void put_message(const struct outbox_message *message, struct buf *out) {
         [OUTBOX_LEASED] = "leased",
         [OUTBOX_DEAD] = "dead",
     };
+    static const char *const kinds[] = {
+        [OUTBOX_BACKCHANNEL_LOGOUT] = "backchannel_logout",
+        [OUTBOX_MAIL] = "mail",
+        [OUTBOX_SMS] = "sms",
+    };
     char id[33];
 
     hex_encode(span_of(message->id.b, sizeof message->id.b), id);
     buf_str(out, "{");
     buf_json_member(out, "id", span_str(id));
-    buf_json_member(out, "kind", span_str("backchannel_logout"));
+    buf_json_member(out, "kind", span_str(kinds[message->kind]));
     buf_json_member(out, "client_id", message->client_id);
     buf_json_member(out, "state", span_str(states[message->state]));
     buf_json_member(out, "reason", span_str(store_outbox_reason(message->reason)));

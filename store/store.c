@@ -49,6 +49,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_STAFF_LOGIN] = "staff_login",
     [TABLE_STAFF_SESSION] = "staff_session",
     [TABLE_USAGE] = "usage",
+    [TABLE_COUNTER] = "counter",
 };
 
 enum err store_lmdb_err(int rc) {

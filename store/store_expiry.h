@@ -20,8 +20,9 @@ enum expiry_table {
     EXPIRY_OUTBOX = 8,
     EXPIRY_STAFF_SESSION = 9,
     EXPIRY_KEY = 10, /* by store_key_mark */
+    EXPIRY_COUNTER = 11,
 };
-#define EXPIRY_LAST EXPIRY_KEY
+#define EXPIRY_LAST EXPIRY_COUNTER
 
 struct expiry {
     uint64_t at_ms;

@@ -76,7 +76,8 @@ static bool is_kept(const struct image_sink *sink, enum store_table table,
     case TABLE_REQUEST:
         return false;
     case TABLE_EXPIRY:
-        return store_expiry_table_of(key) == EXPIRY_ATTEMPTS;
+        return store_expiry_table_of(key) == EXPIRY_ATTEMPTS ||
+               store_expiry_table_of(key) == EXPIRY_COUNTER;
     default:
         return true;
     }

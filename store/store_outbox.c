@@ -46,11 +46,33 @@ static struct span id_key(const struct id128 *id) {
     return span_of(id->b, sizeof id->b);
 }
 
+bool store_outbox_to_person(enum outbox_kind kind) {
+    return kind == OUTBOX_MAIL || kind == OUTBOX_SMS;
+}
+
+struct span store_outbox_queue(enum outbox_kind kind) {
+    CHECK(store_outbox_to_person(kind));
+    return span_str(kind == OUTBOX_MAIL ? "@mail" : "@sms");
+}
+
+static bool person_sound(const struct outbox_message *message) {
+    return span_equal(message->client_id, store_outbox_queue(message->kind)) &&
+           message->sealed.len <= LIMIT_SEALED_MESSAGE &&
+           (message->sealed.len > 0 || message->state == OUTBOX_DEAD);
+}
+
 static bool message_sound(const struct outbox_message *message) {
-    return message->kind == OUTBOX_BACKCHANNEL_LOGOUT &&
+    return message->kind >= OUTBOX_BACKCHANNEL_LOGOUT && message->kind <= OUTBOX_SMS &&
            message->state >= OUTBOX_PENDING && message->state <= OUTBOX_DEAD &&
            message->reason <= OUTBOX_REASON_LAST && message->client_id.len > 0 &&
-           message->client_id.len <= LIMIT_CLIENT_ID;
+           message->client_id.len <= LIMIT_CLIENT_ID &&
+           (!store_outbox_to_person(message->kind) || person_sound(message));
+}
+
+static void person_read(struct reader *in, struct outbox_message *message) {
+    message->expires_ms = read_u64(in);
+    store_row_read(in, message->recipient.b, sizeof message->recipient.b);
+    message->sealed = read_bytes(in, read_u32(in));
 }
 
 enum err store_outbox_get(struct store_read *read, struct arena *arena, struct id128 id,
@@ -77,11 +99,20 @@ enum err store_outbox_get(struct store_read *read, struct arena *arena, struct i
     message.attempts = read_u32(&in);
     message.node = read_u64(&in);
     message.client_id = read_bytes(&in, read_u8(&in));
+    if (store_outbox_to_person(message.kind)) {
+        person_read(&in, &message);
+    }
     if (in.bad || reader_left(&in) != 0 || version != ROW_VERSION ||
         !message_sound(&message)) {
         return ERR_CORRUPT;
     }
     message.client_id = arena_dup(arena, message.client_id);
+    if (message.sealed.len > 0) {
+        message.sealed = arena_dup(arena, message.sealed);
+        if (message.sealed.data == NULL) {
+            return ERR_NOMEM;
+        }
+    }
     if (message.client_id.data == NULL) {
         return ERR_NOMEM;
     }
@@ -106,6 +137,12 @@ static enum err row_put(struct store_write *write,
     put_u64(row, message->node);
     put_u8(row, (uint8_t)message->client_id.len);
     buf_put(row, message->client_id.data, message->client_id.len);
+    if (store_outbox_to_person(message->kind)) {
+        put_u64(row, message->expires_ms);
+        buf_put(row, message->recipient.b, sizeof message->recipient.b);
+        put_u32(row, (uint32_t)message->sealed.len);
+        buf_put(row, message->sealed.data, message->sealed.len);
+    }
     return store_table_put_row(write, TABLE_OUTBOX, id_key(&message->id), row);
 }
 
@@ -328,7 +365,8 @@ const char *store_outbox_reason(enum outbox_reason reason) {
         [OUTBOX_TIMEOUT] = "timeout", [OUTBOX_TLS] = "tls",
         [OUTBOX_ADDRESS] = "address", [OUTBOX_STATUS] = "status",
         [OUTBOX_UNMADE] = "unmade",   [OUTBOX_LAPSED] = "lapsed",
-        [OUTBOX_FULL] = "full",
+        [OUTBOX_FULL] = "full",       [OUTBOX_EXPIRED] = "expired",
+        [OUTBOX_REFUSED] = "refused", [OUTBOX_NO_PROVIDER] = "no_provider",
     };
 
     _Static_assert(sizeof words / sizeof words[0] == OUTBOX_REASON_LAST + 1,

@@ -40,6 +40,7 @@ enum store_table {
     TABLE_STAFF_LOGIN = 22,   /* login_index -> staff id */
     TABLE_STAFF_SESSION = 23, /* key hash -> staff session */
     TABLE_USAGE = 24,         /* month, client_id -> counters */
+    TABLE_COUNTER = 25,       /* key hash -> count in its window */
     TABLE_COUNT
 };
 

@@ -32,6 +32,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_DPOP_NONCE] = "tasuki seal dpop-nonce",
     [SEAL_INITIAL_ACCESS] = "tasuki seal initial-access",
     [SEAL_REGISTRATION] = "tasuki seal registration",
+    [SEAL_MESSAGE] = "tasuki seal message",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",
@@ -48,6 +49,8 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_REQUEST] = "tasuki hash request",
     [HASH_SUBJECT] = "tasuki hash subject",
     [HASH_REGISTRATION] = "tasuki hash registration",
+    [HASH_RECIPIENT] = "tasuki hash recipient",
+    [HASH_COUNTER] = "tasuki hash counter",
 };
 
 struct keyring {

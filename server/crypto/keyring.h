@@ -32,6 +32,7 @@ enum seal_purpose {
     SEAL_DPOP_NONCE,  /* a moment of replicated time */
     SEAL_INITIAL_ACCESS, /* tokens of dynamic registration (RFC 7591 §1.2) */
     SEAL_REGISTRATION,
+    SEAL_MESSAGE, /* what a person is told, and where (svc_message) */
     SEAL_PURPOSES
 };
 enum hash_purpose {
@@ -49,6 +50,8 @@ enum hash_purpose {
     HASH_REQUEST, /* pushed request */
     HASH_SUBJECT, /* pairwise `sub` (svc_subject) */
     HASH_REGISTRATION,
+    HASH_RECIPIENT, /* address or number of a message */
+    HASH_COUNTER,   /* what is counted, and of whom (raft/fsm_counter) */
     HASH_PURPOSES
 };
 

@@ -49,6 +49,9 @@
 #define LIMIT_NODES 16
 /* Messages of the outbox that one command leases or settles. */
 #define LIMIT_OUTBOX_BATCH 64
+/* What is said to a person, sealed; and counters that one message is held against. */
+#define LIMIT_SEALED_MESSAGE (8 * 1024)
+#define LIMIT_MESSAGE_CAPS 8
 /* Clients that one batch of counters names. */
 #define LIMIT_USAGE_BATCH 64
 /* Rows that one frame may sweep. */

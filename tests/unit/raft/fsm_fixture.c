@@ -287,6 +287,27 @@ struct command command_settle(struct id128 id, uint32_t attempt,
         .outbox_settle = {.count = 1, .messages = {{id, attempt, reason}}}};
 }
 
+struct command command_message(uint64_t n, enum outbox_kind kind, uint32_t max) {
+    struct command command = {
+        .type = CMD_MESSAGE_SEND,
+        .message_send.message = {.present = true,
+                                 .id = id_of(6000 + n),
+                                 .kind = kind,
+                                 .has_sub = true,
+                                 .sub = id_of(n),
+                                 .recipient = key_of(4000 + n),
+                                 .sealed = span_str("sealed"),
+                                 .ttl_ms = 5 * MINUTE_MS,
+                                 .client_id = span_str("rp")},
+    };
+    if (max > 0) {
+        command.message_send.message.caps.count = 1;
+        command.message_send.message.caps.at[0] =
+            (struct cap){key_of(5000 + n), max, HOUR_MS};
+    }
+    return command;
+}
+
 struct command command_retry(struct id128 id) {
     return (struct command){.type = CMD_OUTBOX_RETRY, .outbox_retry = {id}};
 }

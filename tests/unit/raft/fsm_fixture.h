@@ -69,6 +69,8 @@ struct command command_claim(struct id128 id);
 struct command command_settle(struct id128 id, uint32_t attempt,
                               enum outbox_reason reason);
 struct command command_retry(struct id128 id);
+/* Message 6000 + n to number n, with one cap of `max` an hour under key 5000 + n. */
+struct command command_message(uint64_t n, enum outbox_kind kind, uint32_t max);
 struct command command_regions(const char *first, const char *second); /* or NULL */
 
 /* Account 1 with a client "rp" and session 1; then, with `code`, a code and its

@@ -98,6 +98,12 @@ static size_t later_commands(struct command *out) {
     out[n++] = command_settle(id_of(1), 20, OUTBOX_FULL);
     out[n - 1].outbox_settle.count = LIMIT_OUTBOX_BATCH;
     out[n++] = command_retry(id_of(1));
+    out[n++] = command_message(1, OUTBOX_SMS, 5);
+    out[n++] = command_message(1, OUTBOX_MAIL, 0);
+    out[n - 1].message_send.message.has_sub = false;
+    out[n - 1].message_send.message.sub = (struct id128){{0}};
+    out[n - 1].message_send.message.ttl_ms = 0;
+    out[n - 1].message_send.message.client_id = span_str("");
     return n;
 }
 
@@ -411,6 +417,35 @@ static void outbox_commands_keep_the_bounds(void **state) {
     assert_err(command_encode(&c, &fx->out), ERR_INVALID);
     c = command_client("rp");
     c.client_put.client.features = CLIENT_FEATURES_ALL + 1;
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+}
+
+static void messages_keep_the_bounds(void **state) {
+    static const uint8_t big[LIMIT_SEALED_MESSAGE + 1] = {0};
+    struct fixture *fx = *state;
+    struct command c = command_message(1, OUTBOX_BACKCHANNEL_LOGOUT, 1);
+    struct message_out *m = &c.message_send.message;
+
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c = command_message(1, OUTBOX_SMS, 1);
+    m->present = false;
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c = command_message(1, OUTBOX_SMS, 1);
+    m->sealed = span_of(big, sizeof big);
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    m->sealed = span_str("");
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c = command_message(1, OUTBOX_SMS, 1);
+    m->client_id = span_of(big, LIMIT_CLIENT_ID + 1);
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c = command_message(1, OUTBOX_SMS, 1);
+    m->caps.at[0].window_ms = 0;
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c = command_message(1, OUTBOX_SMS, 1);
+    m->caps.at[1] = m->caps.at[0]; /* one counter, counted twice */
+    m->caps.count = 2;
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    m->caps.count = LIMIT_MESSAGE_CAPS + 1;
     assert_err(command_encode(&c, &fx->out), ERR_INVALID);
 }
 
@@ -757,6 +792,7 @@ int main(void) {
         TEST(members_beyond_their_arrays_are_refused),
         TEST(a_command_over_its_limit_is_too_big),
         TEST(outbox_commands_keep_the_bounds),
+        TEST(messages_keep_the_bounds),
         TEST(proofs_and_bindings_keep_the_bounds),
         TEST(staff_commands_keep_the_bounds),
         TEST(only_the_canonical_form_is_decoded),

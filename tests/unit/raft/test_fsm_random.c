@@ -150,10 +150,27 @@ static struct command draw_change(struct random *r) {
     return c;
 }
 
+static struct command draw_message(struct random *r) {
+    struct command c =
+        command_message(draw(r, CODES), draw(r, 2) == 0 ? OUTBOX_SMS : OUTBOX_MAIL,
+                        (uint32_t)draw(r, 4));
+
+    c.message_send.message.id = id_of(6000 + draw(r, 100000));
+    return c;
+}
+
+static struct command draw_once(struct random *r) {
+    if (draw(r, 2) == 0) {
+        return command_revoke(draw(r, 2) == 0, 1 + draw(r, TOKENS));
+    }
+    return draw(r, 2) == 0 ? command_proofs(draw(r, CODES), 1 + draw(r, 3))
+                           : command_push(draw(r, CODES));
+}
+
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
-    switch (draw(r, 28)) {
+    switch (draw(r, 29)) {
     case 0:
         return draw_account(r);
     case 26:
@@ -206,15 +223,13 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     case 23:
     case 24:
         return draw_key(r);
+    case 28:
+        return draw_message(r);
     case 27:
         return command_usage(draw(r, CODES));
     case 15:
     case 22:
-        if (draw(r, 2) == 0) {
-            return command_revoke(draw(r, 2) == 0, 1 + draw(r, TOKENS));
-        }
-        return draw(r, 2) == 0 ? command_proofs(draw(r, CODES), 1 + draw(r, 3))
-                               : command_push(draw(r, CODES));
+        return draw_once(r);
     default:
         return (struct command){.type = CMD_TICK};
     }
