@@ -44,7 +44,7 @@ export const ROWS = [
     name: '`server/crypto`',
     files: ['server/crypto/*'],
     may: [BASE, 'store/store_key.h', 'server/crypto/*.h'],
-    system: ['openssl/*', 'cjose/*', 'jansson.h', 'sodium.h', 'sodium/*'],
+    system: ['openssl/*', 'cbor.h', 'cjose/*', 'jansson.h', 'sodium.h', 'sodium/*'],
   },
   {
     name: '`server/main*`',
