@@ -165,6 +165,12 @@ static enum err look(const struct repl_seed *seed, const struct seed_paths *p,
     store_close(store);
     struct tail tail = {.after = meta.applied_index};
     err = seed_log_read(p->raft, &log, on_entry, &tail, why);
+    if (err == ERR_CORRUPT) {
+        char reason[256];
+        snprintf(reason, sizeof(reason), "%s", why);
+        snprintf(why, 256,
+                 "%.170s: recover from another node, or restore a backup", reason);
+    }
     if (err == OK && (meta.applied_index == 0 || log.term == 0)) {
         snprintf(why, 256, "%.150s holds no state of a cluster", p->data);
         err = ERR_NOT_FOUND;

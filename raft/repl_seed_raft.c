@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "raft/repl_check.h"
 #include "raft/repl_marker.h"
 #include "raft/repl_uv.h"
 #include "store/base/check.h"
@@ -131,7 +132,10 @@ static uint64_t newest_voters(const struct opened *session) {
 enum err seed_log_read(const char *raft_dir, struct seed_log *ret_log,
                        seed_log_entry each, void *arg, char why[256]) {
     struct opened session;
-    enum err err = open_log(&session, raft_dir, 1, why);
+    enum err err = repl_check_dir(raft_dir, why);
+    if (err == OK) {
+        err = open_log(&session, raft_dir, 1, why);
+    }
     if (err != OK) {
         return err;
     }

@@ -19,9 +19,11 @@ struct seed_log {
 /* A log's command entries, in order. What it returns ends the walk. */
 typedef enum err (*seed_log_entry)(void *arg, uint64_t index, struct span frame);
 
-/* Load a directory as the node would at its start (it is finalised on the way, as at
- * every start). `each` may be NULL. ERR_CORRUPT: libraft refuses it, `why` says which
- * file. ERR_IO, ERR_NOMEM; else what `each` gave. */
+/* Load a directory as the node would at its start: its segments are checked first
+ * (raft/repl_check: libraft would cut a damaged open one without a word), then it is
+ * finalised on the way, as at every start. `each` may be NULL. ERR_CORRUPT: damaged, or
+ * libraft refuses it; `why` says which file, and nothing was changed. ERR_IO, ERR_NOMEM;
+ * else what `each` gave. */
 enum err seed_log_read(const char *raft_dir, struct seed_log *ret_log,
                        seed_log_entry each, void *arg, char why[256]);
 /* Term and vote alone, from a copy of the metadata in `scratch_dir` (empty): works

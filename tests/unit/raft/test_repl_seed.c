@@ -305,6 +305,39 @@ static void test_what_must_not_be_seeded(void **state) {
     assert_non_null(strstr(why, "node 2"));
 }
 
+/* The open segment of a killed node, a byte of an early batch flipped: libraft would cut
+ * what follows without a word, and the mark of the damage would be gone. */
+static void test_a_damaged_open_segment_is_named(void **state) {
+    (void)state;
+    char dir[128], why[256] = "", answer[256], before[200];
+    struct repl_recovery looked;
+    uint64_t floor;
+    run_and_stop(0);
+    for (uint64_t id = 1; id <= 3; id++) {
+        assert_true(cluster_start(&c, id, answer));
+    }
+    assert_int_not_equal(cluster_wait_leader(&c, 15000), 0);
+    assert_true(cluster_ask(&c, 1, "load 4", answer));
+    cluster_collect(&c, 300);
+    for (uint64_t id = 1; id <= 3; id++) {
+        cluster_kill(&c, id);
+    }
+    data_dir_of(2, dir);
+    struct repl_seed seed = seed_of(2, dir);
+    shell("f=$(ls %s/raft/open-* | sort -V | head -1); "
+          "printf '\\377' | dd of=$f bs=1 seek=45 conv=notrunc 2>/dev/null",
+          dir);
+    snprintf(before, sizeof(before), "%s/listing", c.dir);
+    shell("ls -l %s/raft > %s", dir, before);
+    assert_int_equal(repl_seed_recovery_look(&seed, &looked, why), ERR_CORRUPT);
+    assert_non_null(strstr(why, "/open-"));
+    assert_non_null(strstr(why, "restore a backup"));
+    assert_int_equal(repl_seed_recover(&seed, &looked, why), ERR_CORRUPT);
+    assert_good(repl_seed_floor(&seed, &floor, why)); /* term and vote are whole */
+    shell("ls -l %s/raft | cmp - %s", dir, before);   /* it will be seen again */
+    assert_int_equal(repl_seed_recovery_look(&seed, &looked, why), ERR_CORRUPT);
+}
+
 /* --- Z1 --- */
 
 static int steps_left;
@@ -447,6 +480,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_seeded_node_catches_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_vote_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_must_not_be_seeded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_damaged_open_segment_is_named, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_every_step, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
         cmocka_unit_test_setup_teardown(test_recover, setup, teardown),
