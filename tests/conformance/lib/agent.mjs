@@ -2,9 +2,24 @@
 // and consent, each of them asked of the next node.
 import assert from 'node:assert/strict';
 import { Browser, isConsentPage, isLoginPage, notice, submitConsent, submitLogin } from '../../lib/flow.mjs';
+import { formWith } from '../../lib/html.mjs';
 import { note } from '../../lib/secrets.mjs';
+import { responseMode } from './response_mode.mjs';
 
 const STEPS_MAX = 8;
+
+// A page with a form for the relying party (Form Post Response Mode §2): where it goes,
+// with its fields as a query would bring them, and the fields.
+function postedBy(answer, issuer) {
+  const form = answer.status === 200 && answer.isHtml ? formWith(answer.body, 'iss') : undefined;
+  if (!form) return {};
+  const url = new URL(form.action);
+  assert.notEqual(url.origin, new URL(issuer).origin, 'the form goes to the relying party');
+  assert.equal(form.method?.toLowerCase(), 'post', 'the form is posted');
+  assert.match(answer.headers['cache-control'] ?? '', /no-store/, 'a page with a code is not kept (Form Post Response Mode §4)');
+  for (const [name, value] of Object.entries(form.fields)) url.searchParams.append(name, value);
+  return { location: url.href, posted: form.fields };
+}
 
 export class Agent {
   // `account`: who signs in; `consent`: 'allow' or 'deny'.
@@ -23,7 +38,7 @@ export class Agent {
       const path = url.pathname + url.search;
       const options = { at: this.op.next() };
       answer = form && step === 0 ? await this.browser.post(path, form, options) : await this.browser.get(path, options);
-      if (![302, 303].includes(answer.status)) return { answer };
+      if (![302, 303].includes(answer.status)) return { answer, ...postedBy(answer, this.op.issuer) };
       const next = new URL(answer.location, url);
       if (next.origin !== origin) return { answer, location: next.href };
       url = next;
@@ -34,7 +49,7 @@ export class Agent {
   // What a person does on the pages that come up. Adds `pages`: which ones there were.
   async visit(address, options = {}) {
     const pages = [];
-    let { answer, location } = await this.open(address, options);
+    let { answer, location, posted } = await this.open(address, options);
     while (!location && pages.length < STEPS_MAX) {
       if (isLoginPage(answer)) {
         assert.ok(!pages.includes('login'), `sign-in refused: ${notice(answer)}`);
@@ -50,18 +65,21 @@ export class Agent {
       }
       if ([302, 303].includes(answer.status)) {
         const next = new URL(answer.location, this.op.issuer);
-        if (next.origin === new URL(this.op.issuer).origin) ({ answer, location } = await this.open(next.href));
+        if (next.origin === new URL(this.op.issuer).origin) ({ answer, location, posted } = await this.open(next.href));
         else location = next.href;
+      } else {
+        ({ location, posted } = postedBy(answer, this.op.issuer));
       }
     }
     if (location) note(new URL(location).searchParams.get('code'));
-    return { answer, location, pages };
+    return { answer, location, posted, pages };
   }
 }
 
-// The parameters of a redirect to `redirectUri`, which a response in the query must be.
+// The parameters of a response to `redirectUri`, which must come as it was asked for.
 export function answered(result, redirectUri) {
-  assert.ok(result.location, `no redirect: ${result.answer.status} ${notice(result.answer)}`);
+  assert.ok(result.location, `no response: ${result.answer.status} ${notice(result.answer)}`);
+  assert.equal(Boolean(result.posted), responseMode() === 'form_post', `the response comes ${result.posted ? 'by a form' : 'in the query'}`);
   const url = new URL(result.location);
   const want = new URL(redirectUri);
   assert.equal(url.origin + url.pathname, want.origin + want.pathname, `the redirect goes to the redirect_uri, not ${url.origin}${url.pathname}`);

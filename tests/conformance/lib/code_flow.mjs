@@ -6,6 +6,7 @@ import { note } from '../../lib/secrets.mjs';
 import { Agent, answered } from './agent.mjs';
 import { assertAuthorized, assertIdToken, assertStandardClaims, assertTokenResponse } from './checks.mjs';
 import { account, standard } from './clients.mjs';
+import { responseMode } from './response_mode.mjs';
 
 const METHODS = {
   basic: (rp) => client.ClientSecretBasic(rp.secret),
@@ -35,7 +36,7 @@ export async function configuration(op, rp, { tls, log } = {}) {
 
 // `changes`: undefined leaves a parameter out.
 export function request(rp, changes = {}) {
-  const params = { response_type: 'code', client_id: rp.clientId, redirect_uri: rp.redirectUri, scope: 'openid', state: random(16), nonce: random(16), ...changes };
+  const params = { response_type: 'code', client_id: rp.clientId, redirect_uri: rp.redirectUri, scope: 'openid', state: random(16), nonce: random(16), response_mode: responseMode(), ...changes };
   return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
 }
 
@@ -65,6 +66,12 @@ export async function tokenRequest(op, rp, form) {
 
 export const redeem = (op, rp, code) => tokenRequest(op, rp, { grant_type: 'authorization_code', code, redirect_uri: rp.redirectUri });
 
+// What the browser brings to the relying party.
+function brought({ location, posted }) {
+  const url = new URL(location);
+  return posted ? new Request(url.origin + url.pathname, { method: 'POST', body: new URLSearchParams(posted) }) : url;
+}
+
 // The code is exchanged by openid-client, which verifies state, iss and the ID token.
 export async function exchange(op, rp, result, { verifier } = {}) {
   const callback = answered(result, rp.redirectUri);
@@ -78,7 +85,7 @@ export async function exchange(op, rp, result, { verifier } = {}) {
     idTokenExpected: true,
     ...(result.sent.max_age !== undefined ? { maxAge: Number(result.sent.max_age) } : {}),
   };
-  const given = await client.authorizationCodeGrant(config, new URL(result.location), checks);
+  const given = await client.authorizationCodeGrant(config, brought(result), checks);
   for (const name of ['access_token', 'refresh_token', 'id_token']) note(given[name]);
   const answer = log.find((one) => one.url.includes('/token')).answer;
   assertTokenResponse(answer);

@@ -6,7 +6,13 @@ const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url
 export const unsigned = (claims) => `${encode({ alg: 'none' })}.${encode(claims)}.`;
 
 // What has to stand outside as well (OpenID Connect Core §6.1).
-const outside = ({ client_id: id, scope, response_type: type, redirect_uri: uri }) => ({ client_id: id, scope, response_type: type, redirect_uri: uri });
+const outside = ({ client_id: id, scope, response_type: type, redirect_uri: uri, response_mode: mode }) => ({
+  client_id: id,
+  scope,
+  response_type: type,
+  redirect_uri: uri,
+  ...(mode ? { response_mode: mode } : {}),
+});
 
 export const byValue = (object, sent) => ({ ...outside(sent), request: object });
 
