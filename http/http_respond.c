@@ -128,8 +128,14 @@ void http_respond_json(struct http_request *request, int status, struct span bod
     respond(request, status, "application/json", "no-store", body);
 }
 
-void http_respond_document(struct http_request *request, struct span body) {
-    respond(request, 200, "application/json", "public, max-age=300", body);
+void http_respond_document(struct http_request *request, struct span body,
+                           uint32_t max_age_s) {
+    char cache[32];
+    int len = snprintf(cache, sizeof(cache), "public, max-age=%u", (unsigned)max_age_s);
+    if (request->h2o != NULL) {
+        h2o_iovec_t copy = h2o_strdup(&request->h2o->pool, cache, (size_t)len);
+        respond(request, 200, "application/json", copy.base, body);
+    }
 }
 
 void http_respond_asset(struct http_request *request, const char *type,

@@ -18,8 +18,9 @@ void http_respond_cookie_year(struct http_request *request, const char *name,
 
 /* JSON of the protocol: no-store. */
 void http_respond_json(struct http_request *request, int status, struct span body);
-/* A document that may be cached for five minutes (discovery, JWKS). */
-void http_respond_document(struct http_request *request, struct span body);
+/* A document that may be cached for so long (discovery, JWKS); 0: asked for again. */
+void http_respond_document(struct http_request *request, struct span body,
+                           uint32_t max_age_s);
 /* An asset whose name holds its hash: cached for ever. */
 void http_respond_asset(struct http_request *request, const char *type,
                         struct span body);

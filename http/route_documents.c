@@ -5,14 +5,16 @@
 #include "http/http_router.h"
 
 void route_discovery(struct http_request *request) {
-    http_respond_document(request, svc_discovery(request->thread->svc));
+    http_respond_document(request, svc_discovery(request->thread->svc),
+                          SVC_DOCUMENT_AGE_S);
     http_request_end(request);
 }
 
 void route_jwks(struct http_request *request) {
-    struct span jwks = svc_jwks(request->thread->svc);
+    uint32_t max_age_s;
+    struct span jwks = svc_jwks(request->thread->svc, &max_age_s);
     if (jwks.len > 0) {
-        http_respond_document(request, jwks);
+        http_respond_document(request, jwks, max_age_s);
     } else {
         http_respond_failure(request, ERR_NO_LEADER, true);
     }

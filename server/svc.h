@@ -273,8 +273,12 @@ void svc_logout(struct svc *svc, struct svc_logout *logout);
 
 /* ---- documents, ready to send; borrowed until the next call on this thread. */
 struct span svc_discovery(struct svc *svc); /* the same bytes on every node */
+/* How long a document may be kept; the key set for at most half of the time for which a
+ * key is published before it signs, and not at all as a node has it that may be behind.
+ */
+#define SVC_DOCUMENT_AGE_S 300u
 /* Empty span: the cluster has no keys yet (503). */
-struct span svc_jwks(struct svc *svc);
+struct span svc_jwks(struct svc *svc, uint32_t *ret_max_age_s);
 
 /* True when this node should get traffic; terse reason otherwise. */
 bool svc_ready(struct svc *svc, const char **ret_why);

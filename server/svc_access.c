@@ -7,8 +7,6 @@
 #include "server/oidc/claims.h"
 #include "store/base/codec.h"
 
-#define TYPE "at+jwt"
-
 enum err svc_access_sign(struct svc *svc, const struct svc_access_new *token,
                          struct arena *arena, struct span *ret_text) {
     const char *audience = token->client->audience;
@@ -37,7 +35,7 @@ enum err svc_access_sign(struct svc *svc, const struct svc_access_new *token,
         return buf_err(&svc->plain);
     buf_reset(&svc->scratch);
     err = jwt_sign(svc->keys.keys, svc_keys_alg(token->client),
-                   repl_now_ms(svc->shared->repl), TYPE, buf_span(&svc->plain),
+                   repl_now_ms(svc->shared->repl), SVC_ACCESS_TYP, buf_span(&svc->plain),
                    &svc->scratch);
     return err ? err : svc_take(arena, &svc->scratch, ret_text);
 }
@@ -85,7 +83,7 @@ static enum err open_jwt(struct svc *svc, struct arena *arena, struct span text,
     err = svc_keys_needed(svc);
     svc_read_end(svc);
     if (!err)
-        err = jwt_verify(svc->keys.keys, text, TYPE, arena, &access->text);
+        err = jwt_verify(svc->keys.keys, text, SVC_ACCESS_TYP, arena, &access->text);
     if (!err)
         err = take_claims(svc, arena, access);
     if (err)

@@ -10,6 +10,8 @@
 
 #include "server/svc_internal.h"
 
+#define SVC_ACCESS_TYP "at+jwt"
+
 /* Shorter than a person's: nothing but its end and a revocation stops it. */
 #define SVC_CLIENT_TOKEN_S 600u
 

@@ -81,19 +81,25 @@ static void close_key(struct key_op *op) {
     arena_close(&op->arena);
 }
 
-static void changed(struct svc_state *state) {
+static void tell(struct svc_state *state) {
     struct key_op *op = (struct key_op *)state;
     struct buf *out = &state->svc->scratch;
 
+    buf_reset(out);
+    buf_str(out, "{");
+    buf_json_member(out, "kid", span_str(op->key.kid));
+    buf_json_member(out, "alg", span_str(algs[op->alg - 1]));
+    buf_json_member(out, op->revoke ? "revoked" : "replaces", span_str(op->kid));
+    buf_str(out, "}");
+    svc_admin_answer(&op->admin, out);
+}
+
+static void changed(struct svc_state *state) {
+    struct key_op *op = (struct key_op *)state;
+
     switch (state->request.outcome.code) {
-    case OUT_OK:
-        buf_reset(out);
-        buf_str(out, "{");
-        buf_json_member(out, "kid", span_str(op->key.kid));
-        buf_json_member(out, "alg", span_str(algs[op->alg - 1]));
-        buf_json_member(out, op->revoke ? "revoked" : "replaces", span_str(op->kid));
-        buf_str(out, "}");
-        svc_admin_answer(&op->admin, out);
+    case OUT_OK: /* who hears that it is gone may look at any node */
+        svc_settle(state, tell);
         break;
     case OUT_CHANGING:
         svc_admin_refuse(

@@ -25,7 +25,8 @@ static enum err verify_hint(struct svc_flow *flow) {
     return OK;
 }
 
-static void begin(struct svc_flow *flow) {
+static void know_hint(struct svc_state *state) {
+    struct svc_flow *flow = (struct svc_flow *)state;
     uint64_t now_ms = repl_now_ms(flow->base.svc->shared->repl);
     uint64_t age_ms = (uint64_t)flow->request.max_age_s * 1000;
 
@@ -51,6 +52,10 @@ static void begin(struct svc_flow *flow) {
         flow->hinted = true;
     }
     svc_flow_session(flow, svc_flow_decide);
+}
+
+static void begin(struct svc_flow *flow) {
+    svc_keys_await(&flow->base, flow->request.id_token_hint, "JWT", know_hint);
 }
 
 static enum err read_client(struct svc_flow *flow, struct span client_id) {

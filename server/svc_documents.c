@@ -9,10 +9,19 @@ struct span svc_discovery(struct svc *svc) {
     return buf_span(&svc->discovery);
 }
 
-struct span svc_jwks(struct svc *svc) {
+static uint32_t jwks_age(const struct svc *svc) {
+    uint32_t half_s = svc->shared->config->key_publish_s / 2;
+
+    if (repl_fresh(svc->shared->repl) != OK)
+        return 0;
+    return half_s < SVC_DOCUMENT_AGE_S ? half_s : SVC_DOCUMENT_AGE_S;
+}
+
+struct span svc_jwks(struct svc *svc, uint32_t *ret_max_age_s) {
     struct span none = {NULL, 0};
     enum err err;
 
+    *ret_max_age_s = jwks_age(svc);
     err = svc_read_begin(svc);
     if (!err) {
         err = svc_keys(svc);
@@ -25,6 +34,7 @@ struct span svc_jwks(struct svc *svc) {
 
 bool svc_ready(struct svc *svc, const char **ret_why) {
     struct repl_status status;
+    uint32_t age_s;
     enum err err;
 
     repl_status(svc->shared->repl, &status);
@@ -39,7 +49,7 @@ bool svc_ready(struct svc *svc, const char **ret_why) {
         *ret_why = err_str(err);
         return false;
     }
-    if (svc_jwks(svc).len == 0) {
+    if (svc_jwks(svc, &age_s).len == 0) {
         *ret_why = "the cluster has no signing keys yet";
         return false;
     }

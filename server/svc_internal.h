@@ -49,6 +49,8 @@ struct svc {
     struct buf plain;   /* likewise; holds what was unsealed */
     struct buf discovery;
     char why[96];
+    uint64_t await_since_ms; /* svc_keys_await's second, and its probes in it */
+    unsigned await_count;
 };
 
 struct svc_state {
@@ -108,6 +110,14 @@ enum err svc_client_read(struct svc *svc, struct arena *arena, struct span clien
 
 /* The cluster's epoch, by a snapshot of its own. */
 enum err svc_epoch(struct svc *svc, uint64_t *ret_epoch);
+
+/* ---- svc_await.c */
+
+/* Go on once this node knows the key that `token` names, a JWT of the kind `typ` that
+ * a node which is a moment ahead may have signed with a new one. Or when it is no such
+ * JWT, or there is no such key, or this node was asked so too often: `next` judges. */
+void svc_keys_await(struct svc_state *state, struct span token, const char *typ,
+                    void (*next)(struct svc_state *state));
 
 /* ---- svc_hint.c */
 

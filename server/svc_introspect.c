@@ -194,16 +194,11 @@ static void look_jwt(struct introspect_op *op) {
         answer(op, body);
 }
 
-static void judge(struct svc_state *state) {
+static void open_it(struct svc_state *state) {
     struct introspect_op *op = (struct introspect_op *)state;
     struct svc *svc = state->svc;
     enum err err;
 
-    if (state->request.outcome.code == OUT_PROOF_REPLAYED) {
-        op->introspect->refusal = svc_caller_replayed(&op->caller);
-        finish(state);
-        return;
-    }
     err = svc_access_open(svc, &state->op->arena, op->token, &op->access);
     op->is_access = err == OK;
     if (err && err != ERR_FORGED)
@@ -214,6 +209,17 @@ static void judge(struct svc_state *state) {
         svc_stamp_await(state, &op->access.stamp, look);
     else
         look(state);
+}
+
+static void judge(struct svc_state *state) {
+    struct introspect_op *op = (struct introspect_op *)state;
+
+    if (state->request.outcome.code == OUT_PROOF_REPLAYED) {
+        op->introspect->refusal = svc_caller_replayed(&op->caller);
+        finish(state);
+        return;
+    }
+    svc_keys_await(state, op->token, SVC_ACCESS_TYP, open_it);
 }
 
 static void start(struct introspect_op *op) {

@@ -202,15 +202,12 @@ static bool needs_rows(const struct logout_request *request) {
     return request->id_token_hint.len > 0 || request->client_id.len > 0;
 }
 
-static void begin(struct logout_op *op) {
+static void know_hint(struct svc_state *state) {
+    struct logout_op *op = (struct logout_op *)state;
     struct svc_logout *logout = op->logout;
-    struct oidc_verdict verdict = logout_check(logout->params, &op->request);
-    enum err err = OK;
+    struct oidc_verdict verdict;
+    enum err err = check_hint(op, &verdict);
 
-    if (!verdict.error && needs_rows(&op->request) && !svc_fresh(&op->base))
-        return;
-    if (!verdict.error)
-        err = check_hint(op, &verdict);
     if (!err && !verdict.error)
         err = check_client(op, &verdict);
     if (!err && verdict.error) {
@@ -226,6 +223,17 @@ static void begin(struct logout_op *op) {
         svc_fail(&op->base, err);
     else
         svc_stamp_await(&op->base, &op->stamp, judge);
+}
+
+static void begin(struct logout_op *op) {
+    struct oidc_verdict verdict = logout_check(op->logout->params, &op->request);
+
+    if (!verdict.error && needs_rows(&op->request) && !svc_fresh(&op->base))
+        return;
+    if (verdict.error)
+        refuse(op, verdict);
+    else
+        svc_keys_await(&op->base, op->request.id_token_hint, "JWT", know_hint);
 }
 
 void svc_logout(struct svc *svc, struct svc_logout *logout) {

@@ -146,10 +146,26 @@ static enum err take_hint(struct par_op *op, struct oidc_verdict *ret_verdict) {
     return err;
 }
 
+static void know_hint(struct svc_state *state) {
+    struct par_op *op = (struct par_op *)state;
+    struct oidc_verdict verdict = bind_code(op);
+    enum err err = verdict.error ? OK : take_hint(op, &verdict);
+
+    if (op->state.request.claims_sub.len > 0) { /* it must be; a hint only may */
+        op->state.subject = op->state.request.claims_sub;
+        op->state.flags = FLOW_STATE_HINTED;
+    }
+    if (err)
+        svc_fail(state, err);
+    else if (verdict.error)
+        refuse(op, verdict.error, verdict.description);
+    else
+        push(op);
+}
+
 static void start(struct par_op *op) {
     struct svc_par *par = op->par;
     struct authorize_verdict checked;
-    struct oidc_verdict verdict;
     enum err err;
 
     if (!svc_caller_read(&op->base, &par->in, &op->caller, &par->refusal))
@@ -173,18 +189,7 @@ static void start(struct par_op *op) {
         refuse(op, checked.error, checked.description);
         return;
     }
-    verdict = bind_code(op);
-    err = verdict.error ? OK : take_hint(op, &verdict);
-    if (op->state.request.claims_sub.len > 0) { /* it must be; a hint only may */
-        op->state.subject = op->state.request.claims_sub;
-        op->state.flags = FLOW_STATE_HINTED;
-    }
-    if (err)
-        svc_fail(&op->base, err);
-    else if (verdict.error)
-        refuse(op, verdict.error, verdict.description);
-    else
-        push(op);
+    svc_keys_await(&op->base, op->state.request.id_token_hint, "JWT", know_hint);
 }
 
 void svc_par(struct svc *svc, struct svc_par *par) {

@@ -64,11 +64,25 @@ static void revoke_row(struct revoke_op *op, bool refresh, struct key_hash key) 
     svc_submit(&op->base, &command, revoked);
 }
 
+static void open_it(struct svc_state *state) {
+    struct revoke_op *op = (struct revoke_op *)state;
+    struct svc *svc = state->svc;
+    enum err err = svc_access_open(svc, &state->op->arena, op->token, &op->access);
+
+    if (err == ERR_FORGED)
+        revoke_row(op, true, svc_hash(svc, HASH_REFRESH, op->token));
+    else if (err)
+        svc_fail(state, err);
+    else if (op->access.has_stamp)
+        revoke_row(op, false,
+                   svc_hash(svc, HASH_ACCESS, token_format_secret(&op->access.stamp)));
+    else
+        revoke_jwt(op);
+}
+
 static void start(struct revoke_op *op) {
     struct svc_revoke *revoke = op->revoke;
-    struct svc *svc = op->base.svc;
     bool twice;
-    enum err err;
 
     if (!svc_caller_read(&op->base, &revoke->in, &op->caller, &revoke->refusal))
         return;
@@ -80,16 +94,7 @@ static void start(struct revoke_op *op) {
         finish(&op->base);
         return;
     }
-    err = svc_access_open(svc, &op->base.op->arena, op->token, &op->access);
-    if (err == ERR_FORGED)
-        revoke_row(op, true, svc_hash(svc, HASH_REFRESH, op->token));
-    else if (err)
-        svc_fail(&op->base, err);
-    else if (op->access.has_stamp)
-        revoke_row(op, false,
-                   svc_hash(svc, HASH_ACCESS, token_format_secret(&op->access.stamp)));
-    else
-        revoke_jwt(op);
+    svc_keys_await(&op->base, op->token, SVC_ACCESS_TYP, open_it);
 }
 
 void svc_revoke(struct svc *svc, struct svc_revoke *revoke) {

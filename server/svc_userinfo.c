@@ -248,6 +248,19 @@ static enum err open_token(struct userinfo_op *op) {
     return access.has_stamp ? OK : ERR_FORGED;
 }
 
+static void open_it(struct svc_state *state) {
+    struct userinfo_op *op = (struct userinfo_op *)state;
+    enum err err = open_token(op);
+
+    if (err == ERR_FORGED)
+        refuse(op, OIDC_INVALID_TOKEN,
+               "the access token is expired, revoked or unknown");
+    else if (err)
+        svc_fail(state, err);
+    else
+        svc_stamp_await(state, &op->stamp, judge);
+}
+
 static void begin(struct userinfo_op *op) {
     struct svc_userinfo *userinfo = op->userinfo;
     struct svc *svc = op->base.svc;
@@ -264,15 +277,10 @@ static void begin(struct userinfo_op *op) {
         refuse(op, verdict.error, verdict.description);
         return;
     }
-    if (!err)
-        err = open_token(op);
-    if (err == ERR_FORGED)
-        refuse(op, OIDC_INVALID_TOKEN,
-               "the access token is expired, revoked or unknown");
-    else if (err)
+    if (err)
         svc_fail(&op->base, err);
     else
-        svc_stamp_await(&op->base, &op->stamp, judge);
+        svc_keys_await(&op->base, op->token, SVC_ACCESS_TYP, open_it);
 }
 
 void svc_userinfo(struct svc *svc, struct svc_userinfo *userinfo) {

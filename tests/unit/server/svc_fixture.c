@@ -130,6 +130,9 @@ enum err repl_wait_index(struct repl *repl, struct repl_wait *wait) {
 }
 
 enum err repl_read(struct repl *repl, struct repl_wait *wait) {
+    repl->reads++;
+    if (repl->on_read)
+        repl->on_read(repl->on_read_arg);
     wait->err = repl->fresh;
     wait->task.run = wait_run;
     wait->loop->post(wait->loop, &wait->task);

@@ -383,17 +383,26 @@ static void test_documents(void **state) {
     struct span discovery = svc_discovery(f->svc);
     const char *why;
     char text[4096];
+    struct span jwks;
+    uint32_t age_s;
     json_t *root;
 
     json_text(discovery, "issuer", text);
     assert_string_equal(text, FIXTURE_ISSUER);
-    root =
-        json_loadb((const char *)svc_jwks(f->svc).data, svc_jwks(f->svc).len, 0, NULL);
+    f->config.key_publish_s = 86400;
+    jwks = svc_jwks(f->svc, &age_s);
+    root = json_loadb((const char *)jwks.data, jwks.len, 0, NULL);
     assert_int_equal(json_array_size(json_object_get(root, "keys")), 3);
     json_decref(root);
-    assert_null(memmem(svc_jwks(f->svc).data, svc_jwks(f->svc).len, "\"d\"", 3));
+    assert_null(memmem(jwks.data, jwks.len, "\"d\"", 3));
+    assert_int_equal(age_s, SVC_DOCUMENT_AGE_S);
+    f->config.key_publish_s = 8; /* never longer than a key stands before it signs */
+    (void)svc_jwks(f->svc, &age_s);
+    assert_int_equal(age_s, 4);
     assert_true(svc_ready(f->svc, &why));
     f->repl.fresh = ERR_STALE;
+    (void)svc_jwks(f->svc, &age_s);
+    assert_int_equal(age_s, 0);
     assert_false(svc_ready(f->svc, &why));
     f->repl.fresh = OK;
     f->repl.ready = false;

@@ -395,23 +395,28 @@ static void test_client_changes_while_page_is_open(void **state) {
     svc_op_close(&got.op);
 }
 
-static void sign_hint(struct fixture *f, const char *sub, const char *aud,
-                      char out[2048]) {
+static void sign_hint_with(struct fixture *f, const struct jwt_keys *keys,
+                           enum key_alg alg, const char *sub, const char *aud,
+                           char out[2048]) {
     char claims[512];
     struct buf token;
-
-    assert_int_equal(svc_read_begin(f->svc), OK);
-    assert_int_equal(svc_keys(f->svc), OK);
-    svc_read_end(f->svc);
     snprintf(claims, sizeof claims, "{\"iss\":\"%s\",\"aud\":\"%s\",\"sub\":\"%s\"}",
              FIXTURE_ISSUER, aud, sub);
     buf_init(&token, 2047);
-    assert_int_equal(jwt_sign(f->svc->keys.keys, KEY_RS256, repl_now_ms(f->shared.repl),
-                              "JWT", span_str(claims), &token),
+    assert_int_equal(jwt_sign(keys, alg, repl_now_ms(f->shared.repl), "JWT",
+                              span_str(claims), &token),
                      OK);
     memcpy(out, token.data, token.len);
     out[token.len] = '\0';
     buf_free(&token);
+}
+
+static void sign_hint(struct fixture *f, const char *sub, const char *aud,
+                      char out[2048]) {
+    assert_int_equal(svc_read_begin(f->svc), OK);
+    assert_int_equal(svc_keys(f->svc), OK);
+    svc_read_end(f->svc);
+    sign_hint_with(f, f->svc->keys.keys, KEY_RS256, sub, aud, out);
 }
 
 static void test_id_token_hint(void **state) {
@@ -438,6 +443,84 @@ static void test_id_token_hint(void **state) {
     sign_hint(f, "00000000000000000000000000000001", "shop", hint);
     hinted = with(plain, "id_token_hint", hint);
     expect_error(f, &browser, &hinted, "invalid_request");
+}
+
+/* A key that other nodes sign with already. */
+struct ahead {
+    struct fixture *f;
+    struct arena arena;
+    struct signing_key key;
+    char revoked[LIMIT_KID + 1];
+};
+
+static bool take_kid(void *arg, const struct signing_key *key) {
+    struct ahead *ahead = arg;
+
+    if (key->alg != KEY_ES256)
+        return true;
+    snprintf(ahead->revoked, sizeof ahead->revoked, "%s", key->kid);
+    return false;
+}
+
+static void revoke_comes(void *arg) {
+    struct ahead *ahead = arg;
+    struct command command = {.type = CMD_KEY_REVOKE};
+
+    command.key_revoke.revoked = ahead->revoked;
+    command.key_revoke.replacement.key = ahead->key;
+    fixture_apply(ahead->f, &command);
+    ahead->f->repl.on_read = NULL;
+}
+
+/* An emergency: the key is replaced, and a token of the new one is here before the
+ * command is. It is waited for, but not at everybody's pleasure. */
+static void test_hint_of_a_key_that_comes(void **state) {
+    struct fixture *f = *state;
+    struct ahead ahead = {.f = f};
+    struct browser browser = {0};
+    struct params plain = usual("conf", NULL);
+    struct params hinted;
+    struct jwt_keys *keys;
+    struct sealer *sealer;
+    char hint[2048];
+
+    arena_init(&ahead.arena, 1 << 16);
+    assert_int_equal(sealer_new(f->shared.keyring, &f->shared.random, &sealer), OK);
+    assert_int_equal(jwt_key_generate(KEY_ES256, sealer, &ahead.arena, &ahead.key), OK);
+    assert_int_equal(jwt_keys_from_rows(&ahead.key, 1, sealer, &keys), OK);
+    sealer_free(sealer);
+    sign_hint_with(f, keys, KEY_ES256, "00000000000000000000000000000001", "conf",
+                   hint);
+    jwt_keys_unref(keys);
+    hinted = with(with(plain, "prompt", "none"), "id_token_hint", hint);
+    expect_error(f, &browser, &hinted, "invalid_request");
+    assert_int_equal(f->repl.reads, 1);
+    assert_int_equal(svc_read_begin(f->svc), OK);
+    assert_int_equal(store_key_walk(f->svc->read, &ahead.arena, take_kid, &ahead), OK);
+    svc_read_end(f->svc);
+    f->repl.on_read = revoke_comes;
+    f->repl.on_read_arg = &ahead;
+    expect_error(f, &browser, &hinted, "login_required");
+    assert_int_equal(f->repl.reads, 2);
+    expect_error(f, &browser, &hinted, "login_required"); /* now it is known */
+    assert_int_equal(f->repl.reads, 2);
+    arena_close(&ahead.arena);
+}
+
+static void test_unknown_keys_do_not_flood(void **state) {
+    struct fixture *f = *state;
+    struct browser browser = {0};
+    struct params plain = usual("conf", NULL);
+    struct params hinted;
+    char hint[2048];
+
+    /* {"alg":"ES256","kid":"nobody","typ":"JWT"} */
+    snprintf(hint, sizeof hint,
+             "eyJhbGciOiJFUzI1NiIsImtpZCI6Im5vYm9keSIsInR5cCI6IkpXVCJ9.e30.AAAA");
+    hinted = with(with(plain, "prompt", "none"), "id_token_hint", hint);
+    for (int i = 0; i < 100; i++)
+        expect_error(f, &browser, &hinted, "invalid_request");
+    assert_in_range(f->repl.reads, 1, 60); /* 20 a second */
 }
 
 static void expect_err(struct fixture *f, struct browser *browser,
@@ -538,6 +621,8 @@ int main(void) {
         FLOW_TEST(test_account_type),
         FLOW_TEST(test_never_redirects_to_unproven),
         FLOW_TEST(test_id_token_hint),
+        FLOW_TEST(test_hint_of_a_key_that_comes),
+        FLOW_TEST(test_unknown_keys_do_not_flood),
         FLOW_TEST(test_behind_and_stale),
         FLOW_TEST(test_session_ends),
         FLOW_TEST(test_logout),
