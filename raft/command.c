@@ -47,7 +47,9 @@ struct message_parts {
         Tasuki__Command__StaffSessionEnd staff_session_end;
         Tasuki__Command__UsageAdd usage_add;
         Tasuki__Command__MessageSend message_send;
+        Tasuki__Command__AuditNote audit_note;
     };
+    Tasuki__Command__Actor actor;
     Tasuki__Command__KeyAdd replacement;
     struct message_place {
         Tasuki__Command__MessageOut message;
@@ -328,6 +330,39 @@ static bool staff_login_ok(const struct cmd_staff_login *c) {
            c->lifetime_ms > 0;
 }
 
+static bool actor_ok(const struct actor *c) {
+    static const struct {
+        size_t min, max;
+    } ids[AUDIT_ACTOR_LAST + 1] = {
+        [AUDIT_ACCOUNT] = {AUDIT_ID_LEN, AUDIT_ID_LEN},
+        [AUDIT_CLIENT] = {1, LIMIT_CLIENT_ID},
+        [AUDIT_STAFF] = {AUDIT_ID_LEN, AUDIT_ID_LEN},
+        [AUDIT_OPERATOR] = {1, LIMIT_AUDIT_ACTOR},
+    };
+
+    return (unsigned)c->kind <= AUDIT_ACTOR_LAST && c->id.len >= ids[c->kind].min &&
+           c->id.len <= ids[c->kind].max && c->sealed.len <= LIMIT_SEALED_ORIGIN &&
+           (c->has_source || all_zero(c->source, sizeof c->source)) &&
+           (c->kind != AUDIT_OPERATOR || utf8_valid(c->id)) &&
+           (c->kind != AUDIT_SYSTEM || (!c->has_source && c->sealed.len == 0));
+}
+
+/* Events that are told by nobody but who saw them. */
+static bool audit_note_ok(const struct cmd_audit_note *c) {
+    switch (c->event) {
+    case AUDIT_REGISTRATION_TOKEN:
+    case AUDIT_STAFF_READ:
+    case AUDIT_RESTORED:
+    case AUDIT_RECOVERED:
+    case AUDIT_SEARCHED:
+    case AUDIT_EXPORTED:
+        return c->client_id.len <= LIMIT_CLIENT_ID && utf8_valid(c->client_id) &&
+               c->note.len <= LIMIT_AUDIT_NOTE && utf8_valid(c->note);
+    default:
+        return false;
+    }
+}
+
 static bool command_ok(const struct command *command) {
     switch (command->type) {
     case CMD_BOOT_REGISTER:
@@ -393,6 +428,8 @@ static bool command_ok(const struct command *command) {
     case CMD_MESSAGE_SEND:
         return command->message_send.message.present &&
                message_ok(&command->message_send.message);
+    case CMD_AUDIT_NOTE:
+        return audit_note_ok(&command->audit_note);
     }
     return false;
 }
@@ -774,6 +811,16 @@ static void build_staff_session_end(const struct cmd_staff_session_end *c,
     m->session = FIXED(c->session.b);
 }
 
+static void build_audit_note(const struct cmd_audit_note *c,
+                             Tasuki__Command__AuditNote *m) {
+    tasuki__command__audit_note__init(m);
+    m->event = c->event;
+    m->sub = FIXED_IF(c->has_sub, c->sub.b);
+    m->staff = FIXED_IF(c->has_staff, c->staff.b);
+    m->client_id = record_bytes(c->client_id);
+    m->note = record_bytes(c->note);
+}
+
 /* Commands about the cluster itself. */
 static void build_cluster(const struct command *command, struct message_parts *parts) {
     switch (command->type) {
@@ -834,6 +881,19 @@ static void build_staff(const struct command *command, struct message_parts *par
     }
 }
 
+/* Commands about grants and tokens. */
+static void build_grant(const struct command *command, struct message_parts *parts) {
+    if (command->type == CMD_GRANT_ISSUE) {
+        build_grant_issue(&command->grant_issue, &parts->grant_issue);
+    } else if (command->type == CMD_GRANT_REDEEM) {
+        build_grant_redeem(&command->grant_redeem, parts);
+    } else if (command->type == CMD_TOKEN_REFRESH) {
+        build_token_refresh(&command->token_refresh, parts);
+    } else {
+        build_token_revoke(&command->token_revoke, parts);
+    }
+}
+
 /* NULL: a command without payload. `command` has passed command_ok. */
 static const ProtobufCMessage *build(const struct command *command,
                                      struct message_parts *parts) {
@@ -869,22 +929,16 @@ static const ProtobufCMessage *build(const struct command *command,
         parts->session_end.session = FIXED(command->session_end.session.b);
         break;
     case CMD_GRANT_ISSUE:
-        build_grant_issue(&command->grant_issue, &parts->grant_issue);
-        break;
     case CMD_GRANT_REDEEM:
-        build_grant_redeem(&command->grant_redeem, parts);
-        break;
     case CMD_TOKEN_REFRESH:
-        build_token_refresh(&command->token_refresh, parts);
+    case CMD_TOKEN_REVOKE:
+        build_grant(command, parts);
         break;
     case CMD_PROOF_USE:
         build_proof_use(&command->proof_use, parts);
         break;
     case CMD_REQUEST_PUSH:
         build_request_push(&command->request_push, parts);
-        break;
-    case CMD_TOKEN_REVOKE:
-        build_token_revoke(&command->token_revoke, parts);
         break;
     case CMD_OUTBOX_CLAIM:
     case CMD_OUTBOX_SETTLE:
@@ -900,10 +954,40 @@ static const ProtobufCMessage *build(const struct command *command,
     case CMD_USAGE_ADD:
         build_usage_add(&command->usage_add, parts);
         break;
+    case CMD_AUDIT_NOTE:
+        build_audit_note(&command->audit_note, &parts->audit_note);
+        break;
     case CMD_TICK:
         return NULL;
     }
     return &parts->base;
+}
+
+/* Where the actor stands in a message of this kind; NULL: it has no place for one. */
+#define ACTOR_FIELD 100
+static const ProtobufCFieldDescriptor *actor_field(
+    const ProtobufCMessageDescriptor *kind) {
+    return protobuf_c_message_descriptor_get_field(kind, ACTOR_FIELD);
+}
+
+/* The place itself. */
+static Tasuki__Command__Actor **actor_at(ProtobufCMessage *message,
+                                         const ProtobufCFieldDescriptor *field) {
+    return (Tasuki__Command__Actor **)(void *)((char *)message + field->offset);
+}
+
+static void build_actor(const struct actor *c, struct message_parts *parts) {
+    Tasuki__Command__Actor *m = &parts->actor;
+
+    if (c->kind == AUDIT_SYSTEM) {
+        return; /* absent */
+    }
+    tasuki__command__actor__init(m);
+    m->kind = c->kind;
+    m->id = record_bytes(c->id);
+    m->source = FIXED_IF(c->has_source, c->source);
+    m->sealed = record_bytes(c->sealed);
+    *actor_at(&parts->base, actor_field(parts->base.descriptor)) = m;
 }
 
 /* `command` has passed command_ok. */
@@ -917,6 +1001,7 @@ static enum err pack(const struct command *command, struct buf *out) {
     message = build(command, &parts);
     err = buf_err(&parts.record);
     if (err == OK && message != NULL) {
+        build_actor(&command->actor, &parts);
         record_pack(message, out);
         err = buf_err(out);
     }
@@ -928,8 +1013,10 @@ static enum err pack(const struct command *command, struct buf *out) {
 }
 
 enum err command_encode(const struct command *command, struct buf *out) {
-    if (!command_ok(command) || (command->type == CMD_FSM_VERSION &&
-                                 command->fsm_version.version > FSM_VERSION_MAX)) {
+    if (!command_ok(command) || !actor_ok(&command->actor) ||
+        (command->actor.kind != AUDIT_SYSTEM && !command_takes_actor(command->type)) ||
+        (command->type == CMD_FSM_VERSION &&
+         command->fsm_version.version > FSM_VERSION_MAX)) {
         return ERR_INVALID;
     }
     return pack(command, out);
@@ -1301,10 +1388,34 @@ static bool take_staff(const void *m, struct command *command) {
                 command->staff_session_end.session.b);
 }
 
+static bool take_audit_note(const Tasuki__Command__AuditNote *m,
+                            struct cmd_audit_note *c) {
+    c->event = (enum audit_event)m->event;
+    c->has_sub = m->sub.len > 0;
+    c->has_staff = m->staff.len > 0;
+    c->client_id = record_span(m->client_id);
+    c->note = record_span(m->note);
+    return TAKE_IF(m->sub, c->sub.b) && TAKE_IF(m->staff, c->staff.b);
+}
+
+/* Refuses one that says no more than that there is none. */
+static bool take_actor(ProtobufCMessage *message, struct actor *c) {
+    const ProtobufCFieldDescriptor *field = actor_field(message->descriptor);
+    const Tasuki__Command__Actor *m = field == NULL ? NULL : *actor_at(message, field);
+
+    if (m == NULL) {
+        return true;
+    }
+    c->kind = (enum audit_actor)m->kind;
+    c->id = record_span(m->id);
+    c->has_source = m->source.len > 0;
+    c->sealed = record_span(m->sealed);
+    return TAKE_IF(m->source, c->source) && c->kind != AUDIT_SYSTEM && actor_ok(c);
+}
+
 /* Commands about the cluster itself. */
 static bool take_cluster(const void *m, struct command *command) {
     const Tasuki__Command__BootRegister *boot = m;
-    const Tasuki__Command__FsmVersion *version = m;
 
     switch (command->type) {
     case CMD_BOOT_REGISTER:
@@ -1314,7 +1425,8 @@ static bool take_cluster(const void *m, struct command *command) {
         return TAKE(((const Tasuki__Command__ClusterInit *)m)->cluster_id,
                     command->cluster_init.cluster_id.b);
     case CMD_FSM_VERSION:
-        command->fsm_version.version = version->version;
+        command->fsm_version.version =
+            ((const Tasuki__Command__FsmVersion *)m)->version;
         return true;
     case CMD_MEMBER_SEED:
         return take_member_seed(m, &command->member_seed);
@@ -1381,6 +1493,8 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
         return take_staff(m, command);
     case CMD_USAGE_ADD:
         return take_usage_add(m, &command->usage_add);
+    case CMD_AUDIT_NOTE:
+        return take_audit_note(m, &command->audit_note);
     case CMD_TICK:
         break;
     }
@@ -1420,12 +1534,19 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_STAFF_SESSION_END] = &tasuki__command__staff_session_end__descriptor,
         [CMD_USAGE_ADD] = &tasuki__command__usage_add__descriptor,
         [CMD_MESSAGE_SEND] = &tasuki__command__message_send__descriptor,
+        [CMD_AUDIT_NOTE] = &tasuki__command__audit_note__descriptor,
     };
     return (size_t)type < sizeof all / sizeof all[0] ? all[type] : NULL;
 }
 
 bool command_known(enum command_type type) {
     return type == CMD_TICK || descriptor(type) != NULL;
+}
+
+bool command_takes_actor(enum command_type type) {
+    const ProtobufCMessageDescriptor *known = descriptor(type);
+
+    return known != NULL && actor_field(known) != NULL;
 }
 
 /* C2, shown by encoding again. */
@@ -1468,7 +1589,8 @@ enum err command_decode(enum command_type type, struct span payload,
     if (err != OK) {
         return err;
     }
-    if (!take(message, arena, &command) || !command_ok(&command)) {
+    if (!take(message, arena, &command) || !take_actor(message, &command.actor) ||
+        !command_ok(&command)) {
         return ERR_INVALID;
     }
     err = canonical(&command, payload);

@@ -15,6 +15,7 @@
 #ifndef RAFT_COMMAND_H
 #define RAFT_COMMAND_H
 
+#include "store/audit_record.h"
 #include "store/base/arena.h"
 #include "store/base/buf.h"
 #include "store/base/codec.h"
@@ -66,10 +67,22 @@ enum command_type {
     CMD_STAFF_LOGIN = 28,
     CMD_STAFF_SESSION_END = 29,
     CMD_MESSAGE_SEND = 50, /* mail or a text message to a person */
+    CMD_AUDIT_NOTE = 55, /* nothing but a record in the audit */
 };
-#define CMD_LAST CMD_MESSAGE_SEND
+#define CMD_LAST CMD_AUDIT_NOTE
 /* Numbers below CMD_LAST may be unknown: they are given away in blocks. */
 bool command_known(enum command_type type);
+
+/* Who sends a command, and from where (raft/fsm_audit.h). Zeroed: the cluster itself. */
+struct actor {
+    enum audit_actor kind;
+    struct span id; /* ACCOUNT, STAFF: 16 bytes; CLIENT, OPERATOR: its name; else empty */
+    bool has_source;
+    uint8_t source[AUDIT_ID_LEN]; /* keyed hash of the network address */
+    struct span sealed;           /* server/svc_origin.h; may be empty */
+};
+/* Has its message a place for one? */
+bool command_takes_actor(enum command_type type);
 
 struct cmd_boot_register {
     uint64_t node;
@@ -344,8 +357,19 @@ struct cmd_usage_add {
     } items[LIMIT_USAGE_BATCH];
 };
 
+/* What is worth a record though nothing changes: that data were looked at, or that a
+ * node was restored. OUT_OK. */
+struct cmd_audit_note {
+    enum audit_event event; /* of those that command_encode takes */
+    bool has_sub, has_staff;
+    struct id128 sub, staff; /* whom it is about */
+    struct span client_id;
+    struct span note; /* LIMIT_AUDIT_NOTE */
+};
+
 struct command {
     enum command_type type;
+    struct actor actor;
     union {
         struct cmd_boot_register boot_register;
         struct cmd_cluster_init cluster_init;
@@ -376,6 +400,7 @@ struct command {
         struct cmd_staff_session_end staff_session_end;
         struct cmd_usage_add usage_add;
         struct cmd_message_send message_send;
+        struct cmd_audit_note audit_note;
     };
 };
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/base/check.h"
 #include "store/store_outcome.h"
@@ -156,6 +157,7 @@ static uint64_t version_of(enum command_type type) {
     case CMD_STAFF_SESSION_END:
     case CMD_USAGE_ADD:
     case CMD_MESSAGE_SEND:
+    case CMD_AUDIT_NOTE:
         return 1;
     }
     return 0;
@@ -186,7 +188,7 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
     case CMD_LOGIN:
         return fsm_session_login(tx, &command->login, ret_code);
     case CMD_SESSION_END:
-        return fsm_session_end(tx, command->session_end.session, ret_code);
+        return fsm_session_sign_out(tx, command->session_end.session, ret_code);
     case CMD_GRANT_ISSUE:
         return fsm_grant_issue(tx, &command->grant_issue, ret_code);
     case CMD_GRANT_REDEEM:
@@ -225,6 +227,8 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_usage_add(tx, &command->usage_add, ret_code);
     case CMD_MESSAGE_SEND:
         return fsm_message_send(tx, &command->message_send, ret_code);
+    case CMD_AUDIT_NOTE:
+        return fsm_audit_note(tx, &command->audit_note, ret_code);
     case CMD_BOOT_REGISTER: /* apply_boot */
     case CMD_TICK:          /* apply_tick */
         break;
@@ -269,7 +273,9 @@ static enum err decide(struct fsm_tx *tx, const struct envelope *envelope,
     if (err != OK) {
         return err;
     }
+    tx->actor = &command.actor;
     err = dispatch(tx, &command, ret_code);
+    tx->actor = NULL;
     /* A refusal may have revoked what its caller looks at next. */
     tx->early = tx->early && *ret_code == OUT_OK && tells_early(&command);
     return err;

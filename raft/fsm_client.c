@@ -1,6 +1,7 @@
 /* fsm_client: relying parties. What one is like comes from its registration; where it
  * stands in its onboarding, and which secrets are good, change by commands of their own,
  * so that neither a registration that comes late nor two that race undo them. */
+#include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 
 static bool has_secret(const struct client *client) {
@@ -40,6 +41,19 @@ static enum outcome_code keep(const struct client *old, struct client *client) {
     return OUT_OK;
 }
 
+static enum err tell(struct fsm_tx *tx, enum audit_event what, const char *client_id,
+                     const char *note) {
+    const struct fsm_audit_event event = {
+        .event = what, .client_id = span_str(client_id), .note = span_str(note)};
+
+    return fsm_audit_add(tx, &event);
+}
+
+static const char *const stages[CLIENT_RETIRED + 1] = {
+    [CLIENT_APPLIED] = "applied",     [CLIENT_IN_VERIFICATION] = "in_verification",
+    [CLIENT_APPROVED] = "approved",   [CLIENT_LIVE] = "live",
+    [CLIENT_SUSPENDED] = "suspended", [CLIENT_RETIRED] = "retired"};
+
 enum err fsm_client_put(struct fsm_tx *tx, const struct cmd_client_put *cmd,
                         enum outcome_code *ret_code) {
     struct client client = cmd->client;
@@ -65,7 +79,15 @@ enum err fsm_client_put(struct fsm_tx *tx, const struct cmd_client_put *cmd,
     } else if (cmd->replace && has_secret(&client) && is_zero(client.secret_hash)) {
         *ret_code = OUT_CLIENT_STATE;
     }
-    return *ret_code == OUT_OK ? store_client_put(tx->write, &client) : OK;
+    if (*ret_code != OUT_OK) {
+        return OK;
+    }
+    err = store_client_put(tx->write, &client);
+    return err == OK ? tell(tx,
+                            client.revision == 1 ? AUDIT_CLIENT_CREATED
+                                                 : AUDIT_CLIENT_CHANGED,
+                            client.client_id, stages[client.stage])
+                     : err;
 }
 
 /* Onboarding goes step by step, for every relying party alike (DOMAIN §2). */
@@ -129,5 +151,12 @@ enum err fsm_client_change(struct fsm_tx *tx, const struct cmd_client_change *cm
     }
     client.revision++;
     *ret_code = OUT_OK;
-    return store_client_put(tx->write, &client);
+    err = store_client_put(tx->write, &client);
+    if (err == OK && cmd->stage != 0) {
+        err = tell(tx, AUDIT_CLIENT_STAGE, cmd->client_id, stages[cmd->stage]);
+    }
+    if (err == OK && cmd->has_secret) {
+        err = tell(tx, AUDIT_CLIENT_SECRET, cmd->client_id, "");
+    }
+    return err;
 }

@@ -1,4 +1,5 @@
 /* fsm_cluster: the cluster's identity and its replicated version. */
+#include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 
 enum err fsm_cluster_init(struct fsm_tx *tx, const struct cmd_cluster_init *cmd,
@@ -15,7 +16,8 @@ enum err fsm_cluster_init(struct fsm_tx *tx, const struct cmd_cluster_init *cmd,
         tx->meta->fsm_version = 1;
     }
     *ret_code = OUT_OK;
-    return OK;
+    const struct fsm_audit_event event = {.event = AUDIT_CLUSTER_INIT};
+    return fsm_audit_add(tx, &event);
 }
 
 enum err fsm_cluster_version(struct fsm_tx *tx, const struct cmd_fsm_version *cmd,
@@ -29,7 +31,11 @@ enum err fsm_cluster_version(struct fsm_tx *tx, const struct cmd_fsm_version *cm
         *ret_code = OUT_EXISTS;
         return OK;
     }
-    tx->meta->fsm_version = cmd->version;
     *ret_code = OUT_OK;
-    return OK;
+    if (cmd->version == tx->meta->fsm_version) {
+        return OK;
+    }
+    tx->meta->fsm_version = cmd->version;
+    const struct fsm_audit_event event = {.event = AUDIT_CLUSTER_VERSION};
+    return fsm_audit_add(tx, &event);
 }

@@ -3,7 +3,32 @@
  *   ISSUED   fsm_grant_issue
  *   REDEEMED fsm_grant_redeem
  *   REVOKED  fsm_grant_revoke: a replay, or the end of the session */
+#include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
+
+static enum err grant_tell(struct fsm_tx *tx, enum audit_event what, struct id128 sub,
+                        struct span client_id) {
+    bool replay = what != AUDIT_CONSENT;
+    const struct fsm_audit_event event = {
+        .event = what,
+        .by = replay ? FSM_AUDIT_BY_CLIENT : FSM_AUDIT_BY_SUBJECT,
+        .outcome = replay ? OUT_REPLAYED : OUT_OK,
+        .has_sub = true,
+        .sub = sub,
+        .client_id = client_id,
+    };
+
+    return fsm_audit_add(tx, &event);
+}
+
+enum err fsm_grant_replayed(struct fsm_tx *tx, enum audit_event what,
+                            struct grant *grant, struct span client_id) {
+    struct id128 sub = grant->sub;
+    bool first = grant->state != GRANT_REVOKED;
+    enum err err = fsm_grant_revoke(tx, grant);
+
+    return err == OK && first ? grant_tell(tx, what, sub, client_id) : err;
+}
 
 /* OUT_OK: the session may issue grants now. */
 static enum err issue_session(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
@@ -64,8 +89,9 @@ static enum err issue_consent(struct fsm_tx *tx, const struct cmd_grant_issue *c
     if (err != OK) {
         return err;
     }
-    return store_consent_put(tx->write, sub, cmd->client_id,
-                             scopes | cmd->consent_scopes);
+    err = store_consent_put(tx->write, sub, cmd->client_id,
+                            scopes | cmd->consent_scopes);
+    return err == OK ? grant_tell(tx, AUDIT_CONSENT, sub, cmd->client_id) : err;
 }
 
 /* When the grant's row has served its ends; redeeming may put that off. */
@@ -240,7 +266,7 @@ enum err fsm_grant_redeem(struct fsm_tx *tx, const struct cmd_grant_redeem *cmd,
     }
     if (grant.state != GRANT_ISSUED) {
         *ret_code = OUT_REPLAYED; /* RFC 6749 §4.1.2 */
-        return fsm_grant_revoke(tx, &grant);
+        return fsm_grant_replayed(tx, AUDIT_CODE_REPLAYED, &grant, cmd->client_id);
     }
     *ret_code = redeem_request(tx, &grant, cmd);
     if (*ret_code != OUT_OK) {

@@ -21,6 +21,7 @@ struct fsm_tx {
     struct store_meta *meta; /* as the frame will leave it */
     uint64_t now_ms;         /* meta->clock_ms */
     struct buf *detail;      /* the outcome's detail, empty at first */
+    const struct actor *actor; /* of the command; NULL: none */
     bool members_changed;    /* some command of the frame did */
     bool early; /* no command of the frame asks for a commit before it is told (F6) */
 };
@@ -52,6 +53,9 @@ enum err fsm_session_login(struct fsm_tx *tx, const struct cmd_login *cmd,
                            enum outcome_code *ret_code);
 enum err fsm_session_end(struct fsm_tx *tx, struct key_hash session,
                          enum outcome_code *ret_code);
+/* The same, as its holder's wish. */
+enum err fsm_session_sign_out(struct fsm_tx *tx, struct key_hash session,
+                              enum outcome_code *ret_code);
 /* N2 but for the generation: now before both ends. */
 bool fsm_session_timely(const struct fsm_tx *tx, const struct session *session);
 /* How long so many failures in a row lock, FSM_LOGIN_FAILURES_MAX at least. */
@@ -111,6 +115,9 @@ enum err fsm_grant_redeem(struct fsm_tx *tx, const struct cmd_grant_redeem *cmd,
                           enum outcome_code *ret_code);
 /* End the family. `grant` may be revoked already. */
 enum err fsm_grant_revoke(struct fsm_tx *tx, struct grant *grant);
+/* The same because something was used twice, which is recorded the first time. */
+enum err fsm_grant_replayed(struct fsm_tx *tx, enum audit_event what,
+                            struct grant *grant, struct span client_id);
 /* fsm_token.c */
 enum err fsm_token_refresh(struct fsm_tx *tx, const struct cmd_token_refresh *cmd,
                            enum outcome_code *ret_code);

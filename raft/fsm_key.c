@@ -4,6 +4,7 @@
  * begins to sign, and ends to sign just then (K1, K2). A key is added behind the last
  * by the name of the last, so whoever races with another one for the same place finds
  * it taken. */
+#include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/store_key.h"
 
@@ -76,6 +77,12 @@ static enum err retire(struct fsm_tx *tx, struct signing_key *key, uint64_t at_m
     return store_key_put(tx->write, key);
 }
 
+static enum err tell(struct fsm_tx *tx, enum audit_event what, const char *kid) {
+    const struct fsm_audit_event event = {.event = what, .note = span_str(kid)};
+
+    return fsm_audit_add(tx, &event);
+}
+
 enum err fsm_key_add(struct fsm_tx *tx, const struct cmd_key_add *cmd,
                      enum outcome_code *ret_code) {
     struct signing_key key = cmd->key;
@@ -105,7 +112,10 @@ enum err fsm_key_add(struct fsm_tx *tx, const struct cmd_key_add *cmd,
     if (last != NULL) {
         err = retire(tx, last, key.activates_ms, cmd->keep_ms);
     }
-    return err == OK ? store_key_put(tx->write, &key) : err;
+    if (err == OK) {
+        err = store_key_put(tx->write, &key);
+    }
+    return err == OK ? tell(tx, AUDIT_KEY_ADDED, key.kid) : err;
 }
 
 /* In the place of `old`, which is gone. */
@@ -156,5 +166,5 @@ enum err fsm_key_revoke(struct fsm_tx *tx, const struct cmd_key_revoke *cmd,
     if (err == OK && store_key_state(old, tx->now_ms) != KEY_RETIRED) {
         err = replace(tx, &keys, old, &cmd->replacement);
     }
-    return err;
+    return err == OK ? tell(tx, AUDIT_KEY_REVOKED, cmd->revoked) : err;
 }

@@ -52,6 +52,21 @@
  * a life time can never overflow. */
 #define FSM_CLOCK_MAX_MS 253402300799999ull
 
+/* The audit (raft/fsm_audit.h): how long records are kept, and how many at most, about
+ * 600 bytes each. */
+#define FSM_AUDIT_KEEP_MS (5ull * 366 * 24 * 60 * 60 * 1000)
+#define FSM_AUDIT_RECORDS_MAX 30000000u
+/* Records of one event about one account in a minute. */
+#define FSM_AUDIT_MINUTE_SUBJECT 10u
+/* Records a minute, and buckets at a time: about account IDs that nobody has, of
+ * refusals, and of what succeeds. */
+#define FSM_AUDIT_UNKNOWN_RECORDS 120u
+#define FSM_AUDIT_UNKNOWN_BUCKETS 200u
+#define FSM_AUDIT_FAILED_RECORDS 1200u
+#define FSM_AUDIT_FAILED_BUCKETS 2000u
+#define FSM_AUDIT_DONE_RECORDS 12000u
+#define FSM_AUDIT_DONE_BUCKETS 12000u
+
 /* Counters of relying parties: months that are kept beside the current one, and rows
  * that may be forgotten when one is made. */
 #define FSM_USAGE_MONTHS 36

@@ -9,6 +9,9 @@
  *
  * A removal is taken while the same node's addition or promotion is unsettled, so
  * that a node which never comes up does not block every further change. */
+#include <inttypes.h>
+
+#include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 
 /* What the rules ask of all members together. */
@@ -40,6 +43,20 @@ static enum err members_of(struct fsm_tx *tx, struct members *ret_members) {
 static enum err member_put(struct fsm_tx *tx, const struct member *member) {
     tx->members_changed = true;
     return store_member_put(tx->write, member);
+}
+
+static enum err tell(struct fsm_tx *tx, enum audit_event what,
+                     const struct member *member) {
+    struct fsm_audit_event event = {.event = what};
+    struct buf note;
+    enum err err;
+
+    buf_init(&note, LIMIT_AUDIT_NOTE);
+    buf_printf(&note, "node %" PRIu64 " at %s", member->id, member->address);
+    event.note = buf_span(&note);
+    err = buf_err(&note) == OK ? fsm_audit_add(tx, &event) : buf_err(&note);
+    buf_free(&note);
+    return err;
 }
 
 static struct member member_of(const struct member_at *at) {
@@ -110,7 +127,8 @@ enum err fsm_member_add(struct fsm_tx *tx, const struct cmd_member_add *cmd,
     member.role = MEMBER_STANDBY;
     member.was = MEMBER_GONE;
     member.changed_index = tx->meta->applied_index;
-    return member_put(tx, &member);
+    err = member_put(tx, &member);
+    return err == OK ? tell(tx, AUDIT_MEMBER_ADDED, &member) : err;
 }
 
 static enum outcome_code role_code(const struct member *member,
@@ -157,7 +175,12 @@ enum err fsm_member_role(struct fsm_tx *tx, const struct cmd_member_role *cmd,
     member.role = cmd->role;
     member.settled = false;
     member.changed_index = tx->meta->applied_index;
-    return member_put(tx, &member);
+    err = member_put(tx, &member);
+    return err == OK ? tell(tx,
+                            cmd->role == MEMBER_GONE ? AUDIT_MEMBER_REMOVED
+                                                     : AUDIT_MEMBER_PROMOTED,
+                            &member)
+                     : err;
 }
 
 enum err fsm_member_settle(struct fsm_tx *tx, const struct cmd_member_settle *cmd,
@@ -189,5 +212,9 @@ enum err fsm_member_regions(struct fsm_tx *tx, const struct cmd_leader_regions *
                             enum outcome_code *ret_code) {
     *ret_code = OUT_OK;
     tx->members_changed = true;
-    return store_leader_regions_put(tx->write, &cmd->regions);
+    enum err err = store_leader_regions_put(tx->write, &cmd->regions);
+    const struct fsm_audit_event event = {
+        .event = AUDIT_LEADER_REGIONS,
+        .note = span_str(cmd->regions.count > 0 ? cmd->regions.region[0] : "none")};
+    return err == OK ? fsm_audit_add(tx, &event) : err;
 }

@@ -6,6 +6,7 @@
  *
  * Here because racing nodes could disagree about who sends, and because a queue that
  * nobody bounds alike would differ between nodes. */
+#include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/store_outbox.h"
 
@@ -208,6 +209,16 @@ enum err fsm_outbox_settle(struct fsm_tx *tx, const struct cmd_outbox_settle *cm
     return err;
 }
 
+static enum err tell_retry(struct fsm_tx *tx, const struct outbox_message *message) {
+    char id[2 * sizeof message->id.b + 1];
+    struct fsm_audit_event event = {.event = AUDIT_OUTBOX_RETRY,
+                                    .client_id = message->client_id};
+
+    hex_encode(span_of(message->id.b, sizeof message->id.b), id);
+    event.note = span_str(id);
+    return fsm_audit_add(tx, &event);
+}
+
 enum err fsm_outbox_retry(struct fsm_tx *tx, const struct cmd_outbox_retry *cmd,
                           enum outcome_code *ret_code) {
     struct outbox_counts of_client, of_all;
@@ -240,5 +251,6 @@ enum err fsm_outbox_retry(struct fsm_tx *tx, const struct cmd_outbox_retry *cmd,
     message.attempts = 0;
     message.at_ms = tx->now_ms;
     message.give_up_ms = give_up_ms(tx, &message);
-    return store_outbox_put(tx->write, &message);
+    err = store_outbox_put(tx->write, &message);
+    return err == OK ? tell_retry(tx, &message) : err;
 }

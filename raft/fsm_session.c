@@ -1,4 +1,5 @@
 /* fsm_session: signing in with its lock-out, and the end of a session. */
+#include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/store_expiry.h"
 #include "store/store_outbox.h"
@@ -101,8 +102,8 @@ static enum err login_session(struct fsm_tx *tx, const struct cmd_login *cmd,
     return err == OK ? outcome_login_encode(&login, tx->detail) : err;
 }
 
-enum err fsm_session_login(struct fsm_tx *tx, const struct cmd_login *cmd,
-                           enum outcome_code *ret_code) {
+static enum err login(struct fsm_tx *tx, const struct cmd_login *cmd,
+                      enum outcome_code *ret_code) {
     struct login_attempts attempts;
     struct session taken;
     enum err err = store_attempts_get(tx->read, cmd->login_index, &attempts);
@@ -132,6 +133,46 @@ enum err fsm_session_login(struct fsm_tx *tx, const struct cmd_login *cmd,
     }
     err = attempts.failures > 0 ? store_attempts_del(tx->write, cmd->login_index) : OK;
     return err == OK ? login_session(tx, cmd, ret_code) : err;
+}
+
+/* Did that failure lock? */
+static enum err locks(struct fsm_tx *tx, struct key_hash login_index, bool *ret_locks) {
+    struct login_attempts attempts;
+    enum err err = store_attempts_get(tx->read, login_index, &attempts);
+
+    *ret_locks = err == OK && attempts.locked_until_ms > tx->now_ms;
+    return err;
+}
+
+static enum err login_tell(struct fsm_tx *tx, const struct cmd_login *cmd,
+                           enum outcome_code code) {
+    struct fsm_audit_event event = {.event = AUDIT_SIGNIN_REFUSED,
+                                    .outcome = code,
+                                    .has_sub = cmd->known,
+                                    .sub = cmd->sub,
+                                    .has_login = !cmd->known,
+                                    .login = cmd->login_index};
+    bool locked = false;
+    enum err err = OK;
+
+    if (code == OUT_EXISTS) {
+        return OK; /* a service's mistake, and nobody's sign-in */
+    }
+    if (code == OUT_BAD_CREDENTIALS) {
+        err = locks(tx, cmd->login_index, &locked);
+        event.event = locked ? AUDIT_SIGNIN_LOCKED : AUDIT_SIGNIN_FAILED;
+    } else if (code == OUT_OK) {
+        event.event = AUDIT_SIGNIN;
+        event.by = FSM_AUDIT_BY_SUBJECT;
+    }
+    return err == OK ? fsm_audit_add(tx, &event) : err;
+}
+
+enum err fsm_session_login(struct fsm_tx *tx, const struct cmd_login *cmd,
+                           enum outcome_code *ret_code) {
+    enum err err = login(tx, cmd, ret_code);
+
+    return err == OK ? login_tell(tx, cmd, *ret_code) : err;
 }
 
 /* The client that the session signed in to is told, once however many grants it has
@@ -192,4 +233,20 @@ enum err fsm_session_end(struct fsm_tx *tx, struct key_hash session,
     }
     *ret_code = OUT_OK;
     return err;
+}
+
+enum err fsm_session_sign_out(struct fsm_tx *tx, struct key_hash session,
+                              enum outcome_code *ret_code) {
+    struct fsm_audit_event event = {
+        .event = AUDIT_SIGNOUT, .by = FSM_AUDIT_BY_SUBJECT, .has_sub = true};
+    struct session row;
+    enum err err = store_session_get(tx->read, session, &row);
+
+    if (err == OK) {
+        event.sub = row.sub;
+        err = fsm_session_end(tx, session, ret_code);
+        return err == OK ? fsm_audit_add(tx, &event) : err;
+    }
+    *ret_code = OUT_NOT_FOUND;
+    return err == ERR_NOT_FOUND ? OK : err;
 }

@@ -2,6 +2,7 @@
  *
  * Here because racing requests could disagree: which of two uses of one code counts
  * (W2), how many failures there were, and which administrator is the last. */
+#include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/store_staff.h"
 
@@ -39,6 +40,17 @@ static enum err other_admin(struct fsm_tx *tx, struct id128 but, bool *ret_found
             return OK;
         }
     }
+}
+
+static enum err tell(struct fsm_tx *tx, enum audit_event what, struct id128 staff,
+                     enum fsm_audit_by by, enum outcome_code outcome) {
+    const struct fsm_audit_event event = {.event = what,
+                                          .by = by,
+                                          .outcome = outcome,
+                                          .has_staff = true,
+                                          .staff = staff};
+
+    return fsm_audit_add(tx, &event);
 }
 
 /* OUT_OK: `old` may become `staff`, whose remaining fields are filled in. */
@@ -102,18 +114,30 @@ enum err fsm_staff_put(struct fsm_tx *tx, const struct cmd_staff_put *cmd,
         *ret_code = OUT_EXISTS;
         return OK;
     }
-    return err;
+    return err == OK ? tell(tx,
+                            staff.generation == 1 ? AUDIT_STAFF_CREATED
+                                                  : AUDIT_STAFF_CHANGED,
+                            staff.id, FSM_AUDIT_BY_SENDER, OUT_OK)
+                     : err;
 }
 
 /* A failure counts, whichever factor was wrong; OUT_LOCKED is not told apart. */
-static enum err failed(struct fsm_tx *tx, struct staff *staff) {
+static enum err failed(struct fsm_tx *tx, struct staff *staff, enum outcome_code why) {
+    bool locks;
+    enum err err;
+
     if (staff->failures < UINT32_MAX) {
         staff->failures++;
     }
-    if (staff->failures >= FSM_LOGIN_FAILURES_MAX) {
+    locks = staff->failures >= FSM_LOGIN_FAILURES_MAX;
+    if (locks) {
         staff->locked_until_ms = tx->now_ms + fsm_session_lock_ms(staff->failures);
     }
-    return store_staff_put(tx->write, staff);
+    err = store_staff_put(tx->write, staff);
+    return err == OK ? tell(tx,
+                            locks ? AUDIT_STAFF_LOCKED : AUDIT_STAFF_SIGNIN_FAILED,
+                            staff->id, FSM_AUDIT_BY_SENDER, why)
+                     : err;
 }
 
 /* OUT_OK: both factors hold, now. The service judged by its own clock, which may
@@ -150,6 +174,9 @@ static enum err make_session(struct fsm_tx *tx, const struct cmd_staff_login *cm
     if (err == OK) {
         err = store_staff_session_put(tx->write, &session);
     }
+    if (err == OK) {
+        err = tell(tx, AUDIT_STAFF_SIGNIN, cmd->id, FSM_AUDIT_BY_SUBJECT, OUT_OK);
+    }
     return err == OK ? outcome_login_encode(&login, tx->detail) : err;
 }
 
@@ -175,7 +202,7 @@ enum err fsm_staff_login(struct fsm_tx *tx, const struct cmd_staff_login *cmd,
     }
     *ret_code = factors(tx, &staff, cmd);
     if (*ret_code != OUT_OK) {
-        return failed(tx, &staff);
+        return failed(tx, &staff, *ret_code);
     }
     if (staff.state != STAFF_ACTIVE) {
         *ret_code = OUT_ACCOUNT_STATE;
@@ -195,8 +222,17 @@ enum err fsm_staff_login(struct fsm_tx *tx, const struct cmd_staff_login *cmd,
 
 enum err fsm_staff_session_end(struct fsm_tx *tx, struct key_hash session,
                                enum outcome_code *ret_code) {
-    enum err err = store_staff_session_del(tx->write, session);
+    struct staff_session row;
+    enum err err = store_staff_session_get(tx->read, session, &row);
 
     *ret_code = err == ERR_NOT_FOUND ? OUT_NOT_FOUND : OUT_OK;
-    return err == ERR_NOT_FOUND ? OK : err;
+    if (err == ERR_NOT_FOUND) {
+        return OK;
+    }
+    if (err == OK) {
+        err = store_staff_session_del(tx->write, session);
+    }
+    return err == OK
+               ? tell(tx, AUDIT_STAFF_SIGNOUT, row.staff, FSM_AUDIT_BY_SUBJECT, OUT_OK)
+               : err;
 }

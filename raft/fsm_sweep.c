@@ -1,4 +1,5 @@
 /* fsm_sweep: rows whose time is over, oldest first, a bounded number a frame. */
+#include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/store_counter.h"
 #include "store/store_expiry.h"
@@ -142,11 +143,12 @@ enum err fsm_sweep(struct fsm_tx *tx, uint64_t rows_max) {
         struct expiry entry;
         err = store_expiry_first(tx->read, tx->now_ms, &entry);
         if (err == ERR_NOT_FOUND) {
-            return OK;
+            err = OK;
+            break;
         }
         if (err == OK) {
             err = sweep_one(tx, &entry);
         }
     }
-    return err;
+    return err == OK ? fsm_audit_sweep(tx, rows_max) : err;
 }

@@ -208,7 +208,8 @@ enum err fsm_token_refresh(struct fsm_tx *tx, const struct cmd_token_refresh *cm
         err = retry_honest(tx, cmd, &token, &given, &honest);
         if (err == OK && !honest) {
             *ret_code = OUT_REPLAYED;
-            err = fsm_grant_revoke(tx, &grant);
+            err = fsm_grant_replayed(tx, AUDIT_REFRESH_REPLAYED, &grant,
+                                     cmd->client_id);
         }
         if (err != OK || !honest) {
             return err;

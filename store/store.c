@@ -50,6 +50,8 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_STAFF_SESSION] = "staff_session",
     [TABLE_USAGE] = "usage",
     [TABLE_COUNTER] = "counter",
+    [TABLE_AUDIT] = "audit",
+    [TABLE_AUDIT_INDEX] = "audit_index",
 };
 
 enum err store_lmdb_err(int rc) {

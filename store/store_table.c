@@ -177,11 +177,40 @@ enum err store_cursor_open(struct store_read *read, enum store_table table,
     return OK;
 }
 
-enum err store_cursor_next(struct store_cursor *cursor, struct span *ret_key,
-                           struct span *ret_value) {
+enum err store_cursor_open_last(struct store_read *read, enum store_table table,
+                                struct span to, struct store_cursor *ret_cursor,
+                                struct span *ret_key, struct span *ret_value) {
+    MDB_cursor *cursor;
+    MDB_val k = val_of(to);
+    MDB_val v;
+    int rc;
+
+    CHECK(read->active && to.len > 0);
+    rc = mdb_cursor_open(read->txn, read->store->dbi[table], &cursor);
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+    if (rc == MDB_NOTFOUND) { /* all are below */
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+    } else if (rc == MDB_SUCCESS && !span_equal(span_of_val(k), to)) {
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_PREV);
+    }
+    if (rc != MDB_SUCCESS) {
+        mdb_cursor_close(cursor);
+        return store_lmdb_err(rc);
+    }
+    *ret_key = span_of_val(k);
+    *ret_value = span_of_val(v);
+    ret_cursor->lmdb = cursor;
+    return OK;
+}
+
+static enum err cursor_move(struct store_cursor *cursor, MDB_cursor_op op,
+                            struct span *ret_key, struct span *ret_value) {
     MDB_val k;
     MDB_val v;
-    int rc = mdb_cursor_get(cursor->lmdb, &k, &v, MDB_NEXT);
+    int rc = mdb_cursor_get(cursor->lmdb, &k, &v, op);
 
     if (rc != MDB_SUCCESS) {
         return store_lmdb_err(rc);
@@ -189,6 +218,16 @@ enum err store_cursor_next(struct store_cursor *cursor, struct span *ret_key,
     *ret_key = span_of_val(k);
     *ret_value = span_of_val(v);
     return OK;
+}
+
+enum err store_cursor_next(struct store_cursor *cursor, struct span *ret_key,
+                           struct span *ret_value) {
+    return cursor_move(cursor, MDB_NEXT, ret_key, ret_value);
+}
+
+enum err store_cursor_prev(struct store_cursor *cursor, struct span *ret_key,
+                           struct span *ret_value) {
+    return cursor_move(cursor, MDB_PREV, ret_key, ret_value);
 }
 
 void store_cursor_close(struct store_cursor *cursor) {

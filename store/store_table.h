@@ -41,6 +41,8 @@ enum store_table {
     TABLE_STAFF_SESSION = 23, /* key hash -> staff session */
     TABLE_USAGE = 24,         /* month, client_id -> counters */
     TABLE_COUNTER = 25,       /* key hash -> count in its window */
+    TABLE_AUDIT = 26,         /* seq -> security event and its hash */
+    TABLE_AUDIT_INDEX = 27,   /* see store_audit.c */
     TABLE_COUNT
 };
 
@@ -58,7 +60,7 @@ enum err store_table_del(struct store_write *write, enum store_table table,
                          struct span key);
 uint64_t store_table_rows(struct store_read *read, enum store_table table);
 
-/* Walks upward. No put or del while one is open. */
+/* A walk upward or downward. No put or del while one is open. */
 struct store_cursor {
     struct MDB_cursor *lmdb;
 };
@@ -69,6 +71,13 @@ enum err store_cursor_open(struct store_read *read, enum store_table table,
                            struct span *ret_key, struct span *ret_value);
 /* ERR_NOT_FOUND: at the end. */
 enum err store_cursor_next(struct store_cursor *cursor, struct span *ret_key,
+                           struct span *ret_value);
+/* At the last row with a key not above `to`, to walk downward; likewise. */
+enum err store_cursor_open_last(struct store_read *read, enum store_table table,
+                                struct span to, struct store_cursor *ret_cursor,
+                                struct span *ret_key, struct span *ret_value);
+/* ERR_NOT_FOUND: at the beginning. */
+enum err store_cursor_prev(struct store_cursor *cursor, struct span *ret_key,
                            struct span *ret_value);
 void store_cursor_close(struct store_cursor *cursor);
 

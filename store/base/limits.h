@@ -29,6 +29,10 @@
 #define LIMIT_CLIENT_NAME 512
 #define LIMIT_STAFF_NAME 64
 #define LIMIT_SEALED_SEED 128
+/* Where a request came from (server/svc_origin.h), and texts of the audit. */
+#define LIMIT_SEALED_ORIGIN 320
+#define LIMIT_AUDIT_ACTOR 64
+#define LIMIT_AUDIT_NOTE 128
 #define LIMIT_CLIENT_JWKS (8 * 1024)
 #define LIMIT_CLIENT_SUBJECT 1024
 #define LIMIT_CLIENT_CERT (8 * 1024)

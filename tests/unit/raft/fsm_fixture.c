@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "store/base/limits.h"
+#include "store/store_audit.h"
 #include "tests/unit/store/unit.h"
 
 #define START_MS 1750000000000
@@ -192,6 +193,73 @@ struct command command_usage(uint64_t n) {
     command.usage_add.items[0].counts[USAGE_USERINFO] = 1;
     command.usage_add.items[1].counts[USAGE_TOP] = 1;
     return command;
+}
+
+struct chain {
+    uint64_t seq;
+    struct audit_hash hash;
+};
+
+static bool chain_check(void *arg, const struct audit_record *record,
+                        const struct audit_hash *hash) {
+    struct chain *chain = arg;
+    struct audit_hash again;
+    struct buf encoded;
+
+    assert_int_equal(record->seq, chain->seq + 1);
+    assert_memory_equal(record->previous.b, chain->hash.b, AUDIT_HASH_LEN);
+    buf_init(&encoded, AUDIT_RECORD_MAX);
+    audit_record_encode(record, &encoded);
+    again = audit_record_hash(buf_span(&encoded));
+    buf_free(&encoded);
+    assert_memory_equal(again.b, hash->b, AUDIT_HASH_LEN);
+    *chain = (struct chain){record->seq, *hash};
+    return true;
+}
+
+void assert_chain_sound(struct fsm_fixture *fx) {
+    struct store_read *read;
+    struct audit_head head;
+    struct chain chain;
+
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    assert_ok(store_audit_head(read, &head));
+    chain = (struct chain){head.pruned_seq, head.pruned_hash};
+    assert_ok(store_audit_walk(read, AUDIT_BY_SEQ, span_of(NULL, 0), 0, false,
+                               chain_check, &chain));
+    assert_int_equal(chain.seq, head.seq);
+    assert_memory_equal(chain.hash.b, head.hash.b, AUDIT_HASH_LEN);
+    store_read_end(read);
+    store_read_free(read);
+}
+
+struct command command_note(enum audit_event event, uint64_t about) {
+    return (struct command){.type = CMD_AUDIT_NOTE,
+                            .audit_note = {.event = event,
+                                           .has_sub = about != 0,
+                                           .sub = about != 0 ? id_of(about)
+                                                             : (struct id128){{0}},
+                                           .note = span_str("q")}};
+}
+
+void command_by(struct command *command, enum audit_actor kind) {
+    static const uint8_t id[AUDIT_ID_LEN] = {1};
+    static const struct {
+        const void *id;
+        size_t len;
+    } ids[AUDIT_ACTOR_LAST + 1] = {
+        [AUDIT_ACCOUNT] = {id, sizeof id},
+        [AUDIT_CLIENT] = {"rp", 2},
+        [AUDIT_STAFF] = {id, sizeof id},
+        [AUDIT_OPERATOR] = {"運用 一郎", strlen("運用 一郎")},
+    };
+
+    command->actor = (struct actor){.kind = kind,
+                                    .id = span_of(ids[kind].id, ids[kind].len),
+                                    .has_source = true,
+                                    .source = {7},
+                                    .sealed = span_str("sealed origin")};
 }
 
 struct command command_staff_end(uint64_t session) {

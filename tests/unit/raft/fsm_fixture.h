@@ -43,7 +43,12 @@ struct span fsm_fixture_payload(struct fsm_fixture *fx, const struct command *co
 struct command command_account(uint64_t n);
 struct command command_client(const char *client_id);
 /* `n`: the batch; one userinfo request of "rp", one visit to the TOP page. */
+/* Every record names the hash of the one before, from the anchor to the head. */
+void assert_chain_sound(struct fsm_fixture *fx);
 struct command command_usage(uint64_t n);
+struct command command_note(enum audit_event event, uint64_t about);
+/* With `kind` and an id that fits it, from a network address. */
+void command_by(struct command *command, enum audit_actor kind);
 struct command command_stage(const char *client_id, enum client_stage stage);
 struct command command_login(uint64_t account, uint64_t session);
 struct command command_issue(uint64_t session, uint64_t code);

@@ -104,6 +104,10 @@ static size_t later_commands(struct command *out) {
     out[n - 1].message_send.message.sub = (struct id128){{0}};
     out[n - 1].message_send.message.ttl_ms = 0;
     out[n - 1].message_send.message.client_id = span_str("");
+    out[n++] = command_note(AUDIT_SEARCHED, 0);
+    out[n++] = command_note(AUDIT_STAFF_READ, 1);
+    out[n - 1].audit_note.has_staff = true;
+    out[n - 1].audit_note.client_id = span_str("rp");
     return n;
 }
 
@@ -214,6 +218,56 @@ static void every_type_round_trips(void **state) {
             buf_free(&other);
         }
     }
+}
+
+/* Commands that people send say who sent them, and from where. */
+static void actors_come_back(void **state) {
+    struct fixture *fx = *state;
+    struct command all[EVERY_MAX];
+    size_t n = every_command(all), takers = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        for (int kind = AUDIT_ACCOUNT; kind <= AUDIT_ACTOR_LAST; kind++) {
+            struct command got;
+            command_by(&all[i], (enum audit_actor)kind);
+            buf_reset(&fx->out);
+            if (!command_takes_actor(all[i].type)) {
+                assert_err(command_encode(&all[i], &fx->out), ERR_INVALID);
+                continue;
+            }
+            takers++;
+            assert_ok(command_encode(&all[i], &fx->out));
+            assert_ok(command_decode(all[i].type, buf_span(&fx->out), &fx->arena, &got));
+            assert_int_equal(got.actor.kind, kind);
+            assert_true(span_equal(got.actor.id, all[i].actor.id));
+            assert_true(got.actor.has_source);
+            assert_memory_equal(got.actor.source, all[i].actor.source, AUDIT_ID_LEN);
+            assert_true(span_equal(got.actor.sealed, all[i].actor.sealed));
+        }
+    }
+    assert_true(takers > 50);
+}
+
+static void actors_are_bounded(void **state) {
+    struct fixture *fx = *state;
+    static uint8_t longer[LIMIT_SEALED_ORIGIN + 1];
+    struct command c = command_end(1);
+
+    command_by(&c, AUDIT_ACCOUNT);
+    c.actor.id.len--;
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    command_by(&c, AUDIT_OPERATOR);
+    c.actor.id = span_of(longer, LIMIT_AUDIT_ACTOR + 1);
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c.actor.id = span_str("\xff");
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    command_by(&c, AUDIT_SOMEBODY);
+    c.actor.sealed = span_of(longer, sizeof longer);
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    command_by(&c, AUDIT_SYSTEM); /* has no address */
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c = command_note(AUDIT_SIGNIN, 1); /* nobody may make one up */
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
 }
 
 static void fields_come_back(void **state) {
@@ -787,6 +841,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(every_type_round_trips),
         TEST(fields_come_back),
+        TEST(actors_come_back),
+        TEST(actors_are_bounded),
         TEST(encoding_keeps_the_bounds),
         TEST(members_keep_their_bounds),
         TEST(members_beyond_their_arrays_are_refused),

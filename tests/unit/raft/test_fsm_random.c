@@ -167,6 +167,13 @@ static struct command draw_once(struct random *r) {
                            : command_push(draw(r, CODES));
 }
 
+static struct command draw_note(struct random *r) {
+    struct command c = command_note(AUDIT_SEARCHED, draw(r, ACCOUNTS));
+
+    command_by(&c, draw(r, 2) == 0 ? AUDIT_STAFF : AUDIT_SOMEBODY);
+    return c;
+}
+
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
@@ -226,7 +233,7 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     case 28:
         return draw_message(r);
     case 27:
-        return command_usage(draw(r, CODES));
+        return draw(r, 2) == 0 ? command_usage(draw(r, CODES)) : draw_note(r);
     case 15:
     case 22:
         return draw_once(r);
@@ -386,6 +393,7 @@ static void run_seed(uint64_t seed, struct seen *seen) {
     }
     assert_digest_sound(a->store.store);
     check_tokens(a);
+    assert_chain_sound(a);
     assert_ok(fsm_commit(b->fsm));
     tail_drop(tail);
     free(tail);
