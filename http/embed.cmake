@@ -1,8 +1,11 @@
-# Write OUT: a C header with each of FILES as a byte array named after it.
+# Write OUT: a C header with each of FILES as a byte array named after it, behind PREFIX.
+if(NOT PREFIX)
+  set(PREFIX pages)
+endif()
 set(text "/* Embedded files. Made by http/embed.cmake. */\n#pragma once\n#include <stddef.h>\n")
 foreach(file ${FILES})
   get_filename_component(name ${file} NAME)
-  string(MAKE_C_IDENTIFIER "pages_${name}" id)
+  string(MAKE_C_IDENTIFIER "${PREFIX}_${name}" id)
   file(READ ${file} hex HEX)
   string(LENGTH "${hex}" digits)
   math(EXPR len "${digits} / 2")

@@ -14,6 +14,7 @@
 
 #define CONFIG_FILE_MAX (64 * 1024)
 #define WHY_MAX 512
+#define CAP_MAX 1000000000 /* a day */
 
 struct parser {
     const char *name; /* the file, for messages */
@@ -32,7 +33,7 @@ struct key_spec {
     value_fn *parse;
     size_t offset;
     uint64_t min, max; /* numbers: the value; texts: the size of the member */
-    enum { ONCE, OPTIONAL, REPEATED } presence;
+    enum { ONCE, OPTIONAL, REPEATED, ANY_NUMBER } presence;
 };
 
 /* One sentence: file:line, key, what is expected. */
@@ -233,6 +234,28 @@ static enum err value_host(struct parser *parser, const struct key_spec *spec,
     return OK;
 }
 
+static enum err value_country(struct parser *parser, const struct key_spec *spec,
+                              struct span value) {
+    struct phone_countries *countries =
+        (struct phone_countries *)member(parser, spec);
+    char *code = countries->code[countries->count];
+
+    if (countries->count == PHONE_COUNTRIES_MAX)
+        return fail(parser, "at most %d countries are possible", PHONE_COUNTRIES_MAX);
+    if (value.len == 0 || value.len >= sizeof(countries->code[0]) ||
+        value.data[0] == '0')
+        return fail(parser, "a country calling code is expected, as 81");
+    for (size_t i = 0; i < value.len; i++)
+        if (value.data[i] < '0' || value.data[i] > '9')
+            return fail(parser, "a country calling code is expected, as 81");
+    for (size_t i = 0; i < countries->count; i++)
+        if (span_is(value, countries->code[i]))
+            return fail(parser, "this country is listed already");
+    memcpy(code, value.data, value.len);
+    countries->count++;
+    return OK;
+}
+
 /* The issuer's host[:port]; empty when it has another form. */
 static struct span issuer_host(struct span issuer) {
     static const char scheme[] = "https://";
@@ -352,6 +375,17 @@ static const struct key_spec keys[] = {
     {"outbound_ca", value_path, TEXT(outbound_ca), OPTIONAL},
     {"client_ca", value_path, TEXT(client_ca), OPTIONAL},
     {"outbound_private", value_flag, AT(outbound_private), 0, 0, OPTIONAL},
+    {"sms_country", value_country, AT(sms_country), 0, 0, ANY_NUMBER},
+    {"sms_cap_number", value_u32, AT(sms_cap_number), 1, CAP_MAX, OPTIONAL},
+    {"sms_cap_burst", value_u32, AT(sms_cap_burst), 1, CAP_MAX, OPTIONAL},
+    {"sms_cap_prefix", value_u32, AT(sms_cap_prefix), 1, CAP_MAX, OPTIONAL},
+    {"sms_cap_source", value_u32, AT(sms_cap_source), 1, CAP_MAX, OPTIONAL},
+    {"sms_cap_client", value_u32, AT(sms_cap_client), 1, CAP_MAX, OPTIONAL},
+    {"sms_cap_foreign", value_u32, AT(sms_cap_foreign), 1, CAP_MAX, OPTIONAL},
+    {"sms_cap_all", value_u32, AT(sms_cap_all), 1, CAP_MAX, OPTIONAL},
+    {"mail_cap_address", value_u32, AT(mail_cap_address), 1, CAP_MAX, OPTIONAL},
+    {"mail_cap_source", value_u32, AT(mail_cap_source), 1, CAP_MAX, OPTIONAL},
+    {"mail_cap_all", value_u32, AT(mail_cap_all), 1, CAP_MAX, OPTIONAL},
     {"image_bytes_per_s", value_u64, AT(image_bytes_per_s), 16u << 10, 1ull << 40,
      OPTIONAL},
 };
@@ -375,6 +409,16 @@ static void set_defaults(struct config *config) {
     config->login_limit_per_minute = 60;
     config->log_retained_bytes = (uint64_t)64 << 20;
     config->image_bytes_per_s = (uint64_t)64 << 20;
+    config->sms_cap_number = 10;
+    config->sms_cap_burst = 5;
+    config->sms_cap_prefix = 1000;
+    config->sms_cap_source = 50;
+    config->sms_cap_client = 20000;
+    config->sms_cap_foreign = 1000;
+    config->sms_cap_all = 50000;
+    config->mail_cap_address = 20;
+    config->mail_cap_source = 200;
+    config->mail_cap_all = 100000;
 }
 
 static const struct key_spec *key_find(struct span name) {
@@ -410,7 +454,8 @@ static enum err parse_line(struct parser *parser, struct span line, bool seen[KE
         return fail(parser, "there is no key '%.*s'",
                     name.len > 64 ? 64 : (int)name.len, (const char *)name.data);
     parser->key = spec->name;
-    if (seen[spec - keys] && spec->presence != REPEATED)
+    if (seen[spec - keys] && spec->presence != REPEATED &&
+        spec->presence != ANY_NUMBER)
         return fail(parser, "the key stands here for the second time");
     seen[spec - keys] = true;
     return spec->parse(parser, spec, value);
@@ -439,7 +484,7 @@ static enum err parse_lines(struct parser *parser, struct span text, bool seen[K
 
 static enum err check_present(struct parser *parser, const bool seen[KEYS]) {
     for (size_t i = 0; i < KEYS; i++) {
-        if (seen[i] || keys[i].presence == OPTIONAL)
+        if (seen[i] || keys[i].presence == OPTIONAL || keys[i].presence == ANY_NUMBER)
             continue;
         parser->key = keys[i].name;
         return fail(parser, "the key is missing");

@@ -8,6 +8,7 @@
 #define SERVER_CONFIG_H
 
 #include "raft/repl.h"
+#include "server/domain/phone.h"
 #include "store/base/err.h"
 #include "store/store_client.h"
 
@@ -60,6 +61,15 @@ struct config {
     bool outbound_private;           /* outbound_private = yes|no: may addresses of
                                         private networks be called; default no, in
                                         the environment demo yes */
+    struct phone_countries sms_country; /* sms_country = 81 (repeatable): messages are
+                                           sent to these; default Japan alone */
+    /* Messages in 24 hours, held by all nodes together. A text message: to one number;
+     * to it in ten minutes; to numbers that differ in the last four digits; asked for by
+     * one address (IPv6: /64); for one relying party; abroad; all. Mail that anybody may
+     * cause: to one address; asked for by one; all. */
+    uint32_t sms_cap_number, sms_cap_burst, sms_cap_prefix, sms_cap_source;
+    uint32_t sms_cap_client, sms_cap_foreign, sms_cap_all;
+    uint32_t mail_cap_address, mail_cap_source, mail_cap_all;
     uint64_t image_bytes_per_s;      /* default 64 MiB/s for each image given */
 };
 

@@ -183,17 +183,23 @@ enum err repl_transfer(struct repl *repl, uint64_t to, struct repl_wait *wait) {
 
 /* ---- set up */
 
-void fixture_apply(struct fixture *f, const struct command *command) {
+enum outcome_code fixture_outcome(struct fixture *f, const struct command *command) {
     struct repl_request request = {.type = command->type};
+    enum outcome_code code;
     struct buf payload;
 
     buf_init(&payload, LIMIT_COMMAND);
     assert_int_equal(command_encode(command, &payload), OK);
     request.payload = buf_span(&payload);
     apply(&f->repl, &request);
-    assert_int_equal(request.outcome.code, OUT_OK);
+    code = request.outcome.code;
     repl_request_close(&request);
     buf_free(&payload);
+    return code;
+}
+
+void fixture_apply(struct fixture *f, const struct command *command) {
+    assert_int_equal(fixture_outcome(f, command), OUT_OK);
 }
 
 /* Made once for all tests, since an RSA key takes its time; every fixture has the
@@ -241,6 +247,11 @@ static void fill_config(struct config *config) {
     config->environment = ENV_DEMO;
     config->session_idle_s = 1800;
     config->session_lifetime_s = 43200;
+    /* Tests of the caps set the one that they are about. */
+    config->sms_cap_number = config->sms_cap_burst = config->sms_cap_prefix = 1000000;
+    config->sms_cap_source = config->sms_cap_client = config->sms_cap_foreign = 1000000;
+    config->sms_cap_all = config->mail_cap_address = config->mail_cap_source = 1000000;
+    config->mail_cap_all = 1000000;
 }
 
 int fixture_setup_empty(void **state) {

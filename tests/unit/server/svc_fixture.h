@@ -73,6 +73,7 @@ void fixture_until(struct fixture *f, const bool *done);
 
 /* Apply a command as if another node had sent it; its outcome must be OUT_OK. */
 void fixture_apply(struct fixture *f, const struct command *command);
+enum outcome_code fixture_outcome(struct fixture *f, const struct command *command);
 void fixture_add_key(struct fixture *f, enum key_alg alg);
 
 /* name, value, ..., NULL. */

@@ -12,6 +12,7 @@ tasuki_unit_test(svc_request_object
                  LIBS ${SVC_TEST_LIBS} PkgConfig::CJOSE)
 tasuki_unit_test(svc_admin SOURCES test_svc_admin.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_register SOURCES test_svc_register.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_message SOURCES test_svc_message.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_state SOURCES test_svc_state.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 
 # Not a test: prints the cost of the hot paths (ops/docs/performance.md).

@@ -1,0 +1,167 @@
+/* Messages to people, from a draft to the outbox: sealed, capped by the state machine,
+ * opened by the sender alone. */
+#include "tests/unit/server/svc_fixture.h"
+
+#include "server/svc_message.h"
+#include "store/store_outbox.h"
+
+#define NUMBER "+819012345678"
+
+static struct message_draft code_to(const char *number) {
+    struct message_draft draft = {.template = MESSAGE_SMS_CODE, .to = span_str(number)};
+
+    message_draft_put(&draft, "code", span_str("123456"));
+    return draft;
+}
+
+static enum outcome_code send_draft(struct fixture *f, const struct message_draft *draft,
+                                    struct message_out *ret_message) {
+    struct command command = {.type = CMD_MESSAGE_SEND};
+    enum outcome_code code;
+    struct arena arena;
+    struct buf payload;
+
+    arena_init(&arena, 1u << 20);
+    assert_int_equal(svc_message_make(f->svc, &arena, draft,
+                                      &command.message_send.message),
+                     OK);
+    if (ret_message)
+        *ret_message = command.message_send.message;
+    buf_init(&payload, LIMIT_COMMAND);
+    assert_int_equal(command_encode(&command, &payload), OK);
+    /* The number stands nowhere in what is replicated. */
+    assert_null(memmem(payload.data, payload.len, draft->to.data, draft->to.len));
+    assert_null(memmem(payload.data, payload.len, "123456", 6));
+    code = fixture_outcome(f, &command);
+    buf_free(&payload);
+    arena_close(&arena);
+    return code;
+}
+
+static void a_message_is_sealed_under_its_id(void **state) {
+    struct fixture *f = *state;
+    struct message_draft draft = code_to(NUMBER);
+    struct message_draft opened;
+    struct outbox_message row;
+    struct message_out sent;
+    struct id128 other = {{0}};
+    struct arena arena;
+
+    draft.english = true;
+    arena_init(&arena, 1u << 20);
+    assert_int_equal(send_draft(f, &draft, &sent), OUT_OK);
+    assert_int_equal(svc_read_begin(f->svc), OK);
+    assert_int_equal(store_outbox_get(f->svc->read, &arena, sent.id, &row), OK);
+    svc_read_end(f->svc);
+    assert_int_equal(row.kind, OUTBOX_SMS);
+    assert_int_equal(row.expires_ms, f->repl.now_ms + 5 * 60 * 1000);
+    assert_int_equal(
+        svc_message_open(f->svc->sealer, sent.id, row.sealed, &arena, &opened), OK);
+    assert_int_equal(opened.template, MESSAGE_SMS_CODE);
+    assert_true(opened.english);
+    assert_true(span_is(opened.to, NUMBER));
+    assert_int_equal(opened.ttl_ms, 5 * 60 * 1000);
+    assert_int_equal(opened.values_count, 1);
+    assert_string_equal(opened.values[0].name, "code");
+    assert_true(span_is(opened.values[0].text, "123456"));
+    assert_int_equal(
+        svc_message_open(f->svc->sealer, other, row.sealed, &arena, &opened),
+        ERR_FORGED);
+    arena_close(&arena);
+}
+
+static void caps_are_the_configurations(void **state) {
+    struct fixture *f = *state;
+    struct message_draft draft = code_to(NUMBER);
+
+    f->config.sms_cap_number = 3;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(send_draft(f, &draft, NULL), OUT_OK);
+    assert_int_equal(send_draft(f, &draft, NULL), OUT_LIMITED);
+    /* Its neighbour has a counter of its own, until the prefix is full. */
+    draft = code_to("+819012345679");
+    f->config.sms_cap_prefix = 5;
+    assert_int_equal(send_draft(f, &draft, NULL), OUT_OK);
+    assert_int_equal(send_draft(f, &draft, NULL), OUT_OK);
+    draft = code_to("+819012340000");
+    assert_int_equal(send_draft(f, &draft, NULL), OUT_LIMITED);
+    draft = code_to("+818012345678");
+    f->config.sms_cap_all = 5;
+    assert_int_equal(send_draft(f, &draft, NULL), OUT_LIMITED);
+    f->repl.now_ms += 24ull * 3600 * 1000;
+    assert_int_equal(send_draft(f, &draft, NULL), OUT_OK);
+}
+
+static void one_source_is_one_network(void **state) {
+    struct fixture *f = *state;
+    struct message_draft draft = code_to(NUMBER);
+
+    f->config.sms_cap_source = 2;
+    draft.source = span_str("2001:db8::1");
+    assert_int_equal(send_draft(f, &draft, NULL), OUT_OK);
+    draft.source = span_str("2001:db8::ffff:2");
+    assert_int_equal(send_draft(f, &draft, NULL), OUT_OK);
+    draft.source = span_str("2001:db8:0:0:1234::");
+    assert_int_equal(send_draft(f, &draft, NULL), OUT_LIMITED);
+    draft.source = span_str("2001:db8:0:1::1");
+    assert_int_equal(send_draft(f, &draft, NULL), OUT_OK);
+    draft.source = span_str("192.0.2.1");
+    assert_int_equal(send_draft(f, &draft, NULL), OUT_OK);
+}
+
+static void mail_that_anybody_causes_is_capped(void **state) {
+    struct fixture *f = *state;
+    struct message_draft reset = {.template = MESSAGE_PASSWORD_RESET,
+                                  .to = span_str(ALICE)};
+    struct message_draft changed = {.template = MESSAGE_PASSWORD_CHANGED,
+                                    .to = span_str(ALICE)};
+
+    message_draft_put(&reset, "link", span_str("/password/reset?t=1"));
+    message_draft_put(&changed, "when", span_str("now"));
+    f->config.mail_cap_address = 1;
+    assert_int_equal(send_draft(f, &reset, NULL), OUT_OK);
+    assert_int_equal(send_draft(f, &reset, NULL), OUT_LIMITED);
+    /* Word of a change reaches its owner all the same. */
+    assert_int_equal(send_draft(f, &changed, NULL), OUT_OK);
+}
+
+static void one_recipient_and_no_other(void **state) {
+    static const char *const numbers[] = {"",
+                                          "09012345678",
+                                          "+819012345678,+819087654321",
+                                          "+81901234567\r\n",
+                                          "+1;ext=1"};
+    static const char *const addresses[] = {
+        "", "alice", "Alice@example.jp", "a@example.jp,b@example.jp",
+        "a@example.jp\r\nBcc: b@example.jp", "<a@example.jp>", "a@example.jp "};
+    struct fixture *f = *state;
+    struct message_out message;
+    struct arena arena;
+
+    arena_init(&arena, 1u << 20);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct message_draft draft = code_to(numbers[i]);
+        assert_int_equal(svc_message_make(f->svc, &arena, &draft, &message),
+                         ERR_INVALID);
+    }
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+        struct message_draft draft = {.template = MESSAGE_ENTRY_CONFIRM,
+                                      .to = span_str(addresses[i])};
+        message_draft_put(&draft, "link", span_str("/entry?t=1"));
+        assert_int_equal(svc_message_make(f->svc, &arena, &draft, &message),
+                         ERR_INVALID);
+    }
+    arena_close(&arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+        TEST(a_message_is_sealed_under_its_id),
+        TEST(caps_are_the_configurations),
+        TEST(one_source_is_one_network),
+        TEST(mail_that_anybody_causes_is_capped),
+        TEST(one_recipient_and_no_other),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
