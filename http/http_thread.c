@@ -45,6 +45,7 @@ struct connection {
     size_t written;          /* when last looked at: names the response being written */
     uint64_t written_ms;     /* since when it has been that one; 0: none is */
     struct span certificate; /* DER, that the client has proven to hold; or empty */
+    struct buf chain;        /* DER of those that it sent behind it, end to end */
 };
 
 static void post(struct port_loop *loop, struct port_task *task) {
@@ -90,6 +91,7 @@ static void on_socket_closed(void *data) {
     connection->thread->connections_count--;
     SSL_CTX_free(connection->ssl_ctx);
     OPENSSL_free((void *)(uintptr_t)connection->certificate.data);
+    buf_free(&connection->chain);
     free(connection);
 }
 
@@ -99,8 +101,26 @@ static struct connection *connection_of(h2o_socket_t *socket) {
                : NULL;
 }
 
+/* Too many, or too long: as if it had sent none behind the first. */
+static void keep_chain(struct connection *connection, const STACK_OF(X509) * sent) {
+    buf_free(&connection->chain);
+    buf_init(&connection->chain, LIMIT_CLIENT_CHAIN);
+    for (int i = 1; i < sk_X509_num(sent); i++) {
+        unsigned char *der = NULL;
+        int len = i2d_X509(sk_X509_value(sent, i), &der);
+        if (len > 0) {
+            buf_put(&connection->chain, der, (size_t)len);
+        }
+        OPENSSL_free(der);
+    }
+    if (buf_err(&connection->chain) != OK) {
+        buf_free(&connection->chain);
+        buf_init(&connection->chain, LIMIT_CLIENT_CHAIN);
+    }
+}
+
 /* DOOR_MTLS: keep what the client has shown for its requests. */
-static void on_certificate(SSL *ssl, X509 *cert) {
+static void on_certificate(SSL *ssl, X509 *cert, const STACK_OF(X509) * sent) {
     struct connection *connection = connection_of(BIO_get_data(SSL_get_rbio(ssl)));
     unsigned char *der = NULL;
     int len = connection != NULL ? i2d_X509(cert, &der) : -1;
@@ -109,11 +129,14 @@ static void on_certificate(SSL *ssl, X509 *cert) {
         return;
     }
     connection->certificate = span_of(der, (size_t)len);
+    keep_chain(connection, sent);
 }
 
-struct span http_thread_certificate(const h2o_req_t *h2o) {
+struct span http_thread_certificate(const h2o_req_t *h2o, struct span *ret_chain) {
     struct connection *connection =
         connection_of(h2o->conn->callbacks->get_socket(h2o->conn));
+    *ret_chain =
+        connection != NULL ? buf_span(&connection->chain) : span_of(NULL, 0);
     return connection != NULL ? connection->certificate : span_of(NULL, 0);
 }
 

@@ -111,14 +111,14 @@ static void on_info(const SSL *ssl, int where, int value) {
     void *told = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), told_index());
     X509 *cert = where & SSL_CB_HANDSHAKE_DONE ? SSL_get1_peer_certificate(ssl) : NULL;
     if (cert != NULL) {
-        void (*call)(SSL *, X509 *);
+        http_tls_told *call;
         memcpy(&call, &told, sizeof(call)); /* ISO C has no such cast */
-        call((SSL *)(uintptr_t)ssl, cert);
+        call((SSL *)(uintptr_t)ssl, cert, SSL_get_peer_cert_chain(ssl));
         X509_free(cert);
     }
 }
 
-void http_tls_on_certificate(SSL_CTX *ctx, void (*told)(SSL *ssl, X509 *cert)) {
+void http_tls_on_certificate(SSL_CTX *ctx, http_tls_told *told) {
     void *kept;
     memcpy(&kept, &told, sizeof(kept));
     if (SSL_CTX_set_ex_data(ctx, told_index(), kept) == 1) {
@@ -160,6 +160,10 @@ enum err http_tls_new(const struct config *config, enum http_door door,
     err = OK;
     if (door == DOOR_MTLS) {
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, take_any);
+        SSL_CTX_set_max_cert_list(ctx, LIMIT_CLIENT_CERT + LIMIT_CLIENT_CHAIN);
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+        SSL_CTX_set_num_tickets(ctx, 0);
     } else if (door != DOOR_DIRECT) {
         err = require_client(config, ctx,
                              door == DOOR_BALANCER ? "balancer" : "operator", why);

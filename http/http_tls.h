@@ -19,9 +19,12 @@ enum http_door { DOOR_DIRECT, DOOR_BALANCER, DOOR_OPERATOR, DOOR_MTLS, DOORS };
 enum err http_tls_new(const struct config *config, enum http_door door,
                       SSL_CTX **ret_ctx, char why[256]);
 
-/* Call `told` with each certificate that a client of the context has proven to hold.
- * The SSL's BIO holds the socket, as libh2o makes it. DOOR_MTLS alone. */
-void http_tls_on_certificate(SSL_CTX *ctx, void (*told)(SSL *ssl, X509 *cert));
+/* Call `told` with each certificate that a client of the context has proven to hold,
+ * and with those that it sent, this one first. The SSL's BIO holds the socket, as
+ * libh2o makes it. DOOR_MTLS alone: it resumes no sessions, since a resumed one has
+ * the first certificate and not the others. */
+typedef void http_tls_told(SSL *ssl, X509 *cert, const STACK_OF(X509) * sent);
+void http_tls_on_certificate(SSL_CTX *ctx, http_tls_told *told);
 
 /* Another number when one of the files that http_tls_new reads is another, or was
  * written to; an older file put in the place of a newer one is another. */

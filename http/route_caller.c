@@ -13,6 +13,8 @@ struct svc_caller_in route_caller_in(struct http_request *request,
                                      const char *endpoint) {
     bool twice;
     struct span dpop = http_request_header_named(request, "dpop", &twice);
+    struct span chain;
+    struct span certificate = http_thread_certificate(request->h2o, &chain);
     return (struct svc_caller_in){
         .dpop = dpop,
         .dpop_twice = twice,
@@ -21,7 +23,8 @@ struct svc_caller_in route_caller_in(struct http_request *request,
         .authorization = http_request_header(request, H2O_TOKEN_AUTHORIZATION),
         .endpoint = endpoint,
         .base = route_caller_base(request),
-        .certificate = http_thread_certificate(request->h2o),
+        .certificate = certificate,
+        .certificate_chain = chain,
     };
 }
 

@@ -116,12 +116,13 @@ static void start_userinfo(struct http_request *request, const struct params *pa
     struct svc_userinfo *userinfo = &request->op.userinfo;
     bool twice;
     struct span dpop = http_request_header_named(request, "dpop", &twice);
+    struct span chain; /* the thumbprint alone counts here */
     *userinfo = (struct svc_userinfo){
         .dpop = dpop,
         .dpop_twice = twice,
         .method = method,
         .base = route_caller_base(request),
-        .certificate = http_thread_certificate(request->h2o),
+        .certificate = http_thread_certificate(request->h2o, &chain),
         .done = on_userinfo,
         .arg = request,
         .authorization = http_request_header(request, H2O_TOKEN_AUTHORIZATION),

@@ -132,6 +132,7 @@ struct svc_caller_in {
     const char *base;          /* the issuer, or the URL of the door for certificates */
     const char *endpoint;      /* below it, "token" */
     struct span certificate;   /* DER, of the TLS client; empty: none */
+    struct span certificate_chain; /* DER, end to end: what it sent behind it */
     struct span dpop;          /* header's value; empty: none */
     bool dpop_twice;
 };

@@ -24,13 +24,14 @@ static bool by_certificate(const struct svc_caller *caller) {
 static struct oidc_verdict judge_certificate(struct svc *svc,
                                              const struct svc_caller *caller,
                                              const struct client_credentials *given,
-                                             struct span certificate) {
+                                             const struct svc_caller_in *in) {
     const struct client *client = &caller->client;
     int64_t now_s = (int64_t)(repl_now_ms(svc->shared->repl) / 1000);
     bool good = client->auth == CLIENT_AUTH_TLS
-                    ? client_cert_issued(svc->shared->client_ca, certificate,
-                                         client->tls_subject, now_s)
-                    : client_cert_registered(certificate, span_str(client->jwks));
+                    ? client_cert_issued(svc->shared->client_ca, in->certificate,
+                                         in->certificate_chain, client->tls_subject,
+                                         now_s)
+                    : client_cert_registered(in->certificate, span_str(client->jwks));
 
     if (given->method != OIDC_AUTH_NONE || !good)
         return client_auth_failed();
@@ -63,7 +64,7 @@ static bool secret_good(struct svc *svc, const struct client *client,
 /* The same work for a known and an unknown client (L1). */
 static struct oidc_verdict judge(struct svc *svc, const struct svc_caller *caller,
                                  bool known, const struct client_credentials *given,
-                                 struct span certificate) {
+                                 const struct svc_caller_in *in) {
     static const struct client nobody;
     bool equal = secret_good(svc, known ? &caller->client : &nobody, given->secret);
     struct oidc_verdict verdict;
@@ -71,7 +72,7 @@ static struct oidc_verdict judge(struct svc *svc, const struct svc_caller *calle
     if (!known)
         return client_auth_failed();
     if (by_certificate(caller))
-        return judge_certificate(svc, caller, given, certificate);
+        return judge_certificate(svc, caller, given, in);
     verdict = client_auth_check(&caller->view, given);
     if (verdict.error)
         return verdict;
@@ -105,7 +106,7 @@ static struct oidc_verdict judge_given(struct svc_state *state, bool known,
                                        const struct client_credentials *given,
                                        struct svc_caller *caller) {
     struct oidc_verdict verdict =
-        judge(state->svc, caller, known, given, in->certificate);
+        judge(state->svc, caller, known, given, in);
 
     if (verdict.error)
         return verdict;

@@ -68,11 +68,28 @@ void client_ca_free(struct client_ca *ca) {
     free(ca);
 }
 
-static bool chain_good(const struct client_ca *ca, X509 *cert, int64_t now_s) {
+/* As many as are whole; NULL: none, or no memory. */
+static STACK_OF(X509) *read_chain(struct span chain) {
+    STACK_OF(X509) *certs = sk_X509_new_null();
+    const uint8_t *at = chain.data, *end = at + chain.len;
+
+    while (certs && at < end && sk_X509_num(certs) < CLIENT_CHAIN_MAX) {
+        X509 *cert = d2i_X509(NULL, &at, (long)(end - at));
+
+        if (!cert || sk_X509_push(certs, cert) == 0) {
+            X509_free(cert);
+            break;
+        }
+    }
+    return certs;
+}
+
+static bool chain_good(const struct client_ca *ca, X509 *cert,
+                       STACK_OF(X509) * between, int64_t now_s) {
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
     bool good = false;
 
-    if (ctx && X509_STORE_CTX_init(ctx, ca->store, cert, NULL) == 1) {
+    if (ctx && X509_STORE_CTX_init(ctx, ca->store, cert, between) == 1) {
         X509_STORE_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT);
         X509_STORE_CTX_set_time(ctx, 0, (time_t)now_s);
         good = X509_verify_cert(ctx) == 1;
@@ -162,17 +179,21 @@ static bool has_subject(const X509 *cert, const char *subject) {
                                 : has_alternative(cert, forms[form].type, wanted);
 }
 
-bool client_cert_issued(const struct client_ca *ca, struct span der,
+bool client_cert_issued(const struct client_ca *ca, struct span der, struct span chain,
                         const char *subject, int64_t now_s) {
+    STACK_OF(X509) * between;
     const uint8_t *at = der.data;
     X509 *cert;
     bool good;
 
-    if (!ca || der.len == 0 || der.len > LIMIT_CLIENT_CERT)
+    if (!ca || der.len == 0 || der.len > LIMIT_CLIENT_CERT ||
+        chain.len > LIMIT_CLIENT_CHAIN)
         return false;
     cert = d2i_X509(NULL, &at, (long)der.len);
+    between = read_chain(chain);
     good = cert && at == der.data + der.len && has_subject(cert, subject) &&
-           chain_good(ca, cert, now_s);
+           chain_good(ca, cert, between, now_s);
+    sk_X509_pop_free(between, X509_free);
     X509_free(cert);
     ERR_clear_error();
     return good;

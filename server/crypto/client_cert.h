@@ -21,8 +21,11 @@ enum err client_ca_open(const char *path, struct client_ca **ret_ca);
 void client_ca_free(struct client_ca *ca); /* NULL-safe */
 /* Does a chain lead to one of them, at `now_s`, and has the certificate this subject?
  * "dn:" and RFC 4514's text, or "dns:", "uri:", "ip:", "email:" and a subject
- * alternative name. `ca` may be NULL: false. */
-bool client_cert_issued(const struct client_ca *ca, struct span der,
+ * alternative name. `ca` may be NULL: false. `chain` (DER, end to end, at most
+ * CLIENT_CHAIN_MAX are looked at; may be empty) is what the client sent besides: it may
+ * lead to an authority and is one in nothing. */
+#define CLIENT_CHAIN_MAX 4
+bool client_cert_issued(const struct client_ca *ca, struct span der, struct span chain,
                         const char *subject, int64_t now_s);
 /* Is it one of the forms above? */
 bool client_cert_subject_valid(struct span subject);

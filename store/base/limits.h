@@ -36,6 +36,7 @@
 #define LIMIT_CLIENT_JWKS (8 * 1024)
 #define LIMIT_CLIENT_SUBJECT 1024
 #define LIMIT_CLIENT_CERT (8 * 1024)
+#define LIMIT_CLIENT_CHAIN (16 * 1024) /* what stands between it and an authority */
 /* An authorization request that was pushed (RFC 9126), encoded. */
 #define LIMIT_PUSHED_REQUEST (12 * 1024)
 

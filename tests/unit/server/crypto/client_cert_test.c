@@ -9,6 +9,8 @@
 
 #define NOW 1750000000
 
+static const struct span none = {NULL, 0};
+
 struct made {
     X509 *cert;
     EVP_PKEY *key;
@@ -25,7 +27,8 @@ static void extend(X509 *cert, int nid, const char *value) {
 }
 
 /* By itself when there is no issuer. Good for an hour around NOW. */
-static struct made make(const char *name, const char *san, const struct made *issuer) {
+static struct made make_as(const char *name, const char *san, const struct made *issuer,
+                           bool authority) {
     struct made made = {.cert = X509_new(), .key = EVP_EC_gen("P-256")};
     X509_NAME *subject = X509_NAME_new();
     uint8_t *at = made.der;
@@ -44,7 +47,8 @@ static struct made make(const char *name, const char *san, const struct made *is
     X509_set_issuer_name(made.cert,
                          issuer ? X509_get_subject_name(issuer->cert) : subject);
     X509_set_pubkey(made.cert, made.key);
-    extend(made.cert, NID_basic_constraints, issuer ? "CA:FALSE" : "critical,CA:TRUE");
+    extend(made.cert, NID_basic_constraints,
+           authority ? "critical,CA:TRUE" : "CA:FALSE");
     if (san)
         extend(made.cert, NID_subject_alt_name, san);
     assert_true(X509_sign(made.cert, issuer ? issuer->key : made.key, EVP_sha256()) >
@@ -53,6 +57,10 @@ static struct made make(const char *name, const char *san, const struct made *is
     assert_true(made.der_len > 0 && made.der_len <= sizeof made.der);
     X509_NAME_free(subject);
     return made;
+}
+
+static struct made make(const char *name, const char *san, const struct made *issuer) {
+    return make_as(name, san, issuer, issuer == NULL);
 }
 
 static void made_free(struct made *made) {
@@ -98,22 +106,58 @@ static void issued_certificates(void **state) {
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        assert_true(client_cert_issued(ca, der_of(&leaf), good[i], NOW));
-        assert_false(client_cert_issued(stranger, der_of(&leaf), good[i], NOW));
-        assert_false(client_cert_issued(NULL, der_of(&leaf), good[i], NOW));
-        assert_false(client_cert_issued(ca, der_of(&leaf), good[i], NOW + 3600));
-        assert_false(client_cert_issued(ca, der_of(&leaf), good[i], NOW - 3600));
+        assert_true(client_cert_issued(ca, der_of(&leaf), none, good[i], NOW));
+        assert_false(client_cert_issued(stranger, der_of(&leaf), none, good[i], NOW));
+        assert_false(client_cert_issued(NULL, der_of(&leaf), none, good[i], NOW));
+        assert_false(client_cert_issued(ca, der_of(&leaf), none, good[i], NOW + 3600));
+        assert_false(client_cert_issued(ca, der_of(&leaf), none, good[i], NOW - 3600));
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_false(client_cert_issued(ca, der_of(&leaf), bad[i], NOW));
+        assert_false(client_cert_issued(ca, der_of(&leaf), none, bad[i], NOW));
     for (size_t len = 0; len < leaf.der_len; len++)
         assert_false(
-            client_cert_issued(ca, span_of(leaf.der, len), "dns:rp.example", NOW));
+            client_cert_issued(ca, span_of(leaf.der, len), none, "dns:rp.example", NOW));
     client_ca_free(ca);
     client_ca_free(stranger);
     made_free(&leaf);
     made_free(&root);
     made_free(&other);
+}
+
+/* A certificate whose issuer is no authority of ours, but was issued by one. */
+static void intermediates(void **state) {
+    struct made root = make("root", NULL, NULL), other = make("other", NULL, NULL);
+    struct made first = make_as("first", NULL, &root, true);
+    struct made second = make_as("second", NULL, &first, true);
+    struct made plain = make_as("plain", NULL, &root, false);
+    struct made leaf = make("rp", "DNS:rp.example", &second);
+    struct made false_leaf = make("rp", "DNS:rp.example", &plain);
+    struct made stranger = make("rp", "DNS:rp.example", &other);
+    struct client_ca *ca = authority(&root);
+    uint8_t chain[4096];
+    size_t len = second.der_len + first.der_len;
+
+    (void)state;
+    memcpy(chain, second.der, second.der_len);
+    memcpy(chain + second.der_len, first.der, first.der_len);
+    assert_true(client_cert_issued(ca, der_of(&leaf), span_of(chain, len),
+                                   "dns:rp.example", NOW));
+    assert_false(client_cert_issued(ca, der_of(&leaf), none, "dns:rp.example", NOW));
+    assert_false(
+        client_cert_issued(ca, der_of(&leaf), der_of(&second), "dns:rp.example", NOW));
+    for (size_t cut = 0; cut < len; cut++) /* never taken with a part of it */
+        assert_false(client_cert_issued(ca, der_of(&leaf), span_of(chain, cut),
+                                        "dns:rp.example", NOW));
+    /* What a client sends is no authority, and one that may not issue cannot. */
+    assert_false(client_cert_issued(ca, der_of(&stranger), der_of(&other),
+                                    "dns:rp.example", NOW));
+    assert_false(client_cert_issued(ca, der_of(&false_leaf), der_of(&plain),
+                                    "dns:rp.example", NOW));
+    client_ca_free(ca);
+    struct made *all[] = {&root,  &other,      &first,   &second,
+                          &plain, &leaf, &false_leaf, &stranger};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        made_free(all[i]);
 }
 
 static void registered_certificates(void **state) {
@@ -145,6 +189,7 @@ static void subjects(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(issued_certificates),
+        cmocka_unit_test(intermediates),
         cmocka_unit_test(registered_certificates),
         cmocka_unit_test(subjects),
     };
