@@ -105,7 +105,7 @@ static struct connection *connection_of(h2o_socket_t *socket) {
 static void keep_chain(struct connection *connection, const STACK_OF(X509) * sent) {
     buf_free(&connection->chain);
     buf_init(&connection->chain, LIMIT_CLIENT_CHAIN);
-    for (int i = 1; i < sk_X509_num(sent); i++) {
+    for (int i = 0; i < sk_X509_num(sent); i++) { /* NULL: -1 */
         unsigned char *der = NULL;
         int len = i2d_X509(sk_X509_value(sent, i), &der);
         if (len > 0) {

@@ -113,6 +113,7 @@ static void on_info(const SSL *ssl, int where, int value) {
     if (cert != NULL) {
         http_tls_told *call;
         memcpy(&call, &told, sizeof(call)); /* ISO C has no such cast */
+        /* A server's has the others alone. */
         call((SSL *)(uintptr_t)ssl, cert, SSL_get_peer_cert_chain(ssl));
         X509_free(cert);
     }

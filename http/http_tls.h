@@ -20,7 +20,7 @@ enum err http_tls_new(const struct config *config, enum http_door door,
                       SSL_CTX **ret_ctx, char why[256]);
 
 /* Call `told` with each certificate that a client of the context has proven to hold,
- * and with those that it sent, this one first. The SSL's BIO holds the socket, as
+ * and with those that it sent behind it (may be NULL). The SSL's BIO holds the socket, as
  * libh2o makes it. DOOR_MTLS alone: it resumes no sessions, since a resumed one has
  * the first certificate and not the others. */
 typedef void http_tls_told(SSL *ssl, X509 *cert, const STACK_OF(X509) * sent);

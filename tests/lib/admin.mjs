@@ -6,16 +6,22 @@ import { demo, sleep, until } from './demo.mjs';
 import { request } from './http.mjs';
 import { note } from './secrets.mjs';
 
-let agent;
+const agents = new Map(); // by system
 
 export function operatorAgent() {
-  return (agent ??= new https.Agent({
-    keepAlive: true,
-    timeout: 2500,
-    ca: demo().ca,
-    cert: readFileSync(demo().need('TASUKI_OPERATOR_CERT')),
-    key: readFileSync(demo().need('TASUKI_OPERATOR_KEY')),
-  }));
+  const { file } = demo();
+  if (!agents.has(file))
+    agents.set(
+      file,
+      new https.Agent({
+        keepAlive: true,
+        timeout: 2500,
+        ca: demo().ca,
+        cert: readFileSync(demo().need('TASUKI_OPERATOR_CERT')),
+        key: readFileSync(demo().need('TASUKI_OPERATOR_KEY')),
+      }),
+    );
+  return agents.get(file);
 }
 
 // { status, json }; `id`: through which node.

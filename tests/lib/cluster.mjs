@@ -6,7 +6,7 @@ import { appendFileSync, existsSync, mkdtempSync, openSync, closeSync, readFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { statusOf } from './admin.mjs';
-import { demo, ROOT, run, sleep, until } from './demo.mjs';
+import { demo, ROOT, run, sleep, switchDemo, until } from './demo.mjs';
 import { dropConnections, get } from './http.mjs';
 
 const REGIONS = ['tokyo', 'osaka', 'fukuoka'];
@@ -24,13 +24,17 @@ export class Cluster {
     cluster.id = readFileSync(join(cluster.pki, 'cluster.id'), 'utf8').trim();
     for (let id = 1; id <= voters; id++) await cluster.prepare(id);
     cluster.writeEnv();
-    process.env.TASUKI_DEMO_ENV = cluster.envFile;
-    demo();
+    cluster.use();
     return cluster;
   }
 
   get envFile() {
     return join(this.dir, 'demo.env');
+  }
+
+  // The libraries that ask for demo() get this one.
+  use() {
+    return switchDemo(this.envFile);
   }
 
   async mustRun(command, args, options) {

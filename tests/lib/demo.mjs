@@ -63,6 +63,13 @@ function load() {
 let cached;
 export const demo = () => (cached ??= load());
 
+// From now on the libraries use the system that `file` describes.
+export function switchDemo(file) {
+  process.env.TASUKI_DEMO_ENV = file;
+  cached = undefined;
+  return demo();
+}
+
 // pids change when nodes are started again: always read anew.
 export function nodePid(id) {
   const env = parseEnv(readFileSync(demo().file, 'utf8'));
