@@ -7,6 +7,7 @@
 #include "raft/command.h"
 
 #include "raft/command.pb-c.h"
+#include "raft/command_factor.h"
 #include "store/base/check.h"
 #include "store/base/limits.h"
 #include "store/record.h"
@@ -48,6 +49,7 @@ struct message_parts {
         Tasuki__Command__UsageAdd usage_add;
         Tasuki__Command__MessageSend message_send;
         Tasuki__Command__AuditNote audit_note;
+        union command_factor_message factor;
     };
     Tasuki__Command__Actor actor;
     Tasuki__Command__KeyAdd replacement;
@@ -363,6 +365,22 @@ static bool audit_note_ok(const struct cmd_audit_note *c) {
     }
 }
 
+static bool login_ok(const struct cmd_login *c) {
+    return (c->known || !c->password_ok) && c->idle_ms > 0 && c->lifetime_ms > 0 &&
+           (unsigned)c->second <= SECOND_LAST && caps_ok(&c->caps);
+}
+
+static bool message_send_ok(const struct cmd_message_send *c) {
+    return c->message.present && message_ok(&c->message);
+}
+
+/* Commands about the second step. False: no command at all. */
+static bool factor_ok(const struct command *command) {
+    return command_factor_ok(command) &&
+           (command->type != CMD_FACTOR_CHALLENGE ||
+            message_ok(&command->factor_challenge.message));
+}
+
 static bool command_ok(const struct command *command) {
     switch (command->type) {
     case CMD_BOOT_REGISTER:
@@ -386,8 +404,7 @@ static bool command_ok(const struct command *command) {
     case CMD_CLIENT_CHANGE:
         return client_change_ok(&command->client_change);
     case CMD_LOGIN:
-        return (command->login.known || !command->login.password_ok) &&
-               command->login.idle_ms > 0 && command->login.lifetime_ms > 0;
+        return login_ok(&command->login);
     case CMD_GRANT_ISSUE:
         return grant_issue_ok(&command->grant_issue);
     case CMD_GRANT_REDEEM:
@@ -426,12 +443,12 @@ static bool command_ok(const struct command *command) {
     case CMD_USAGE_ADD:
         return usage_add_ok(&command->usage_add);
     case CMD_MESSAGE_SEND:
-        return command->message_send.message.present &&
-               message_ok(&command->message_send.message);
+        return message_send_ok(&command->message_send);
     case CMD_AUDIT_NOTE:
         return audit_note_ok(&command->audit_note);
+    default:
+        return factor_ok(command);
     }
-    return false;
 }
 
 /* --- plain structs to messages ------------------------------------------- */
@@ -612,8 +629,12 @@ static void build_request_push(const struct cmd_request_push *c,
     m->proofs = parts->proofs_at;
 }
 
-static void build_login(const struct cmd_login *c, Tasuki__Command__Login *m) {
+static void build_login(const struct cmd_login *c, struct message_parts *parts) {
+    Tasuki__Command__Login *m = &parts->login;
+
     tasuki__command__login__init(m);
+    m->n_caps = build_caps(&c->caps, &parts->messages[0]);
+    m->caps = parts->messages[0].caps_at;
     m->login_index = FIXED(c->login_index.b);
     m->sub = FIXED_IF(c->known, c->sub.b);
     m->password_ok = c->password_ok;
@@ -623,6 +644,12 @@ static void build_login(const struct cmd_login *c, Tasuki__Command__Login *m) {
     m->replaced = FIXED_IF(c->has_replaced, c->replaced.b);
     m->idle_ms = c->idle_ms;
     m->lifetime_ms = c->lifetime_ms;
+    m->methods = c->methods;
+    m->second = c->second;
+    m->signin = FIXED(c->signin.b);
+    m->browser = FIXED(c->browser);
+    m->signin_ttl_ms = c->signin_ttl_ms;
+    m->device = FIXED_IF(c->has_device, c->device.b);
 }
 
 static void build_grant_issue(const struct cmd_grant_issue *c,
@@ -894,6 +921,29 @@ static void build_grant(const struct command *command, struct message_parts *par
     }
 }
 
+static void build_session_end(const struct cmd_session_end *c,
+                              Tasuki__Command__SessionEnd *m) {
+    tasuki__command__session_end__init(m);
+    m->session = FIXED(c->session.b);
+}
+
+static void build_key(const struct command *command, struct message_parts *parts) {
+    if (command->type == CMD_KEY_ADD) {
+        build_key_add(&command->key_add, &parts->key_add);
+    } else {
+        build_key_revoke(&command->key_revoke, parts);
+    }
+}
+
+/* Commands about the second step. */
+static void build_factor(const struct command *command, struct message_parts *parts) {
+    command_factor_build(command, &parts->factor);
+    if (command->type == CMD_FACTOR_CHALLENGE) {
+        parts->factor.challenge.message =
+            build_message(&command->factor_challenge.message, parts, 0);
+    }
+}
+
 /* NULL: a command without payload. `command` has passed command_ok. */
 static const ProtobufCMessage *build(const struct command *command,
                                      struct message_parts *parts) {
@@ -909,10 +959,8 @@ static const ProtobufCMessage *build(const struct command *command,
         build_cluster(command, parts);
         break;
     case CMD_KEY_ADD:
-        build_key_add(&command->key_add, &parts->key_add);
-        break;
     case CMD_KEY_REVOKE:
-        build_key_revoke(&command->key_revoke, parts);
+        build_key(command, parts);
         break;
     case CMD_ACCOUNT_PUT:
         build_account_put(&command->account_put, &parts->account_put);
@@ -922,11 +970,10 @@ static const ProtobufCMessage *build(const struct command *command,
         build_client(command, parts);
         break;
     case CMD_LOGIN:
-        build_login(&command->login, &parts->login);
+        build_login(&command->login, parts);
         break;
     case CMD_SESSION_END:
-        tasuki__command__session_end__init(&parts->session_end);
-        parts->session_end.session = FIXED(command->session_end.session.b);
+        build_session_end(&command->session_end, &parts->session_end);
         break;
     case CMD_GRANT_ISSUE:
     case CMD_GRANT_REDEEM:
@@ -956,6 +1003,9 @@ static const ProtobufCMessage *build(const struct command *command,
         break;
     case CMD_AUDIT_NOTE:
         build_audit_note(&command->audit_note, &parts->audit_note);
+        break;
+    default:
+        build_factor(command, parts);
         break;
     case CMD_TICK:
         return NULL;
@@ -1178,9 +1228,15 @@ static bool take_login(const Tasuki__Command__Login *m, struct cmd_login *c) {
     c->has_replaced = m->replaced.len > 0;
     c->idle_ms = m->idle_ms;
     c->lifetime_ms = m->lifetime_ms;
+    c->methods = m->methods;
+    c->second = (enum second_step)m->second;
+    c->signin_ttl_ms = m->signin_ttl_ms;
+    c->has_device = m->device.len > 0;
     return TAKE(m->login_index, c->login_index.b) && TAKE_IF(m->sub, c->sub.b) &&
            TAKE(m->session, c->session.b) && TAKE(m->sid, c->sid.b) &&
-           TAKE_IF(m->replaced, c->replaced.b);
+           TAKE_IF(m->replaced, c->replaced.b) && TAKE(m->signin, c->signin.b) &&
+           TAKE(m->browser, c->browser) && TAKE_IF(m->device, c->device.b) &&
+           take_caps(m->n_caps, m->caps, &c->caps);
 }
 
 static bool take_grant_issue(const Tasuki__Command__GrantIssue *m,
@@ -1445,6 +1501,14 @@ static bool take_cluster(const void *m, struct command *command) {
     }
 }
 
+static bool take_factor(const void *m, struct command *command) {
+    const Tasuki__Command__FactorChallenge *challenge = m;
+
+    return command_factor_take(m, command) &&
+           (command->type != CMD_FACTOR_CHALLENGE ||
+            take_message(challenge->message, &command->factor_challenge.message));
+}
+
 static bool take(const void *m, struct arena *arena, struct command *command) {
     switch (command->type) {
     case CMD_BOOT_REGISTER:
@@ -1495,6 +1559,8 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
         return take_usage_add(m, &command->usage_add);
     case CMD_AUDIT_NOTE:
         return take_audit_note(m, &command->audit_note);
+    default:
+        return take_factor(m, command);
     case CMD_TICK:
         break;
     }
@@ -1535,6 +1601,11 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_USAGE_ADD] = &tasuki__command__usage_add__descriptor,
         [CMD_MESSAGE_SEND] = &tasuki__command__message_send__descriptor,
         [CMD_AUDIT_NOTE] = &tasuki__command__audit_note__descriptor,
+        [CMD_FACTOR_BEGIN] = &tasuki__command__factor_begin__descriptor,
+        [CMD_FACTOR_CHALLENGE] = &tasuki__command__factor_challenge__descriptor,
+        [CMD_FACTOR_PASS] = &tasuki__command__factor_pass__descriptor,
+        [CMD_FACTOR_PUT] = &tasuki__command__factor_put__descriptor,
+        [CMD_FACTOR_DEL] = &tasuki__command__factor_del__descriptor,
     };
     return (size_t)type < sizeof all / sizeof all[0] ? all[type] : NULL;
 }

@@ -30,6 +30,7 @@
 #include "store/store_proof.h"
 #include "store/store_request.h"
 #include "store/store_session.h"
+#include "store/store_signin.h"
 #include "store/store_staff.h"
 #include "store/store_usage.h"
 
@@ -68,6 +69,11 @@ enum command_type {
     CMD_STAFF_SESSION_END = 29,
     CMD_MESSAGE_SEND = 50, /* mail or a text message to a person */
     CMD_AUDIT_NOTE = 55, /* nothing but a record in the audit */
+    CMD_FACTOR_BEGIN = 40,     /* a session is to be raised by a second step */
+    CMD_FACTOR_CHALLENGE = 41, /* what the person is asked for, a code that was sent */
+    CMD_FACTOR_PASS = 42,      /* the answer */
+    CMD_FACTOR_PUT = 43,       /* a factor is enrolled outside of a sign-in */
+    CMD_FACTOR_DEL = 44,
 };
 #define CMD_LAST CMD_AUDIT_NOTE
 /* Numbers below CMD_LAST may be unknown: they are given away in blocks. */
@@ -191,7 +197,15 @@ struct cmd_request_push {
     uint32_t keep_ms; /* and be finished, not shorter */
     struct proofs proofs;
 };
-/* One attempt to sign in, after the password was compared. */
+enum second_step {
+    SECOND_ENROLLED = 0, /* asked of an account that has a factor */
+    SECOND_REQUIRED = 1, /* and of one that has none: it enrols one */
+    SECOND_TRUSTED = 2,  /* not asked: the browser is a remembered one */
+};
+#define SECOND_LAST SECOND_TRUSTED
+/* One attempt to sign in, after the password was compared. OUT_OK: outcome_login.
+ * OUT_SECOND_STEP: the password was right, and `signin` waits for the second step;
+ * there is no session yet. */
 struct cmd_login {
     struct key_hash login_index;
     bool known; /* an account was found */
@@ -203,6 +217,72 @@ struct cmd_login {
     bool has_replaced; /* the browser's earlier session: it ends */
     struct key_hash replaced;
     uint32_t idle_ms, lifetime_ms;
+    uint32_t methods; /* of this step: bits of server/oidc/acr.h */
+    enum second_step second;
+    struct key_hash signin; /* to begin if a second step is due */
+    uint8_t browser[32];
+    uint32_t signin_ttl_ms;
+    bool has_device; /* known of this account: its failures count apart from those */
+    struct key_hash device; /* of strangers, under this counter */
+    struct caps caps;       /* of attempts, whatever comes of them: OUT_LIMITED */
+};
+/* A live session is to be raised: `signin` waits for its second step.
+ * OUT_SESSION_ENDED, OUT_ACCOUNT_STATE, OUT_EXISTS. */
+struct cmd_factor_begin {
+    struct key_hash session;
+    struct key_hash signin;
+    uint8_t browser[32];
+    uint32_t ttl_ms;
+};
+/* The person is asked by this method from now on, for this code if there is one; what
+ * was asked before counts no more. OUT_NOT_FOUND: the sign-in is over, or another
+ * browser's, or the account has no such factor. OUT_EXISTS: it has a factor already, so
+ * it cannot enrol one before the second step. OUT_FULL: too many codes were sent, or
+ * wait to be; OUT_LIMITED. */
+struct cmd_factor_challenge {
+    struct key_hash signin;
+    uint8_t browser[32];
+    enum factor_kind kind;
+    bool enrols;         /* `factor` is the id of one that is to be */
+    struct id128 factor;
+    bool has_code;
+    struct key_hash code;
+    uint32_t code_ttl_ms; /* 0 without a code */
+    struct span data;     /* LIMIT_SIGNIN_DATA */
+    struct message_out message; /* that brings the code */
+};
+/* The answer to what was asked. OUT_OK: outcome_login, of the session that was made, or
+ * that is raised under its new key. OUT_NOT_FOUND: as above, or something else was
+ * asked. OUT_EXPIRED: the code's time is over. OUT_BAD_CREDENTIALS, OUT_REPLAYED: wrong,
+ * or used before; each counts. OUT_LOCKED: too many that were wrong. OUT_ACCOUNT_STATE,
+ * OUT_SESSION_ENDED, OUT_EXISTS (of the session). */
+struct cmd_factor_pass {
+    struct key_hash signin;
+    uint8_t browser[32];
+    enum factor_kind kind;
+    struct id128 factor;
+    bool right;           /* what a service can judge was right */
+    struct key_hash code; /* of methods that send one */
+    uint64_t step;        /* of methods that count */
+    uint32_t methods;     /* of this step */
+    bool has_device;      /* as in cmd_login */
+    struct key_hash device;
+    struct factor enrolled; /* kind, label, sealed, index: of one that is enrolled */
+    struct key_hash session;
+    struct id128 sid;
+    bool has_replaced;
+    struct key_hash replaced;
+    uint32_t idle_ms, lifetime_ms;
+};
+/* `factor`: without its times. OUT_NOT_FOUND: no such account; OUT_ACCOUNT_STATE: of
+ * another generation (0: any); OUT_EXISTS; OUT_FULL. */
+struct cmd_factor_put {
+    struct factor factor;
+    uint64_t generation;
+};
+/* All sessions of the account, and what they gave, end with it. OUT_NOT_FOUND. */
+struct cmd_factor_del {
+    struct id128 sub, id;
 };
 struct cmd_session_end {
     struct key_hash session;
@@ -401,6 +481,11 @@ struct command {
         struct cmd_usage_add usage_add;
         struct cmd_message_send message_send;
         struct cmd_audit_note audit_note;
+        struct cmd_factor_begin factor_begin;
+        struct cmd_factor_challenge factor_challenge;
+        struct cmd_factor_pass factor_pass;
+        struct cmd_factor_put factor_put;
+        struct cmd_factor_del factor_del;
     };
 };
 
@@ -440,8 +525,9 @@ enum outcome_code {
     OUT_PROOF_REPLAYED = 23,
     OUT_BINDING_MISMATCH = 24, /* not the key that the family is bound to */
     OUT_LIMITED = 25, /* too often (caps) */
+    OUT_SECOND_STEP = 26,      /* the first step is done, the second is due */
 };
-#define OUT_LAST OUT_LIMITED
+#define OUT_LAST OUT_SECOND_STEP
 const char *outcome_str(enum outcome_code code);
 
 struct outcome {
@@ -463,6 +549,7 @@ struct outcome_tokens {
     struct key_hash grant;
     uint64_t scopes;
     uint64_t auth_time_ms;
+    uint32_t methods; /* of the sign-in: bits of server/oidc/acr.h */
     uint64_t access_expires_ms;
     uint64_t id_token_claims;
     struct binding binding;

@@ -158,6 +158,11 @@ static uint64_t version_of(enum command_type type) {
     case CMD_USAGE_ADD:
     case CMD_MESSAGE_SEND:
     case CMD_AUDIT_NOTE:
+    case CMD_FACTOR_BEGIN:
+    case CMD_FACTOR_CHALLENGE:
+    case CMD_FACTOR_PASS:
+    case CMD_FACTOR_PUT:
+    case CMD_FACTOR_DEL:
         return 1;
     }
     return 0;
@@ -166,6 +171,26 @@ static uint64_t version_of(enum command_type type) {
 /* Version 1 is what a cluster begins with, before anything is replicated. */
 static uint64_t version_now(const struct fsm_tx *tx) {
     return tx->meta->fsm_version > 1 ? tx->meta->fsm_version : 1;
+}
+
+/* Commands about the second step. Not CMD_BOOT_REGISTER (apply_boot) and CMD_TICK
+ * (frame_end). */
+static enum err dispatch_factor(struct fsm_tx *tx, const struct command *command,
+                                enum outcome_code *ret_code) {
+    switch (command->type) {
+    case CMD_FACTOR_BEGIN:
+        return fsm_factor_begin(tx, &command->factor_begin, ret_code);
+    case CMD_FACTOR_CHALLENGE:
+        return fsm_factor_challenge(tx, &command->factor_challenge, ret_code);
+    case CMD_FACTOR_PASS:
+        return fsm_factor_pass(tx, &command->factor_pass, ret_code);
+    case CMD_FACTOR_PUT:
+        return fsm_factor_put(tx, &command->factor_put, ret_code);
+    case CMD_FACTOR_DEL:
+        return fsm_factor_del(tx, &command->factor_del, ret_code);
+    default:
+        return ERR_VERSION;
+    }
 }
 
 static enum err dispatch(struct fsm_tx *tx, const struct command *command,
@@ -229,11 +254,9 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_message_send(tx, &command->message_send, ret_code);
     case CMD_AUDIT_NOTE:
         return fsm_audit_note(tx, &command->audit_note, ret_code);
-    case CMD_BOOT_REGISTER: /* apply_boot */
-    case CMD_TICK:          /* apply_tick */
-        break;
+    default:
+        return dispatch_factor(tx, command, ret_code);
     }
-    return ERR_VERSION;
 }
 
 /* Its caller sends the next request, or nothing, or waits for the index first: it does

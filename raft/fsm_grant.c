@@ -125,6 +125,7 @@ static enum err issue_store(struct fsm_tx *tx, const struct cmd_grant_issue *cmd
         .nonce = cmd->nonce,
         .challenge_method = cmd->challenge_method,
         .auth_time_ms = session->auth_time_ms,
+        .methods = session->methods,
         .id_token_claims = cmd->id_token_claims,
         .userinfo_claims = cmd->userinfo_claims,
         .has_dpop_key = cmd->has_dpop_key,

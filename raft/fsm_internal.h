@@ -58,8 +58,25 @@ enum err fsm_session_sign_out(struct fsm_tx *tx, struct key_hash session,
                               enum outcome_code *ret_code);
 /* N2 but for the generation: now before both ends. */
 bool fsm_session_timely(const struct fsm_tx *tx, const struct session *session);
+/* The session and all that it granted, from now on under `key`, which is also set in
+ * *session. The row itself is the caller's to put. */
+enum err fsm_session_rename(struct fsm_tx *tx, struct session *session,
+                            struct key_hash key);
 /* How long so many failures in a row lock, FSM_LOGIN_FAILURES_MAX at least. */
 uint64_t fsm_session_lock_ms(uint32_t failures);
+/* fsm_factor.c */
+enum err fsm_factor_begin(struct fsm_tx *tx, const struct cmd_factor_begin *cmd,
+                          enum outcome_code *ret_code);
+enum err fsm_factor_challenge(struct fsm_tx *tx, const struct cmd_factor_challenge *cmd,
+                              enum outcome_code *ret_code);
+enum err fsm_factor_pass(struct fsm_tx *tx, const struct cmd_factor_pass *cmd,
+                         enum outcome_code *ret_code);
+enum err fsm_factor_put(struct fsm_tx *tx, const struct cmd_factor_put *cmd,
+                        enum outcome_code *ret_code);
+enum err fsm_factor_del(struct fsm_tx *tx, const struct cmd_factor_del *cmd,
+                        enum outcome_code *ret_code);
+/* How many the account has, at most FSM_FACTORS_MAX. */
+enum err fsm_factor_count(struct fsm_tx *tx, struct id128 sub, size_t *ret_count);
 /* fsm_staff.c */
 enum err fsm_staff_put(struct fsm_tx *tx, const struct cmd_staff_put *cmd,
                        enum outcome_code *ret_code);

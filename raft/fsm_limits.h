@@ -26,6 +26,15 @@
 #define FSM_TOTP_STEP_MS 30000u
 #define FSM_TOTP_LATE_STEPS 2u
 
+/* Second factors of one account; beyond it OUT_FULL. */
+#define FSM_FACTORS_MAX 10u
+/* Wrong codes of the second step, and how long they are remembered: raft/fsm_factor.h
+ * says what chance that leaves. */
+#define FSM_FACTOR_FAILURES_MAX 10u
+#define FSM_FACTOR_DAY_MS (24ull * 60 * 60 * 1000)
+/* Codes that are sent in one sign-in. */
+#define FSM_SIGNIN_CODES_MAX 5u
+
 /* The outbox: messages that wait, and dead letters. What is over the first is a dead
  * letter, what is over the second is dropped and counted. */
 #define FSM_OUTBOX_WAITING_CLIENT 10000u

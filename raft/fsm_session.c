@@ -35,7 +35,7 @@ static enum err make_room(struct fsm_tx *tx) {
 }
 
 /* Count a failure; unknown account IDs leave the same trace (A4). */
-static enum err login_failed(struct fsm_tx *tx, struct key_hash login_index,
+static enum err login_failed(struct fsm_tx *tx, struct key_hash counter,
                              struct login_attempts *attempts) {
     enum err err = OK;
 
@@ -54,7 +54,7 @@ static enum err login_failed(struct fsm_tx *tx, struct key_hash login_index,
             tx->now_ms + fsm_session_lock_ms(attempts->failures);
         attempts->forget_at_ms = attempts->locked_until_ms + FSM_ATTEMPTS_FORGET_MS;
     }
-    return store_attempts_put(tx->write, login_index, attempts);
+    return store_attempts_put(tx->write, counter, attempts);
 }
 
 /* OUT_OK: the account that the password was compared with is still the same. */
@@ -84,6 +84,7 @@ static enum err login_session(struct fsm_tx *tx, const struct cmd_login *cmd,
         .sub = cmd->sub,
         .generation = cmd->generation,
         .auth_time_ms = tx->now_ms,
+        .methods = cmd->methods,
         .idle_at_ms = tx->now_ms + cmd->idle_ms,
         .expires_ms = tx->now_ms + cmd->lifetime_ms,
     };
@@ -102,12 +103,74 @@ static enum err login_session(struct fsm_tx *tx, const struct cmd_login *cmd,
     return err == OK ? outcome_login_encode(&login, tx->detail) : err;
 }
 
+/* Is a second step due? It is when the account has a factor, whoever asks, but for a
+ * browser that it trusts. */
+static enum err second_due(struct fsm_tx *tx, const struct cmd_login *cmd,
+                           bool *ret_due) {
+    size_t count = 0;
+    enum err err = OK;
+
+    if (cmd->second == SECOND_ENROLLED) {
+        err = fsm_factor_count(tx, cmd->sub, &count);
+    }
+    *ret_due = count > 0 || cmd->second == SECOND_REQUIRED;
+    return err;
+}
+
+static enum err login_pending(struct fsm_tx *tx, const struct cmd_login *cmd,
+                              enum outcome_code *ret_code) {
+    struct signin signin = {
+        .key = cmd->signin,
+        .sub = cmd->sub,
+        .generation = cmd->generation,
+        .methods = cmd->methods,
+        .auth_time_ms = tx->now_ms,
+        .expires_ms = tx->now_ms + cmd->signin_ttl_ms,
+    };
+
+    memcpy(signin.browser, cmd->browser, sizeof signin.browser);
+    *ret_code = OUT_SECOND_STEP;
+    return store_signin_put(tx->write, &signin);
+}
+
+/* OUT_OK: neither key that the command brings is taken. */
+static enum err login_keys_free(struct fsm_tx *tx, const struct cmd_login *cmd,
+                                enum outcome_code *ret_code) {
+    struct session session;
+    struct signin signin;
+    enum err err = store_session_get(tx->read, cmd->session, &session);
+
+    if (err == ERR_NOT_FOUND) {
+        err = store_signin_get(tx->read, tx->arena, cmd->signin, &signin);
+    }
+    *ret_code = err == OK ? OUT_EXISTS : OUT_OK;
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+/* The password was right. */
+static enum err login_passed(struct fsm_tx *tx, const struct cmd_login *cmd,
+                             enum outcome_code *ret_code) {
+    bool due;
+    enum err err = second_due(tx, cmd, &due);
+
+    if (err != OK) {
+        return err;
+    }
+    return due ? login_pending(tx, cmd, ret_code) : login_session(tx, cmd, ret_code);
+}
+
 static enum err login(struct fsm_tx *tx, const struct cmd_login *cmd,
                       enum outcome_code *ret_code) {
+    /* Strangers and a device that the account knows count apart, so that the former do
+     * not lock out the latter (SECURITY_CHECKS D03). */
+    struct key_hash counter = cmd->has_device ? cmd->device : cmd->login_index;
     struct login_attempts attempts;
-    struct session taken;
-    enum err err = store_attempts_get(tx->read, cmd->login_index, &attempts);
+    enum err err = fsm_counter_take(tx, &cmd->caps, ret_code);
 
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = store_attempts_get(tx->read, counter, &attempts);
     if (err != OK) {
         return err;
     }
@@ -120,19 +183,18 @@ static enum err login(struct fsm_tx *tx, const struct cmd_login *cmd,
     }
     if (!cmd->known || !cmd->password_ok) {
         *ret_code = OUT_BAD_CREDENTIALS;
-        return login_failed(tx, cmd->login_index, &attempts);
+        return login_failed(tx, counter, &attempts);
     }
     err = login_account(tx, cmd, ret_code);
     if (err != OK || *ret_code != OUT_OK) {
         return err;
     }
-    err = store_session_get(tx->read, cmd->session, &taken);
-    if (err != ERR_NOT_FOUND) {
-        *ret_code = OUT_EXISTS;
+    err = login_keys_free(tx, cmd, ret_code);
+    if (err != OK || *ret_code != OUT_OK) {
         return err;
     }
-    err = attempts.failures > 0 ? store_attempts_del(tx->write, cmd->login_index) : OK;
-    return err == OK ? login_session(tx, cmd, ret_code) : err;
+    err = attempts.failures > 0 ? store_attempts_del(tx->write, counter) : OK;
+    return err == OK ? login_passed(tx, cmd, ret_code) : err;
 }
 
 /* Did that failure lock? */
@@ -155,11 +217,13 @@ static enum err login_tell(struct fsm_tx *tx, const struct cmd_login *cmd,
     bool locked = false;
     enum err err = OK;
 
-    if (code == OUT_EXISTS) {
-        return OK; /* a service's mistake, and nobody's sign-in */
+    if (code == OUT_EXISTS || code == OUT_SECOND_STEP) {
+        return OK; /* a service's mistake; the second step is told when it ends */
     }
-    if (code == OUT_BAD_CREDENTIALS) {
-        err = locks(tx, cmd->login_index, &locked);
+    if (code == OUT_LIMITED) {
+        event.event = AUDIT_LIMITED;
+    } else if (code == OUT_BAD_CREDENTIALS) {
+        err = locks(tx, cmd->has_device ? cmd->device : cmd->login_index, &locked);
         event.event = locked ? AUDIT_SIGNIN_LOCKED : AUDIT_SIGNIN_FAILED;
     } else if (code == OUT_OK) {
         event.event = AUDIT_SIGNIN;
@@ -249,4 +313,39 @@ enum err fsm_session_sign_out(struct fsm_tx *tx, struct key_hash session,
     }
     *ret_code = OUT_NOT_FOUND;
     return err == ERR_NOT_FOUND ? OK : err;
+}
+
+struct rename {
+    struct fsm_tx *tx;
+    struct key_hash to;
+};
+
+static enum err rename_grant(void *arg, struct key_hash code) {
+    const struct rename *rename = arg;
+    struct fsm_tx *tx = rename->tx;
+    struct grant grant;
+    enum err err;
+
+    arena_reset(tx->scratch);
+    err = store_grant_get(tx->read, tx->scratch, code, &grant);
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    }
+    /* Out of the old session's index and into the new one's. */
+    err = store_grant_del(tx->write, code);
+    grant.session = rename->to;
+    return err == OK ? store_grant_put(tx->write, &grant) : err;
+}
+
+enum err fsm_session_rename(struct fsm_tx *tx, struct session *session,
+                            struct key_hash key) {
+    struct rename rename = {.tx = tx, .to = key};
+    enum err err =
+        store_grant_of_session(tx->write, session->key, rename_grant, &rename);
+
+    if (err == OK) {
+        err = store_session_del(tx->write, session->key);
+    }
+    session->key = key;
+    return err;
 }

@@ -7,6 +7,7 @@
 #include "store/store_outbox.h"
 #include "store/store_proof.h"
 #include "store/store_request.h"
+#include "store/store_signin.h"
 #include "store/store_staff.h"
 
 static struct id128 id_of(const struct expiry *entry) {
@@ -14,6 +15,30 @@ static struct id128 id_of(const struct expiry *entry) {
 
     memcpy(id.b, entry->key.b, sizeof id.b);
     return id;
+}
+
+/* row_end of what counts, and of what waits for its second step. */
+static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
+                            uint64_t *ret_ms) {
+    struct factor_guard guard;
+    struct counter counter;
+    struct signin signin;
+    enum err err;
+
+    if (entry->table == EXPIRY_COUNTER) {
+        err = store_counter_get(tx->read, entry->key, &counter);
+        *ret_ms = err == OK ? counter.until_ms : 0;
+        return err;
+    }
+    if (entry->table == EXPIRY_SIGNIN) {
+        arena_reset(tx->scratch);
+        err = store_signin_get(tx->read, tx->scratch, entry->key, &signin);
+        *ret_ms = err == OK ? signin.expires_ms : 0;
+        return err;
+    }
+    err = store_factor_guard_get(tx->read, entry->key, &guard);
+    *ret_ms = err == OK ? guard.ends_ms : 0;
+    return err == OK && guard.ends_ms == 0 ? ERR_NOT_FOUND : err; /* zeroed: no row */
 }
 
 /* When the row that the entry names ends. ERR_NOT_FOUND: it is gone. */
@@ -28,7 +53,6 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
     struct outbox_message message;
     struct staff_session staff_session;
     struct signing_key key;
-    struct counter counter;
     enum err err = ERR_CORRUPT;
 
     switch (entry->table) {
@@ -79,8 +103,9 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
         err = err == OK && key.ends_ms == 0 ? ERR_NOT_FOUND : err;
         break;
     case EXPIRY_COUNTER:
-        err = store_counter_get(tx->read, entry->key, &counter);
-        *ret_ms = err == OK ? counter.until_ms : 0;
+    case EXPIRY_SIGNIN:
+    case EXPIRY_FACTOR_GUARD:
+        err = counted_end(tx, entry, ret_ms);
         break;
     }
     return err;
@@ -119,6 +144,10 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
         return key_del(tx, entry);
     case EXPIRY_COUNTER:
         return store_counter_del(tx->write, entry->key);
+    case EXPIRY_SIGNIN:
+        return store_signin_del(tx->write, entry->key);
+    case EXPIRY_FACTOR_GUARD:
+        return store_factor_guard_del(tx->write, entry->key);
     }
     return ERR_CORRUPT;
 }

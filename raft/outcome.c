@@ -39,8 +39,11 @@ const char *outcome_str(enum outcome_code code) {
         [OUT_PROOF_REPLAYED] = "proof was used before",
         [OUT_BINDING_MISMATCH] = "bound to another key",
         [OUT_LIMITED] = "too often",
+        [OUT_SECOND_STEP] = "the second step is due",
     };
-    return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
+    return (size_t)code < sizeof names / sizeof names[0] && names[code] != NULL
+               ? names[code]
+               : "unknown";
 }
 
 enum err outcome_encode(const struct outcome *outcome, struct buf *out) {
@@ -104,6 +107,7 @@ enum err outcome_tokens_encode(const struct outcome_tokens *tokens, struct buf *
     buf_put(out, tokens->grant.b, sizeof tokens->grant.b);
     put_u64(out, tokens->scopes);
     put_u64(out, tokens->auth_time_ms);
+    put_u32(out, tokens->methods);
     put_u64(out, tokens->access_expires_ms);
     put_u64(out, tokens->id_token_claims);
     put_u8(out, (uint8_t)tokens->binding.kind);
@@ -133,6 +137,7 @@ enum err outcome_tokens_decode(struct span in, struct outcome_tokens *ret_tokens
     read_fixed(&r, tokens.grant.b, sizeof tokens.grant.b);
     tokens.scopes = read_u64(&r);
     tokens.auth_time_ms = read_u64(&r);
+    tokens.methods = read_u32(&r);
     tokens.access_expires_ms = read_u64(&r);
     tokens.id_token_claims = read_u64(&r);
     tokens.binding.kind = (enum binding_kind)read_u8(&r);

@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 
+#include "server/oidc/acr.h"
 #include "server/oidc/authorize_check.h"
 #include "server/oidc/claims.h"
 
@@ -31,13 +32,22 @@ static bool wish_valid(const json_t *wish) {
             (!values || json_is_array(values)));
 }
 
-static struct oidc_verdict take_acr(const json_t *wish) {
+/* §5.5.1.1: the lowest of the classes that are insisted on will do. */
+static struct oidc_verdict take_acr(const json_t *wish, enum acr_level *acr) {
     bool named = json_object_get(wish, "value") || json_object_get(wish, "values");
+    enum acr_level level = ACR_LEVEL_NONE;
 
-    if (named && json_is_true(json_object_get(wish, "essential")) &&
-        !wanted_value(wish, ACR_PASSWORD))
+    if (!named)
+        return (struct oidc_verdict){OIDC_OK, NULL};
+    if (wanted_value(wish, ACR_PASSWORD))
+        level = ACR_LEVEL_PASSWORD;
+    else if (wanted_value(wish, ACR_TWO_FACTORS))
+        level = ACR_LEVEL_TWO_FACTORS;
+    if (level == ACR_LEVEL_NONE && json_is_true(json_object_get(wish, "essential")))
         return (struct oidc_verdict){OIDC_UNMET_AUTHENTICATION,
                                      "claims: there is no such acr here"};
+    if (level > *acr)
+        *acr = level;
     return (struct oidc_verdict){OIDC_OK, NULL};
 }
 
@@ -55,7 +65,8 @@ static struct oidc_verdict take_sub(const json_t *wish, struct span *sub) {
 }
 
 /* One of the two lists, into the set. */
-static struct oidc_verdict take_list(json_t *list, uint64_t *claims, struct span *sub) {
+static struct oidc_verdict take_list(json_t *list, uint64_t *claims,
+                                     struct claims_request *request, struct span *sub) {
     struct oidc_verdict verdict = {OIDC_OK, NULL};
     const char *name;
     json_t *wish;
@@ -69,7 +80,7 @@ static struct oidc_verdict take_list(json_t *list, uint64_t *claims, struct span
                                          "claims: null or an object is expected of "
                                          "each claim"};
         if (span_is(span_str(name), "acr"))
-            verdict = take_acr(wish);
+            verdict = take_acr(wish, &request->acr);
         else if (span_is(span_str(name), "sub"))
             verdict = take_sub(wish, sub);
         else
@@ -94,10 +105,10 @@ enum err svc_claims_request(struct span text, struct arena *arena,
                                              "claims must be one JSON object"};
     else
         *ret_verdict =
-            take_list(json_object_get(root, "id_token"), &request.id_token, &sub);
+            take_list(json_object_get(root, "id_token"), &request.id_token, &request, &sub);
     if (!ret_verdict->error)
         *ret_verdict =
-            take_list(json_object_get(root, "userinfo"), &request.userinfo, &sub);
+            take_list(json_object_get(root, "userinfo"), &request.userinfo, &request, &sub);
     if (sub.len > 0) {
         request.sub = arena_dup(arena, sub);
         err = request.sub.data ? OK : ERR_NOMEM;

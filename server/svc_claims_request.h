@@ -3,6 +3,7 @@
 #ifndef SERVER_SVC_CLAIMS_REQUEST_H
 #define SERVER_SVC_CLAIMS_REQUEST_H
 
+#include "server/oidc/acr.h"
 #include "server/oidc/oidc_error.h"
 #include "store/base/arena.h"
 #include "store/base/err.h"
@@ -10,6 +11,7 @@
 
 struct claims_request {
     uint64_t id_token, userinfo; /* sets of oidc/claims.h; unknown names are ignored */
+    enum acr_level acr;          /* that the sign-in must have; NONE: whatever */
     struct span sub;             /* the one account that it is about; in the arena */
 };
 

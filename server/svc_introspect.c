@@ -112,6 +112,7 @@ static enum err describe(struct introspect_op *op, struct introspection *ret,
     ret->client_id = arena_dup(arena, grant.client_id);
     ret->expires_s = expires_ms / 1000;
     ret->auth_time_s = grant.auth_time_ms / 1000;
+    ret->methods = grant.methods;
     ret->scopes = op->is_access ? access.scopes : refresh.scopes;
     *ret_binding = op->is_access ? access.binding : (struct binding){0};
     /* As the client knows the account that the token is for. */

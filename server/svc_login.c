@@ -4,6 +4,7 @@
  *   sealed request -> limits -> account row -> hash pool -> CMD_LOGIN -> svc_flow */
 #include "server/crypto/password.h"
 #include "server/domain/account_id.h"
+#include "server/oidc/acr.h"
 #include "server/svc_flow.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
@@ -120,6 +121,8 @@ static void attempt(struct svc_state *state) {
         .sid = svc_random_id(svc),
         .idle_ms = config->session_idle_s * 1000,
         .lifetime_ms = config->session_lifetime_s * 1000,
+        .methods = ACR_BY_PASSWORD,
+        .signin = svc_hash(svc, HASH_SESSION, span_of(op->secret, sizeof op->secret)),
     };
     /* The session that the browser had ends with the new sign-in (D08, A14). */
     if (!svc_stamp_open(svc, SEAL_SESSION_COOKIE, op->login->session_cookie,

@@ -171,6 +171,8 @@ static enum err take_claims(struct svc_state *state, const struct client *client
     verdict->error = word.error;
     verdict->description = word.description;
     if (!word.error) {
+        if (asked.acr > request->acr)
+            request->acr = asked.acr;
         request->id_token_claims = asked.id_token & may;
         request->userinfo_claims = asked.userinfo & may;
         request->claims_sub = asked.sub;

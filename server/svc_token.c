@@ -79,7 +79,8 @@ static enum err sign_id_token(struct token_op *op, const struct outcome_tokens *
         .expires_s = now_s + SVC_ACCESS_TTL_MS / 1000,
         .auth_time_s = tokens->auth_time_ms / 1000,
         .sid = svc_subject_text(svc->sealer, client, tokens->sid, arena),
-        .by_password = client->profile != CLIENT_GBIZID, /* which has no such claims */
+        /* The platform's own profile has no such claims. */
+        .methods = client->profile != CLIENT_GBIZID ? tokens->methods : 0,
     };
     enum err err;
 

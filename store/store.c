@@ -52,6 +52,9 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_COUNTER] = "counter",
     [TABLE_AUDIT] = "audit",
     [TABLE_AUDIT_INDEX] = "audit_index",
+    [TABLE_FACTOR] = "factor",
+    [TABLE_SIGNIN] = "signin",
+    [TABLE_FACTOR_GUARD] = "factor_guard",
 };
 
 enum err store_lmdb_err(int rc) {

@@ -21,8 +21,10 @@ enum expiry_table {
     EXPIRY_STAFF_SESSION = 9,
     EXPIRY_KEY = 10, /* by store_key_mark */
     EXPIRY_COUNTER = 11,
+    EXPIRY_SIGNIN = 12,
+    EXPIRY_FACTOR_GUARD = 13,
 };
-#define EXPIRY_LAST EXPIRY_COUNTER
+#define EXPIRY_LAST EXPIRY_FACTOR_GUARD
 
 struct expiry {
     uint64_t at_ms;

@@ -51,6 +51,7 @@ static enum err grant_of_record(const Tasuki__Record__GrantRecord *record,
     grant->nonce = record_span(record->nonce);
     grant->challenge_method = (enum challenge_method)record->challenge_method;
     grant->auth_time_ms = record->auth_time_ms;
+    grant->methods = record->methods;
     grant->id_token_claims = record->id_token_claims;
     grant->userinfo_claims = record->userinfo_claims;
     grant->has_dpop_key = record->dpop_key.len > 0;
@@ -127,6 +128,7 @@ enum err store_grant_put(struct store_write *write, const struct grant *grant) {
             record_bytes(span_of(grant->challenge, sizeof grant->challenge));
     }
     record.auth_time_ms = grant->auth_time_ms;
+    record.methods = grant->methods;
     record.id_token_claims = grant->id_token_claims;
     record.userinfo_claims = grant->userinfo_claims;
     if (grant->has_dpop_key) {

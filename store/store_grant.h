@@ -29,6 +29,7 @@ struct grant {
     enum challenge_method challenge_method;
     uint8_t challenge[32]; /* SHA-256 of the verifier (RFC 7636) */
     uint64_t auth_time_ms;
+    uint32_t methods; /* of the session, at issue */
     uint64_t id_token_claims; /* asked for one by one (OIDC Core §5.5): bits of */
     uint64_t userinfo_claims; /* server/oidc/claims.h */
     bool has_dpop_key;        /* every token of the family needs this key (RFC 9449 */

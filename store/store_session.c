@@ -5,7 +5,7 @@
 #include "store/store_expiry.h"
 #include "store/store_table.h"
 
-#define SESSION_ROW_VERSION 1
+#define SESSION_ROW_VERSION 2
 #define CONSENT_ROW_VERSION 1
 #define CONSENT_KEY_MAX (16 + LIMIT_CLIENT_ID)
 
@@ -31,6 +31,7 @@ enum err store_session_get(struct store_read *read, struct key_hash key,
     store_row_read(&in, session.sub.b, sizeof session.sub.b);
     session.generation = read_u64(&in);
     session.auth_time_ms = read_u64(&in);
+    session.methods = read_u32(&in);
     session.idle_at_ms = read_u64(&in);
     session.expires_ms = read_u64(&in);
     if (in.bad || reader_left(&in) != 0) {
@@ -62,6 +63,7 @@ enum err store_session_put(struct store_write *write, const struct session *sess
     buf_put(row, session->sub.b, sizeof session->sub.b);
     put_u64(row, session->generation);
     put_u64(row, session->auth_time_ms);
+    put_u32(row, session->methods);
     put_u64(row, session->idle_at_ms);
     put_u64(row, session->expires_ms);
     return store_table_put_row(write, TABLE_SESSION, session_key(&session->key), row);

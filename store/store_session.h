@@ -16,6 +16,7 @@ struct session {
     struct id128 sub;
     uint64_t generation;
     uint64_t auth_time_ms;
+    uint32_t methods; /* how: bits of server/oidc/acr.h. They only grow */
     uint64_t idle_at_ms; /* moved forward when a grant is issued */
     uint64_t expires_ms;
 };

@@ -43,6 +43,9 @@ enum store_table {
     TABLE_COUNTER = 25,       /* key hash -> count in its window */
     TABLE_AUDIT = 26,         /* seq -> security event and its hash */
     TABLE_AUDIT_INDEX = 27,   /* see store_audit.c */
+    TABLE_FACTOR = 28,        /* sub, factor id -> second factor of an account */
+    TABLE_SIGNIN = 29,        /* key hash -> sign-in whose second step is to come */
+    TABLE_FACTOR_GUARD = 30,  /* counter -> wrong codes of the day */
     TABLE_COUNT
 };
 

@@ -286,6 +286,7 @@ static struct oidc_verdict rule_acr_values(struct check *check) {
         return refuse(OIDC_INVALID_REQUEST,
                       "acr_values is too long or has control characters");
     check->request.acr_values = value;
+    check->request.acr = acr_wanted(value);
     return pass();
 }
 

@@ -14,6 +14,7 @@
 #ifndef OIDC_AUTHORIZE_CHECK_H
 #define OIDC_AUTHORIZE_CHECK_H
 
+#include "server/oidc/acr.h"
 #include "server/oidc/oidc_client.h"
 #include "server/oidc/oidc_error.h"
 #include "server/oidc/params.h"
@@ -59,6 +60,7 @@ struct authorize_request {
     struct span login_hint;
     struct span ui_locales;
     struct span acr_values;
+    enum acr_level acr; /* that acr_values, or `claims`, ask for; NONE: whatever */
     bool has_dpop_key; /* RFC 9449 §10: dpop_jkt */
     uint8_t dpop_key[32];
     struct span id_token_hint; /* a compact JWT by its looks; not verified here */

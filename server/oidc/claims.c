@@ -1,5 +1,7 @@
 #include "server/oidc/claims.h"
 
+#include "server/oidc/acr.h"
+
 _Static_assert(CLAIM_USER_ADDRESS3 == CLAIM_USER_ADDRESS2 + 1, "parts of the street");
 
 static const struct {
@@ -113,6 +115,8 @@ void claims_introspection(const struct introspection *token, struct buf *out) {
     member(out, "token_type", span_str(token->token_type));
     buf_json_u64(out, "exp", token->expires_s);
     buf_json_u64(out, "auth_time", token->auth_time_s);
+    if (token->methods != 0)
+        acr_claims(token->methods, out);
     put_scope(token->scopes, out);
     put_confirmation(token->confirmation, token->thumbprint, out);
     buf_str(out, "}");
@@ -357,11 +361,8 @@ void claims_id_token(const struct id_token_claims *claims, struct buf *out) {
     member(out, "at_hash", claims->at_hash);
     member(out, "sid", claims->sid);
     member(out, "jti", claims->jti);
-    if (claims->by_password) {
-        buf_json_member(out, "acr", span_str(ACR_PASSWORD));
-        buf_json_name(out, "amr");
-        buf_str(out, "[\"pwd\"]"); /* RFC 8176 */
-    }
+    if (claims->methods != 0)
+        acr_claims(claims->methods, out);
     if (claims->account)
         put_claims(claims->account, claims->wanted, out);
     buf_str(out, "}");

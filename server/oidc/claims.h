@@ -41,6 +41,7 @@ struct introspection {
     struct span issuer, sub, client_id;
     const char *token_type;
     uint64_t expires_s, auth_time_s, scopes;
+    uint32_t methods;         /* of acr.h (RFC 9470 §6.2); 0: nobody signed in */
     const char *confirmation; /* as above */
     struct span thumbprint;
 };
@@ -131,9 +132,6 @@ uint64_t claims_find(struct span name);
 void claims_userinfo(const struct account_claims *claims, uint64_t wanted,
                      struct buf *out);
 
-/* How somebody signed in [I]: with a password alone. */
-#define ACR_PASSWORD "urn:tasuki:acr:password"
-
 struct id_token_claims {
     struct span issuer;
     struct span sub;
@@ -143,7 +141,7 @@ struct id_token_claims {
     struct span jti;
     struct span at_hash; /* server/crypto/digest: digest_at_hash */
     struct span sid;
-    bool by_password; /* tell `acr` and `amr` */
+    uint32_t methods; /* of acr.h: tell `acr` and `amr`; 0: do not */
     const struct account_claims *account; /* with `wanted`; else NULL */
     uint64_t wanted;
 };

@@ -3,7 +3,7 @@
 #include "server/oidc/claims.h"
 #include "store/base/codec.h"
 
-#define LOGIN_STATE_VERSION 2
+#define LOGIN_STATE_VERSION 3
 #define SUBJECT_MAX 64
 #define PROMPT_ALL (PROMPT_NONE | PROMPT_LOGIN | PROMPT_CONSENT | PROMPT_SELECT_ACCOUNT)
 
@@ -15,7 +15,8 @@ enum {
     HAS_DPOP_KEY = 8,
     HAS_PUSHED = 16,
     HAS_FORM_POST = 32,
-    HAS_ALL = 63
+    HAS_SIGNIN = 64,
+    HAS_ALL = 127
 };
 
 static void put_span(struct buf *out, struct span text) {
@@ -42,7 +43,8 @@ enum err login_state_encode(const struct login_state *state, struct buf *out) {
                    (request->has_max_age ? HAS_MAX_AGE : 0u) |
                    (request->has_dpop_key ? HAS_DPOP_KEY : 0u) |
                    (state->has_pushed ? HAS_PUSHED : 0u) |
-                   (request->form_post ? HAS_FORM_POST : 0u);
+                   (request->form_post ? HAS_FORM_POST : 0u) |
+                   (state->has_signin ? HAS_SIGNIN : 0u);
 
     if (!within_bounds(state))
         return ERR_TOO_BIG;
@@ -64,6 +66,8 @@ enum err login_state_encode(const struct login_state *state, struct buf *out) {
         buf_put(out, request->dpop_key, sizeof(request->dpop_key));
     if (state->has_pushed)
         buf_put(out, state->pushed, sizeof(state->pushed));
+    if (state->has_signin)
+        buf_put(out, state->signin, sizeof(state->signin));
     put_u8(out, (uint8_t)request->prompt);
     if (request->has_max_age)
         put_u32(out, request->max_age_s);
@@ -71,6 +75,7 @@ enum err login_state_encode(const struct login_state *state, struct buf *out) {
     put_span(out, request->login_hint);
     put_span(out, request->ui_locales);
     put_span(out, request->acr_values);
+    put_u8(out, (uint8_t)request->acr);
     put_u64(out, request->id_token_claims);
     put_u64(out, request->userinfo_claims);
     return buf_err(out);
@@ -92,7 +97,7 @@ static void read_fixed(struct reader *in, uint8_t *out, size_t len) {
 
 static bool read_request(struct reader *in, struct login_state *state) {
     struct authorize_request *request = &state->request;
-    uint8_t has, display;
+    uint8_t has, display, acr;
 
     request->client_id = read_span(in);
     request->redirect_uri = read_span(in);
@@ -106,12 +111,15 @@ static bool read_request(struct reader *in, struct login_state *state) {
     request->has_dpop_key = has & HAS_DPOP_KEY;
     state->has_pushed = has & HAS_PUSHED;
     request->form_post = has & HAS_FORM_POST;
+    state->has_signin = has & HAS_SIGNIN;
     if (request->has_challenge)
         read_fixed(in, request->challenge, sizeof(request->challenge));
     if (request->has_dpop_key)
         read_fixed(in, request->dpop_key, sizeof(request->dpop_key));
     if (state->has_pushed)
         read_fixed(in, state->pushed, sizeof(state->pushed));
+    if (state->has_signin)
+        read_fixed(in, state->signin, sizeof(state->signin));
     request->prompt = read_u8(in);
     if (request->has_max_age)
         request->max_age_s = read_u32(in);
@@ -119,13 +127,15 @@ static bool read_request(struct reader *in, struct login_state *state) {
     request->login_hint = read_span(in);
     request->ui_locales = read_span(in);
     request->acr_values = read_span(in);
+    acr = read_u8(in);
     request->id_token_claims = read_u64(in);
     request->userinfo_claims = read_u64(in);
     if (in->bad || (has & ~HAS_ALL) || (request->prompt & ~(unsigned)PROMPT_ALL) ||
-        display > DISPLAY_WAP || (request->scopes & ~SCOPE_ALL) ||
+        display > DISPLAY_WAP || acr > ACR_LEVEL_TWO_FACTORS || (request->scopes & ~SCOPE_ALL) ||
         ((request->id_token_claims | request->userinfo_claims) >> CLAIM_END) != 0)
         return false;
     request->display = (enum authorize_display)display;
+    request->acr = (enum acr_level)acr;
     return true;
 }
 

@@ -15,6 +15,7 @@
 
 /* Bytes, encoded. Sealed and as base64url text it fits LIMIT_FORM_VALUE. */
 #define LOGIN_STATE_MAX 6112
+#define LOGIN_STATE_SIGNIN 32
 
 struct login_state {
     uint8_t browser[32];    /* keyed hash of the browser cookie it is bound to */
@@ -24,6 +25,8 @@ struct login_state {
     struct span subject;    /* `sub` that a verified id_token_hint or `claims` named */
     bool has_pushed;        /* the key of the pushed request that this is */
     uint8_t pushed[16];
+    bool has_signin; /* the secret of the sign-in whose second step this page is */
+    uint8_t signin[LOGIN_STATE_SIGNIN];
     struct authorize_request request; /* without id_token_hint, claims, claims_sub */
 };
 

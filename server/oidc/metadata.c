@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "server/oidc/acr.h"
 #include "server/oidc/claims.h"
 #include "store/base/check.h"
 
@@ -105,7 +106,7 @@ static void constant_lists(struct buf *out) {
         {"scopes_supported",
          {"openid", "profile", "user", "email", "address", "phone", "mandate",
           "jp_gbizid_v1_ida", "role", "delegation_info", "offline_access"}},
-        {"acr_values_supported", {ACR_PASSWORD}},
+        {"acr_values_supported", {ACR_PASSWORD, ACR_TWO_FACTORS}},
         {"prompt_values_supported", {"none", "login", "consent", "select_account"}},
         {"claim_types_supported", {"normal"}},
         {"ui_locales_supported", {"ja", "en"}},

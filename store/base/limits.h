@@ -40,6 +40,11 @@
 /* An authorization request that was pushed (RFC 9126), encoded. */
 #define LIMIT_PUSHED_REQUEST (12 * 1024)
 
+/* A second factor of an account, and what a sign-in in progress keeps for its method. */
+#define LIMIT_FACTOR_LABEL 128
+#define LIMIT_FACTOR_SEALED 2048
+#define LIMIT_SIGNIN_DATA 1024
+
 /* One replicated command, encoded; and one frame of them. */
 #define LIMIT_COMMAND (48 * 1024)
 #define LIMIT_OUTCOME (16 * 1024)

@@ -157,6 +157,59 @@ struct command command_login(uint64_t account, uint64_t session) {
                                       .lifetime_ms = 8 * HOUR_MS}};
 }
 
+struct command command_second(uint64_t account, uint64_t signin) {
+    struct command c = command_login(account, 90000 + signin);
+    c.login.methods = 1;
+    c.login.second = SECOND_REQUIRED;
+    c.login.signin = key_of(signin);
+    c.login.browser[0] = (uint8_t)account;
+    c.login.signin_ttl_ms = 10 * MINUTE_MS;
+    return c;
+}
+
+struct command command_challenge(uint64_t account, uint64_t signin,
+                                 enum factor_kind kind, uint64_t code) {
+    struct command c = {.type = CMD_FACTOR_CHALLENGE,
+                        .factor_challenge = {.signin = key_of(signin),
+                                             .browser = {(uint8_t)account},
+                                             .kind = kind,
+                                             .factor = id_of(500 + account)}};
+    if (kind == FACTOR_SMS) {
+        c.factor_challenge.has_code = true;
+        c.factor_challenge.code = key_of(code);
+        c.factor_challenge.code_ttl_ms = 5 * MINUTE_MS;
+    }
+    return c;
+}
+
+struct command command_pass(uint64_t account, uint64_t signin, enum factor_kind kind,
+                            uint64_t code, uint64_t session) {
+    return (struct command){.type = CMD_FACTOR_PASS,
+                            .factor_pass = {.signin = key_of(signin),
+                                            .browser = {(uint8_t)account},
+                                            .kind = kind,
+                                            .factor = id_of(500 + account),
+                                            .right = true,
+                                            .code = key_of(code),
+                                            .step = code,
+                                            .methods = 2,
+                                            .enrolled = {.label = span_str("090"),
+                                                         .sealed = span_str("sealed")},
+                                            .session = key_of(session),
+                                            .sid = id_of(7000 + session),
+                                            .idle_ms = HOUR_MS,
+                                            .lifetime_ms = 8 * HOUR_MS}};
+}
+
+struct command command_factor(uint64_t account, enum factor_kind kind) {
+    return (struct command){.type = CMD_FACTOR_PUT,
+                            .factor_put = {.factor = {.sub = id_of(account),
+                                                      .id = id_of(500 + account),
+                                                      .kind = kind,
+                                                      .label = span_str("090"),
+                                                      .sealed = span_str("sealed")}}};
+}
+
 struct command command_staff(uint64_t n, uint64_t generation) {
     return (struct command){
         .type = CMD_STAFF_PUT,

@@ -65,6 +65,15 @@ struct command command_seed(size_t count);
 struct command command_member_add(uint64_t id);
 struct command command_member_role(uint64_t id, enum member_role role);
 struct command command_member_settle(uint64_t id, uint64_t changed_index);
+/* A right password of an account that needs a second step; browsers go by account. */
+struct command command_second(uint64_t account, uint64_t signin);
+/* `code`: of FACTOR_SMS what was sent, of FACTOR_TOTP the step. */
+struct command command_challenge(uint64_t account, uint64_t signin,
+                                 enum factor_kind kind, uint64_t code);
+struct command command_pass(uint64_t account, uint64_t signin, enum factor_kind kind,
+                            uint64_t code, uint64_t session);
+/* The account's one factor, of id 500 + account. */
+struct command command_factor(uint64_t account, enum factor_kind kind);
 /* Staff 1 up; `generation` 0: new. The first are administrators of everything. */
 struct command command_staff(uint64_t n, uint64_t generation);
 struct command command_staff_login(uint64_t n, uint64_t session, uint64_t step);

@@ -37,7 +37,7 @@ static struct command command_key(void) {
                             .sealed_private = span_of("\0\1", 2)}}};
 }
 
-#define EVERY_MAX 64
+#define EVERY_MAX 96
 
 /* What the protocol's later parts carry. */
 static size_t proof_commands(struct command *out) {
@@ -108,6 +108,31 @@ static size_t later_commands(struct command *out) {
     out[n++] = command_note(AUDIT_STAFF_READ, 1);
     out[n - 1].audit_note.has_staff = true;
     out[n - 1].audit_note.client_id = span_str("rp");
+    out[n++] = command_second(1, 2);
+    out[n - 1].login.has_device = true;
+    out[n - 1].login.device = key_of(3);
+    out[n - 1].login.caps = command_message(1, OUTBOX_SMS, 5).message_send.message.caps;
+    out[n++] = (struct command){
+        .type = CMD_FACTOR_BEGIN,
+        .factor_begin = {.session = key_of(1), .signin = key_of(2), .ttl_ms = 1}};
+    out[n++] = command_challenge(1, 2, FACTOR_SMS, 3);
+    out[n - 1].factor_challenge.message =
+        command_message(1, OUTBOX_SMS, 5).message_send.message;
+    out[n - 1].factor_challenge.enrols = true;
+    out[n++] = command_challenge(1, 2, FACTOR_TOTP, 0);
+    out[n - 1].factor_challenge.data = span_str("data");
+    out[n++] = command_pass(1, 2, FACTOR_TOTP, 3, 4);
+    out[n++] = command_pass(1, 2, FACTOR_SMS, 3, 4);
+    out[n - 1].factor_pass.right = false;
+    out[n - 1].factor_pass.has_device = true;
+    out[n - 1].factor_pass.device = key_of(5);
+    out[n - 1].factor_pass.has_replaced = true;
+    out[n - 1].factor_pass.replaced = key_of(6);
+    out[n++] = command_factor(1, FACTOR_TOTP);
+    out[n - 1].factor_put.factor.step = UINT64_MAX;
+    out[n - 1].factor_put.generation = 7;
+    out[n++] = (struct command){.type = CMD_FACTOR_DEL,
+                                .factor_del = {.sub = id_of(1), .id = id_of(2)}};
     return n;
 }
 

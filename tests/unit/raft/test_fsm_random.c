@@ -159,6 +159,43 @@ static struct command draw_message(struct random *r) {
     return c;
 }
 
+/* Sign-ins with a second step; half of the codes are right. */
+static struct command draw_factor(struct fsm_fixture *fx, struct random *r) {
+    uint64_t account = 1 + draw(r, ACCOUNTS), signin = 300 + draw(r, 6);
+    enum factor_kind kind = draw(r, 2) == 0 ? FACTOR_SMS : FACTOR_TOTP;
+    uint64_t code = kind == FACTOR_SMS ? draw(r, 2) : fx->now_ms / 30000 - draw(r, 2);
+    struct command c;
+
+    switch (draw(r, 9)) {
+    case 0:
+        return (struct command){
+            .type = CMD_FACTOR_DEL,
+            .factor_del = {.sub = id_of(account), .id = id_of(500 + account)}};
+    case 1:
+        return command_factor(account, kind);
+    case 2:
+        c = command_second(account, signin);
+        c.login.browser[0] = 1;
+        return c;
+    case 3:
+        return (struct command){.type = CMD_FACTOR_BEGIN,
+                                .factor_begin = {.session = key_of(1 + draw(r, SESSIONS)),
+                                                 .signin = key_of(signin),
+                                                 .browser = {1},
+                                                 .ttl_ms = 10 * MINUTE_MS}};
+    case 4:
+    case 5:
+        c = command_challenge(account, signin, kind, code);
+        c.factor_challenge.browser[0] = 1;
+        c.factor_challenge.enrols = draw(r, 2) == 0;
+        return c;
+    default:
+        c = command_pass(account, signin, kind, code, 1 + draw(r, SESSIONS));
+        c.factor_pass.browser[0] = 1;
+        return c;
+    }
+}
+
 static struct command draw_once(struct random *r) {
     if (draw(r, 2) == 0) {
         return command_revoke(draw(r, 2) == 0, 1 + draw(r, TOKENS));
@@ -177,6 +214,9 @@ static struct command draw_note(struct random *r) {
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
+    if (draw(r, 6) == 0) {
+        return draw_factor(fx, r);
+    }
     switch (draw(r, 29)) {
     case 0:
         return draw_account(r);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "server/domain/profile.h"
+#include "server/oidc/acr.h"
 #include "server/oidc/bearer.h"
 #include "server/oidc/claims.h"
 #include "server/oidc/metadata.h"
@@ -393,7 +394,7 @@ static void asked_claims(void **state) {
         .issuer = span_str("https://op.example/oauth/"),
         .sub = span_str("abc"),
         .client_id = span_str("rp"),
-        .by_password = true,
+        .methods = ACR_BY_PASSWORD,
         .account = &account,
         .wanted = claims_find(span_str("email")) | claims_find(span_str("given_name")),
     };

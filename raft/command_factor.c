@@ -1,0 +1,184 @@
+/* command_factor: what raft/command.c does for every command, for those of the second
+ * step. */
+#include "raft/command_factor.h"
+
+#include "store/record.h"
+
+#define FIXED(array) record_bytes(span_of((array), sizeof(array)))
+#define FIXED_IF(cond, array)                                                          \
+    record_bytes(span_of((array), (cond) ? sizeof(array) : 0))
+#define TAKE(field, array) record_fixed((field), (array), sizeof(array))
+#define TAKE_IF(field, array) ((field).len == 0 || TAKE(field, array))
+
+static bool kind_ok(enum factor_kind kind) {
+    return kind >= FACTOR_SMS && kind <= FACTOR_KIND_LAST;
+}
+
+static bool challenge_ok(const struct cmd_factor_challenge *c) {
+    return kind_ok(c->kind) && c->has_code == (c->code_ttl_ms > 0) &&
+           c->data.len <= LIMIT_SIGNIN_DATA;
+}
+
+static bool texts_ok(const struct factor *c) {
+    return c->label.len <= LIMIT_FACTOR_LABEL && utf8_valid(c->label) &&
+           c->sealed.len <= LIMIT_FACTOR_SEALED;
+}
+
+static bool pass_ok(const struct cmd_factor_pass *c) {
+    return kind_ok(c->kind) && c->idle_ms > 0 && c->lifetime_ms > 0 &&
+           texts_ok(&c->enrolled);
+}
+
+bool command_factor_ok(const struct command *command) {
+    switch (command->type) {
+    case CMD_FACTOR_BEGIN:
+        return command->factor_begin.ttl_ms > 0;
+    case CMD_FACTOR_CHALLENGE:
+        return challenge_ok(&command->factor_challenge);
+    case CMD_FACTOR_PASS:
+        return pass_ok(&command->factor_pass);
+    case CMD_FACTOR_PUT:
+        return kind_ok(command->factor_put.factor.kind) &&
+               texts_ok(&command->factor_put.factor);
+    case CMD_FACTOR_DEL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void build_challenge(const struct cmd_factor_challenge *c,
+                            Tasuki__Command__FactorChallenge *m) {
+    tasuki__command__factor_challenge__init(m);
+    m->signin = FIXED(c->signin.b);
+    m->browser = FIXED(c->browser);
+    m->kind = c->kind;
+    m->enrols = c->enrols;
+    m->factor = FIXED(c->factor.b);
+    m->code = FIXED_IF(c->has_code, c->code.b);
+    m->code_ttl_ms = c->code_ttl_ms;
+    m->data = record_bytes(c->data);
+}
+
+static void build_pass(const struct cmd_factor_pass *c, Tasuki__Command__FactorPass *m) {
+    tasuki__command__factor_pass__init(m);
+    m->signin = FIXED(c->signin.b);
+    m->browser = FIXED(c->browser);
+    m->kind = c->kind;
+    m->factor = FIXED(c->factor.b);
+    m->right = c->right;
+    m->code = FIXED(c->code.b);
+    m->step = c->step;
+    m->methods = c->methods;
+    m->device = FIXED_IF(c->has_device, c->device.b);
+    m->label = record_bytes(c->enrolled.label);
+    m->sealed = record_bytes(c->enrolled.sealed);
+    m->index = FIXED(c->enrolled.index.b);
+    m->session = FIXED(c->session.b);
+    m->sid = FIXED(c->sid.b);
+    m->replaced = FIXED_IF(c->has_replaced, c->replaced.b);
+    m->idle_ms = c->idle_ms;
+    m->lifetime_ms = c->lifetime_ms;
+}
+
+static void build_put(const struct cmd_factor_put *c, Tasuki__Command__FactorPut *m) {
+    tasuki__command__factor_put__init(m);
+    m->sub = FIXED(c->factor.sub.b);
+    m->id = FIXED(c->factor.id.b);
+    m->kind = c->factor.kind;
+    m->step = c->factor.step;
+    m->index = FIXED(c->factor.index.b);
+    m->label = record_bytes(c->factor.label);
+    m->sealed = record_bytes(c->factor.sealed);
+    m->generation = c->generation;
+}
+
+void command_factor_build(const struct command *command,
+                          union command_factor_message *m) {
+    switch (command->type) {
+    case CMD_FACTOR_BEGIN:
+        tasuki__command__factor_begin__init(&m->begin);
+        m->begin.session = FIXED(command->factor_begin.session.b);
+        m->begin.signin = FIXED(command->factor_begin.signin.b);
+        m->begin.browser = FIXED(command->factor_begin.browser);
+        m->begin.ttl_ms = command->factor_begin.ttl_ms;
+        break;
+    case CMD_FACTOR_CHALLENGE:
+        build_challenge(&command->factor_challenge, &m->challenge);
+        break;
+    case CMD_FACTOR_PASS:
+        build_pass(&command->factor_pass, &m->pass);
+        break;
+    case CMD_FACTOR_PUT:
+        build_put(&command->factor_put, &m->put);
+        break;
+    default:
+        tasuki__command__factor_del__init(&m->del);
+        m->del.sub = FIXED(command->factor_del.sub.b);
+        m->del.id = FIXED(command->factor_del.id.b);
+    }
+}
+
+static bool take_begin(const Tasuki__Command__FactorBegin *m,
+                       struct cmd_factor_begin *c) {
+    c->ttl_ms = m->ttl_ms;
+    return TAKE(m->session, c->session.b) && TAKE(m->signin, c->signin.b) &&
+           TAKE(m->browser, c->browser);
+}
+
+static bool take_challenge(const Tasuki__Command__FactorChallenge *m,
+                           struct cmd_factor_challenge *c) {
+    c->kind = (enum factor_kind)m->kind;
+    c->enrols = m->enrols;
+    c->has_code = m->code.len > 0;
+    c->code_ttl_ms = m->code_ttl_ms;
+    c->data = record_span(m->data);
+    return TAKE(m->signin, c->signin.b) && TAKE(m->browser, c->browser) &&
+           TAKE(m->factor, c->factor.b) && TAKE_IF(m->code, c->code.b);
+}
+
+static bool take_pass(const Tasuki__Command__FactorPass *m, struct cmd_factor_pass *c) {
+    c->kind = (enum factor_kind)m->kind;
+    c->right = m->right;
+    c->step = m->step;
+    c->methods = m->methods;
+    c->has_device = m->device.len > 0;
+    c->enrolled.label = record_span(m->label);
+    c->enrolled.sealed = record_span(m->sealed);
+    c->has_replaced = m->replaced.len > 0;
+    c->idle_ms = m->idle_ms;
+    c->lifetime_ms = m->lifetime_ms;
+    return TAKE(m->signin, c->signin.b) && TAKE(m->browser, c->browser) &&
+           TAKE(m->factor, c->factor.b) && TAKE(m->code, c->code.b) &&
+           TAKE_IF(m->device, c->device.b) && TAKE(m->index, c->enrolled.index.b) &&
+           TAKE(m->session, c->session.b) && TAKE(m->sid, c->sid.b) &&
+           TAKE_IF(m->replaced, c->replaced.b);
+}
+
+static bool take_put(const Tasuki__Command__FactorPut *m, struct cmd_factor_put *c) {
+    c->factor.kind = (enum factor_kind)m->kind;
+    c->factor.step = m->step;
+    c->factor.label = record_span(m->label);
+    c->factor.sealed = record_span(m->sealed);
+    c->generation = m->generation;
+    return TAKE(m->sub, c->factor.sub.b) && TAKE(m->id, c->factor.id.b) &&
+           TAKE(m->index, c->factor.index.b);
+}
+
+bool command_factor_take(const void *message, struct command *command) {
+    const Tasuki__Command__FactorDel *del = message;
+
+    switch (command->type) {
+    case CMD_FACTOR_BEGIN:
+        return take_begin(message, &command->factor_begin);
+    case CMD_FACTOR_CHALLENGE:
+        return take_challenge(message, &command->factor_challenge);
+    case CMD_FACTOR_PASS:
+        return take_pass(message, &command->factor_pass);
+    case CMD_FACTOR_PUT:
+        return take_put(message, &command->factor_put);
+    default:
+        return TAKE(del->sub, command->factor_del.sub.b) &&
+               TAKE(del->id, command->factor_del.id.b);
+    }
+}

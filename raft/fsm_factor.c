@@ -1,0 +1,433 @@
+/* fsm_factor: the second step, whatever its method (raft/fsm_factor.h), and the factors
+ * that an account has. */
+#include "raft/fsm_factor.h"
+
+#include "raft/fsm_audit.h"
+#include "store/base/secret.h"
+
+/* By enum factor_kind. `guessable`: wrong answers are counted. */
+static const struct method {
+    fsm_factor_prove *prove;
+    bool guessable;
+} methods[FACTOR_KIND_LAST + 1] = {
+    [FACTOR_SMS] = {fsm_factor_sms, true},
+    [FACTOR_TOTP] = {fsm_factor_totp, true},
+};
+
+static const char *const kind_names[FACTOR_KIND_LAST + 1] = {
+    [FACTOR_SMS] = "sms",
+    [FACTOR_TOTP] = "totp",
+    [FACTOR_PASSKEY] = "passkey",
+    [FACTOR_APP] = "app",
+};
+
+static enum err tell(struct fsm_tx *tx, enum audit_event kind_of_event, struct id128 sub,
+                     enum factor_kind kind, enum outcome_code outcome,
+                     enum fsm_audit_by by) {
+    struct fsm_audit_event event = {.event = kind_of_event,
+                                    .by = by,
+                                    .outcome = outcome,
+                                    .has_sub = true,
+                                    .sub = sub,
+                                    .note = span_str(kind_names[kind])};
+
+    return fsm_audit_add(tx, &event);
+}
+
+enum err fsm_factor_count(struct fsm_tx *tx, struct id128 sub, size_t *ret_count) {
+    struct factor factor;
+    struct id128 after;
+    size_t count = 0;
+    enum err err;
+
+    arena_reset(tx->scratch);
+    err = store_factor_next(tx->read, tx->scratch, sub, NULL, &factor);
+    while (err == OK && ++count < FSM_FACTORS_MAX) {
+        after = factor.id;
+        arena_reset(tx->scratch);
+        err = store_factor_next(tx->read, tx->scratch, sub, &after, &factor);
+    }
+    *ret_count = count;
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+/* OUT_OK: the sign-in of this browser, still going on. */
+static enum err find_signin(struct fsm_tx *tx, struct key_hash key,
+                            const uint8_t browser[32], struct signin *ret_signin,
+                            enum outcome_code *ret_code) {
+    enum err err = store_signin_get(tx->read, tx->arena, key, ret_signin);
+
+    if (err != OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (err == ERR_NOT_FOUND || tx->now_ms >= ret_signin->expires_ms ||
+        !secret_equal(span_of(browser, sizeof ret_signin->browser),
+                      span_of(ret_signin->browser, sizeof ret_signin->browser))) {
+        *ret_code = OUT_NOT_FOUND;
+        return OK;
+    }
+    return fsm_account_usable(tx, ret_signin->sub, ret_signin->generation, ret_code);
+}
+
+enum err fsm_factor_begin(struct fsm_tx *tx, const struct cmd_factor_begin *cmd,
+                          enum outcome_code *ret_code) {
+    struct signin signin;
+    struct session session;
+    enum err err = store_session_get(tx->read, cmd->session, &session);
+
+    if (err == ERR_NOT_FOUND || (err == OK && !fsm_session_timely(tx, &session))) {
+        *ret_code = OUT_SESSION_ENDED;
+        return OK;
+    }
+    if (err == OK) {
+        err = fsm_account_usable(tx, session.sub, session.generation, ret_code);
+    }
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = store_signin_get(tx->read, tx->arena, cmd->signin, &signin);
+    if (err != ERR_NOT_FOUND) {
+        *ret_code = OUT_EXISTS;
+        return err;
+    }
+    signin = (struct signin){
+        .key = cmd->signin,
+        .sub = session.sub,
+        .generation = session.generation,
+        .methods = session.methods,
+        .auth_time_ms = session.auth_time_ms,
+        .expires_ms = tx->now_ms + cmd->ttl_ms,
+        .raises = true,
+        .session = session.key,
+    };
+    memcpy(signin.browser, cmd->browser, sizeof signin.browser);
+    return store_signin_put(tx->write, &signin);
+}
+
+/* OUT_OK: the account may be asked for it, or may enrol it here. */
+static enum err may_be_asked(struct fsm_tx *tx, const struct cmd_factor_challenge *cmd,
+                             struct id128 sub, enum outcome_code *ret_code) {
+    struct factor factor;
+    size_t count;
+    enum err err;
+
+    *ret_code = OUT_OK;
+    if (cmd->enrols) {
+        /* Else who has the password alone would add a factor of their own. */
+        err = fsm_factor_count(tx, sub, &count);
+        *ret_code = count == 0 ? OUT_OK : OUT_EXISTS;
+        return err;
+    }
+    err = store_factor_get(tx->read, tx->arena, sub, cmd->factor, &factor);
+    if (err == ERR_NOT_FOUND || (err == OK && factor.kind != cmd->kind)) {
+        *ret_code = OUT_NOT_FOUND;
+        return OK;
+    }
+    return err;
+}
+
+enum err fsm_factor_challenge(struct fsm_tx *tx, const struct cmd_factor_challenge *cmd,
+                              enum outcome_code *ret_code) {
+    struct signin signin;
+    enum err err = find_signin(tx, cmd->signin, cmd->browser, &signin, ret_code);
+
+    if (err == OK && *ret_code == OUT_OK) {
+        err = may_be_asked(tx, cmd, signin.sub, ret_code);
+    }
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    if (cmd->has_code && signin.sent >= FSM_SIGNIN_CODES_MAX) {
+        *ret_code = OUT_FULL;
+        return OK;
+    }
+    err = fsm_message_add(tx, &cmd->message, ret_code);
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    signin.kind = (uint8_t)cmd->kind;
+    signin.enrols = cmd->enrols;
+    signin.factor = cmd->factor;
+    signin.code = cmd->code;
+    signin.code_expires_ms = cmd->has_code ? tx->now_ms + cmd->code_ttl_ms : 0;
+    signin.sent += cmd->has_code ? 1 : 0;
+    signin.data = cmd->data;
+    err = store_signin_put(tx->write, &signin);
+    return err == OK && cmd->has_code ? tell(tx, AUDIT_FACTOR_SENT, signin.sub, cmd->kind,
+                                             OUT_OK, FSM_AUDIT_BY_SENDER)
+                                      : err;
+}
+
+/* The counter of wrong answers that is this one's. */
+static struct key_hash counter_of(const struct signin *signin,
+                                  const struct cmd_factor_pass *cmd) {
+    struct key_hash counter;
+
+    memcpy(counter.b, signin->sub.b, sizeof counter.b);
+    return cmd->has_device ? cmd->device : counter;
+}
+
+static enum err guard_read(struct fsm_tx *tx, struct key_hash counter,
+                           struct factor_guard *ret_guard) {
+    enum err err = store_factor_guard_get(tx->read, counter, ret_guard);
+
+    if (err == OK && ret_guard->ends_ms <= tx->now_ms) {
+        *ret_guard = (struct factor_guard){0}; /* not swept yet */
+    }
+    return err;
+}
+
+static enum err guard_count(struct fsm_tx *tx, struct key_hash counter,
+                            struct factor_guard *guard) {
+    if (guard->failures == 0) {
+        guard->ends_ms = tx->now_ms + FSM_FACTOR_DAY_MS;
+    }
+    guard->failures++;
+    return store_factor_guard_put(tx->write, counter, guard);
+}
+
+/* It was wrong: count it where it is one of few, and tell. */
+static enum err wrong(struct fsm_tx *tx, const struct signin *signin,
+                      const struct cmd_factor_pass *cmd, struct key_hash counter,
+                      struct factor_guard *guard, enum outcome_code code) {
+    bool locks = false;
+    enum err err = OK;
+
+    if (methods[cmd->kind].guessable) {
+        err = guard_count(tx, counter, guard);
+        locks = guard->failures == FSM_FACTOR_FAILURES_MAX;
+    }
+    return err == OK ? tell(tx, locks ? AUDIT_FACTOR_LOCKED : AUDIT_FACTOR_FAILED,
+                            signin->sub, cmd->kind, code, FSM_AUDIT_BY_SENDER)
+                     : err;
+}
+
+/* The factor that was asked for: the account's, or the one that is enrolled now. */
+static enum err asked_factor(struct fsm_tx *tx, const struct signin *signin,
+                             const struct cmd_factor_pass *cmd,
+                             struct factor *ret_factor, enum outcome_code *ret_code) {
+    size_t count;
+    enum err err;
+
+    *ret_code = OUT_NOT_FOUND;
+    if (signin->kind != (uint8_t)cmd->kind ||
+        memcmp(signin->factor.b, cmd->factor.b, sizeof cmd->factor.b) != 0) {
+        return OK;
+    }
+    if (signin->enrols) {
+        *ret_factor = cmd->enrolled;
+        ret_factor->sub = signin->sub;
+        ret_factor->id = signin->factor;
+        ret_factor->kind = cmd->kind;
+        ret_factor->step = 0;
+        ret_factor->created_ms = tx->now_ms;
+        ret_factor->used_ms = 0;
+        /* Another sign-in may have been the first: then this one is too late. */
+        err = fsm_factor_count(tx, signin->sub, &count);
+        *ret_code = count == 0 ? OUT_OK : OUT_NOT_FOUND;
+        return err;
+    }
+    err = store_factor_get(tx->read, tx->arena, signin->sub, cmd->factor, ret_factor);
+    if (err == OK && ret_factor->kind == cmd->kind) {
+        *ret_code = OUT_OK;
+    }
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+/* Judge the answer, and count it when it is wrong. */
+static enum err judge(struct fsm_tx *tx, const struct signin *signin,
+                      const struct cmd_factor_pass *cmd, struct factor *factor,
+                      enum outcome_code *ret_code) {
+    const struct method *method = &methods[cmd->kind];
+    struct key_hash counter = counter_of(signin, cmd);
+    struct factor_guard guard = {0};
+    enum err err = OK;
+
+    if (method->prove == NULL) {
+        *ret_code = OUT_NOT_FOUND;
+        return OK;
+    }
+    if (method->guessable) {
+        err = guard_read(tx, counter, &guard);
+        if (err == OK && guard.failures >= FSM_FACTOR_FAILURES_MAX) {
+            *ret_code = OUT_LOCKED;
+            return OK;
+        }
+    }
+    if (err != OK) {
+        return err;
+    }
+    *ret_code = method->prove(tx, signin, cmd, factor);
+    if (*ret_code == OUT_BAD_CREDENTIALS || *ret_code == OUT_REPLAYED) {
+        return wrong(tx, signin, cmd, counter, &guard, *ret_code);
+    }
+    if (*ret_code == OUT_OK && cmd->has_device) {
+        return store_factor_guard_del(tx->write, counter);
+    }
+    return OK;
+}
+
+static enum err session_made(struct fsm_tx *tx, const struct signin *signin,
+                             const struct cmd_factor_pass *cmd,
+                             enum outcome_code *ret_code) {
+    struct session session = {
+        .key = cmd->session,
+        .sid = cmd->sid,
+        .sub = signin->sub,
+        .generation = signin->generation,
+        .auth_time_ms = tx->now_ms,
+        .methods = signin->methods | cmd->methods,
+        .idle_at_ms = tx->now_ms + cmd->idle_ms,
+        .expires_ms = tx->now_ms + cmd->lifetime_ms,
+    };
+    struct outcome_login login = {session.auth_time_ms, session.expires_ms};
+    enum outcome_code replaced;
+    enum err err = OK;
+
+    if (cmd->has_replaced) {
+        err = fsm_session_end(tx, cmd->replaced, &replaced);
+    }
+    if (err == OK) {
+        err = store_session_put(tx->write, &session);
+    }
+    *ret_code = OUT_OK;
+    return err == OK ? outcome_login_encode(&login, tx->detail) : err;
+}
+
+/* The session stays what it is, with what it has granted, under a new key: the old one
+ * is dead (D08). The password's moment stays that of the sign-in. */
+static enum err session_raised(struct fsm_tx *tx, const struct signin *signin,
+                               const struct cmd_factor_pass *cmd,
+                               enum outcome_code *ret_code) {
+    struct session session;
+    struct outcome_login login;
+    enum err err = store_session_get(tx->read, signin->session, &session);
+
+    if (err == ERR_NOT_FOUND || (err == OK && !fsm_session_timely(tx, &session))) {
+        *ret_code = OUT_SESSION_ENDED;
+        return OK;
+    }
+    if (err == OK) {
+        err = fsm_session_rename(tx, &session, cmd->session);
+    }
+    session.methods |= cmd->methods;
+    session.idle_at_ms = tx->now_ms + cmd->idle_ms;
+    if (err == OK) {
+        err = store_session_put(tx->write, &session);
+    }
+    login = (struct outcome_login){session.auth_time_ms, session.expires_ms};
+    *ret_code = OUT_OK;
+    return err == OK ? outcome_login_encode(&login, tx->detail) : err;
+}
+
+/* The answer was right. */
+static enum err passed(struct fsm_tx *tx, const struct signin *signin,
+                       const struct cmd_factor_pass *cmd, struct factor *factor,
+                       enum outcome_code *ret_code) {
+    enum err err = store_signin_del(tx->write, signin->key);
+
+    if (err == OK) {
+        factor->used_ms = tx->now_ms;
+        err = store_factor_put(tx->write, factor);
+    }
+    if (err == OK) {
+        err = tell(tx, signin->enrols ? AUDIT_FACTOR_ADDED : AUDIT_FACTOR_OK,
+                   signin->sub, cmd->kind, OUT_OK, FSM_AUDIT_BY_SUBJECT);
+    }
+    if (err == OK) {
+        err = signin->raises ? session_raised(tx, signin, cmd, ret_code)
+                             : session_made(tx, signin, cmd, ret_code);
+    }
+    if (err == OK && *ret_code == OUT_OK) {
+        err = tell(tx, signin->raises ? AUDIT_STEP_UP : AUDIT_SIGNIN, signin->sub,
+                   cmd->kind, OUT_OK, FSM_AUDIT_BY_SUBJECT);
+    }
+    return err;
+}
+
+enum err fsm_factor_pass(struct fsm_tx *tx, const struct cmd_factor_pass *cmd,
+                         enum outcome_code *ret_code) {
+    struct signin signin;
+    struct session taken;
+    struct factor factor;
+    enum err err = find_signin(tx, cmd->signin, cmd->browser, &signin, ret_code);
+
+    if (err == OK && *ret_code == OUT_OK) {
+        err = asked_factor(tx, &signin, cmd, &factor, ret_code);
+    }
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = store_session_get(tx->read, cmd->session, &taken);
+    if (err != ERR_NOT_FOUND) {
+        *ret_code = OUT_EXISTS;
+        return err;
+    }
+    err = judge(tx, &signin, cmd, &factor, ret_code);
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    return passed(tx, &signin, cmd, &factor, ret_code);
+}
+
+enum err fsm_factor_put(struct fsm_tx *tx, const struct cmd_factor_put *cmd,
+                        enum outcome_code *ret_code) {
+    struct factor factor = cmd->factor;
+    struct account account;
+    struct factor old;
+    size_t count = 0;
+    enum err err = store_account_get(tx->read, tx->arena, factor.sub, &account);
+
+    if (err != OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (err == ERR_NOT_FOUND || account.state == ACCOUNT_DELETED) {
+        *ret_code = OUT_NOT_FOUND;
+        return OK;
+    }
+    if (cmd->generation != 0 && cmd->generation != account.generation) {
+        *ret_code = OUT_ACCOUNT_STATE;
+        return OK;
+    }
+    err = store_factor_get(tx->read, tx->arena, factor.sub, factor.id, &old);
+    if (err != ERR_NOT_FOUND) {
+        *ret_code = OUT_EXISTS;
+        return err;
+    }
+    err = fsm_factor_count(tx, factor.sub, &count);
+    *ret_code = count < FSM_FACTORS_MAX ? OUT_OK : OUT_FULL;
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    factor.created_ms = tx->now_ms;
+    factor.used_ms = 0;
+    err = store_factor_put(tx->write, &factor);
+    return err == OK ? tell(tx, AUDIT_FACTOR_ADDED, factor.sub, factor.kind, OUT_OK,
+                            FSM_AUDIT_BY_SENDER)
+                     : err;
+}
+
+enum err fsm_factor_del(struct fsm_tx *tx, const struct cmd_factor_del *cmd,
+                        enum outcome_code *ret_code) {
+    struct account account;
+    struct factor factor;
+    enum err err =
+        store_factor_get(tx->read, tx->arena, cmd->sub, cmd->id, &factor);
+
+    *ret_code = err == ERR_NOT_FOUND ? OUT_NOT_FOUND : OUT_OK;
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    err = store_account_get(tx->read, tx->arena, cmd->sub, &account);
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    }
+    err = store_factor_del(tx->write, cmd->sub, cmd->id);
+    account.generation++;
+    if (err == OK) {
+        err = store_account_put(tx->write, &account);
+    }
+    return err == OK ? tell(tx, AUDIT_FACTOR_REMOVED, cmd->sub, factor.kind, OUT_OK,
+                            FSM_AUDIT_BY_SENDER)
+                     : err;
+}

@@ -1,0 +1,394 @@
+/* The state machine: the second step of a sign-in. */
+#include "tests/unit/store/unit.h"
+
+#include "raft/fsm_limits.h"
+#include "tests/unit/raft/fsm_fixture.h"
+
+#define DAY_MS (24 * HOUR_MS)
+
+static int setup(void **state) {
+    struct fsm_fixture *fx = calloc(1, sizeof *fx);
+    struct command account = command_account(1), other = command_account(2);
+    assert_non_null(fx);
+    fsm_fixture_open(fx);
+    assert_code(fsm_fixture_do(fx, &account), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &other), OUT_OK);
+    *state = fx;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fsm_fixture *fx = *state;
+    fsm_fixture_close(fx);
+    free(fx);
+    return 0;
+}
+
+static enum outcome_code give(struct fsm_fixture *fx, struct command command) {
+    return fsm_fixture_do(fx, &command);
+}
+
+/* From a right password to a code that was sent. */
+static void begin(struct fsm_fixture *fx, uint64_t account, uint64_t signin,
+                  uint64_t code) {
+    assert_code(give(fx, command_second(account, signin)), OUT_SECOND_STEP);
+    assert_code(give(fx, command_challenge(account, signin, FACTOR_SMS, code)), OUT_OK);
+}
+
+static void enrol(struct fsm_fixture *fx, uint64_t account, enum factor_kind kind) {
+    assert_code(give(fx, command_factor(account, kind)), OUT_OK);
+}
+
+static bool session_of(struct fsm_fixture *fx, uint64_t n, struct session *ret_session) {
+    struct store_read *read;
+    enum err err;
+
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    err = store_session_get(read, key_of(n), ret_session);
+    store_read_end(read);
+    store_read_free(read);
+    return err == OK;
+}
+
+/* --- which sign-ins have a second step --- */
+
+static void a_password_alone_is_a_session_only_where_it_does(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_login(1, 1);
+    struct session session;
+
+    c.login.methods = 1;
+    assert_code(give(fx, c), OUT_OK);
+    assert_true(session_of(fx, 1, &session));
+    assert_int_equal(session.methods, 1);
+
+    assert_code(give(fx, command_second(1, 1)), OUT_SECOND_STEP);
+    assert_false(session_of(fx, 90001, &session)); /* there is none yet */
+
+    enrol(fx, 1, FACTOR_SMS); /* whoever has a factor is asked for it */
+    c = command_second(1, 2);
+    c.login.second = SECOND_ENROLLED;
+    assert_code(give(fx, c), OUT_SECOND_STEP);
+    c = command_second(1, 3);
+    c.login.second = SECOND_TRUSTED;
+    assert_code(give(fx, c), OUT_OK);
+}
+
+static void a_wrong_password_reveals_no_second_step(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_second(1, 1);
+
+    c.login.password_ok = false;
+    assert_code(give(fx, c), OUT_BAD_CREDENTIALS);
+    assert_int_equal(fsm_fixture_rows(fx, "signin"), 0);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_NOT_FOUND);
+}
+
+/* --- the code --- */
+
+static void a_right_code_makes_the_session_once(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct session session;
+
+    enrol(fx, 1, FACTOR_SMS);
+    begin(fx, 1, 1, 5);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_OK);
+    assert_true(session_of(fx, 9, &session));
+    assert_int_equal(session.methods, 3); /* both steps */
+    assert_int_equal(session.auth_time_ms, fx->now_ms);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 10)), OUT_NOT_FOUND);
+    assert_int_equal(fsm_fixture_rows(fx, "signin"), 0);
+}
+
+static void a_code_is_of_one_signin_browser_method_and_factor(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c;
+
+    enrol(fx, 1, FACTOR_SMS);
+    enrol(fx, 2, FACTOR_SMS);
+    begin(fx, 1, 1, 5);
+    assert_code(give(fx, command_second(1, 2)), OUT_SECOND_STEP);
+    assert_code(give(fx, command_pass(1, 2, FACTOR_SMS, 5, 9)), OUT_NOT_FOUND);
+    c = command_pass(1, 1, FACTOR_SMS, 5, 9);
+    c.factor_pass.browser[0] = 7;
+    assert_code(give(fx, c), OUT_NOT_FOUND);
+    c = command_pass(1, 1, FACTOR_SMS, 5, 9);
+    c.factor_pass.factor = id_of(502);
+    assert_code(give(fx, c), OUT_NOT_FOUND);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_TOTP, 5, 9)), OUT_NOT_FOUND);
+    /* Another account's factor cannot be asked for, nor one of another kind. */
+    c = command_challenge(1, 1, FACTOR_SMS, 6);
+    c.factor_challenge.factor = id_of(502);
+    assert_code(give(fx, c), OUT_NOT_FOUND);
+    assert_code(give(fx, command_challenge(1, 1, FACTOR_TOTP, 0)), OUT_NOT_FOUND);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_OK);
+}
+
+static void a_newer_code_takes_the_place_of_the_older(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    enrol(fx, 1, FACTOR_SMS);
+    begin(fx, 1, 1, 5);
+    assert_code(give(fx, command_challenge(1, 1, FACTOR_SMS, 6)), OUT_OK);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_BAD_CREDENTIALS);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 6, 9)), OUT_OK);
+}
+
+static void codes_and_signins_expire(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    enrol(fx, 1, FACTOR_SMS);
+    begin(fx, 1, 1, 5);
+    fx->now_ms += 5 * MINUTE_MS;
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_EXPIRED);
+    assert_code(give(fx, command_challenge(1, 1, FACTOR_SMS, 6)), OUT_OK);
+    fx->now_ms += 5 * MINUTE_MS;
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 6, 9)), OUT_NOT_FOUND);
+    assert_code(give(fx, (struct command){.type = CMD_TICK}), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "signin"), 0);
+}
+
+static void a_change_of_the_account_ends_its_signins(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_account(1);
+
+    enrol(fx, 1, FACTOR_SMS);
+    begin(fx, 1, 1, 5);
+    c.account_put.replace = true;
+    c.account_put.account.generation = 2;
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_ACCOUNT_STATE);
+    assert_code(give(fx, command_challenge(1, 1, FACTOR_SMS, 6)), OUT_ACCOUNT_STATE);
+}
+
+static void codes_of_one_signin_are_few(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    enrol(fx, 1, FACTOR_SMS);
+    begin(fx, 1, 1, 5);
+    for (uint32_t i = 1; i < FSM_SIGNIN_CODES_MAX; i++) {
+        assert_code(give(fx, command_challenge(1, 1, FACTOR_SMS, 5 + i)), OUT_OK);
+    }
+    assert_code(give(fx, command_challenge(1, 1, FACTOR_SMS, 99)), OUT_FULL);
+}
+
+static void a_message_that_may_not_be_sent_leaves_no_code(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_challenge(1, 1, FACTOR_SMS, 5);
+
+    enrol(fx, 1, FACTOR_SMS);
+    assert_code(give(fx, command_second(1, 1)), OUT_SECOND_STEP);
+    c.factor_challenge.message = command_message(1, OUTBOX_SMS, 1).message_send.message;
+    c.factor_challenge.message.caps.at[0].max = 0;
+    assert_code(give(fx, c), OUT_LIMITED);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_NOT_FOUND);
+}
+
+/* --- guesses (E01) --- */
+
+static void guesses_are_counted_by_account(void **state) {
+    struct fsm_fixture *fx = *state;
+    uint32_t wrong = 0;
+
+    enrol(fx, 1, FACTOR_SMS);
+    for (uint64_t signin = 1; wrong < FSM_FACTOR_FAILURES_MAX; signin++) {
+        begin(fx, 1, signin, 5); /* a new session and a new code help nothing */
+        for (int i = 0; i < 3 && wrong < FSM_FACTOR_FAILURES_MAX; i++, wrong++) {
+            assert_code(give(fx, command_pass(1, signin, FACTOR_SMS, 6, 9)),
+                        OUT_BAD_CREDENTIALS);
+        }
+    }
+    begin(fx, 1, 50, 5);
+    assert_code(give(fx, command_pass(1, 50, FACTOR_SMS, 5, 9)), OUT_LOCKED);
+    fx->now_ms += DAY_MS - 2 * MINUTE_MS;
+    begin(fx, 1, 51, 5);
+    assert_code(give(fx, command_pass(1, 51, FACTOR_SMS, 5, 9)), OUT_LOCKED);
+    fx->now_ms += 2 * MINUTE_MS; /* a day after the first one it is over */
+    assert_code(give(fx, command_pass(1, 51, FACTOR_SMS, 5, 9)), OUT_OK);
+}
+
+static void a_success_forgives_strangers_nothing(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    enrol(fx, 1, FACTOR_SMS);
+    for (uint32_t i = 0; i < FSM_FACTOR_FAILURES_MAX; i++) {
+        begin(fx, 1, 1 + i, 5);
+        assert_code(give(fx, command_pass(1, 1 + i, FACTOR_SMS, 6, 9)),
+                    OUT_BAD_CREDENTIALS);
+        if (i < FSM_FACTOR_FAILURES_MAX - 1) {
+            assert_code(give(fx, command_pass(1, 1 + i, FACTOR_SMS, 5, 100 + i)),
+                        OUT_OK);
+        }
+    }
+    begin(fx, 1, 40, 5);
+    assert_code(give(fx, command_pass(1, 40, FACTOR_SMS, 5, 9)), OUT_LOCKED);
+}
+
+static void a_known_device_is_not_locked_out_by_strangers(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c;
+
+    guesses_are_counted_by_account(state);
+    fx->now_ms += DAY_MS;
+    for (uint32_t i = 0; i < FSM_FACTOR_FAILURES_MAX; i++) {
+        begin(fx, 1, 60 + i, 5);
+        assert_code(give(fx, command_pass(1, 60 + i, FACTOR_SMS, 6, 9)),
+                    OUT_BAD_CREDENTIALS);
+    }
+    begin(fx, 1, 80, 5);
+    c = command_pass(1, 80, FACTOR_SMS, 6, 11);
+    c.factor_pass.has_device = true;
+    c.factor_pass.device = key_of(777);
+    assert_code(give(fx, c), OUT_BAD_CREDENTIALS); /* its own counter */
+    c.factor_pass.code = key_of(5);
+    assert_code(give(fx, c), OUT_OK);
+    /* The success forgave the slip: the day's counter of the device is gone. */
+    assert_int_equal(fsm_fixture_rows(fx, "factor_guard"), 1);
+}
+
+static void passwords_of_strangers_lock_strangers_out(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_login(1, 1);
+
+    c.login.password_ok = false;
+    for (uint32_t i = 0; i < FSM_LOGIN_FAILURES_MAX; i++) {
+        assert_code(give(fx, c), OUT_BAD_CREDENTIALS);
+    }
+    c.login.password_ok = true;
+    assert_code(give(fx, c), OUT_LOCKED);
+    c.login.has_device = true;
+    c.login.device = key_of(777);
+    assert_code(give(fx, c), OUT_OK);
+}
+
+/* --- TOTP --- */
+
+static void a_step_is_used_once(void **state) {
+    struct fsm_fixture *fx = *state;
+    uint64_t step = fx->now_ms / 30000;
+
+    enrol(fx, 1, FACTOR_TOTP);
+    for (uint64_t i = 1; i <= 3; i++) {
+        assert_code(give(fx, command_second(1, i)), OUT_SECOND_STEP);
+        assert_code(give(fx, command_challenge(1, i, FACTOR_TOTP, 0)), OUT_OK);
+    }
+    assert_code(give(fx, command_pass(1, 1, FACTOR_TOTP, step - 3, 9)), OUT_EXPIRED);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_TOTP, step + 2, 9)), OUT_EXPIRED);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_TOTP, step, 9)), OUT_OK);
+    assert_code(give(fx, command_pass(1, 2, FACTOR_TOTP, step, 10)), OUT_REPLAYED);
+    assert_code(give(fx, command_pass(1, 2, FACTOR_TOTP, step - 1, 10)), OUT_REPLAYED);
+    assert_code(give(fx, command_pass(1, 2, FACTOR_TOTP, step + 1, 10)), OUT_OK);
+}
+
+/* --- enrolment --- */
+
+static void who_has_no_factor_enrols_one(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c;
+
+    for (uint64_t i = 1; i <= 2; i++) {
+        assert_code(give(fx, command_second(1, i)), OUT_SECOND_STEP);
+        c = command_challenge(1, i, FACTOR_SMS, 5);
+        c.factor_challenge.enrols = true;
+        assert_code(give(fx, c), OUT_OK);
+    }
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 6, 9)), OUT_BAD_CREDENTIALS);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 0);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 1);
+    /* Of two that enrol at the same time one is the first; the other is asked for it. */
+    assert_code(give(fx, command_pass(1, 2, FACTOR_SMS, 5, 10)), OUT_NOT_FOUND);
+    assert_code(give(fx, c), OUT_EXISTS);
+    assert_code(give(fx, command_challenge(1, 2, FACTOR_SMS, 7)), OUT_OK);
+    assert_code(give(fx, command_pass(1, 2, FACTOR_SMS, 7, 10)), OUT_OK);
+}
+
+static void factors_are_bounded_and_their_end_ends_sessions(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_factor(1, FACTOR_TOTP);
+    struct session session;
+
+    assert_code(give(fx, command_login(1, 3)), OUT_OK);
+    for (uint64_t i = 0; i < FSM_FACTORS_MAX; i++) {
+        c.factor_put.factor.id = id_of(600 + i);
+        assert_code(give(fx, c), OUT_OK);
+    }
+    assert_code(give(fx, c), OUT_EXISTS);
+    c.factor_put.factor.id = id_of(700);
+    assert_code(give(fx, c), OUT_FULL);
+    c.factor_put.factor.sub = id_of(99);
+    assert_code(give(fx, c), OUT_NOT_FOUND);
+    c.factor_put.factor.sub = id_of(1);
+    c.factor_put.generation = 9;
+    assert_code(give(fx, c), OUT_ACCOUNT_STATE);
+
+    c = (struct command){.type = CMD_FACTOR_DEL,
+                         .factor_del = {.sub = id_of(1), .id = id_of(600)}};
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, c), OUT_NOT_FOUND);
+    assert_true(session_of(fx, 3, &session));
+    assert_code(give(fx, command_client("rp")), OUT_OK);
+    assert_code(give(fx, command_issue(3, 1)), OUT_SESSION_ENDED);
+}
+
+/* --- a session that is raised --- */
+
+static void a_raised_session_keeps_what_it_gave(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command begin_it = {.type = CMD_FACTOR_BEGIN,
+                               .factor_begin = {.session = key_of(3),
+                                                .signin = key_of(1),
+                                                .browser = {1},
+                                                .ttl_ms = 10 * MINUTE_MS}};
+    struct session before, after;
+    struct command c = command_login(1, 3);
+
+    c.login.methods = 1;
+    assert_code(give(fx, command_client("rp")), OUT_OK);
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, command_issue(3, 1)), OUT_OK);
+    assert_code(give(fx, command_redeem(1, 2)), OUT_OK);
+    assert_true(session_of(fx, 3, &before));
+    enrol(fx, 1, FACTOR_SMS);
+    fx->now_ms += MINUTE_MS;
+    assert_code(give(fx, begin_it), OUT_OK);
+    assert_code(give(fx, begin_it), OUT_EXISTS);
+    assert_code(give(fx, command_challenge(1, 1, FACTOR_SMS, 5)), OUT_OK);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 4)), OUT_OK);
+    assert_false(session_of(fx, 3, &after)); /* D08: the old key is dead */
+    assert_true(session_of(fx, 4, &after));
+    assert_memory_equal(after.sid.b, before.sid.b, sizeof before.sid.b);
+    assert_int_equal(after.auth_time_ms, before.auth_time_ms);
+    assert_int_equal(after.methods, 3);
+    assert_code(give(fx, command_refresh(2, 3)), OUT_OK); /* still a family */
+    /* And it ends with the session under its new key. */
+    assert_code(give(fx, command_end(4)), OUT_OK);
+    assert_code(give(fx, command_refresh(3, 4)), OUT_REVOKED);
+    begin_it.factor_begin.signin = key_of(2);
+    assert_code(give(fx, begin_it), OUT_SESSION_ENDED);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        T(a_password_alone_is_a_session_only_where_it_does),
+        T(a_wrong_password_reveals_no_second_step),
+        T(a_right_code_makes_the_session_once),
+        T(a_code_is_of_one_signin_browser_method_and_factor),
+        T(a_newer_code_takes_the_place_of_the_older),
+        T(codes_and_signins_expire),
+        T(a_change_of_the_account_ends_its_signins),
+        T(codes_of_one_signin_are_few),
+        T(a_message_that_may_not_be_sent_leaves_no_code),
+        T(guesses_are_counted_by_account),
+        T(a_success_forgives_strangers_nothing),
+        T(a_known_device_is_not_locked_out_by_strangers),
+        T(passwords_of_strangers_lock_strangers_out),
+        T(a_step_is_used_once),
+        T(who_has_no_factor_enrols_one),
+        T(factors_are_bounded_and_their_end_ends_sessions),
+        T(a_raised_session_keeps_what_it_gave),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
