@@ -192,6 +192,19 @@ struct span http_request_client(struct http_request *request) {
                : peer_address(request);
 }
 
+struct svc_origin http_request_origin(struct http_request *request) {
+    struct svc_origin origin = {
+        .address = http_request_client(request),
+        .browser = http_request_header(request, H2O_TOKEN_USER_AGENT),
+    };
+    if (request->door == DOOR_OPERATOR) {
+        struct span chain;
+        origin.operator_cert =
+            arena_dup(&request->arena, http_thread_certificate(request->h2o, &chain));
+    }
+    return origin;
+}
+
 static void refuse(struct http_request *request, bool as_json, int status,
                    const char *why) {
     if (as_json) {

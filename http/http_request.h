@@ -71,6 +71,9 @@ struct span http_request_cookie(struct http_request *request, const char *name);
  * address of X-Forwarded-For, which the balancer has set. */
 struct span http_request_client(struct http_request *request);
 
+/* The same with what else the audit is told. */
+struct svc_origin http_request_origin(struct http_request *request);
+
 /* The body, in h2o's memory. */
 struct span http_request_body(const struct http_request *request);
 /* h2o uses its input buffers again without clearing them, and a body may hold a

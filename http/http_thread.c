@@ -119,7 +119,7 @@ static void keep_chain(struct connection *connection, const STACK_OF(X509) * sen
     }
 }
 
-/* DOOR_MTLS: keep what the client has shown for its requests. */
+/* Keep what the client has shown for its requests. */
 static void on_certificate(SSL *ssl, X509 *cert, const STACK_OF(X509) * sent) {
     struct connection *connection = connection_of(BIO_get_data(SSL_get_rbio(ssl)));
     unsigned char *der = NULL;
@@ -172,7 +172,7 @@ static void on_accept(h2o_socket_t *listen_socket, const char *error) {
 }
 
 static void listen_for_certificates(struct http_listener *listener) {
-    if (listener->door == DOOR_MTLS) {
+    if (listener->door == DOOR_MTLS || listener->door == DOOR_OPERATOR) {
         http_tls_on_certificate(listener->accept.ssl_ctx, on_certificate);
     }
 }

@@ -65,7 +65,7 @@ enum err http_thread_start(const struct config *config, struct svc_shared *share
                            const int fds[DOORS], struct http_thread **ret_thread,
                            char why[256]);
 /* The certificate (DER) that the connection's client has proven to hold; empty: none,
- * or not through DOOR_MTLS. *ret_chain: those that it sent behind it, end to end.
+ * or not through DOOR_MTLS or _OPERATOR. *ret_chain: those that it sent behind it, end to end.
  * Borrowed while the connection lives. */
 struct span http_thread_certificate(const h2o_req_t *h2o, struct span *ret_chain);
 /* Ask it to stop; then wait for it and free it. */

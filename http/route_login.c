@@ -40,6 +40,7 @@ void route_login(struct http_request *request) {
     }
     struct svc_login *login = &request->op.login;
     *login = (struct svc_login){
+        .op.from = http_request_origin(request),
         .done = on_login,
         .arg = request,
         .account_id = field(request, "account_id"),
@@ -78,6 +79,7 @@ void route_consent(struct http_request *request) {
     }
     struct svc_consent *consent = &request->op.consent;
     *consent = (struct svc_consent){
+        .op.from = http_request_origin(request),
         .done = on_consent,
         .arg = request,
         .login_state = field(request, "login_state"),

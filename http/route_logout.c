@@ -80,6 +80,7 @@ static void start(struct http_request *request, const struct params *params,
                   bool confirm, struct span csrf) {
     struct svc_logout *logout = &request->op.logout;
     *logout = (struct svc_logout){
+        .op.from = http_request_origin(request),
         .done = on_logout,
         .arg = request,
         .params = params,

@@ -40,6 +40,7 @@ static void on_admin(struct svc_admin *admin) {
 static void start(struct http_request *request, enum svc_admin_action action) {
     struct svc_admin *admin = &request->op.admin;
     *admin = (struct svc_admin){
+        .op.from = http_request_origin(request),
         .done = on_admin,
         .arg = request,
         .action = action,

@@ -44,6 +44,7 @@ static void start(struct http_request *request, enum svc_register_action action)
     }
     client_id = params_get(&request->params, "client_id", &twice);
     *registration = (struct svc_register){
+        .op.from = http_request_origin(request),
         .done = on_registered,
         .arg = request,
         .action = action,

@@ -31,8 +31,16 @@ enum err svc_new(struct svc_shared *shared, struct port_loop *loop,
                  struct svc **ret_svc);
 void svc_free(struct svc *svc);
 
+/* Where a request came from, for the audit. Set by the route; lives until `done`. */
+struct svc_origin {
+    struct span address; /* textual IP; empty: not told */
+    struct span browser; /* User-Agent; empty: none */
+    struct span operator_cert; /* DER, through the operator's door; empty: not that */
+};
+
 /* The part that all operations share. */
 struct svc_op {
+    struct svc_origin from;
     struct arena arena;
     enum err err;            /* other than OK: unavailable (503), see below */
     struct svc_state *state; /* private */

@@ -118,6 +118,8 @@ static size_t size_of(enum svc_admin_action action) {
         return svc_admin_client_size();
     if (action == ADMIN_CLIENT_CHANGE)
         return svc_admin_client_change_size();
+    if (action == ADMIN_REGISTRATION)
+        return svc_admin_registration_size();
     if (action == ADMIN_STAFF_ADD)
         return svc_admin_staff_size();
     if (action == ADMIN_KEY_ROTATE || action == ADMIN_KEY_REVOKE)

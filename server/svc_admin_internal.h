@@ -26,6 +26,7 @@ size_t svc_admin_staff_size(void);
 size_t svc_admin_key_size(void);
 size_t svc_admin_client_change_size(void);
 size_t svc_admin_node_size(void);
+size_t svc_admin_registration_size(void);
 
 void svc_admin_account_add(struct admin_op *op);
 void svc_admin_client_add(struct admin_op *op);

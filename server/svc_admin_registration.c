@@ -1,5 +1,6 @@
 /* svc_admin_registration: an operator gives out an initial access token (RFC 7591
- * §1.2). Sealed, not stored: what is stored is that it was used (svc_register.c). */
+ * §1.2). Sealed, not stored: what is stored is that it was given out, and used
+ * (svc_register.c). */
 #include "server/oidc/registration_token.h"
 #include "server/oidc/scope.h"
 #include "server/svc_admin_internal.h"
@@ -69,36 +70,60 @@ static enum err make(struct svc *svc, const struct client *client, uint64_t expi
                          ret_text);
 }
 
-void svc_admin_registration(struct admin_op *op) {
-    static const char *const members[] = {"profile", "stage",  "scopes",
-                                          "account_types", "hours", NULL};
-    struct svc *svc = op->base.svc;
-    struct buf *out = &svc->scratch;
-    struct client client = {0};
+struct registration_op {
+    struct admin_op admin; /* first */
+    struct client terms;
     uint64_t expires_ms;
     struct span token;
-    enum err err;
+};
 
-    svc_json_parse(&op->json, op->admin->body_in, members);
-    expires_ms = repl_now_ms(svc->shared->repl) + read_hours(&op->json) * 3600 * 1000;
-    read_terms(op, &client);
-    if (op->json.failed) {
-        svc_admin_invalid(op);
-        return;
-    }
-    err = make(svc, &client, expires_ms, &op->admin->op.arena, &token);
-    if (err) {
-        svc_fail(&op->base, err);
+size_t svc_admin_registration_size(void) {
+    return sizeof(struct registration_op);
+}
+
+static void noted(struct svc_state *state) {
+    struct registration_op *op = (struct registration_op *)state;
+    const struct client *terms = &op->terms;
+    struct buf *out = &state->svc->scratch;
+
+    if (state->request.outcome.code != OUT_OK) {
+        svc_fail(state, ERR_CORRUPT);
         return;
     }
     buf_reset(out);
     buf_str(out, "{");
-    buf_json_member(out, "token", token);
-    buf_json_u64(out, "expires_ms", expires_ms);
-    buf_json_member(out, "profile", span_str(svc_rp_profiles[client.profile - 1]));
-    buf_json_member(out, "stage", span_str(svc_rp_stages[client.stage - 1]));
-    svc_rp_put_scopes(out, client.scopes);
-    svc_rp_put_account_types(out, client.account_types);
+    buf_json_member(out, "token", op->token);
+    buf_json_u64(out, "expires_ms", op->expires_ms);
+    buf_json_member(out, "profile", span_str(svc_rp_profiles[terms->profile - 1]));
+    buf_json_member(out, "stage", span_str(svc_rp_stages[terms->stage - 1]));
+    svc_rp_put_scopes(out, terms->scopes);
+    svc_rp_put_account_types(out, terms->account_types);
     buf_str(out, "}");
-    svc_admin_answer(op, out);
+    svc_admin_answer(&op->admin, out);
+}
+
+void svc_admin_registration(struct admin_op *admin) {
+    static const char *const members[] = {"profile", "stage",  "scopes",
+                                          "account_types", "hours", NULL};
+    struct registration_op *op = (struct registration_op *)admin;
+    struct command command = {.type = CMD_AUDIT_NOTE};
+    struct svc *svc = admin->base.svc;
+    enum err err;
+
+    svc_json_parse(&admin->json, admin->admin->body_in, members);
+    op->expires_ms =
+        repl_now_ms(svc->shared->repl) + read_hours(&admin->json) * 3600 * 1000;
+    read_terms(admin, &op->terms);
+    if (admin->json.failed) {
+        svc_admin_invalid(admin);
+        return;
+    }
+    err = make(svc, &op->terms, op->expires_ms, &admin->admin->op.arena, &op->token);
+    if (err) {
+        svc_fail(&admin->base, err);
+        return;
+    }
+    command.audit_note.event = AUDIT_REGISTRATION_TOKEN;
+    command.audit_note.note = span_str(svc_rp_profiles[op->terms.profile - 1]);
+    svc_submit(&admin->base, &command, noted);
 }

@@ -62,6 +62,7 @@ struct svc_state {
     struct repl_wait wait;
     struct repl_request request;
     bool request_open;
+    struct actor actor; /* svc_origin.h */
     struct hash_job job;
     void (*work)(struct svc_state *state); /* on a hash pool's thread */
     struct buf payload;

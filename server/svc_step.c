@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "server/svc_internal.h"
+#include "server/svc_origin.h"
 #include "store/base/check.h"
 
 #define STATE_OF(member, pointer)                                                      \
@@ -109,6 +110,26 @@ static void submit_done(struct repl_request *request) {
     }
 }
 
+/* Codes are issued by the thousand, and recorded when somebody consents alone. */
+static bool wants_actor(const struct command *command) {
+    return command->actor.kind == AUDIT_SYSTEM && command_takes_actor(command->type) &&
+           (command->type != CMD_GRANT_ISSUE ||
+            command->grant_issue.consent_scopes != 0);
+}
+
+/* The command's bytes, and who sends it. */
+static enum err encode(struct svc_state *state, const struct command *command) {
+    struct command signed_off;
+    enum err err;
+
+    buf_reset(&state->payload);
+    if (!wants_actor(command))
+        return command_encode(command, &state->payload);
+    signed_off = *command;
+    err = svc_origin_actor(state, &signed_off.actor);
+    return err ? err : command_encode(&signed_off, &state->payload);
+}
+
 void svc_submit(struct svc_state *state, const struct command *command,
                 void (*next)(struct svc_state *state)) {
     enum err err;
@@ -117,8 +138,7 @@ void svc_submit(struct svc_state *state, const struct command *command,
     if (state->request_open)
         repl_request_close(&state->request);
     state->request_open = false;
-    buf_reset(&state->payload);
-    err = command_encode(command, &state->payload);
+    err = encode(state, command);
     if (err) {
         svc_fail(state, err);
         return;

@@ -5,8 +5,11 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "store/base/codec.h"
 
 #define SUBJECT_TEXT_MAX 1024
 
@@ -197,4 +200,43 @@ bool client_cert_issued(const struct client_ca *ca, struct span der, struct span
     X509_free(cert);
     ERR_clear_error();
     return good;
+}
+
+/* The common name's text, whole, in UTF-8. */
+static bool common_name(const X509 *cert, char out[CLIENT_CERT_NAME + 1]) {
+    X509_NAME *subject = X509_get_subject_name(cert);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    const ASN1_STRING *value =
+        at < 0 ? NULL : X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+    unsigned char *text = NULL;
+    int len = value ? ASN1_STRING_to_UTF8(&text, value) : -1;
+    bool ok = len > 0 && len <= CLIENT_CERT_NAME && utf8_valid(span_of(text, (size_t)len));
+
+    for (int i = 0; ok && i < len; i++)
+        ok = text[i] >= ' ' && text[i] != 127;
+    if (ok) {
+        memcpy(out, text, (size_t)len);
+        out[len] = '\0';
+    }
+    OPENSSL_free(text);
+    return ok;
+}
+
+void client_cert_name(struct span der, char out[CLIENT_CERT_NAME + 1]) {
+    const unsigned char *at = der.data;
+    X509 *cert = der.len <= LIMIT_CLIENT_CERT ? d2i_X509(NULL, &at, (long)der.len) : NULL;
+    BIGNUM *serial = NULL;
+    char *digits = NULL;
+
+    snprintf(out, CLIENT_CERT_NAME + 1, "unreadable");
+    if (cert && !common_name(cert, out)) {
+        serial = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
+        digits = serial ? BN_bn2hex(serial) : NULL;
+        if (digits && strlen(digits) + sizeof "serial:" <= CLIENT_CERT_NAME + 1)
+            snprintf(out, CLIENT_CERT_NAME + 1, "serial:%s", digits);
+    }
+    OPENSSL_free(digits);
+    BN_free(serial);
+    X509_free(cert);
+    ERR_clear_error();
 }

@@ -30,4 +30,9 @@ bool client_cert_issued(const struct client_ca *ca, struct span der, struct span
 /* Is it one of the forms above? */
 bool client_cert_subject_valid(struct span subject);
 
+/* Whom it was issued to: the subject's common name, or "serial:" and digits when that is
+ * none, too long, or no text; "unreadable". Terminated. */
+#define CLIENT_CERT_NAME 64
+void client_cert_name(struct span der, char out[CLIENT_CERT_NAME + 1]);
+
 #endif

@@ -33,6 +33,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_INITIAL_ACCESS] = "tasuki seal initial-access",
     [SEAL_REGISTRATION] = "tasuki seal registration",
     [SEAL_MESSAGE] = "tasuki seal message",
+    [SEAL_ORIGIN] = "tasuki seal origin",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",
@@ -51,6 +52,7 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_REGISTRATION] = "tasuki hash registration",
     [HASH_RECIPIENT] = "tasuki hash recipient",
     [HASH_COUNTER] = "tasuki hash counter",
+    [HASH_ORIGIN] = "tasuki hash origin",
 };
 
 struct keyring {

@@ -33,6 +33,7 @@ enum seal_purpose {
     SEAL_INITIAL_ACCESS, /* tokens of dynamic registration (RFC 7591 §1.2) */
     SEAL_REGISTRATION,
     SEAL_MESSAGE, /* what a person is told, and where (svc_message) */
+    SEAL_ORIGIN, /* network address and browser (svc_origin) */
     SEAL_PURPOSES
 };
 enum hash_purpose {
@@ -52,6 +53,7 @@ enum hash_purpose {
     HASH_REGISTRATION,
     HASH_RECIPIENT, /* address or number of a message */
     HASH_COUNTER,   /* what is counted, and of whom (raft/fsm_counter) */
+    HASH_ORIGIN, /* network address */
     HASH_PURPOSES
 };
 

@@ -402,11 +402,16 @@ static void see_page(struct browser *browser, const struct svc_authorize *page) 
     keep(browser->login_state, sizeof browser->login_state, page->login_state);
 }
 
+/* As a route sets it. */
+static const struct svc_origin from = {.address = {(const uint8_t *)"192.0.2.7", 9},
+                                       .browser = {(const uint8_t *)"Unit/1.0", 8}};
+
 void run_authorize(struct fixture *f, struct browser *browser,
                    const struct params *params, struct svc_authorize *ret) {
     bool done = false;
 
     memset(ret, 0xa5, sizeof *ret); /* nothing may depend on a caller's zeroes */
+    ret->op.from = from;
     ret->done = svc_authorize_ended;
     ret->arg = &done;
     ret->params = params;
@@ -423,6 +428,7 @@ void run_login(struct fixture *f, struct browser *browser, const char *account,
     bool done = false;
 
     memset(ret, 0xa5, sizeof *ret);
+    ret->op.from = from;
     ret->done = svc_login_ended;
     ret->arg = &done;
     ret->account_id = span_str(account);
@@ -444,6 +450,7 @@ void run_consent(struct fixture *f, struct browser *browser, bool allow,
     bool done = false;
 
     memset(ret, 0xa5, sizeof *ret);
+    ret->op.from = from;
     ret->done = svc_consent_ended;
     ret->arg = &done;
     ret->allow = allow;
@@ -483,6 +490,7 @@ void run_token(struct fixture *f, const char *client, const char *secret,
     bool done = false;
 
     memset(ret, 0xa5, sizeof *ret);
+    ret->op.from = from;
     ret->done = svc_token_ended;
     ret->arg = &done;
     ret->in = (struct svc_caller_in){.params = params, .endpoint = "token"};
@@ -502,6 +510,7 @@ void run_userinfo(struct fixture *f, const char *token, struct svc_userinfo *ret
     bool done = false;
 
     memset(ret, 0xa5, sizeof *ret);
+    ret->op.from = from;
     ret->done = svc_userinfo_ended;
     ret->arg = &done;
     ret->params = NULL;
@@ -521,6 +530,7 @@ void run_logout(struct fixture *f, struct browser *browser, const struct params 
     bool done = false;
 
     memset(ret, 0xa5, sizeof *ret);
+    ret->op.from = from;
     ret->done = svc_logout_ended;
     ret->arg = &done;
     ret->params = params ? params : &plain;
@@ -536,6 +546,7 @@ void run_admin(struct fixture *f, enum svc_admin_action action, const char *body
     bool done = false;
 
     memset(ret, 0xa5, sizeof *ret);
+    ret->op.from = from;
     ret->done = svc_admin_ended;
     ret->arg = &done;
     ret->action = action;
