@@ -32,7 +32,10 @@
  *       what follows for new entries;
  *   V9  the only voter leads in a term of its own. libraft lets it lead in the term
  *       that it finds: after a crash, or as heir of a leader that was removed, it could
- *       give an index and term that a standby has got already to another entry. */
+ *       give an index and term that a standby has got already to another entry;
+ *   V10 whoever refuses a pre-vote says its own term. libraft says the candidate's: of
+ *       two nodes, one with the longer log and one that has voted in a newer term
+ *       since, none would ever be elected while the third is away. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -105,6 +108,11 @@ static int io_send(struct raft_io *io, struct raft_io_send *req,
     int status = RAFT_NOCONNECTION;
     if (message->type == RAFT_APPEND_ENTRIES_RESULT && repl->answers_older_term) {
         sent.append_entries_result.last_log_index = 0; /* V6 */
+    }
+    if (message->type == RAFT_REQUEST_VOTE_RESULT &&
+        message->request_vote_result.pre_vote &&
+        !message->request_vote_result.vote_granted) {
+        sent.request_vote_result.term = raft_current_term(&repl->raft); /* V10 */
     }
     if (message->type == RAFT_INSTALL_SNAPSHOT) {
         tell_beyond(repl, message); /* V2 */

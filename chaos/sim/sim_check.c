@@ -162,7 +162,13 @@ void sim_check_ended(struct sim_node *node) {
 }
 
 void sim_check_refused(struct sim_node *node) {
-    if (!node->skewed) {
+    if (!node->skewed && !node->rotten) {
         sim_violation(node->sim, "node %u refused to start: %s", node->id, node->why);
+    }
+}
+
+void sim_check_started(struct sim_node *node) {
+    if (node->rotten) {
+        sim_violation(node->sim, "node %u started on a damaged log", node->id);
     }
 }

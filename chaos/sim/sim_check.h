@@ -37,6 +37,7 @@ void sim_check_node(struct sim_node *node);
 /* Its process ended by itself; it refused to start. */
 void sim_check_ended(struct sim_node *node);
 void sim_check_refused(struct sim_node *node);
+void sim_check_started(struct sim_node *node);
 /* A power cut undid its newest commit. */
 void sim_check_undone(struct sim_node *node);
 /* A restore or recovery: indexes are compared anew. */

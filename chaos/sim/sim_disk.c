@@ -92,6 +92,19 @@ uint64_t sim_disk_last(const struct sim_disk *disk) {
     return log->has_snapshot && log->snapshot_index > last ? log->snapshot_index : last;
 }
 
+uint64_t sim_disk_floor(const struct sim_disk *disk) {
+    return disk->rotten ? 0 : sim_disk_last(disk);
+}
+
+bool sim_disk_cut_last(struct sim_disk *disk) {
+    struct sim_log *log = &disk->log;
+    if (log->count == 0) {
+        return false;
+    }
+    log_cut(log, log->first + log->count - 1);
+    return true;
+}
+
 bool sim_disk_blank(const struct sim_disk *disk) {
     return disk->log.term == 0;
 }
@@ -219,11 +232,14 @@ static void on_put(struct sim *sim, unsigned owner, void *arg) {
     struct sim_write *write = disk->put;
     (void)arg;
     disk->put = NULL;
-    take_effect(disk, write);
+    bool full = disk->full;
+    if (!full) {
+        take_effect(disk, write);
+    }
     struct raft_io_snapshot_put *put = write->put;
     raft_io_snapshot_put_cb cb = write->put_cb;
     write_free(write);
-    cb(put, 0);
+    cb(put, full ? RAFT_NOSPACE : 0);
 }
 
 /* --- raft_io --- */
@@ -367,7 +383,12 @@ static int io_set_term(struct raft_io *io, raft_term term) {
 }
 
 static int io_set_vote(struct raft_io *io, raft_id id) {
-    of_io(io)->log.vote = id;
+    struct sim_disk *disk = of_io(io);
+    if (disk->full) {
+        snprintf(io->errmsg, sizeof(io->errmsg), "simulated full disk");
+        return RAFT_NOSPACE;
+    }
+    disk->log.vote = id;
     return 0;
 }
 
@@ -592,6 +613,7 @@ void sim_disk_reseed(struct sim_disk *disk, uint64_t index, uint64_t term,
                             .snapshot_term = term,
                             .configuration_index = configuration_index};
     drop_writes(disk);
+    disk->rotten = false;
     CHECK(raft_configuration_encode(configuration, &encoded) == 0);
     put.configuration =
         (struct raft_buffer){copy(encoded.base, encoded.len), encoded.len};

@@ -58,6 +58,7 @@ struct sim_disk {
     uint64_t stalled_until_us; /* nothing completes before */
     unsigned fail_percent;     /* of appends */
     bool full;
+    bool rotten; /* a batch in the midst of the log does not add up */
     bool torn; /* a write failed: what follows it would be behind a hole */
     bool forget_unsynced_ack; /* planted: acknowledges before it is on the disk */
     bool forget_votes;        /* planted: a crash forgets the vote of the term */
@@ -79,6 +80,11 @@ void sim_disk_crash(struct sim_disk *disk);
 void sim_disk_complete(struct sim_disk *disk);
 bool sim_disk_blank(const struct sim_disk *disk);
 uint64_t sim_disk_last(const struct sim_disk *disk);
+/* What an image has to have at least for a log of which so much can be read: of a rotten
+ * one nothing (raft/repl_seed.h, Z2, and why that is enough). */
+uint64_t sim_disk_floor(const struct sim_disk *disk);
+/* Its last entry goes, as libraft cuts a damaged last batch. False: there is none. */
+bool sim_disk_cut_last(struct sim_disk *disk);
 /* How long the oldest append has been on its way. */
 uint64_t sim_disk_waiting_us(const struct sim_disk *disk);
 /* Make it a disk whose snapshot marker stands at `index`, without entries: what

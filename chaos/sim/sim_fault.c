@@ -31,6 +31,7 @@ static const char *const names[FAULT_KINDS] = {
     [FAULT_DEAF_LEADER] = "deaf",  [FAULT_BREAK] = "break",
     [FAULT_SLOW_LINK] = "far",     [FAULT_CLOCK] = "clock",
     [FAULT_TRANSFER] = "transfer", [FAULT_REPLACE] = "replace",
+    [FAULT_ROT] = "rot",
 };
 
 /* Each seed has about half of the kinds, some of them often. */
@@ -49,6 +50,7 @@ struct sim_fault *sim_fault_new(struct sim *sim, uint64_t seed) {
     }
     fault->weight[FAULT_KILL]++;
     fault->weight[FAULT_REPLACE] = fault->weight[FAULT_REPLACE] > 0 ? 1 : 0;
+    fault->weight[FAULT_ROT] = fault->weight[FAULT_ROT] > 0 ? 1 : 0;
     return fault;
 }
 
@@ -196,6 +198,33 @@ static void hurt_disk(struct sim_fault *fault, enum sim_fault_kind kind,
     revive_soon(fault, node);
 }
 
+/* Is any node without data of its own that are whole? */
+static bool any_hollow(const struct sim *sim) {
+    for (unsigned id = 1; id <= sim->nodes_count; id++) {
+        const struct sim_node *node = sim->node[id];
+        if (node->rotten || node->seeding != NULL || node->asks_reseed) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In the midst of the log it is seen as damage. The last batch is taken for a torn write
+ * and cut: then the store is ahead of the log, if it had the entry. (If it had not, what
+ * this node has acknowledged is gone and nobody can tell; raft/repl_check.h.) */
+static void rot_log(struct sim_fault *fault, unsigned at) {
+    struct sim_node *node = fault->sim->node[at];
+    if (fault->sim->nodes_count < 3 || node->repl == NULL || any_hollow(fault->sim)) {
+        return;
+    }
+    crash(fault, at, false);
+    bool last = sim_percent(&fault->rng, 30) &&
+                node->seen_index >= sim_disk_last(&node->disk) &&
+                sim_disk_cut_last(&node->disk);
+    node->disk.rotten = !last;
+    node->rotten = true;
+}
+
 /* --- links --- */
 
 static void on_mended(struct sim *sim, unsigned owner, void *arg) {
@@ -319,6 +348,9 @@ void sim_fault_make(struct sim_fault *fault, enum sim_fault_kind kind, unsigned 
         return;
     case FAULT_REPLACE:
         sim_seed_replace(fault->sim, node);
+        return;
+    case FAULT_ROT:
+        rot_log(fault, node);
         return;
     case FAULT_TRANSFER:
         if (fault->sim->node[node]->repl != NULL) {

@@ -6,6 +6,7 @@
  *
  *   kill, power cut, quit, of one node or of all      SIGSTOP
  *   write error, full disk, slow disk, disk that stands still
+ *   a log that rots (of one node at a time, which its operator has re-seeded)
  *   partitions: of one node, in halves, one way, of one pair, a deaf leader
  *   broken connections, slow links
  *   a clock that jumps (of a minority), members that come and go, re-seeding */
@@ -39,6 +40,7 @@ enum sim_fault_kind {
     FAULT_CLOCK,
     FAULT_TRANSFER,
     FAULT_REPLACE, /* a new node comes, this one goes */
+    FAULT_ROT,     /* killed; a byte of its log flips while it is down */
     FAULT_KINDS
 };
 

@@ -210,6 +210,7 @@ static void wait_behind_cut(struct sim_net *net, struct sim_link *link,
     uint64_t now_us = net->loop->now_us;
     if (link->cut && now_us - link->cut_at_us > UNACKED_MAX_US) {
         net->lost++;
+        link->given_up = link->number;
         break_link(net, wire->from, wire->to);
         return;
     }
@@ -225,7 +226,8 @@ static void on_arrival(struct sim *sim, unsigned owner, void *arg) {
     struct wire *wire = arg;
     struct sim_net *net = sim_net_of(sim);
     struct sim_link *link = link_of(net, wire->from, wire->to);
-    if (link->number != wire->number || net->loop->life[wire->to] != wire->to_life) {
+    if (link->number != wire->number || link->given_up == wire->number ||
+        net->loop->life[wire->to] != wire->to_life) {
         net->lost++;
         return;
     }

@@ -3,7 +3,8 @@
  * Every node dials every peer that its core named and sends on what it dialled. A
  * link is ordered and loses nothing while it stands; what is in flight when it
  * breaks is lost. A direction can be cut: TCP then delivers late, or, when the cut
- * lasts, both ends give the connection up. Dialling a node whose process is gone is
+ * lasts, both ends give the connection up: from the first message that was lost on
+ * nothing of it arrives, also when the cut is mended before they know. Dialling a node whose process is gone is
  * refused; dialling through a cut takes its time and fails.
  *
  * Invariants:
@@ -32,6 +33,7 @@ struct sim_link { /* from one node to another */
     bool cut;
     uint64_t cut_at_us;
     uint64_t resend_at_us; /* what waits behind a cut is tried again then, in order */
+    uint64_t given_up;     /* the connection of which a message was lost: N1 */
     uint64_t extra_us;     /* latency on top */
 };
 

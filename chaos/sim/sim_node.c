@@ -210,6 +210,10 @@ static void on_timer(struct sim *sim, unsigned owner, void *arg) {
 static const uint8_t sim_cluster[16] = "simulated";
 
 static enum err open_core(struct sim_node *node) {
+    if (node->disk.rotten) { /* raft/repl_check, as raft/repl.c has it made first */
+        snprintf(node->why, sizeof(node->why), "the log is damaged");
+        return ERR_CORRUPT;
+    }
     struct repl_config config = {.node_id = node->id,
                                  .raft_dir = node->dir,
                                  .peers_count = node->peers_count,
@@ -314,8 +318,10 @@ bool sim_node_start(struct sim_node *node) {
         close_life(node, SIM_NOT_OPENED);
         sim_disk_crash(&node->disk);
         sim_check_refused(node);
+        node->asks_reseed = node->rotten; /* its operator reads why */
         return false;
     }
+    sim_check_started(node);
     return true;
 }
 

@@ -49,6 +49,7 @@ struct sim_node {
     bool wall_is_wrong;
     int64_t wall_offset_ms;
     uint64_t mono_origin_ms;
+    bool rotten;  /* its log is damaged: it must refuse to start until it is re-seeded */
     bool skewed;  /* its data were damaged on purpose: it may refuse to go on */
     bool removed; /* by a change of members */
 

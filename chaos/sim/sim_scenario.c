@@ -4,6 +4,7 @@
 
 #include "chaos/sim/sim_world.h"
 #include "raft/repl_exit.h"
+#include "raft/repl_internal.h"
 
 struct scenario {
     const char *name;
@@ -296,6 +297,109 @@ static void newer_marker(struct sim *sim) {
     must_be_ready(sim, node);
 }
 
+/* A byte of each node's log flips in turn: none starts on what is left of it, and each
+ * is filled under its own number, though nobody can say what it had acknowledged. */
+static void rotten_log(struct sim *sim) {
+    for (unsigned round = 0; round < 6; round++) {
+        struct sim_node *node =
+            round % 2 == 0 ? leader_node(sim) : sim->node[round / 2 % 3 + 1];
+        uint64_t reseeds = sim->result->reseeds;
+        if (!sim_until(sim, 10000, sim_all_ready, NULL)) {
+            sim_violation(sim, "not all nodes serve before round %u", round);
+        }
+        sim_fault_make(sim->fault, FAULT_ROT, node->id);
+        must_serve(sim, 10000, "while a node has lost its log");
+        must_be_ready(sim, node);
+        if (sim->result->reseeds != reseeds + 1) {
+            sim_violation(sim, "node %u serves again without an image", node->id);
+        }
+    }
+}
+
+/* A cut that lasts longer than TCP waits, and is mended just as both ends give up: what
+ * was lost must not be followed by what came behind it. */
+static void long_cut(struct sim *sim) {
+    for (unsigned round = 0; round < 8; round++) {
+        struct sim_node *leader = leader_node(sim), *follower = follower_node(sim);
+        unsigned to = follower->id, from = leader->id;
+        sim_net_cut(&sim->net, from, to, true);
+        if (round % 2 == 1) {
+            sim_net_cut(&sim->net, to, from, true);
+        }
+        sim_pass(sim, 4900 + 50 * round);
+        sim_net_mend_all(&sim->net);
+        must_serve(sim, 10000, "after a long cut");
+        must_be_ready(sim, follower);
+    }
+}
+
+struct election {
+    unsigned not_this, leader;
+};
+
+static bool has_other_leader(struct sim *sim, void *arg) {
+    struct election *election = arg;
+    for (unsigned id = 1; id <= sim->nodes_count; id++) {
+        const struct repl *repl = sim->node[id]->repl;
+        /* Its status may be old by then. */
+        if (id != election->not_this && repl != NULL && repl_leads(repl)) {
+            election->leader = id;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* So that what sim_until sees is on its way still. */
+static void isolate_afar(struct sim *sim, unsigned node) {
+    for (unsigned a = 1; a <= sim->nodes_count; a++) {
+        for (unsigned b = 1; b <= sim->nodes_count; b++) {
+            sim->net.link[a][b].extra_us = 40 * SIM_US_PER_MS;
+        }
+    }
+    isolate(sim, node, 0);
+}
+
+/* Elected by the one that is not `old`, and cut from it before its first entry is there.
+ * 0: nobody was. */
+static unsigned elect_in_vain(struct sim *sim, const struct sim_node *old) {
+    struct election election = {.not_this = old->id};
+    if (!sim_until(sim, 10000, has_other_leader, &election)) {
+        sim_violation(sim, "no other node leads");
+        return 0;
+    }
+    isolate(sim, election.leader, 0);
+    sim_pass(sim, 50);
+    return election.leader;
+}
+
+/* A leader is cut off and goes on to fill its log; another one is elected, twice, and is
+ * lost before an entry of its arrives anywhere. Left are a longer log of an older term
+ * and a shorter one of a node that has voted in newer terms: one has to give way. */
+static void newer_term(struct sim *sim) {
+    for (unsigned round = 0; round < 5; round++) {
+        struct sim_node *old = leader_node(sim);
+        must_be_ready(sim, old);
+        isolate_afar(sim, old->id);
+        unsigned leader = elect_in_vain(sim, old);
+        if (leader == 0) {
+            return;
+        }
+        kill_node(sim, sim->node[leader]);
+        sim_net_mend_all(&sim->net);
+        isolate_afar(sim, old->id);
+        (void)sim_node_start(sim->node[leader]);
+        unsigned again = elect_in_vain(sim, old);
+        if (again == 0) {
+            return;
+        }
+        sim_fault_make(sim->fault, FAULT_ROT, again);
+        sim_net_mend_all(&sim->net);
+        must_serve(sim, 15000, "after a leader was lost before its first entry");
+        must_be_ready(sim, sim->node[again]);
+    }
+}
+
 static bool is_replaced(struct sim *sim, void *arg) {
     (void)arg;
     return !sim_seed_replacing(sim);
@@ -365,6 +469,9 @@ static const struct scenario scenarios[] = {
     {"replace-all", 3, replace_all},
     {"stale-configuration", 3, stale_configuration},
     {"lonely-voter", 1, lonely_voter},
+    {"rotten-log", 3, rotten_log},
+    {"long-cut", 3, long_cut},
+    {"newer-term", 3, newer_term},
 };
 
 #define COUNT (sizeof(scenarios) / sizeof(scenarios[0]))

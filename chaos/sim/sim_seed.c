@@ -125,7 +125,7 @@ static void finish(struct sim *sim, struct sim_seeding *s) {
                                      head.members[i].address,
                                      head.members[i].role) == 0);
     }
-    CHECK(head.meta.applied_index >= sim_disk_last(&node->disk)); /* E1: the floor */
+    CHECK(head.meta.applied_index >= sim_disk_floor(&node->disk)); /* E1 */
     sim_disk_reseed(&node->disk, head.meta.applied_index, head.meta.applied_term,
                     &configuration, head.configuration_index, &buf);
     raft_configuration_close(&configuration);
@@ -136,6 +136,7 @@ static void finish(struct sim *sim, struct sim_seeding *s) {
     free(s);
     node->seeding = NULL;
     node->synced_index = head.meta.applied_index;
+    node->rotten = false;
     node->seen_index = 0; /* its own past is gone: the image's may be all it has */
     sim->result->reseeds++;
     (void)sim_node_start(node);
@@ -200,7 +201,7 @@ static void on_captured(struct repl_wait *wait) {
 static void capture_call(struct sim_node *node, void *arg) {
     struct sim_seeding *s = arg;
     s->capture = (struct repl_capture){0};
-    s->capture.floor_index = sim_disk_last(&node->sim->node[s->taker]->disk);
+    s->capture.floor_index = sim_disk_floor(&node->sim->node[s->taker]->disk);
     s->capture.wait.deadline_mono_ms =
         node->mono_origin_ms + sim_ms(&node->sim->loop) + CAPTURE_MS;
     s->capture.wait.loop = sim_work_loop(node->sim->work);
