@@ -11,6 +11,9 @@
 #define HANDSHAKES_MAX 64 /* accepted connections that are not proven yet */
 #define PAUSE_MIN_MS 50
 #define PAUSE_MAX_MS 1000
+/* A link that stood for less was none: one that breaks at once each time is not dialled
+ * again and again. */
+#define STOOD_MS 500
 /* A peer that turned this node away may only be behind: the pause grows. */
 #define TURNED_PAUSE_MAX_MS 5000
 #define BACKLOG 128
@@ -22,8 +25,8 @@ struct link {
     struct peer_conn *out; /* dialled */
     struct peer_conn *in;  /* accepted, after HELLO */
     uint64_t dial_at_ms;
+    uint64_t up_at_ms; /* of `out`; 0: it is not open */
     uint32_t pause_ms;
-    bool was_up;        /* `out` had been open */
     bool complained;    /* the present trouble was logged */
     uint32_t turned_ms; /* pause since the peer turns this node away; 0: it does not */
     bool turned;        /* `out` was */
@@ -78,8 +81,7 @@ static bool out_opened(struct peer_conn *conn, uint64_t peer) {
     if (err != OK) {
         return false;
     }
-    link->pause_ms = PAUSE_MIN_MS;
-    link->was_up = true;
+    link->up_at_ms = links->now_ms;
     link->turned = false;
     link->complained = link->turned_ms != 0;
     log_event(LOG_INFO, "peer.up", log_u64("peer", link->id), log_end());
@@ -109,7 +111,11 @@ static bool out_message(struct peer_conn *conn, enum peer_type type, struct span
 /* When to dial again. One that worked at once: a refused connection says early that the
  * peer's process has ended. */
 static uint32_t pause_of(struct link *link) {
-    uint32_t pause = link->was_up ? 0 : link->pause_ms;
+    bool stood = link->up_at_ms != 0 && link->links->now_ms >= link->up_at_ms + STOOD_MS;
+    uint32_t pause = stood ? 0 : link->pause_ms;
+    if (stood) {
+        link->pause_ms = PAUSE_MIN_MS / 2; /* the next one, when this is refused */
+    }
     if (link->turned) {
         pause = link->turned_ms == 0 ? PAUSE_MIN_MS : link->turned_ms * 2;
         pause = pause > TURNED_PAUSE_MAX_MS ? TURNED_PAUSE_MAX_MS : pause;
@@ -127,7 +133,7 @@ static void out_closed(struct peer_conn *conn, const char *why, bool refused) {
         return;
     }
     link->dial_at_ms = links->now_ms + pause_of(link);
-    link->was_up = false;
+    link->up_at_ms = 0;
     link->turned = false;
     link->pause_ms =
         link->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : link->pause_ms * 2;

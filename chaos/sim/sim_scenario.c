@@ -350,14 +350,13 @@ static bool has_other_leader(struct sim *sim, void *arg) {
     return false;
 }
 
-/* So that what sim_until sees is on its way still. */
-static void isolate_afar(struct sim *sim, unsigned node) {
+/* So that what sim_until has seen is on its way still. */
+static void far_links(struct sim *sim) {
     for (unsigned a = 1; a <= sim->nodes_count; a++) {
         for (unsigned b = 1; b <= sim->nodes_count; b++) {
             sim->net.link[a][b].extra_us = 40 * SIM_US_PER_MS;
         }
     }
-    isolate(sim, node, 0);
 }
 
 /* Elected by the one that is not `old`, and cut from it before its first entry is there.
@@ -380,14 +379,16 @@ static void newer_term(struct sim *sim) {
     for (unsigned round = 0; round < 5; round++) {
         struct sim_node *old = leader_node(sim);
         must_be_ready(sim, old);
-        isolate_afar(sim, old->id);
+        far_links(sim);
+        isolate(sim, old->id, 0);
         unsigned leader = elect_in_vain(sim, old);
         if (leader == 0) {
             return;
         }
         kill_node(sim, sim->node[leader]);
         sim_net_mend_all(&sim->net);
-        isolate_afar(sim, old->id);
+        far_links(sim);
+        isolate(sim, old->id, 0);
         (void)sim_node_start(sim->node[leader]);
         unsigned again = elect_in_vain(sim, old);
         if (again == 0) {
@@ -451,6 +452,28 @@ static void lonely_voter(struct sim *sim) {
     must_serve(sim, 10000, "after a cluster of one grew");
 }
 
+static bool sees_two_voters(struct sim *sim, void *arg) {
+    const struct repl *repl = sim->node[1]->repl;
+    (void)arg;
+    return repl != NULL && repl_voters(repl) == 2;
+}
+
+/* The only voter dies with the promotion of a second one on its disk alone. When it comes
+ * back it needs the vote of one that never read that it may vote (V5). */
+static void unread_promotion(struct sim *sim) {
+    sim_seed_replace(sim, 0);
+    far_links(sim);
+    if (!sim_until(sim, 30000, sees_two_voters, NULL)) {
+        sim_violation(sim, "node 2 is not promoted");
+        return;
+    }
+    kill_node(sim, sim->node[1]);
+    sim_pass(sim, 100);
+    (void)sim_node_start(sim->node[1]);
+    must_serve(sim, 10000, "after the only voter died while it promoted another one");
+    must_be_replaced(sim);
+}
+
 static const struct scenario scenarios[] = {
     {"quiet", 3, quiet},
     {"figure-8", 5, figure_8},
@@ -472,6 +495,7 @@ static const struct scenario scenarios[] = {
     {"rotten-log", 3, rotten_log},
     {"long-cut", 3, long_cut},
     {"newer-term", 3, newer_term},
+    {"unread-promotion", 1, unread_promotion},
 };
 
 #define COUNT (sizeof(scenarios) / sizeof(scenarios[0]))

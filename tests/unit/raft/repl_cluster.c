@@ -189,6 +189,7 @@ static int reap(struct node_process *p) {
     close(p->in);
     close(p->out);
     p->pid = 0;
+    p->status = status;
     return status;
 }
 

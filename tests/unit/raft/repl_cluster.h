@@ -14,6 +14,7 @@
 
 struct node_process {
     pid_t pid; /* 0: not running */
+    int status; /* of the last one that ended, as waitpid gives it */
     int in, out;
     char *text; /* unread output */
     size_t len, cap;

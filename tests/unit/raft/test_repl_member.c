@@ -109,6 +109,18 @@ static void seed_from(uint64_t from, uint64_t to) {
     assert_int_not_equal(cluster_wait_leader(&c, LONG_MS), 0);
 }
 
+static void remove_dir(const char *dir) {
+    pid_t pid = fork();
+    int status = 0;
+    if (pid == 0) {
+        execl("/bin/rm", "rm", "-r", dir, (char *)NULL);
+        _exit(127);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static void load(const char *command) {
     for (uint64_t id = 1; id <= c.count; id++) {
         char answer[256];
@@ -156,6 +168,15 @@ static void test_a_node_is_added_promoted_and_one_removed(void **state) {
     ask(4, "members", answer);
     assert_null(strstr(answer, gone));
     check_states();
+    /* Its number on a state that says that it is out: it ends before it says a word. */
+    char dir[160];
+    snprintf(dir, sizeof(dir), "%s/node%d", c.dir, (int)leader);
+    remove_dir(dir);
+    seed_from(follower, leader);
+    assert_false(cluster_start(&c, leader, answer));
+    int status = c.node[leader].status;
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), REPL_EXIT_REMOVED);
 }
 
 /* The leader dies while the change is half done: the next one goes on with it. */
