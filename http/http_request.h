@@ -17,6 +17,7 @@
 #include "http/http_tls.h"
 #include "server/svc.h"
 #include "server/svc_admin.h"
+#include "server/svc_app.h"
 
 struct http_thread;
 struct http_gone; /* private: tells of a client that went away */
@@ -43,6 +44,7 @@ struct http_request {
         struct svc_userinfo userinfo;
         struct svc_logout logout;
         struct svc_register registration;
+        struct svc_app app;
         struct svc_admin admin;
     } op;
 };

@@ -7,6 +7,7 @@
 #include "raft/command.h"
 
 #include "raft/command.pb-c.h"
+#include "raft/command_app.h"
 #include "raft/command_factor.h"
 #include "store/base/check.h"
 #include "store/base/limits.h"
@@ -50,6 +51,7 @@ struct message_parts {
         Tasuki__Command__MessageSend message_send;
         Tasuki__Command__AuditNote audit_note;
         union command_factor_message factor;
+        struct command_app_message app;
     };
     Tasuki__Command__Actor actor;
     Tasuki__Command__KeyAdd replacement;
@@ -375,7 +377,14 @@ static bool message_send_ok(const struct cmd_message_send *c) {
 }
 
 /* Commands about the second step. False: no command at all. */
+static bool is_app(enum command_type type) {
+    return type >= CMD_APP_ENROL && type <= CMD_PASSKEY_LOGIN;
+}
+
 static bool factor_ok(const struct command *command) {
+    if (is_app(command->type)) {
+        return command_app_ok(command);
+    }
     return command_factor_ok(command) &&
            (command->type != CMD_FACTOR_CHALLENGE ||
             message_ok(&command->factor_challenge.message));
@@ -602,6 +611,8 @@ static void build_usage_add(const struct cmd_usage_add *c,
         m->userinfo = c->items[i].counts[USAGE_USERINFO];
         m->top = c->items[i].counts[USAGE_TOP];
         m->sms = c->items[i].counts[USAGE_SMS];
+        m->app_android = c->items[i].counts[USAGE_APP_ANDROID];
+        m->app_ios = c->items[i].counts[USAGE_APP_IOS];
         parts->usage_at[i] = m;
     }
     parts->usage_add.items = parts->usage_at;
@@ -937,6 +948,10 @@ static void build_key(const struct command *command, struct message_parts *parts
 
 /* Commands about the second step. */
 static void build_factor(const struct command *command, struct message_parts *parts) {
+    if (is_app(command->type)) {
+        command_app_build(command, &parts->app);
+        return;
+    }
     command_factor_build(command, &parts->factor);
     if (command->type == CMD_FACTOR_CHALLENGE) {
         parts->factor.challenge.message =
@@ -1194,6 +1209,8 @@ static bool take_usage_add(const Tasuki__Command__UsageAdd *m,
         c->items[i].counts[USAGE_USERINFO] = from->userinfo;
         c->items[i].counts[USAGE_TOP] = from->top;
         c->items[i].counts[USAGE_SMS] = from->sms;
+        c->items[i].counts[USAGE_APP_ANDROID] = from->app_android;
+        c->items[i].counts[USAGE_APP_IOS] = from->app_ios;
     }
     return true;
 }
@@ -1504,6 +1521,9 @@ static bool take_cluster(const void *m, struct command *command) {
 static bool take_factor(const void *m, struct command *command) {
     const Tasuki__Command__FactorChallenge *challenge = m;
 
+    if (is_app(command->type)) {
+        return command_app_take(m, command);
+    }
     return command_factor_take(m, command) &&
            (command->type != CMD_FACTOR_CHALLENGE ||
             take_message(challenge->message, &command->factor_challenge.message));
@@ -1606,6 +1626,10 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_FACTOR_PASS] = &tasuki__command__factor_pass__descriptor,
         [CMD_FACTOR_PUT] = &tasuki__command__factor_put__descriptor,
         [CMD_FACTOR_DEL] = &tasuki__command__factor_del__descriptor,
+        [CMD_APP_ENROL] = &tasuki__command__app_enrol__descriptor,
+        [CMD_APP_REGISTER] = &tasuki__command__app_register__descriptor,
+        [CMD_APP_ANSWER] = &tasuki__command__app_answer__descriptor,
+        [CMD_PASSKEY_LOGIN] = &tasuki__command__passkey_login__descriptor,
     };
     return (size_t)type < sizeof all / sizeof all[0] ? all[type] : NULL;
 }

@@ -22,6 +22,7 @@
 #include "store/base/err.h"
 #include "store/base/limits.h"
 #include "store/store_account.h"
+#include "store/store_app.h"
 #include "store/store_client.h"
 #include "store/store_grant.h"
 #include "store/store_key.h"
@@ -74,8 +75,12 @@ enum command_type {
     CMD_FACTOR_PASS = 42,      /* the answer */
     CMD_FACTOR_PUT = 43,       /* a factor is enrolled outside of a sign-in */
     CMD_FACTOR_DEL = 44,
+    CMD_APP_ENROL = 58,     /* a code to register a device of the smartphone app with */
+    CMD_APP_REGISTER = 59,  /* the device */
+    CMD_APP_ANSWER = 60,    /* of a device to a question */
+    CMD_PASSKEY_LOGIN = 61, /* a sign-in by a passkey alone */
 };
-#define CMD_LAST CMD_AUDIT_NOTE
+#define CMD_LAST CMD_PASSKEY_LOGIN
 /* Numbers below CMD_LAST may be unknown: they are given away in blocks. */
 bool command_known(enum command_type type);
 
@@ -284,6 +289,53 @@ struct cmd_factor_put {
 struct cmd_factor_del {
     struct id128 sub, id;
 };
+/* `code` registers one device for the account, while it is of this generation.
+ * OUT_ACCOUNT_STATE, OUT_EXISTS. */
+struct cmd_app_enrol {
+    struct key_hash code;
+    struct id128 sub;
+    uint64_t generation;
+    uint32_t ttl_ms;
+};
+/* Numbers enter counters; never reuse one. */
+enum app_platform { APP_ANDROID = 1, APP_IOS = 2 };
+/* OUT_NOT_FOUND: no such code, or not any more; OUT_EXISTS: the device is registered
+ * already, or the account has another factor by now; OUT_ACCOUNT_STATE, OUT_FULL. */
+struct cmd_app_register {
+    struct key_hash code;
+    struct factor device; /* id, index, label, sealed */
+    enum app_platform platform;
+    struct proofs proofs;
+};
+enum app_answer {
+    APP_APPROVE = 1,
+    APP_DENY = 2,
+    APP_NOT_ME = 3, /* and it was somebody else who asked */
+};
+/* OUT_NOT_FOUND: no such device, or no such question to its account. OUT_EXPIRED,
+ * OUT_REPLAYED: it was answered. OUT_BAD_CREDENTIALS: the number was wrong. */
+struct cmd_app_answer {
+    struct key_hash device; /* its factor's index */
+    struct id128 challenge;
+    enum app_answer answer;
+    bool right; /* of APP_APPROVE: the number is the browser's */
+    struct proofs proofs;
+};
+/* The challenge is used up by its proof. OUT_OK: outcome_login. OUT_NOT_FOUND: there is
+ * no such passkey any more; OUT_REPLAYED: its counter did not rise; OUT_PROOF_REPLAYED,
+ * OUT_ACCOUNT_STATE, OUT_EXISTS (of the session). */
+struct cmd_passkey_login {
+    struct key_hash credential; /* its factor's index */
+    uint64_t generation;
+    uint64_t step; /* its counter */
+    uint32_t methods;
+    struct proofs proofs;
+    struct key_hash session; /* the session to make */
+    struct id128 sid;
+    bool has_replaced;
+    struct key_hash replaced;
+    uint32_t idle_ms, lifetime_ms;
+};
 struct cmd_session_end {
     struct key_hash session;
 };
@@ -486,6 +538,10 @@ struct command {
         struct cmd_factor_pass factor_pass;
         struct cmd_factor_put factor_put;
         struct cmd_factor_del factor_del;
+        struct cmd_app_enrol app_enrol;
+        struct cmd_app_register app_register;
+        struct cmd_app_answer app_answer;
+        struct cmd_passkey_login passkey_login;
     };
 };
 
@@ -526,8 +582,10 @@ enum outcome_code {
     OUT_BINDING_MISMATCH = 24, /* not the key that the family is bound to */
     OUT_LIMITED = 25, /* too often (caps) */
     OUT_SECOND_STEP = 26,      /* the first step is done, the second is due */
+    OUT_WAITING = 27,          /* the person has not answered yet */
+    OUT_DENIED = 28,           /* the person said no: the sign-in is over */
 };
-#define OUT_LAST OUT_SECOND_STEP
+#define OUT_LAST OUT_DENIED
 const char *outcome_str(enum outcome_code code);
 
 struct outcome {

@@ -163,6 +163,10 @@ static uint64_t version_of(enum command_type type) {
     case CMD_FACTOR_PASS:
     case CMD_FACTOR_PUT:
     case CMD_FACTOR_DEL:
+    case CMD_APP_ENROL:
+    case CMD_APP_REGISTER:
+    case CMD_APP_ANSWER:
+    case CMD_PASSKEY_LOGIN:
         return 1;
     }
     return 0;
@@ -188,6 +192,14 @@ static enum err dispatch_factor(struct fsm_tx *tx, const struct command *command
         return fsm_factor_put(tx, &command->factor_put, ret_code);
     case CMD_FACTOR_DEL:
         return fsm_factor_del(tx, &command->factor_del, ret_code);
+    case CMD_APP_ENROL:
+        return fsm_app_enrol(tx, &command->app_enrol, ret_code);
+    case CMD_APP_REGISTER:
+        return fsm_app_register(tx, &command->app_register, ret_code);
+    case CMD_APP_ANSWER:
+        return fsm_app_answer(tx, &command->app_answer, ret_code);
+    case CMD_PASSKEY_LOGIN:
+        return fsm_factor_passkey_login(tx, &command->passkey_login, ret_code);
     default:
         return ERR_VERSION;
     }

@@ -9,9 +9,13 @@
 static const struct method {
     fsm_factor_prove *prove;
     bool guessable;
+    fsm_factor_asked *asked; /* NULL: it writes nothing of its own */
+    bool any; /* asked for without an id: whichever of the account's is there */
 } methods[FACTOR_KIND_LAST + 1] = {
-    [FACTOR_SMS] = {fsm_factor_sms, true},
-    [FACTOR_TOTP] = {fsm_factor_totp, true},
+    [FACTOR_SMS] = {fsm_factor_sms, true, NULL, false},
+    [FACTOR_TOTP] = {fsm_factor_totp, true, NULL, false},
+    [FACTOR_PASSKEY] = {fsm_factor_passkey, false, NULL, true},
+    [FACTOR_APP] = {fsm_factor_app, false, fsm_factor_app_asked, true},
 };
 
 static const char *const kind_names[FACTOR_KIND_LAST + 1] = {
@@ -21,9 +25,9 @@ static const char *const kind_names[FACTOR_KIND_LAST + 1] = {
     [FACTOR_APP] = "app",
 };
 
-static enum err tell(struct fsm_tx *tx, enum audit_event kind_of_event, struct id128 sub,
-                     enum factor_kind kind, enum outcome_code outcome,
-                     enum fsm_audit_by by) {
+enum err fsm_factor_tell(struct fsm_tx *tx, enum audit_event kind_of_event,
+                         struct id128 sub, enum factor_kind kind,
+                         enum outcome_code outcome, enum fsm_audit_by by) {
     struct fsm_audit_event event = {.event = kind_of_event,
                                     .by = by,
                                     .outcome = outcome,
@@ -32,6 +36,37 @@ static enum err tell(struct fsm_tx *tx, enum audit_event kind_of_event, struct i
                                     .note = span_str(kind_names[kind])};
 
     return fsm_audit_add(tx, &event);
+}
+
+static bool is_none(struct id128 id) {
+    static const struct id128 none;
+    return memcmp(id.b, none.b, sizeof id.b) == 0;
+}
+
+/* The account's first factor of the kind. ERR_NOT_FOUND. */
+static enum err first_of(struct fsm_tx *tx, struct id128 sub, enum factor_kind kind,
+                         struct factor *ret_factor) {
+    struct id128 after;
+    enum err err = store_factor_next(tx->read, tx->arena, sub, NULL, ret_factor);
+
+    while (err == OK && ret_factor->kind != kind) {
+        after = ret_factor->id;
+        err = store_factor_next(tx->read, tx->arena, sub, &after, ret_factor);
+    }
+    return err;
+}
+
+/* OUT_OK: no other factor is found by this one's index (Y5). */
+static enum err index_free(struct fsm_tx *tx, const struct factor *factor,
+                           enum outcome_code *ret_code) {
+    struct factor other;
+    enum err err = ERR_NOT_FOUND;
+
+    if (store_factor_indexed(factor->kind)) {
+        err = store_factor_find(tx->read, tx->arena, factor->kind, factor->index, &other);
+    }
+    *ret_code = err == OK ? OUT_EXISTS : OUT_OK;
+    return err == ERR_NOT_FOUND ? OK : err;
 }
 
 enum err fsm_factor_count(struct fsm_tx *tx, struct id128 sub, size_t *ret_count) {
@@ -59,6 +94,10 @@ static enum err find_signin(struct fsm_tx *tx, struct key_hash key,
 
     if (err != OK && err != ERR_NOT_FOUND) {
         return err;
+    }
+    if (err == OK && ret_signin->denied) {
+        *ret_code = OUT_DENIED;
+        return OK;
     }
     if (err == ERR_NOT_FOUND || tx->now_ms >= ret_signin->expires_ms ||
         !secret_equal(span_of(browser, sizeof ret_signin->browser),
@@ -118,7 +157,9 @@ static enum err may_be_asked(struct fsm_tx *tx, const struct cmd_factor_challeng
         *ret_code = count == 0 ? OUT_OK : OUT_EXISTS;
         return err;
     }
-    err = store_factor_get(tx->read, tx->arena, sub, cmd->factor, &factor);
+    err = methods[cmd->kind].any && is_none(cmd->factor)
+              ? first_of(tx, sub, cmd->kind, &factor)
+              : store_factor_get(tx->read, tx->arena, sub, cmd->factor, &factor);
     if (err == ERR_NOT_FOUND || (err == OK && factor.kind != cmd->kind)) {
         *ret_code = OUT_NOT_FOUND;
         return OK;
@@ -141,7 +182,15 @@ enum err fsm_factor_challenge(struct fsm_tx *tx, const struct cmd_factor_challen
         *ret_code = OUT_FULL;
         return OK;
     }
-    err = fsm_message_add(tx, &cmd->message, ret_code);
+    if (methods[cmd->kind].asked == NULL) {
+        err = fsm_message_add(tx, &cmd->message, ret_code);
+    } else {
+        /* Bounded by its own rows; the message is but a hint to look. */
+        err = methods[cmd->kind].asked(tx, &signin, cmd, ret_code);
+        if (err == OK && *ret_code == OUT_OK) {
+            err = fsm_message_tell(tx, &cmd->message);
+        }
+    }
     if (err != OK || *ret_code != OUT_OK) {
         return err;
     }
@@ -153,7 +202,7 @@ enum err fsm_factor_challenge(struct fsm_tx *tx, const struct cmd_factor_challen
     signin.sent += cmd->has_code ? 1 : 0;
     signin.data = cmd->data;
     err = store_signin_put(tx->write, &signin);
-    return err == OK && cmd->has_code ? tell(tx, AUDIT_FACTOR_SENT, signin.sub, cmd->kind,
+    return err == OK && cmd->has_code ? fsm_factor_tell(tx, AUDIT_FACTOR_SENT, signin.sub, cmd->kind,
                                              OUT_OK, FSM_AUDIT_BY_SENDER)
                                       : err;
 }
@@ -186,6 +235,20 @@ static enum err guard_count(struct fsm_tx *tx, struct key_hash counter,
     return store_factor_guard_put(tx->write, counter, guard);
 }
 
+enum err fsm_factor_guard_add(struct fsm_tx *tx, struct id128 sub, uint32_t failures) {
+    struct key_hash counter;
+    struct factor_guard guard;
+    enum err err;
+
+    memcpy(counter.b, sub.b, sizeof counter.b);
+    err = guard_read(tx, counter, &guard);
+    for (uint32_t i = 0;
+         i < failures && guard.failures < FSM_FACTOR_FAILURES_MAX && err == OK; i++) {
+        err = guard_count(tx, counter, &guard);
+    }
+    return err;
+}
+
 /* It was wrong: count it where it is one of few, and tell. */
 static enum err wrong(struct fsm_tx *tx, const struct signin *signin,
                       const struct cmd_factor_pass *cmd, struct key_hash counter,
@@ -197,7 +260,7 @@ static enum err wrong(struct fsm_tx *tx, const struct signin *signin,
         err = guard_count(tx, counter, guard);
         locks = guard->failures == FSM_FACTOR_FAILURES_MAX;
     }
-    return err == OK ? tell(tx, locks ? AUDIT_FACTOR_LOCKED : AUDIT_FACTOR_FAILED,
+    return err == OK ? fsm_factor_tell(tx, locks ? AUDIT_FACTOR_LOCKED : AUDIT_FACTOR_FAILED,
                             signin->sub, cmd->kind, code, FSM_AUDIT_BY_SENDER)
                      : err;
 }
@@ -211,7 +274,8 @@ static enum err asked_factor(struct fsm_tx *tx, const struct signin *signin,
 
     *ret_code = OUT_NOT_FOUND;
     if (signin->kind != (uint8_t)cmd->kind ||
-        memcmp(signin->factor.b, cmd->factor.b, sizeof cmd->factor.b) != 0) {
+        (memcmp(signin->factor.b, cmd->factor.b, sizeof cmd->factor.b) != 0 &&
+         !(methods[cmd->kind].any && !signin->enrols && is_none(signin->factor)))) {
         return OK;
     }
     if (signin->enrols) {
@@ -225,9 +289,15 @@ static enum err asked_factor(struct fsm_tx *tx, const struct signin *signin,
         /* Another sign-in may have been the first: then this one is too late. */
         err = fsm_factor_count(tx, signin->sub, &count);
         *ret_code = count == 0 ? OUT_OK : OUT_NOT_FOUND;
+        if (err == OK && *ret_code == OUT_OK) {
+            err = index_free(tx, ret_factor, ret_code);
+        }
         return err;
     }
-    err = store_factor_get(tx->read, tx->arena, signin->sub, cmd->factor, ret_factor);
+    err = is_none(cmd->factor)
+              ? first_of(tx, signin->sub, cmd->kind, ret_factor)
+              : store_factor_get(tx->read, tx->arena, signin->sub, cmd->factor,
+                                 ret_factor);
     if (err == OK && ret_factor->kind == cmd->kind) {
         *ret_code = OUT_OK;
     }
@@ -257,7 +327,10 @@ static enum err judge(struct fsm_tx *tx, const struct signin *signin,
     if (err != OK) {
         return err;
     }
-    *ret_code = method->prove(tx, signin, cmd, factor);
+    err = method->prove(tx, signin, cmd, factor, ret_code);
+    if (err != OK) {
+        return err;
+    }
     if (*ret_code == OUT_BAD_CREDENTIALS || *ret_code == OUT_REPLAYED) {
         return wrong(tx, signin, cmd, counter, &guard, *ret_code);
     }
@@ -331,7 +404,7 @@ static enum err passed(struct fsm_tx *tx, const struct signin *signin,
         err = store_factor_put(tx->write, factor);
     }
     if (err == OK) {
-        err = tell(tx, signin->enrols ? AUDIT_FACTOR_ADDED : AUDIT_FACTOR_OK,
+        err = fsm_factor_tell(tx, signin->enrols ? AUDIT_FACTOR_ADDED : AUDIT_FACTOR_OK,
                    signin->sub, cmd->kind, OUT_OK, FSM_AUDIT_BY_SUBJECT);
     }
     if (err == OK) {
@@ -339,7 +412,7 @@ static enum err passed(struct fsm_tx *tx, const struct signin *signin,
                              : session_made(tx, signin, cmd, ret_code);
     }
     if (err == OK && *ret_code == OUT_OK) {
-        err = tell(tx, signin->raises ? AUDIT_STEP_UP : AUDIT_SIGNIN, signin->sub,
+        err = fsm_factor_tell(tx, signin->raises ? AUDIT_STEP_UP : AUDIT_SIGNIN, signin->sub,
                    cmd->kind, OUT_OK, FSM_AUDIT_BY_SUBJECT);
     }
     return err;
@@ -394,6 +467,10 @@ enum err fsm_factor_put(struct fsm_tx *tx, const struct cmd_factor_put *cmd,
         *ret_code = OUT_EXISTS;
         return err;
     }
+    err = index_free(tx, &factor, ret_code);
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
     err = fsm_factor_count(tx, factor.sub, &count);
     *ret_code = count < FSM_FACTORS_MAX ? OUT_OK : OUT_FULL;
     if (err != OK || *ret_code != OUT_OK) {
@@ -402,7 +479,7 @@ enum err fsm_factor_put(struct fsm_tx *tx, const struct cmd_factor_put *cmd,
     factor.created_ms = tx->now_ms;
     factor.used_ms = 0;
     err = store_factor_put(tx->write, &factor);
-    return err == OK ? tell(tx, AUDIT_FACTOR_ADDED, factor.sub, factor.kind, OUT_OK,
+    return err == OK ? fsm_factor_tell(tx, AUDIT_FACTOR_ADDED, factor.sub, factor.kind, OUT_OK,
                             FSM_AUDIT_BY_SENDER)
                      : err;
 }
@@ -427,7 +504,7 @@ enum err fsm_factor_del(struct fsm_tx *tx, const struct cmd_factor_del *cmd,
     if (err == OK) {
         err = store_account_put(tx->write, &account);
     }
-    return err == OK ? tell(tx, AUDIT_FACTOR_REMOVED, cmd->sub, factor.kind, OUT_OK,
+    return err == OK ? fsm_factor_tell(tx, AUDIT_FACTOR_REMOVED, cmd->sub, factor.kind, OUT_OK,
                             FSM_AUDIT_BY_SENDER)
                      : err;
 }

@@ -20,14 +20,31 @@
 #ifndef RAFT_FSM_FACTOR_H
 #define RAFT_FSM_FACTOR_H
 
-#include "raft/fsm_internal.h"
+#include "raft/fsm_audit.h"
 
-/* Is the factor proven? OUT_OK, OUT_EXPIRED, or OUT_BAD_CREDENTIALS and OUT_REPLAYED,
- * which count. May raise factor->step (Y2). */
-typedef enum outcome_code fsm_factor_prove(const struct fsm_tx *tx,
-                                           const struct signin *signin,
-                                           const struct cmd_factor_pass *cmd,
-                                           struct factor *factor);
-fsm_factor_prove fsm_factor_sms, fsm_factor_totp;
+/* Is the factor proven? OUT_OK; OUT_EXPIRED; OUT_BAD_CREDENTIALS and OUT_REPLAYED, which
+ * count; OUT_WAITING: not yet; OUT_DENIED: the sign-in is over. May raise factor->step
+ * (Y2). */
+typedef enum err fsm_factor_prove(struct fsm_tx *tx, const struct signin *signin,
+                                  const struct cmd_factor_pass *cmd,
+                                  struct factor *factor, enum outcome_code *ret_code);
+fsm_factor_prove fsm_factor_sms, fsm_factor_totp, fsm_factor_passkey, fsm_factor_app;
+
+/* May an authenticator's counter be `step` now (fsm_factor_passkey.c)? */
+bool fsm_factor_passkey_rises(const struct factor *factor, uint64_t step);
+
+/* The person is about to be asked by this method. Refuses before it writes; *ret_code is
+ * OUT_OK at first. */
+typedef enum err fsm_factor_asked(struct fsm_tx *tx, const struct signin *signin,
+                                  const struct cmd_factor_challenge *cmd,
+                                  enum outcome_code *ret_code);
+fsm_factor_asked fsm_factor_app_asked;
+
+/* The record of what became of a second step. */
+enum err fsm_factor_tell(struct fsm_tx *tx, enum audit_event kind_of_event,
+                         struct id128 sub, enum factor_kind kind,
+                         enum outcome_code outcome, enum fsm_audit_by by);
+/* So many more wrong codes of the account, and no more than lock it. */
+enum err fsm_factor_guard_add(struct fsm_tx *tx, struct id128 sub, uint32_t failures);
 
 #endif

@@ -3,7 +3,7 @@
 #include "raft/fsm_factor.h"
 #include "store/base/secret.h"
 
-enum outcome_code fsm_factor_sms(const struct fsm_tx *tx, const struct signin *signin,
+static enum outcome_code sms_proven(const struct fsm_tx *tx, const struct signin *signin,
                                  const struct cmd_factor_pass *cmd,
                                  struct factor *factor) {
     static const struct key_hash none;
@@ -17,4 +17,11 @@ enum outcome_code fsm_factor_sms(const struct fsm_tx *tx, const struct signin *s
                                       span_of(cmd->code.b, sizeof cmd->code.b))
                ? OUT_OK
                : OUT_BAD_CREDENTIALS;
+}
+
+enum err fsm_factor_sms(struct fsm_tx *tx, const struct signin *signin,
+                   const struct cmd_factor_pass *cmd, struct factor *factor,
+                   enum outcome_code *ret_code) {
+    *ret_code = sms_proven(tx, signin, cmd, factor);
+    return OK;
 }

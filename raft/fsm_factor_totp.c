@@ -2,7 +2,7 @@
  * frame's time decides whether it is now, and the row whether it was used. */
 #include "raft/fsm_factor.h"
 
-enum outcome_code fsm_factor_totp(const struct fsm_tx *tx, const struct signin *signin,
+static enum outcome_code totp_proven(const struct fsm_tx *tx, const struct signin *signin,
                                   const struct cmd_factor_pass *cmd,
                                   struct factor *factor) {
     uint64_t now = tx->now_ms / FSM_TOTP_STEP_MS;
@@ -19,4 +19,11 @@ enum outcome_code fsm_factor_totp(const struct fsm_tx *tx, const struct signin *
     }
     factor->step = cmd->step;
     return OUT_OK;
+}
+
+enum err fsm_factor_totp(struct fsm_tx *tx, const struct signin *signin,
+                   const struct cmd_factor_pass *cmd, struct factor *factor,
+                   enum outcome_code *ret_code) {
+    *ret_code = totp_proven(tx, signin, cmd, factor);
+    return OK;
 }

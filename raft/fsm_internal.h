@@ -75,6 +75,16 @@ enum err fsm_factor_put(struct fsm_tx *tx, const struct cmd_factor_put *cmd,
                         enum outcome_code *ret_code);
 enum err fsm_factor_del(struct fsm_tx *tx, const struct cmd_factor_del *cmd,
                         enum outcome_code *ret_code);
+/* fsm_factor_passkey.c: a whole sign-in by a passkey that has verified its holder. */
+enum err fsm_factor_passkey_login(struct fsm_tx *tx, const struct cmd_passkey_login *cmd,
+                                  enum outcome_code *ret_code);
+/* fsm_app.c */
+enum err fsm_app_enrol(struct fsm_tx *tx, const struct cmd_app_enrol *cmd,
+                       enum outcome_code *ret_code);
+enum err fsm_app_register(struct fsm_tx *tx, const struct cmd_app_register *cmd,
+                          enum outcome_code *ret_code);
+enum err fsm_app_answer(struct fsm_tx *tx, const struct cmd_app_answer *cmd,
+                        enum outcome_code *ret_code);
 /* How many the account has, at most FSM_FACTORS_MAX. */
 enum err fsm_factor_count(struct fsm_tx *tx, struct id128 sub, size_t *ret_count);
 /* fsm_staff.c */
@@ -160,6 +170,8 @@ enum err fsm_usage_login(struct fsm_tx *tx, struct span client_id);
 enum err fsm_usage_sms(struct fsm_tx *tx, struct span client_id);
 enum err fsm_usage_add(struct fsm_tx *tx, const struct cmd_usage_add *cmd,
                        enum outcome_code *ret_code);
+/* A device of the smartphone app was registered. */
+enum err fsm_usage_app(struct fsm_tx *tx, enum app_platform platform);
 /* fsm_member.c */
 enum err fsm_member_seed(struct fsm_tx *tx, const struct cmd_member_seed *cmd,
                          enum outcome_code *ret_code);

@@ -34,6 +34,12 @@
 #define FSM_FACTOR_DAY_MS (24ull * 60 * 60 * 1000)
 /* Codes that are sent in one sign-in. */
 #define FSM_SIGNIN_CODES_MAX 5u
+/* Questions to the smartphone app: how long one may be answered, how many of one account
+ * there may be in that time, and how many wrong numbers are a no. A number has two
+ * digits: a person who guesses with the device in hand approves with 1 in 30. */
+#define FSM_APP_CHALLENGE_MS (2ull * 60 * 1000)
+#define FSM_APP_CHALLENGES_MAX 3u
+#define FSM_APP_WRONG_MAX 3u
 
 /* The outbox: messages that wait, and dead letters. What is over the first is a dead
  * letter, what is over the second is dropped and counted. */

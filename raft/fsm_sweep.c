@@ -1,6 +1,7 @@
 /* fsm_sweep: rows whose time is over, oldest first, a bounded number a frame. */
 #include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
+#include "store/store_app.h"
 #include "store/store_counter.h"
 #include "store/store_expiry.h"
 #include "store/store_key.h"
@@ -23,6 +24,8 @@ static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
     struct factor_guard guard;
     struct counter counter;
     struct signin signin;
+    struct app_enrolment enrolment;
+    struct app_challenge challenge;
     enum err err;
 
     if (entry->table == EXPIRY_COUNTER) {
@@ -34,6 +37,17 @@ static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
         arena_reset(tx->scratch);
         err = store_signin_get(tx->read, tx->scratch, entry->key, &signin);
         *ret_ms = err == OK ? signin.expires_ms : 0;
+        return err;
+    }
+    if (entry->table == EXPIRY_APP_ENROLMENT) {
+        err = store_app_enrolment_get(tx->read, entry->key, &enrolment);
+        *ret_ms = err == OK ? enrolment.expires_ms : 0;
+        return err;
+    }
+    if (entry->table == EXPIRY_APP_CHALLENGE) {
+        arena_reset(tx->scratch);
+        err = store_app_challenge_get(tx->read, tx->scratch, id_of(entry), &challenge);
+        *ret_ms = err == OK ? challenge.expires_ms : 0;
         return err;
     }
     err = store_factor_guard_get(tx->read, entry->key, &guard);
@@ -105,6 +119,8 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
     case EXPIRY_COUNTER:
     case EXPIRY_SIGNIN:
     case EXPIRY_FACTOR_GUARD:
+    case EXPIRY_APP_ENROLMENT:
+    case EXPIRY_APP_CHALLENGE:
         err = counted_end(tx, entry, ret_ms);
         break;
     }
@@ -148,6 +164,10 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
         return store_signin_del(tx->write, entry->key);
     case EXPIRY_FACTOR_GUARD:
         return store_factor_guard_del(tx->write, entry->key);
+    case EXPIRY_APP_ENROLMENT:
+        return store_app_enrolment_del(tx->write, entry->key);
+    case EXPIRY_APP_CHALLENGE:
+        return store_app_challenge_del(tx->write, id_of(entry));
     }
     return ERR_CORRUPT;
 }

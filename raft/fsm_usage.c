@@ -75,6 +75,13 @@ enum err fsm_usage_sms(struct fsm_tx *tx, struct span client_id) {
     return add_known(tx, &item);
 }
 
+enum err fsm_usage_app(struct fsm_tx *tx, enum app_platform platform) {
+    struct usage_item item = {.client_id = {NULL, 0}};
+
+    item.counts[platform == APP_IOS ? USAGE_APP_IOS : USAGE_APP_ANDROID] = 1;
+    return add_known(tx, &item);
+}
+
 enum err fsm_usage_add(struct fsm_tx *tx, const struct cmd_usage_add *cmd,
                        enum outcome_code *ret_code) {
     struct proofs once = {.count = 1};

@@ -40,6 +40,8 @@ const char *outcome_str(enum outcome_code code) {
         [OUT_BINDING_MISMATCH] = "bound to another key",
         [OUT_LIMITED] = "too often",
         [OUT_SECOND_STEP] = "the second step is due",
+        [OUT_WAITING] = "not answered yet",
+        [OUT_DENIED] = "denied by its holder",
     };
     return (size_t)code < sizeof names / sizeof names[0] && names[code] != NULL
                ? names[code]

@@ -55,9 +55,9 @@ static void print_progress(void *arg, uint64_t rows) {
 }
 
 static uint64_t count_rows(struct store_read *read) {
-    const char *names[32];
-    uint64_t counts[32], total = 0;
-    size_t tables = store_table_counts(read, names, counts, 32);
+    const char *names[STORE_TABLES_MAX];
+    uint64_t counts[STORE_TABLES_MAX], total = 0;
+    size_t tables = store_table_counts(read, names, counts, STORE_TABLES_MAX);
 
     for (size_t i = 0; i < tables; i++)
         total += counts[i];

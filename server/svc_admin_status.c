@@ -111,8 +111,8 @@ static void put_config(struct buf *out, const struct config *config) {
 }
 
 static enum err put_store(struct svc *svc, struct buf *out) {
-    const char *names[32];
-    uint64_t counts[32];
+    const char *names[STORE_TABLES_MAX];
+    uint64_t counts[STORE_TABLES_MAX];
     struct store_meta meta;
     size_t count;
     enum err err;
@@ -123,7 +123,7 @@ static enum err put_store(struct svc *svc, struct buf *out) {
     err = store_read_meta(svc->read, &meta);
     if (!err)
         err = svc_admin_put_outbox(svc, out);
-    count = store_table_counts(svc->read, names, counts, 32);
+    count = store_table_counts(svc->read, names, counts, STORE_TABLES_MAX);
     svc_read_end(svc);
     if (err)
         return err;

@@ -5,7 +5,9 @@
 #define USAGE_LIST_MAX (8u * 1024 * 1024)
 
 static bool put_row(void *arg, const struct usage_row *row) {
-    static const char *const names[USAGE_KINDS] = {"logins", "userinfo", "top", "sms"};
+    static const char *const names[USAGE_KINDS] = {"logins",      "userinfo",
+                                                   "top",         "sms",
+                                                   "app_android", "app_ios"};
     struct buf *out = arg;
     char month[STORE_USAGE_MONTH_TEXT];
 

@@ -137,8 +137,8 @@ static void put_outbox(const struct outbox_counts *counts, struct buf *out) {
 
 static void put_store(struct svc *svc, struct buf *out) {
     struct outbox_counts outbox;
-    const char *names[32];
-    uint64_t counts[32];
+    const char *names[STORE_TABLES_MAX];
+    uint64_t counts[STORE_TABLES_MAX];
     enum err err;
     size_t count;
 
@@ -146,7 +146,7 @@ static void put_store(struct svc *svc, struct buf *out) {
           store_used_bytes(svc->shared->store));
     if (svc_read_begin(svc))
         return; /* the gauges are absent then, which a scrape shows */
-    count = store_table_counts(svc->read, names, counts, 32);
+    count = store_table_counts(svc->read, names, counts, STORE_TABLES_MAX);
     err = store_outbox_counts(svc->read, span_of(NULL, 0), &outbox);
     svc_read_end(svc);
     if (!err)

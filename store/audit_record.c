@@ -138,6 +138,7 @@ static const char *const names[AUDIT_EVENT_MAX + 1] = {
     [AUDIT_FACTOR_CHANGED] = "factor.changed",
     [AUDIT_DEVICE_REMEMBERED] = "device.remembered",
     [AUDIT_DEVICE_FORGOTTEN] = "device.forgotten",
+    [AUDIT_FACTOR_DENIED] = "factor.denied",
     [AUDIT_CONSENT] = "consent",
     [AUDIT_CONSENT_WITHDRAWN] = "consent.withdrawn",
     [AUDIT_CODE_REPLAYED] = "code.replayed",

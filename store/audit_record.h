@@ -62,6 +62,7 @@ enum audit_event {
     AUDIT_FACTOR_CHANGED = 16,
     AUDIT_DEVICE_REMEMBERED = 17,
     AUDIT_DEVICE_FORGOTTEN = 18,
+    AUDIT_FACTOR_DENIED = 19, /* its holder said no in the app */
     /* what services get */
     AUDIT_CONSENT = 20,
     AUDIT_CONSENT_WITHDRAWN = 21,

@@ -55,6 +55,9 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_FACTOR] = "factor",
     [TABLE_SIGNIN] = "signin",
     [TABLE_FACTOR_GUARD] = "factor_guard",
+    [TABLE_FACTOR_INDEX] = "factor_index",
+    [TABLE_APP_ENROLMENT] = "app_enrolment",
+    [TABLE_APP_CHALLENGE] = "app_challenge",
 };
 
 enum err store_lmdb_err(int rc) {
@@ -414,6 +417,8 @@ struct store_read *store_write_reader(struct store_write *write) {
     CHECK(write->read.active);
     return &write->read;
 }
+
+_Static_assert(TABLE_COUNT <= STORE_TABLES_MAX, "callers have too little room");
 
 size_t store_table_counts(struct store_read *read, const char *names[],
                           uint64_t counts[], size_t max) {

@@ -23,8 +23,10 @@ enum expiry_table {
     EXPIRY_COUNTER = 11,
     EXPIRY_SIGNIN = 12,
     EXPIRY_FACTOR_GUARD = 13,
+    EXPIRY_APP_ENROLMENT = 14,
+    EXPIRY_APP_CHALLENGE = 15,
 };
-#define EXPIRY_LAST EXPIRY_FACTOR_GUARD
+#define EXPIRY_LAST EXPIRY_APP_CHALLENGE
 
 struct expiry {
     uint64_t at_ms;

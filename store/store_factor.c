@@ -9,6 +9,7 @@
 #define FACTOR_ROW_VERSION 1
 #define GUARD_ROW_VERSION 1
 #define FACTOR_KEY_LEN 32
+#define INDEX_KEY_LEN 17
 
 static struct span factor_key(struct id128 sub, struct id128 id,
                               uint8_t out[FACTOR_KEY_LEN]) {
@@ -99,12 +100,54 @@ enum err store_factor_next(struct store_read *read, struct arena *arena,
     return err;
 }
 
+bool store_factor_indexed(enum factor_kind kind) {
+    return kind == FACTOR_PASSKEY || kind == FACTOR_APP;
+}
+
+static struct span index_key(enum factor_kind kind, const struct key_hash *index,
+                             uint8_t out[INDEX_KEY_LEN]) {
+    out[0] = (uint8_t)kind;
+    memcpy(out + 1, index->b, sizeof index->b);
+    return span_of(out, INDEX_KEY_LEN);
+}
+
+enum err store_factor_find(struct store_read *read, struct arena *arena,
+                           enum factor_kind kind, struct key_hash index,
+                           struct factor *ret_factor) {
+    uint8_t key[INDEX_KEY_LEN];
+    struct id128 sub, id;
+    struct span row;
+    enum err err = store_table_get(read, TABLE_FACTOR_INDEX,
+                                   index_key(kind, &index, key), &row);
+
+    if (err != OK) {
+        return err;
+    }
+    if (row.len != FACTOR_KEY_LEN) {
+        return ERR_CORRUPT;
+    }
+    memcpy(sub.b, row.data, sizeof sub.b);
+    memcpy(id.b, row.data + sizeof sub.b, sizeof id.b);
+    err = store_factor_get(read, arena, sub, id, ret_factor);
+    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
 enum err store_factor_put(struct store_write *write, const struct factor *factor) {
-    uint8_t key[FACTOR_KEY_LEN];
-    struct buf *row = store_table_row(write);
+    uint8_t key[FACTOR_KEY_LEN], index[INDEX_KEY_LEN];
+    struct buf *row;
+    enum err err = OK;
 
     CHECK(factor->label.len <= LIMIT_FACTOR_LABEL &&
           factor->sealed.len <= LIMIT_FACTOR_SEALED);
+    if (store_factor_indexed(factor->kind)) {
+        err = store_table_put(write, TABLE_FACTOR_INDEX,
+                              index_key(factor->kind, &factor->index, index),
+                              factor_key(factor->sub, factor->id, key));
+    }
+    if (err != OK) {
+        return err;
+    }
+    row = store_table_row(write);
     put_u8(row, FACTOR_ROW_VERSION);
     put_u8(row, (uint8_t)factor->kind);
     put_u64(row, factor->created_ms);
@@ -120,9 +163,18 @@ enum err store_factor_put(struct store_write *write, const struct factor *factor
 }
 
 enum err store_factor_del(struct store_write *write, struct id128 sub, struct id128 id) {
-    uint8_t key[FACTOR_KEY_LEN];
+    uint8_t key[FACTOR_KEY_LEN], index[INDEX_KEY_LEN];
+    struct factor old;
+    enum err err = store_factor_get(store_write_reader(write),
+                                    store_table_scratch(write), sub, id, &old);
 
-    return store_table_del(write, TABLE_FACTOR, factor_key(sub, id, key));
+    if (err == OK && store_factor_indexed(old.kind)) {
+        err = store_table_del(write, TABLE_FACTOR_INDEX,
+                              index_key(old.kind, &old.index, index));
+        err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    }
+    return err == OK ? store_table_del(write, TABLE_FACTOR, factor_key(sub, id, key))
+                     : err;
 }
 
 static struct span guard_key(const struct key_hash *counter) {

@@ -7,9 +7,13 @@
  *   Y2  `step` never falls: what proved a factor once does not prove it again;
  *   Y3  numbers, seeds and keys stand only inside `sealed` (SEAL_FACTOR, AAD = sub and
  *       id); `index` is a keyed hash, for what must be found or compared;
- *   Y4  an account has at most FSM_FACTORS_MAX rows (raft/fsm_limits.h). */
+ *   Y4  an account has at most FSM_FACTORS_MAX rows (raft/fsm_limits.h);
+ *   Y5  no two passkeys have one index, and no two devices of the app: they are found
+ *       by it. Written after store_factor_find said ERR_NOT_FOUND. */
 #ifndef STORE_STORE_FACTOR_H
 #define STORE_STORE_FACTOR_H
+
+#include <stdbool.h>
 
 #include "store/store.h"
 
@@ -40,6 +44,11 @@ enum err store_factor_get(struct store_read *read, struct arena *arena, struct i
 /* The account's first factor whose id is above `after` (NULL: its first). */
 enum err store_factor_next(struct store_read *read, struct arena *arena,
                            struct id128 sub, const struct id128 *after,
+                           struct factor *ret_factor);
+/* By its index, of the kinds that are found so (Y5). ERR_NOT_FOUND. */
+bool store_factor_indexed(enum factor_kind kind);
+enum err store_factor_find(struct store_read *read, struct arena *arena,
+                           enum factor_kind kind, struct key_hash index,
                            struct factor *ret_factor);
 enum err store_factor_put(struct store_write *write, const struct factor *factor);
 /* ERR_NOT_FOUND. */

@@ -22,6 +22,7 @@ struct signin {
     uint64_t expires_ms;
     bool raises; /* a session that is there, `session`, instead of making one */
     struct key_hash session;
+    bool denied;   /* its holder said no: nothing finishes it any more */
     bool remember; /* the browser is to be remembered, if the configuration lets it */
     /* What the person has been asked for last; kind 0: nothing yet. */
     uint8_t kind;              /* enum factor_kind */

@@ -46,6 +46,9 @@ enum store_table {
     TABLE_FACTOR = 28,        /* sub, factor id -> second factor of an account */
     TABLE_SIGNIN = 29,        /* key hash -> sign-in whose second step is to come */
     TABLE_FACTOR_GUARD = 30,  /* counter -> wrong codes of the day */
+    TABLE_FACTOR_INDEX = 31,  /* kind, index -> sub, factor id */
+    TABLE_APP_ENROLMENT = 32, /* code's hash -> who may register a device with it */
+    TABLE_APP_CHALLENGE = 33, /* id -> question to the account's devices */
     TABLE_COUNT
 };
 

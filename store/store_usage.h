@@ -14,6 +14,8 @@ enum usage_kind {
     USAGE_USERINFO, /* a userinfo request was answered */
     USAGE_TOP,      /* the TOP page was shown */
     USAGE_SMS,      /* a text message was sent on behalf of the RP's sign-in */
+    USAGE_APP_ANDROID, /* a device of the smartphone app was registered */
+    USAGE_APP_IOS,
     USAGE_KINDS
 };
 

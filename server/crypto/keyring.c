@@ -53,6 +53,11 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_RECIPIENT] = "tasuki hash recipient",
     [HASH_COUNTER] = "tasuki hash counter",
     [HASH_ORIGIN] = "tasuki hash origin",
+    [HASH_APP_CODE] = "tasuki hash app-code",
+    [HASH_APP_DEVICE] = "tasuki hash app-device",
+    [HASH_APP_NUMBER] = "tasuki hash app-number",
+    [HASH_CREDENTIAL] = "tasuki hash credential",
+    [HASH_PASSKEY] = "tasuki hash passkey",
 };
 
 struct keyring {

@@ -54,6 +54,11 @@ enum hash_purpose {
     HASH_RECIPIENT, /* address or number of a message */
     HASH_COUNTER,   /* what is counted, and of whom (raft/fsm_counter) */
     HASH_ORIGIN, /* network address */
+    HASH_APP_CODE, /* that a device is registered with */
+    HASH_APP_DEVICE, /* thumbprint of its key */
+    HASH_APP_NUMBER, /* of a question (svc_app_device.h) */
+    HASH_CREDENTIAL, /* id of a passkey */
+    HASH_PASSKEY, /* challenges and user handles (svc_passkey.h) */
     HASH_PURPOSES
 };
 

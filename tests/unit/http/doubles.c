@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "server/svc_admin.h"
+#include "server/svc_app.h"
 #include "store/base/check.h"
 
 struct answer answer;
@@ -136,6 +137,13 @@ void svc_register(struct svc *svc, struct svc_register *registration) {
     (void)svc;
     registration->body = span_str("{\"registered\":true}");
     registration->done(registration);
+}
+
+void svc_app(struct svc *svc, struct svc_app *app) {
+    (void)svc;
+    app->refusal = APP_UNKNOWN_DEVICE;
+    app->description = "the device is not registered";
+    app->done(app);
 }
 
 void svc_top_shown(struct svc *svc) {

@@ -210,6 +210,86 @@ struct command command_factor(uint64_t account, enum factor_kind kind) {
                                                       .sealed = span_str("sealed")}}};
 }
 
+struct id128 challenge_of(uint64_t account, uint64_t n) {
+    struct id128 id = id_of(account), rest = id_of(n);
+
+    memcpy(id.b + APP_CHALLENGE_PREFIX, rest.b, sizeof id.b - APP_CHALLENGE_PREFIX);
+    return id;
+}
+
+struct command command_ask(uint64_t account, uint64_t signin, uint64_t n) {
+    static uint8_t data[16 + 2];
+    struct id128 id = challenge_of(account, n);
+
+    memcpy(data, id.b, sizeof id.b);
+    memcpy(data + sizeof id.b, "rp", 2);
+    return (struct command){
+        .type = CMD_FACTOR_CHALLENGE,
+        .factor_challenge = {.signin = key_of(signin),
+                             .browser = {(uint8_t)account},
+                             .kind = FACTOR_APP,
+                             .has_code = true,
+                             .code = key_of(n),
+                             .code_ttl_ms = 2 * MINUTE_MS,
+                             .data = span_of(data, sizeof data)}};
+}
+
+static struct proofs one_proof(uint64_t proof) {
+    return (struct proofs){
+        .count = 1, .at = {{.key = key_of(70000 + proof), .ttl_ms = MINUTE_MS}}};
+}
+
+struct command command_app_enrol(uint64_t account, uint64_t code) {
+    return (struct command){.type = CMD_APP_ENROL,
+                            .app_enrol = {.code = key_of(code),
+                                          .sub = id_of(account),
+                                          .generation = 1,
+                                          .ttl_ms = 10 * MINUTE_MS}};
+}
+
+struct command command_app_register(uint64_t code, uint64_t device, uint64_t proof) {
+    return (struct command){.type = CMD_APP_REGISTER,
+                            .app_register = {.code = key_of(code),
+                                             .device = {.id = id_of(800 + device),
+                                                        .index = key_of(device),
+                                                        .label = span_str("携帯")},
+                                             .platform = device % 2 ? APP_IOS
+                                                                    : APP_ANDROID,
+                                             .proofs = one_proof(proof)}};
+}
+
+struct command command_app_answer(uint64_t device, struct id128 challenge,
+                                  enum app_answer answer, uint64_t proof) {
+    return (struct command){.type = CMD_APP_ANSWER,
+                            .app_answer = {.device = key_of(device),
+                                           .challenge = challenge,
+                                           .answer = answer,
+                                           .right = answer == APP_APPROVE,
+                                           .proofs = one_proof(proof)}};
+}
+
+struct command command_passkey(uint64_t account, uint64_t index) {
+    struct command c = command_factor(account, FACTOR_PASSKEY);
+
+    c.factor_put.factor.id = id_of(900 + index);
+    c.factor_put.factor.index = key_of(index);
+    return c;
+}
+
+struct command command_passkey_login(uint64_t index, uint64_t step, uint64_t session,
+                                     uint64_t proof) {
+    return (struct command){.type = CMD_PASSKEY_LOGIN,
+                            .passkey_login = {.credential = key_of(index),
+                                              .generation = 1,
+                                              .step = step,
+                                              .methods = 8,
+                                              .proofs = one_proof(proof),
+                                              .session = key_of(session),
+                                              .sid = id_of(7000 + session),
+                                              .idle_ms = HOUR_MS,
+                                              .lifetime_ms = 8 * HOUR_MS}};
+}
+
 struct command command_staff(uint64_t n, uint64_t generation) {
     return (struct command){
         .type = CMD_STAFF_PUT,
@@ -533,10 +613,10 @@ bool fsm_fixture_refresh(struct fsm_fixture *fx, uint64_t n,
 }
 
 uint64_t fsm_fixture_rows(struct fsm_fixture *fx, const char *table) {
-    const char *names[32];
-    uint64_t counts[32];
+    const char *names[STORE_TABLES_MAX];
+    uint64_t counts[STORE_TABLES_MAX];
     struct store_read *read = look(fx);
-    size_t n = store_table_counts(read, names, counts, 32);
+    size_t n = store_table_counts(read, names, counts, STORE_TABLES_MAX);
 
     (void)done(read, OK);
     for (size_t i = 0; i < n; i++) {

@@ -74,6 +74,18 @@ struct command command_pass(uint64_t account, uint64_t signin, enum factor_kind 
                             uint64_t code, uint64_t session);
 /* The account's one factor, of id 500 + account. */
 struct command command_factor(uint64_t account, enum factor_kind kind);
+/* The smartphone app. Question n of the account, in the sign-in; a code; the device with
+ * index n and id 800 + n; its answer. `proof` is used up by each of the last two. */
+struct id128 challenge_of(uint64_t account, uint64_t n);
+struct command command_ask(uint64_t account, uint64_t signin, uint64_t n);
+struct command command_app_enrol(uint64_t account, uint64_t code);
+struct command command_app_register(uint64_t code, uint64_t device, uint64_t proof);
+struct command command_app_answer(uint64_t device, struct id128 challenge,
+                                  enum app_answer answer, uint64_t proof);
+/* Passkey `index` of the account, and a sign-in by it. */
+struct command command_passkey(uint64_t account, uint64_t index);
+struct command command_passkey_login(uint64_t index, uint64_t step, uint64_t session,
+                                     uint64_t proof);
 /* Staff 1 up; `generation` 0: new. The first are administrators of everything. */
 struct command command_staff(uint64_t n, uint64_t generation);
 struct command command_staff_login(uint64_t n, uint64_t session, uint64_t step);

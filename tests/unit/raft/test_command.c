@@ -37,7 +37,7 @@ static struct command command_key(void) {
                             .sealed_private = span_of("\0\1", 2)}}};
 }
 
-#define EVERY_MAX 96
+#define EVERY_MAX 120
 
 /* What the protocol's later parts carry. */
 static size_t proof_commands(struct command *out) {
@@ -66,6 +66,23 @@ static size_t proof_commands(struct command *out) {
     out[n++] = command_refresh(1, 2);
     out[n - 1].token_refresh.proofs = command_proofs(1, 1).proof_use.proofs;
     out[n - 1].token_refresh.binding = (struct binding){BINDING_TLS, {0}};
+    return n;
+}
+
+/* The smartphone app, passkeys. */
+static size_t device_commands(struct command *out) {
+    size_t n = 0;
+
+    out[n++] = command_ask(1, 2, 3);
+    out[n++] = command_app_enrol(1, 2);
+    out[n++] = command_app_register(1, 2, 3);
+    out[n - 1].app_register.device.sealed = span_str("sealed");
+    out[n++] = command_app_register(1, 3, 4);
+    out[n++] = command_app_answer(1, challenge_of(2, 3), APP_APPROVE, 4);
+    out[n++] = command_app_answer(1, challenge_of(2, 3), APP_NOT_ME, 5);
+    out[n++] = command_passkey_login(1, UINT64_MAX, 3, 4);
+    out[n - 1].passkey_login.has_replaced = true;
+    out[n - 1].passkey_login.replaced = key_of(6);
     return n;
 }
 
@@ -213,6 +230,7 @@ static size_t every_command(struct command out[EVERY_MAX]) {
     out[n++] = command_regions(NULL, NULL);
     out[n++] = command_regions("osaka", "tokyo");
     n += later_commands(out + n);
+    n += device_commands(out + n);
     n += proof_commands(out + n);
     assert_true(n <= EVERY_MAX);
     return n;

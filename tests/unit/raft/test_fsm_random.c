@@ -196,6 +196,44 @@ static struct command draw_factor(struct fsm_fixture *fx, struct random *r) {
     }
 }
 
+/* Passkeys and devices, asked and answered in any order; a few proofs come twice. */
+static struct command draw_device(struct random *r) {
+    uint64_t account = 1 + draw(r, ACCOUNTS), signin = 300 + draw(r, 6);
+    uint64_t device = 400 + draw(r, 6), n = draw(r, 8), proof = draw(r, 5000);
+    struct command c;
+
+    switch (draw(r, 10)) {
+    case 0:
+    case 8:
+        return command_app_enrol(account, draw(r, 3));
+    case 1:
+    case 9:
+        return command_app_register(draw(r, 3), device, proof);
+    case 2:
+        c = command_ask(account, signin, n);
+        c.factor_challenge.browser[0] = 1;
+        c.factor_challenge.enrols = draw(r, 2) == 0;
+        return c;
+    case 3:
+    case 4:
+        c = command_app_answer(device, challenge_of(account, n), APP_APPROVE, proof);
+        c.app_answer.right = draw(r, 2) == 0;
+        c.app_answer.answer = draw(r, 8) == 0 ? APP_DENY : APP_APPROVE;
+        c.app_answer.right = c.app_answer.right && c.app_answer.answer == APP_APPROVE;
+        return c;
+    case 5:
+        return command_passkey(account, 450 + draw(r, 4));
+    case 6:
+        return command_passkey_login(450 + draw(r, 4), draw(r, 9),
+                                     1 + draw(r, SESSIONS), proof);
+    default:
+        c = command_pass(account, signin, FACTOR_APP, 0, 1 + draw(r, SESSIONS));
+        c.factor_pass.browser[0] = 1;
+        c.factor_pass.factor = id_of(800 + device);
+        return c;
+    }
+}
+
 static struct command draw_once(struct random *r) {
     if (draw(r, 2) == 0) {
         return command_revoke(draw(r, 2) == 0, 1 + draw(r, TOKENS));
@@ -214,8 +252,8 @@ static struct command draw_note(struct random *r) {
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
-    if (draw(r, 6) == 0) {
-        return draw_factor(fx, r);
+    if (draw(r, 4) == 0) {
+        return draw(r, 2) == 0 ? draw_device(r) : draw_factor(fx, r);
     }
     switch (draw(r, 29)) {
     case 0:

@@ -146,11 +146,11 @@ static struct store *open_dir(const char *dir) {
 
 static uint64_t rows_of(struct store *store, const char *table) {
     struct store_read *read;
-    const char *names[32];
-    uint64_t counts[32], found = UINT64_MAX;
+    const char *names[STORE_TABLES_MAX];
+    uint64_t counts[STORE_TABLES_MAX], found = UINT64_MAX;
     assert_ok(store_read_new(store, &read));
     assert_ok(store_read_begin(read));
-    size_t count = store_table_counts(read, names, counts, 32);
+    size_t count = store_table_counts(read, names, counts, STORE_TABLES_MAX);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(names[i], table) == 0) {
             found = counts[i];
@@ -206,12 +206,12 @@ static void assert_made_anew(struct store *store) {
 }
 
 static uint64_t all_rows_of(struct store *store) {
-    const char *names[32];
-    uint64_t counts[32], total = 0;
+    const char *names[STORE_TABLES_MAX];
+    uint64_t counts[STORE_TABLES_MAX], total = 0;
     struct store_read *read;
     assert_ok(store_read_new(store, &read));
     assert_ok(store_read_begin(read));
-    size_t tables = store_table_counts(read, names, counts, 32);
+    size_t tables = store_table_counts(read, names, counts, STORE_TABLES_MAX);
     for (size_t i = 0; i < tables; i++) {
         total += counts[i];
     }

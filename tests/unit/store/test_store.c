@@ -601,13 +601,13 @@ static void a_small_arena_is_an_error_not_corruption(void **state) {
 
 static void counts_name_every_table(void **state) {
     struct fixture *fx = *state;
-    const char *names[32];
-    uint64_t counts[32];
+    const char *names[STORE_TABLES_MAX];
+    uint64_t counts[STORE_TABLES_MAX];
     size_t n;
 
     begin(fx);
     assert_ok(store_consent_put(fx->write, id_of(1), span_str("rp"), 5));
-    n = store_table_counts(fx->read, names, counts, 32);
+    n = store_table_counts(fx->read, names, counts, STORE_TABLES_MAX);
     assert_int_equal(n, TABLE_COUNT - 1);
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(counts[i], strcmp(names[i], "consent") == 0 ? 1 : 0);
