@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/domain/account_id.h"
 #include "store/base/check.h"
 #include "store/base/codec.h"
 
@@ -281,6 +282,62 @@ static enum err value_issuer(struct parser *parser, const struct key_spec *spec,
     return OK;
 }
 
+/* `text` behind one of the schemes; data NULL: it begins with none. */
+static struct span behind_scheme(struct span text, const char *const schemes[]) {
+    for (; *schemes; schemes++) {
+        size_t len = strlen(*schemes);
+        if (text.len > len && memcmp(text.data, *schemes, len) == 0)
+            return span_of(text.data + len, text.len - len);
+    }
+    return span_of(NULL, 0);
+}
+
+static enum err value_smtp_url(struct parser *parser, const struct key_spec *spec,
+                               struct span value) {
+    static const char *const schemes[] = {"smtp://", "smtps://", "smtp+plain://", NULL};
+    struct span host = behind_scheme(value, schemes);
+
+    if (!host.data || !host_valid(host) || value.len >= spec->max)
+        return fail(parser, "smtp://host (with STARTTLS), smtps://host or "
+                            "smtp+plain://host, with or without :port, is expected");
+    text_store(parser, spec, value);
+    return OK;
+}
+
+static bool path_valid(struct span path) {
+    for (size_t i = 0; i < path.len; i++)
+        if (path.data[i] <= 0x20 || path.data[i] >= 0x7f || path.data[i] == '"' ||
+            path.data[i] == '#' || path.data[i] == '@')
+            return false;
+    return true;
+}
+
+static enum err value_sms_url(struct parser *parser, const struct key_spec *spec,
+                              struct span value) {
+    static const char *const schemes[] = {"https://", "http://", NULL};
+    struct span rest = behind_scheme(value, schemes);
+    const uint8_t *slash = rest.data ? memchr(rest.data, '/', rest.len) : NULL;
+    size_t host_len = slash ? (size_t)(slash - rest.data) : 0;
+
+    if (!slash || !host_valid(span_of(rest.data, host_len)) ||
+        !path_valid(span_of(slash, rest.len - host_len)) || value.len >= spec->max)
+        return fail(parser, "https://host/path or http://host/path, with or without "
+                            ":port, is expected");
+    text_store(parser, spec, value);
+    return OK;
+}
+
+static enum err value_mail_address(struct parser *parser, const struct key_spec *spec,
+                                   struct span value) {
+    struct account_id id;
+    const char *why = "";
+
+    if (!account_id_parse(value, &id, &why) || !span_equal(account_id_span(&id), value))
+        return fail(parser, "one mail address in lower case is expected; %s", why);
+    text_store(parser, spec, value);
+    return OK;
+}
+
 static enum err value_environment(struct parser *parser, const struct key_spec *spec,
                                   struct span value) {
     enum client_environment environment;
@@ -375,6 +432,17 @@ static const struct key_spec keys[] = {
     {"outbound_ca", value_path, TEXT(outbound_ca), OPTIONAL},
     {"client_ca", value_path, TEXT(client_ca), OPTIONAL},
     {"outbound_private", value_flag, AT(outbound_private), 0, 0, OPTIONAL},
+    {"smtp_url", value_smtp_url, TEXT(providers[0].url), OPTIONAL},
+    {"smtp_url_2", value_smtp_url, TEXT(providers[1].url), OPTIONAL},
+    {"smtp_credentials", value_path, TEXT(providers[0].credentials), OPTIONAL},
+    {"smtp_credentials_2", value_path, TEXT(providers[1].credentials), OPTIONAL},
+    {"smtp_from", value_mail_address, TEXT(smtp_from), OPTIONAL},
+    {"smtp_timeout_ms", value_u32, AT(smtp_timeout_ms), 1000, 10000, OPTIONAL},
+    {"sms_url", value_sms_url, TEXT(providers[2].url), OPTIONAL},
+    {"sms_url_2", value_sms_url, TEXT(providers[3].url), OPTIONAL},
+    {"sms_credentials", value_path, TEXT(providers[2].credentials), OPTIONAL},
+    {"sms_credentials_2", value_path, TEXT(providers[3].credentials), OPTIONAL},
+    {"sms_timeout_ms", value_u32, AT(sms_timeout_ms), 1000, 10000, OPTIONAL},
     {"sms_country", value_country, AT(sms_country), 0, 0, ANY_NUMBER},
     {"sms_cap_number", value_u32, AT(sms_cap_number), 1, CAP_MAX, OPTIONAL},
     {"sms_cap_burst", value_u32, AT(sms_cap_burst), 1, CAP_MAX, OPTIONAL},
@@ -409,6 +477,8 @@ static void set_defaults(struct config *config) {
     config->login_limit_per_minute = 60;
     config->log_retained_bytes = (uint64_t)64 << 20;
     config->image_bytes_per_s = (uint64_t)64 << 20;
+    config->smtp_timeout_ms = 8000;
+    config->sms_timeout_ms = 5000;
     config->sms_cap_number = 10;
     config->sms_cap_burst = 5;
     config->sms_cap_prefix = 1000;
@@ -565,6 +635,56 @@ static enum err check_url_host(struct parser *parser, const char *what,
 /* Others may keep the keys for longer than we tell them to; tests cannot wait so long. */
 #define KEY_PUBLISH_S_MIN 600u
 
+/* The host of a provider's address. */
+static struct span provider_host(const char *url) {
+    const char *start = strstr(url, "://");
+    size_t len;
+
+    CHECK(start);
+    start += 3;
+    len = strcspn(start, ":/");
+    return span_of(start, len);
+}
+
+/* What is not protected on its way must not leave the machine, but in a demo. */
+static enum err check_plain(struct parser *parser, const char *key, const char *url) {
+    struct span host = provider_host(url);
+    bool plain = strncmp(url, "http://", 7) == 0 || strncmp(url, "smtp+plain://", 13) == 0;
+
+    if (!plain || parser->config->environment == ENV_DEMO ||
+        span_is(host, "127.0.0.1") || span_is(host, "localhost"))
+        return OK;
+    parser->key = key;
+    return fail(parser, "a scheme with TLS is expected: without it only 127.0.0.1, "
+                        "localhost, and the environment demo are possible");
+}
+
+static enum err check_providers(struct parser *parser) {
+    static const char *const keys_url[] = {"smtp_url", "smtp_url_2", "sms_url",
+                                           "sms_url_2"};
+    static const char *const keys_credentials[] = {
+        "smtp_credentials", "smtp_credentials_2", "sms_credentials",
+        "sms_credentials_2"};
+    const struct config_provider *at = parser->config->providers;
+
+    for (size_t i = 0; i < CONFIG_PROVIDERS; i++) {
+        enum err err = at[i].url[0] ? check_plain(parser, keys_url[i], at[i].url) : OK;
+
+        if (err)
+            return err;
+        parser->key = i % 2 == 1 ? keys_url[i] : keys_credentials[i];
+        if (i % 2 == 1 && at[i].url[0] && !at[i - 1].url[0])
+            return fail(parser, "%s is expected beside it", keys_url[i - 1]);
+        parser->key = keys_credentials[i];
+        if (at[i].credentials[0] && !at[i].url[0])
+            return fail(parser, "%s is expected beside it", keys_url[i]);
+    }
+    parser->key = "smtp_from";
+    if ((parser->config->smtp_from[0] != 0) != (at[0].url[0] != 0))
+        return fail(parser, "smtp_url and smtp_from stand together, or neither does");
+    return OK;
+}
+
 static enum err check_times(struct parser *parser) {
     struct config *config = parser->config;
 
@@ -614,6 +734,8 @@ enum err config_parse(const char *name, struct span text, struct config *ret_con
         err = check_url_host(&parser, "issuer", config->issuer);
     if (err == OK && config->mtls_url[0])
         err = check_url_host(&parser, "mtls_url", config->mtls_url);
+    if (err == OK)
+        err = check_providers(&parser);
     if (err == OK)
         err = check_times(&parser);
     if (err == OK)
@@ -707,6 +829,10 @@ enum err config_check_files(const struct config *config, char why[512]) {
         {"cluster_key", config->cluster_key, true},
         {"outbound_ca", config->outbound_ca, false},
         {"client_ca", config->client_ca, false},
+        {"smtp_credentials", config->providers[0].credentials, true},
+        {"smtp_credentials_2", config->providers[1].credentials, true},
+        {"sms_credentials", config->providers[2].credentials, true},
+        {"sms_credentials_2", config->providers[3].credentials, true},
     };
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

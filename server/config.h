@@ -18,6 +18,14 @@ struct config_listener {
     char address[64]; /* "IPv4:port"; empty: not configured */
 };
 
+/* Who delivers to people: the preferred one and another one of each kind, in the order
+ * of enum svc_provider (svc_metrics.h). */
+#define CONFIG_PROVIDERS 4
+struct config_provider {
+    char url[256];          /* empty: there is none */
+    char credentials[1024]; /* file: of mail user:password, of SMS the bearer secret */
+};
+
 struct config {
     uint64_t node_id;                           /* node_id = 1 */
     struct id128 cluster_id;                    /* cluster_id = 32 hex digits */
@@ -61,6 +69,9 @@ struct config {
     bool outbound_private;           /* outbound_private = yes|no: may addresses of
                                         private networks be called; default no, in
                                         the environment demo yes */
+    struct config_provider providers[CONFIG_PROVIDERS];
+    char smtp_from[LIMIT_ACCOUNT_ID + 1]; /* smtp_from = noreply@example.jp */
+    uint32_t smtp_timeout_ms, sms_timeout_ms; /* of one call: 8000, 5000 */
     struct phone_countries sms_country; /* sms_country = 81 (repeatable): messages are
                                            sent to these; default Japan alone */
     /* Messages in 24 hours, held by all nodes together. A text message: to one number;

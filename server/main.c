@@ -307,7 +307,7 @@ static int start_node(struct node *node, bool bootstrap) {
     err = usage_start(shared, &shared->usage);
     if (err)
         return failed("usage", err, why);
-    err = outbound_start(shared, &node->outbound);
+    err = outbound_start(shared, &node->outbound, why);
     if (err)
         return failed("outbound", err, why);
     err = http_server_start(&node->config, shared, &node->http, why);

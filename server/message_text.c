@@ -126,15 +126,15 @@ struct message_place message_place(const char *issuer,
     return place;
 }
 
-static const char *product(const struct message_place *place, bool english) {
+const char *message_product(enum client_environment environment, bool english) {
     static const char *const names[][2] = {
         [ENV_DEMO] = {"Tasuki デモ環境", "Tasuki (demo)"},
         [ENV_VERIFICATION] = {"Tasuki 検証環境", "Tasuki (verification)"},
         [ENV_PRODUCTION] = {"Tasuki", "Tasuki"},
     };
 
-    CHECK(place->environment >= ENV_DEMO && place->environment <= ENV_PRODUCTION);
-    return names[place->environment][english];
+    CHECK(environment >= ENV_DEMO && environment <= ENV_PRODUCTION);
+    return names[environment][english];
 }
 
 /* ---- values */
@@ -273,7 +273,7 @@ static enum message_value_kind kind_of(const struct message_spec *spec,
 /* What every template knows. False: it is the caller's. */
 static bool put_known(const struct rendering *r, struct span name, struct buf *out) {
     if (span_is(name, "product"))
-        buf_str(out, product(r->place, r->english));
+        buf_str(out, message_product(r->place->environment, r->english));
     else if (span_is(name, "origin"))
         buf_put(out, r->place->origin.data, r->place->origin.len);
     else if (span_is(name, "host"))

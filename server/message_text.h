@@ -76,6 +76,9 @@ struct message_place {
 struct message_place message_place(const char *issuer,
                                    enum client_environment environment);
 
+/* The name that people know the service by, in this environment. */
+const char *message_product(enum client_environment environment, bool english);
+
 /* Append subject (mail alone; one line) and body (lines end with LF). ERR_INVALID: the
  * values are not those that the template wants, or one is not what its kind says.
  * ERR_TOO_BIG, ERR_NOMEM of the buffers. `minutes` and `hours`, of `ttl_ms`, are known

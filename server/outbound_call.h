@@ -1,9 +1,11 @@
-/* outbound_call: HTTPS requests to other systems, many at once, none of them waited
- * for.
+/* outbound_call: HTTPS requests and mail to other systems, many at once, none of them
+ * waited for.
  *
  * What comes back is hostile: the certificate is checked, redirects are not followed,
  * no more of an answer is read than says whether it is one, and all of a call takes at
- * most OUTBOUND_CALL_MS. libcurl stays in this file.
+ * most its time. Providers are the operator's choice: they may stand in a private network,
+ * and be spoken to without TLS where the configuration says so. libcurl stays in this
+ * file.
  * Thread: one; outbound_calls_wake any. */
 #ifndef SERVER_OUTBOUND_CALL_H
 #define SERVER_OUTBOUND_CALL_H
@@ -29,7 +31,7 @@ enum outbound_end {
 };
 struct outbound_result {
     enum outbound_end end;
-    int status; /* OUTBOUND_ANSWERED: 100 to 599 */
+    int status; /* OUTBOUND_ANSWERED: 100 to 599; of mail: the last reply's code */
 };
 
 struct outbound_calls_config {
@@ -48,6 +50,23 @@ void outbound_calls_free(struct outbound_calls *calls);
  * is below `max`, and free. ERR_NOMEM; ERR_INVALID: no https address. */
 enum err outbound_calls_post(struct outbound_calls *calls, size_t tag, const char *url,
                              struct span form);
+
+/* What goes to a provider. Everything is copied, and wiped at the end. */
+struct outbound_request {
+    const char *url; /* https://, http://; of mail: smtp://, smtps:// */
+    long timeout_ms;
+    struct span body;
+    /* HTTP: application/json. */
+    const char *idempotency_key, *bearer; /* bearer NULL: none */
+    /* Mail: one recipient. */
+    const char *mail_from, *mail_to;
+    const char *user, *password; /* NULL: none */
+    bool starttls;               /* smtp:// alone: no TLS, no mail */
+};
+enum err outbound_calls_json(struct outbound_calls *calls, size_t tag,
+                             const struct outbound_request *request);
+enum err outbound_calls_mail(struct outbound_calls *calls, size_t tag,
+                             const struct outbound_request *request);
 
 /* Wait for progress, at most `wait_ms`; then hand over what has ended. */
 void outbound_calls_run(struct outbound_calls *calls, int wait_ms,

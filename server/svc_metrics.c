@@ -46,6 +46,41 @@ static void put_counters(const struct svc_counters *counters, struct buf *out) {
     }
 }
 
+const char *svc_provider_name(enum svc_provider provider) {
+    static const char *const names[] = {
+#define X(id, name) name,
+        SVC_PROVIDER_LIST(X)
+#undef X
+    };
+    return names[provider];
+}
+
+static uint64_t relaxed(const _Atomic uint64_t *value) {
+    return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+static void put_providers(const struct svc_counters *counters, struct buf *out) {
+    static const char metric[] = "tasuki_provider_messages_total";
+
+    head(out, metric, "counter", "Mail and text messages given to a provider");
+    for (int i = 0; i < SVC_PROVIDERS; i++) {
+        const struct svc_provider_counters *of = &counters->providers[i];
+        const char *name = svc_provider_name((enum svc_provider)i);
+        buf_printf(out, "%s{provider=\"%s\",result=\"delivered\"} %" PRIu64 "\n", metric,
+                   name, relaxed(&of->delivered));
+        buf_printf(out, "%s{provider=\"%s\",result=\"refused\"} %" PRIu64 "\n", metric,
+                   name, relaxed(&of->refused));
+        buf_printf(out, "%s{provider=\"%s\",result=\"failed\"} %" PRIu64 "\n", metric,
+                   name, relaxed(&of->failed));
+    }
+    head(out, "tasuki_provider_breaker", "gauge",
+         "0: calls go through, 1: open after failures, 2: one call tries again");
+    for (int i = 0; i < SVC_PROVIDERS; i++)
+        buf_printf(out, "tasuki_provider_breaker{provider=\"%s\"} %" PRIu64 "\n",
+                   svc_provider_name((enum svc_provider)i),
+                   relaxed(&counters->providers[i].state));
+}
+
 static void put_http_times(const struct svc_counters *counters, struct buf *out) {
     static const char *const labels[] = {
 #define X(us, label) label,
@@ -162,6 +197,7 @@ void svc_metrics(struct svc *svc, struct buf *out) {
 
     repl_status(svc->shared->repl, &status);
     put_counters(svc->shared->counters, out);
+    put_providers(svc->shared->counters, out);
     put_http_times(svc->shared->counters, out);
     put_repl(&status, out);
     put_nodes(&status, out);

@@ -69,11 +69,33 @@ enum {
         SVC_HTTP_TIMES
 };
 
+/* Who delivers mail and text messages (server/outbound_provider.c); of each kind the
+ * preferred one first. Names stand in metrics and logs. */
+#define SVC_PROVIDER_LIST(X)                                                           \
+    X(PROVIDER_SMTP, "smtp")                                                           \
+    X(PROVIDER_SMTP_2, "smtp_2")                                                       \
+    X(PROVIDER_SMS, "sms")                                                             \
+    X(PROVIDER_SMS_2, "sms_2")
+
+enum svc_provider {
+#define X(id, name) id,
+    SVC_PROVIDER_LIST(X)
+#undef X
+        SVC_PROVIDERS
+};
+const char *svc_provider_name(enum svc_provider provider);
+
+struct svc_provider_counters {
+    _Atomic uint64_t delivered, refused, failed;
+    _Atomic uint64_t state; /* enum breaker_state */
+};
+
 /* Zeroed at the start. */
 struct svc_counters {
     _Atomic uint64_t values[SVC_COUNTERS];
     _Atomic uint64_t http_times[SVC_HTTP_TIMES + 1]; /* each its own; last: longer */
     _Atomic uint64_t http_us_sum;
+    struct svc_provider_counters providers[SVC_PROVIDERS];
 };
 
 static inline void svc_count(struct svc_counters *counters, enum svc_counter which) {
