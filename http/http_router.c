@@ -51,6 +51,7 @@ static const struct route operator_routes[] = {
     {"/v1/usage", route_operator_usage, NULL, PLAIN},
     {"/v1/outbox", route_operator_outbox_list, NULL, PLAIN},
     {"/v1/outbox/retry", NULL, route_operator_outbox_retry, PLAIN},
+    {"/v1/outbox/test", NULL, route_operator_outbox_test, PLAIN},
     {"/v1/keys", route_operator_key_list, route_operator_key_rotate, PLAIN},
     {"/v1/keys/revoke", NULL, route_operator_key_revoke, PLAIN},
     {"/v1/nodes", route_operator_node_list, route_operator_node_add, PLAIN},

@@ -35,7 +35,8 @@ http_route route_app_register, route_app_challenges, route_app_answer;
 http_route route_operator_status, route_operator_account_add;
 http_route route_operator_staff_add, route_operator_registration, route_operator_usage;
 http_route route_operator_client_add, route_operator_client_list;
-http_route route_operator_outbox_list, route_operator_outbox_retry;
+http_route route_operator_outbox_list, route_operator_outbox_retry,
+    route_operator_outbox_test;
 http_route route_operator_key_list, route_operator_key_rotate,
     route_operator_key_revoke, route_operator_client_change;
 http_route route_operator_node_list, route_operator_node_add;

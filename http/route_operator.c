@@ -90,6 +90,10 @@ void route_operator_outbox_retry(struct http_request *request) {
     start(request, ADMIN_OUTBOX_RETRY);
 }
 
+void route_operator_outbox_test(struct http_request *request) {
+    start(request, ADMIN_OUTBOX_TEST);
+}
+
 void route_operator_key_list(struct http_request *request) {
     start(request, ADMIN_KEY_LIST);
 }

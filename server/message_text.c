@@ -64,6 +64,10 @@ static const struct message_spec specs[] = {
                                        {"application_id", VALUE_PLAIN},
                                        {"applied", VALUE_PLAIN},
                                        {"deadline", VALUE_PLAIN}}},
+    [MESSAGE_TEST_MAIL] = {"test_mail", OUTBOX_MAIL, true, 24 * HOUR_MS,
+                           {{"when", VALUE_PLAIN}}},
+    [MESSAGE_TEST_SMS] = {"test_sms", OUTBOX_SMS, true, 24 * HOUR_MS,
+                          {{"when", VALUE_PLAIN}}},
 };
 #define SPECS (sizeof specs / sizeof specs[0])
 
@@ -100,6 +104,8 @@ static struct span file_of(enum message_template template, bool english) {
         [MESSAGE_APPLICATION_APPROVED] = FILES(application_approved),
         [MESSAGE_APPLICATION_DENIED] = FILES(application_denied),
         [MESSAGE_APPLICATION_REMINDER] = FILES(application_reminder),
+        [MESSAGE_TEST_MAIL] = FILES(test_mail),
+        [MESSAGE_TEST_SMS] = FILES(test_sms),
     };
     _Static_assert(sizeof files / sizeof files[0] == SPECS, "files for each template");
     return span_of(files[template][english].text, files[template][english].len);

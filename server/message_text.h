@@ -35,8 +35,10 @@ enum message_template {
     MESSAGE_APPLICATION_APPROVED = 14,
     MESSAGE_APPLICATION_DENIED = 15,
     MESSAGE_APPLICATION_REMINDER = 16,
+    MESSAGE_TEST_MAIL = 17, /* an operator's */
+    MESSAGE_TEST_SMS = 18,
 };
-#define MESSAGE_TEMPLATE_LAST MESSAGE_APPLICATION_REMINDER
+#define MESSAGE_TEMPLATE_LAST MESSAGE_TEST_SMS
 
 enum message_value_kind {
     VALUE_PLAIN = 1, /* the server's own words, and what it has checked: one line */

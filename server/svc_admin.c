@@ -171,6 +171,9 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
     case ADMIN_OUTBOX_RETRY:
         svc_admin_outbox_retry(op);
         return;
+    case ADMIN_OUTBOX_TEST:
+        svc_admin_outbox_test(op);
+        return;
     case ADMIN_KEY_LIST:
         svc_admin_key_list(op);
         return;

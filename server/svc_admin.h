@@ -30,12 +30,15 @@
  * ADMIN_USAGE        -> usage [{month yyyy-mm (of Japan), client_id (empty: of none),
  *                    logins, userinfo, top, sms}], by month: this one and 36 before
  * ADMIN_OUTBOX_LIST  -> waiting, dead, dropped, clients [{client_id and these three}],
- *                    messages [{id, kind backchannel_logout, client_id, state
+ *                    messages [{id, kind backchannel_logout|mail|sms, client_id (of
+ *                    people's: @mail, @sms), state
  *                    pending|leased|dead, reason (of the last failure, empty: none;
  *                    store_outbox_reason), attempts, created_ms, at_ms (due; of a dead
  *                    one: removed)}]: dead ones first, at most 1000 of both kinds each,
  *                    50 a client
  * ADMIN_OUTBOX_RETRY id (32 hex digits) -> id. Tried now, and counted anew
+ * ADMIN_OUTBOX_TEST  one of mail and sms (address, number), english? -> id: a message
+ *                    that says that it is a test
  *                    dry_run: only say what is wrong with it
  * ADMIN_CLIENT_CHANGE client_id, and stage (applied|in_verification|approved|live|
  *                    suspended|retired), or rotate_secret true with client_secret?
@@ -82,6 +85,7 @@ enum svc_admin_action {
     ADMIN_USAGE,          /* GET  /v1/usage */
     ADMIN_OUTBOX_LIST,    /* GET  /v1/outbox */
     ADMIN_OUTBOX_RETRY,   /* POST /v1/outbox/retry */
+    ADMIN_OUTBOX_TEST,    /* POST /v1/outbox/test */
     ADMIN_KEY_LIST,       /* GET  /v1/keys */
     ADMIN_KEY_ROTATE,     /* POST /v1/keys */
     ADMIN_KEY_REVOKE,     /* POST /v1/keys/revoke */

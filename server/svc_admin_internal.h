@@ -41,6 +41,7 @@ void svc_admin_node_change(struct admin_op *op);
 void svc_admin_node_list(struct admin_op *op);
 void svc_admin_outbox_list(struct admin_op *op);
 void svc_admin_outbox_retry(struct admin_op *op);
+void svc_admin_outbox_test(struct admin_op *op);
 /* ,"outbox":{waiting, dead, dropped}. In the open snapshot. */
 enum err svc_admin_put_outbox(struct svc *svc, struct buf *out);
 void svc_admin_staff_add(struct admin_op *op);

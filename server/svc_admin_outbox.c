@@ -162,6 +162,10 @@ static void retried(struct svc_state *state) {
         svc_admin_refuse(op, ADMIN_NOT_FOUND,
                          "id: there is no such message; delivered ones are gone");
         return;
+    case OUT_EXPIRED:
+        svc_admin_refuse(op, ADMIN_CONFLICT,
+                         "id: what it says is true no more; it cannot be sent again");
+        return;
     case OUT_FULL:
         svc_admin_refuse(op, ADMIN_CONFLICT,
                          "id: too many messages wait for this client, or for all");

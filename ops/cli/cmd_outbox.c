@@ -1,4 +1,5 @@
-/* cmd_outbox: `tasuki outbox [list]` and `tasuki outbox retry ID...|--rp CLIENT_ID`. */
+/* cmd_outbox: `tasuki outbox [list]`, `tasuki outbox retry ID...|--rp CLIENT_ID` and
+ * `tasuki outbox test --mail ADDRESS|--sms NUMBER`. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -15,14 +16,18 @@ static const char usage_text[] =
     "usage: tasuki outbox [list] [OPTION...]\n"
     "       tasuki outbox retry ID... [OPTION...]\n"
     "       tasuki outbox retry --rp CLIENT_ID [OPTION...]\n"
+    "       tasuki outbox test --mail ADDRESS|--sms NUMBER [--english] [OPTION...]\n"
     "\n"
     "list   what must still reach relying parties (RPs): logout tokens that wait, and\n"
     "       those that were given up after a day or 20 attempts. These are kept for 7\n"
     "       days. WHY is what the last attempt came to: unreachable, timeout, tls,\n"
     "       address (of a network that must not be called), status, unmade, lapsed,\n"
-    "       full\n"
+    "       full. Mail and text messages to people stand under @mail and @sms, never\n"
+    "       with what they say or to whom; of them also: expired (true no more),\n"
+    "       refused (no such mail box or number), no_provider (none is configured)\n"
     "retry  try messages again now, by the IDs that list shows, given up or not;\n"
-    "       --rp: all that were given up or failed for this RP\n"
+    "       --rp: all that were given up or failed for this RP, or @mail, @sms\n"
+    "test   send a message that says that it is a test, as people's are sent\n"
     "\n";
 
 static const char *text_of(const json_t *object, const char *name) {
@@ -171,14 +176,51 @@ static int retry_all(struct conn *conn, const char *rp) {
     return code;
 }
 
+struct test_options {
+    const char *mail, *sms;
+    bool english;
+};
+
+static int test(struct conn *conn, const struct test_options *options) {
+    const char *to = options->mail ? options->mail : options->sms;
+    struct conn_answer answer = {0};
+    struct buf body;
+    int code = EXIT_USAGE;
+
+    buf_init(&body, BODY_MAX);
+    buf_str(&body, "{");
+    buf_json_member(&body, options->mail ? "mail" : "sms", span_str(to));
+    buf_json_bool(&body, "english", options->english);
+    buf_str(&body, "}");
+    if (buf_err(&body)) {
+        fputs("tasuki: the address or number is too long\n", stderr);
+    } else {
+        conn_write(conn, "/v1/outbox/test", buf_span(&body), &answer);
+        code = conn_verdict(&answer, to);
+        if (code == EXIT_DONE && conn->json)
+            conn_print_json(answer.json);
+        else if (code == EXIT_DONE)
+            printf("%s is on its way; tasuki outbox list shows it while it is\n",
+                   text_of(answer.json, "id"));
+    }
+    conn_answer_free(&answer);
+    buf_free(&body);
+    return code;
+}
+
 int cmd_outbox(int argc, char *const argv[]) {
     struct conn_options options = {0};
     const char *rp = NULL;
-    const struct args_option own[] = {{"rp", ARGS_TEXT, &rp}, {NULL, ARGS_FLAG, NULL}};
+    struct test_options tested = {0};
+    const struct args_option own[] = {{"rp", ARGS_TEXT, &rp},
+                                      {"mail", ARGS_TEXT, &tested.mail},
+                                      {"sms", ARGS_TEXT, &tested.sms},
+                                      {"english", ARGS_FLAG, &tested.english},
+                                      {NULL, ARGS_FLAG, NULL}};
     const struct args_option *const tables[] = {own, options.table, NULL};
     struct args_list words;
     struct conn conn;
-    bool help, listing, retrying;
+    bool help, listing, retrying, testing;
     int code;
 
     conn_options_init(&options);
@@ -193,8 +235,13 @@ int cmd_outbox(int argc, char *const argv[]) {
     /* IDs, or an RP. */
     retrying = words.count > 0 && strcmp(words.items[0], "retry") == 0 &&
                (words.count == 1) == (rp != NULL);
-    if (!listing && !retrying) {
-        fputs("tasuki: list, or retry and IDs or --rp, are expected; see tasuki outbox "
+    testing = !rp && words.count == 1 && strcmp(words.items[0], "test") == 0 &&
+              (tested.mail != NULL) != (tested.sms != NULL);
+    if (!testing && (tested.mail || tested.sms || tested.english))
+        listing = retrying = false;
+    if (!listing && !retrying && !testing) {
+        fputs("tasuki: list, retry and IDs or --rp, or test and --mail or --sms, are "
+              "expected; see tasuki outbox "
               "--help\n",
               stderr);
         return EXIT_USAGE;
@@ -202,7 +249,10 @@ int cmd_outbox(int argc, char *const argv[]) {
     code = conn_open(&options, &conn);
     if (code != EXIT_DONE)
         return code;
-    code = listing ? list(&conn) : rp ? retry_all(&conn, rp) : retry(&conn, &words);
+    code = listing   ? list(&conn)
+           : testing ? test(&conn, &tested)
+           : rp      ? retry_all(&conn, rp)
+                     : retry(&conn, &words);
     conn_close(&conn);
     return code;
 }

@@ -19,8 +19,10 @@ import email
 import email.policy
 import html
 import json
+import logging
 import signal
 import time
+import warnings
 from pathlib import Path
 
 from aiosmtpd.controller import Controller
@@ -231,6 +233,8 @@ async def main():
     parser.add_argument("--login")
     parser.add_argument("--faults", action="store_true")
     options = parser.parse_args()
+    warnings.simplefilter("ignore")  # loopback: AUTH without TLS is meant
+    logging.disable(logging.WARNING)
     options.dir.mkdir(parents=True, exist_ok=True)
     kept = Kept(options.dir)
     faults = Faults()

@@ -136,6 +136,36 @@ static void takes_its_syntax(void **state) {
     assert_string_equal(config.operator_.address, "127.0.0.1:9000");
 }
 
+static void takes_providers(void **state) {
+    struct config config;
+    char why[512] = "";
+
+    (void)state;
+    if (config_parse("f",
+                     text_of(0, "smtp_url = smtp://mail.example:587\n"
+                                "smtp_credentials = /etc/tasuki/mail\n"
+                                "smtp_url_2 = smtp+plain://127.0.0.1:25\n"
+                                "smtp_from = no-reply@id.example\n"
+                                "sms_url = https://sms.example/v1/messages\n"
+                                "sms_url_2 = http://localhost:8080/\n"
+                                "sms_timeout_ms = 3000\n"
+                                "sms_country = 81\nsms_country = 1\n"
+                                "sms_cap_number = 3"),
+                     &config, why) != OK)
+        fail_msg("%s", why);
+    assert_string_equal(config.providers[0].url, "smtp://mail.example:587");
+    assert_string_equal(config.providers[0].credentials, "/etc/tasuki/mail");
+    assert_string_equal(config.providers[1].url, "smtp+plain://127.0.0.1:25");
+    assert_string_equal(config.providers[2].url, "https://sms.example/v1/messages");
+    assert_string_equal(config.providers[3].url, "http://localhost:8080/");
+    assert_string_equal(config.smtp_from, "no-reply@id.example");
+    assert_int_equal(config.sms_timeout_ms, 3000);
+    assert_int_equal(config.smtp_timeout_ms, 8000);
+    assert_int_equal(config.sms_country.count, 2);
+    assert_int_equal(config.sms_cap_number, 3);
+    assert_int_equal(config.sms_cap_all, 50000);
+}
+
 /* Every key that is asked for, when it is missing. */
 static void names_missing_keys(void **state) {
     static const size_t lines[] = {1, 2, 3, 6, 9, 11, 12, 13, 14, 15, 16};
@@ -220,6 +250,27 @@ static const struct {
     {0, "http_threads = two", "f:17: http_threads: a number from 1 to 256"},
     {0, "store_map_bytes = 16777217", "f:17: store_map_bytes: a multiple of 4096"},
     {0, "store_map_bytes = 1", "f:17: store_map_bytes: a number from 16777216"},
+    {0, "smtp_url = mail.example", "f:17: smtp_url: smtp://host (with STARTTLS), smtps"},
+    {0, "smtp_url = smtps://u:p@mail.example", "f:17: smtp_url: smtp://host"},
+    {0, "smtp_url = smtps://mail.example/x", "f:17: smtp_url: smtp://host"},
+    {0, "smtp_url = smtps://mail.example", "f: smtp_from: smtp_url and smtp_from stand"},
+    {0, "smtp_from = a@b.example", "f: smtp_from: smtp_url and smtp_from stand together"},
+    {0, "smtp_from = A <a@b.example>", "f:17: smtp_from: one mail address in lower"},
+    {0, "smtp_from = a@b.example, c@d.example", "f:17: smtp_from: one mail address"},
+    {0, "smtp_url_2 = smtps://b.example", "f: smtp_url_2: smtp_url is expected beside it"},
+    {0, "smtp_credentials = /x", "f: smtp_credentials: smtp_url is expected beside it"},
+    {0, "smtp_credentials = x", "f:17: smtp_credentials: an absolute path"},
+    {0, "sms_url = https://sms.example", "f:17: sms_url: https://host/path or http"},
+    {0, "sms_url = ftp://sms.example/x", "f:17: sms_url: https://host/path or http"},
+    {0, "sms_url = https://sms.example/a b", "f:17: sms_url: https://host/path"},
+    {0, "sms_url = https://u@sms.example/", "f:17: sms_url: https://host/path"},
+    {9, "environment = production\nsms_url = http://sms.example/x", "f: sms_url: a scheme with TLS is expected"},
+    {0, "sms_url_2 = https://b.example/x", "f: sms_url_2: sms_url is expected beside"},
+    {0, "sms_timeout_ms = 10001", "f:17: sms_timeout_ms: a number from 1000 to 10000"},
+    {0, "sms_country = +81", "f:17: sms_country: a country calling code is expected"},
+    {0, "sms_country = 0", "f:17: sms_country: a country calling code is expected"},
+    {0, "sms_country = 81\nsms_country = 81", "f:18: sms_country: this country is listed"},
+    {0, "sms_cap_number = 0", "f:17: sms_cap_number: a number from 1 to"},
     {0, "heartbeat_ms = 200", "f: heartbeat_ms: at most half of election_timeout_ms"},
     {0, "session_idle_s = 50000", "f: session_idle_s: at most session_lifetime_s"},
 };
@@ -317,6 +368,10 @@ static void checks_secret_files(void **state) {
         {config.ca, "ca", false},
         {config.cluster_key, "cluster_key", true},
         {config.outbound_ca, "outbound_ca", false},
+        {config.providers[0].credentials, "smtp_credentials", true},
+        {config.providers[1].credentials, "smtp_credentials_2", true},
+        {config.providers[2].credentials, "sms_credentials", true},
+        {config.providers[3].credentials, "sms_credentials_2", true},
     };
     enum { FILES = sizeof(files) / sizeof(files[0]) };
     char why[512] = "";
@@ -358,6 +413,7 @@ int main(void) {
         cmocka_unit_test(takes_a_good_file),
         cmocka_unit_test(has_defaults),
         cmocka_unit_test(takes_its_syntax),
+        cmocka_unit_test(takes_providers),
         cmocka_unit_test(names_missing_keys),
         cmocka_unit_test(names_wrong_lines),
         cmocka_unit_test(bounds_lists_and_files),

@@ -1,0 +1,192 @@
+// Mail and text messages to people: through a real mail server and a gateway, two of
+// each, that fail in every way that was thought of. A cluster of its own, since the
+// leader is killed.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, beforeEach, test } from 'node:test';
+import { Cluster } from '../lib/cluster.mjs';
+import { sleep, until } from '../lib/demo.mjs';
+import { get } from '../lib/http.mjs';
+import { operatorAgent } from '../lib/admin.mjs';
+import { leader } from '../lib/leader.mjs';
+import { allMail, allSms, lastMail, Sinks } from '../lib/messages.mjs';
+
+const NUMBER = '+819012345678';
+const SMS_TIMEOUT_MS = 2000;
+const BREAKER_PAUSE_MS = 5000; // BREAKER_PAUSE_MS
+const LEASE_MS = 15000; // FSM_OUTBOX_LEASE_MS
+
+const CAPS = ['number', 'burst', 'prefix', 'source', 'client', 'all'].map((name) => `sms_cap_${name} = 100000`).concat(['address', 'source', 'all'].map((name) => `mail_cap_${name} = 100000`));
+const secrets = { bearer: `/tmp/tasuki-messages-${process.pid}.bearer`, login: `/tmp/tasuki-messages-${process.pid}.login` };
+writeFileSync(secrets.bearer, 'gateway-secret-1\n', { mode: 0o600 });
+writeFileSync(secrets.login, 'tasuki:mail-secret-1\n', { mode: 0o600 });
+const first = await Sinks.open(secrets);
+const second = await Sinks.open(secrets);
+const cluster = await Cluster.make({
+  name: 'messages',
+  port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450),
+  binDir: process.env.TASUKI_BIN_DIR,
+  lines: [...first.lines(), ...second.lines({ second: true }), ...CAPS, `sms_timeout_ms = ${SMS_TIMEOUT_MS}`, 'smtp_timeout_ms = 2000'],
+});
+after(async () => {
+  await cluster.close();
+  await first.close();
+  await second.close();
+});
+await cluster.bootstrap();
+
+const ask = async (...args) => {
+  const began = Date.now();
+  const told = await cluster.ask(['outbox', 'test', '--json', ...args]);
+  assert.equal(told.code, 0, told.stderr);
+  return { ...JSON.parse(told.stdout), ms: Date.now() - began };
+};
+const outbox = async () => JSON.parse((await cluster.ask(['outbox', '--json'])).stdout);
+const settled = (timeout = 60000) => until('nothing waits', async () => (await outbox()).waiting === 0, { timeout });
+const both = (faults) => Promise.all([first.faults(faults), second.faults(faults)]);
+const metric = async (name) => {
+  const { body } = await get({ name: 'operator', base: cluster.node(await leader()).operator }, '/metrics', { agent: operatorAgent() });
+  return Number(body.split('\n').find((line) => line.startsWith(`${name} `))?.split(' ')[1]);
+};
+const breaker = (provider) => metric(`tasuki_provider_breaker{provider="${provider}"}`);
+const keptIds = (sinks) => allSms(sinks).map(({ id }) => id);
+
+// Each begins with providers that work, and breakers that know it.
+beforeEach(async () => {
+  await both({ sms: {}, mail: {} });
+  await settled();
+  await until('the breakers are closed', async () => {
+    await ask('--sms', NUMBER);
+    await ask('--mail', 'probe@tasuki.example');
+    await settled();
+    return (await breaker('sms')) === 0 && (await breaker('smtp')) === 0;
+  }, { timeout: 90000, every: 1000 });
+});
+
+test('a message arrives once, from the preferred provider', async () => {
+  const { id } = await ask('--sms', '０９０−１２３４−５６７８');
+  const sms = await until('the text message', () => allSms(first).find((one) => one.id === id));
+  assert.match(sms.text, /^【Tasuki デモ環境】送信テストです/);
+  assert.equal(sms.to, NUMBER, 'as E.164');
+  const { id: mailId } = await ask('--mail', 'Someone@Tasuki.Example', '--english');
+  const mail = await lastMail('someone@tasuki.example', { sinks: first });
+  assert.equal(mail.id, mailId, 'the Message-ID');
+  assert.deepEqual(mail.to, ['someone@tasuki.example']);
+  assert.equal(mail.from, 'noreply@tasuki.example');
+  assert.equal(mail.user, 'tasuki');
+  assert.equal(mail.subject, '[Tasuki (demo)] A test of sending mail');
+  assert.match(mail.text, /^An operator sent this message[^]*staff of Tasuki \(demo\) never ask/);
+  const headers = Object.fromEntries(mail.headers);
+  assert.equal(headers['Content-Type'], 'text/plain; charset="UTF-8"');
+  assert.equal(headers['Auto-Submitted'], 'auto-generated');
+  assert.ok(Math.abs(new Date(headers.Date) - Date.now()) < 60000);
+  await settled();
+  assert.equal(allSms(second).length + allMail(second).length, 0);
+  assert.ok(Object.values((await first.seen()).keys).every((count) => count === 1), 'each key once');
+});
+
+test('a gateway that says 500: the other one at once', async () => {
+  await first.faults({ sms: { status: 500 } });
+  const began = Date.now();
+  const { id } = await ask('--sms', NUMBER);
+  await until('at the second', () => keptIds(second).includes(id), { timeout: 3000 });
+  assert.ok(Date.now() - began < 3000);
+  await settled();
+  assert.ok(!keptIds(first).includes(id));
+});
+
+test('a gateway and a mail server that hang for 30 s delay nothing else', async () => {
+  await first.faults({ sms: { delay_s: 30 } });
+  const sent = await Promise.all(Array.from({ length: 20 }, () => ask('--sms', NUMBER)));
+  assert.ok(Math.max(...sent.map(({ ms }) => ms)) < 5000, 'whoever asks is told at once');
+  const began = Date.now();
+  const { id } = await ask('--mail', 'quick@tasuki.example');
+  await until('mail is not delayed', () => allMail(first).some((mail) => mail.id === id), { timeout: 2000 });
+  console.log(`mail beside a gateway that hangs: ${Date.now() - began} ms`);
+  await until('all of them, at the second gateway', () => sent.every((one) => keptIds(second).includes(one.id)), { timeout: 30000 });
+  assert.equal(await breaker('sms'), 1, 'its breaker is open');
+  const after = Date.now();
+  const { id: next } = await ask('--sms', NUMBER);
+  await until('with an open breaker there is no wait at all', () => keptIds(second).includes(next), { timeout: 1500 });
+  console.log(`with the breaker open: ${Date.now() - after} ms`);
+
+  await first.faults({ sms: {}, mail: { delay_s: 30 } });
+  const mail = await ask('--mail', 'slow@tasuki.example');
+  const sms = await ask('--sms', NUMBER);
+  await until('text messages are not delayed', () => [...keptIds(first), ...keptIds(second)].includes(sms.id), { timeout: 2000 });
+  await until('the second mail server has it', () => allMail(second).some(({ id: one }) => one === mail.id), { timeout: 30000 });
+});
+
+// The answer is lost after the message was taken: the same key again, at the same one.
+test('a gateway that dies between acceptance and answer is asked again under the same key', async () => {
+  await first.faults({ sms: { lose: 'after', times: 1 } });
+  const { id } = await ask('--sms', NUMBER);
+  await until('it came twice', async () => (await first.seen()).keys[id] === 2);
+  await settled();
+  assert.equal(keptIds(first).filter((one) => one === id).length, 1, 'and was kept once');
+  assert.ok(!keptIds(second).includes(id), 'the other one did not send it too');
+});
+
+test('a mail box that is refused is given up at once, and retried when asked', async () => {
+  await both({ mail: { status: '550 5.1.1 no such mail box' } });
+  const { id } = await ask('--mail', 'nobody@tasuki.example');
+  const dead = await until('a dead letter', async () => (await outbox()).messages.find((one) => one.id === id && one.state === 'dead'));
+  assert.equal(dead.reason, 'refused');
+  assert.equal(dead.client_id, '@mail');
+  assert.equal(dead.kind, 'mail');
+  assert.ok(!JSON.stringify(await outbox()).includes('nobody@'), 'to whom is not shown');
+  assert.equal(await breaker('smtp'), 0, 'a provider that refuses a mail box works');
+  await both({ mail: {} });
+  assert.equal((await cluster.ask(['outbox', 'retry', id])).code, 0);
+  await lastMail('nobody@tasuki.example', { sinks: first, timeout: 3000 });
+});
+
+test('a mail server that says later is asked later, and the other one is tried', async () => {
+  await both({ mail: { status: '451 4.3.0 later' } });
+  const { id } = await ask('--mail', 'later@tasuki.example');
+  await until('both were asked', async () => (await first.seen()).calls.mail > 0 && (await second.seen()).calls.mail > 0);
+  await both({ mail: {} });
+  await until('it arrives', () => [...allMail(first), ...allMail(second)].some((mail) => mail.id === id), { timeout: 60000 });
+});
+
+test('while all providers are down nothing is used up, and nothing lost', async () => {
+  await both({ sms: { status: 503 } });
+  const sent = await Promise.all(Array.from({ length: 10 }, () => ask('--sms', NUMBER)));
+  await until('the breakers are open', async () => (await breaker('sms')) === 1 && (await breaker('sms_2')) === 1, { timeout: 20000 });
+  await sleep(2000);
+  const waiting = (await outbox()).messages.filter(({ client_id }) => client_id === '@sms');
+  assert.equal(waiting.length, sent.length);
+  assert.ok(waiting.every(({ state }) => state !== 'dead'));
+  assert.ok(Math.max(...waiting.map(({ attempts }) => attempts)) <= 5, JSON.stringify(waiting));
+  await both({ sms: {} });
+  await until('all arrive', () => sent.every(({ id }) => [...keptIds(first), ...keptIds(second)].includes(id)), { timeout: 60000 + BREAKER_PAUSE_MS });
+  await settled();
+});
+
+test('the leader dies in mid-send: nothing is lost, and nothing is kept twice', async () => {
+  await first.faults({ sms: { delay_s: 1 } });
+  const victim = await leader();
+  const sent = await Promise.all(Array.from({ length: 24 }, () => ask('--sms', NUMBER)));
+  await until('calls are under way', async () => (await first.seen()).calls.sms > 0, { every: 20 });
+  await sleep(300);
+  await cluster.kill(victim);
+  const killed = Date.now();
+  const kept = () => [...keptIds(first), ...keptIds(second)];
+  await until('every one arrives', () => sent.every(({ id }) => kept().includes(id)), { timeout: LEASE_MS + 30000 });
+  console.log(`all arrived ${Date.now() - killed} ms after the kill`);
+  await settled();
+  for (const { id } of sent) assert.equal(kept().filter((one) => one === id).length, 1, id);
+  const counts = Object.values((await first.seen()).keys);
+  console.log(`keys that came more than once: ${counts.filter((count) => count > 1).length}`);
+  cluster.start(victim);
+  await cluster.ready(victim);
+  await cluster.settled();
+});
+
+test('secrets and recipients stand in no log', async () => {
+  for (const { id } of cluster.nodes) {
+    const log = cluster.logText(id);
+    for (const secret of ['gateway-secret-1', 'mail-secret-1', '9012345678', 'someone@tasuki.example', 'nobody@tasuki.example']) assert.ok(!log.includes(secret), `${secret} in the log of node ${id}`);
+  }
+});
