@@ -11,6 +11,7 @@
 
 #define COOKIE_SESSION "__Host-tasuki_session"
 #define COOKIE_BROWSER "__Host-tasuki_browser"
+#define COOKIE_DEVICE "__Host-tasuki_device"
 #define COOKIE_LANG "__Host-tasuki_lang"
 
 /* The value of `name`, borrowed from `header`; empty when absent, when it stands

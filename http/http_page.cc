@@ -103,6 +103,8 @@ extern "C" enum err http_page_init(void) {
         made->pages[PAGE_HOME] = compile(pages_home_mustache, pages_home_mustache_len);
         made->pages[PAGE_LOGIN] =
             compile(pages_login_mustache, pages_login_mustache_len);
+        made->pages[PAGE_FACTOR] =
+            compile(pages_factor_mustache, pages_factor_mustache_len);
         made->pages[PAGE_CONSENT] =
             compile(pages_consent_mustache, pages_consent_mustache_len);
         made->pages[PAGE_POST] = compile(pages_post_mustache, pages_post_mustache_len);
@@ -189,6 +191,23 @@ extern "C" void http_page_add_field(struct http_page_data *page_data, const char
     });
 }
 
+extern "C" void http_page_add_choice(struct http_page_data *page_data, const char *list,
+                                     enum http_lang lang, const char *key,
+                                     struct span label, const char *value) {
+    guarded(page_data, [&](data &values) {
+        const auto &messages = shared->messages[lang];
+        auto found = messages.find(key);
+        std::string text = found != messages.end() ? found->second : std::string(key);
+        if (label.len > 0) {
+            text += " " + neutral(label);
+        }
+        data item{data::type::object};
+        item.set("text", text);
+        item.set("value", std::string(value));
+        push(values, list, item);
+    });
+}
+
 extern "C" void http_page_add_message(struct http_page_data *page_data,
                                       const char *list, enum http_lang lang,
                                       const char *key) {
@@ -221,7 +240,8 @@ extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
         values.set("environment_text", shared->messages[lang].at(
                                            std::string("environment_") + environment));
         values.set("style", shared->style_path);
-        const char *titles[PAGES] = {"home_title", "login_title", "consent_title",
+        const char *titles[PAGES] = {"home_title", "login_title", "factor_title",
+                                     "consent_title",
                                      "post_title",   "logout_title", "error_title"};
         values.set("title", shared->messages[lang].at(titles[page]));
         values.set("content", shared->pages[page]->render(values));

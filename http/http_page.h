@@ -21,6 +21,7 @@ extern "C" {
 enum http_page {
     PAGE_HOME,
     PAGE_LOGIN,
+    PAGE_FACTOR,
     PAGE_CONSENT,
     PAGE_POST,
     PAGE_LOGOUT,
@@ -43,6 +44,11 @@ void http_page_set_bool(struct http_page_data *data, const char *key, bool value
  * kept as it is. */
 void http_page_add_field(struct http_page_data *data, const char *list,
                          const char *name, struct span value);
+/* Add {"text": the message `key` and the label, "value": value} to the list `list`; what
+ * people wrote into the label is treated as http_page_set does. */
+void http_page_add_choice(struct http_page_data *data, const char *list,
+                          enum http_lang lang, const char *key, struct span label,
+                          const char *value);
 /* Add {"text": the message `key`} to the list `list`. */
 void http_page_add_message(struct http_page_data *data, const char *list,
                            enum http_lang lang, const char *key);

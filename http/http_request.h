@@ -36,6 +36,7 @@ struct http_request {
     union {
         struct svc_authorize authorize;
         struct svc_login login;
+        struct svc_factor factor;
         struct svc_consent consent;
         struct svc_token token;
         struct svc_par par;

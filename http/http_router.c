@@ -31,6 +31,7 @@ static const struct route public_routes[] = {
     {"/oauth/jwks", route_jwks, NULL, CROSS_ORIGIN},
     {"/oauth/.well-known/openid-configuration", route_discovery, NULL, CROSS_ORIGIN},
     {"/oauth/login", NULL, route_login, OWN_FORM},
+    {"/oauth/factor", NULL, route_factor, OWN_FORM},
     {"/oauth/consent", NULL, route_consent, OWN_FORM},
     {"/oauth/app/register", NULL, route_app_register, PLAIN},
     {"/oauth/app/challenges", NULL, route_app_challenges, PLAIN},

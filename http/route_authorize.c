@@ -2,6 +2,9 @@
  * sign-in and consent. All three services end in a struct svc_authorize, which
  * `http_route_authorized` turns into a response. */
 #include "http/route_authorize.h"
+
+#include <stdio.h>
+
 #include "http/http_cookie.h"
 #include "http/http_respond.h"
 #include "http/http_router.h"
@@ -20,6 +23,26 @@ static const char *notice_key(enum svc_login_notice notice) {
         return "notice_not_permitted";
     case NOTICE_LIMITED:
         return "notice_limited";
+    case NOTICE_SIGNIN_OVER:
+        return "notice_signin_over";
+    case NOTICE_CODE_WRONG:
+        return "notice_code_wrong";
+    case NOTICE_CODE_USED:
+        return "notice_code_used";
+    case NOTICE_CODE_EXPIRED:
+        return "notice_code_expired";
+    case NOTICE_CODE_LOCKED:
+        return "notice_code_locked";
+    case NOTICE_CODE_UNSENT:
+        return "notice_code_unsent";
+    case NOTICE_PHONE:
+        return "notice_phone";
+    case NOTICE_APP_WAITING:
+        return "notice_app_waiting";
+    case NOTICE_APP_DENIED:
+        return "notice_app_denied";
+    case NOTICE_PASSKEY:
+        return "notice_passkey";
     default:
         return NULL;
     }
@@ -45,18 +68,56 @@ static struct http_origins set_service(struct http_page_data *data,
     return origins;
 }
 
-static void show_login(struct http_request *request,
-                       const struct svc_authorize *authorize, struct span account_id,
+static void set_notice(struct http_request *request, struct http_page_data *data,
                        enum svc_login_notice notice) {
-    struct http_page_data *data = http_page_data_new();
-    http_page_set(data, "login_state", authorize->login_state);
-    struct http_origins origins = set_service(data, authorize);
-    http_page_set(data, "account_id", account_id);
     if (notice_key(notice) != NULL) {
         http_page_add_message(data, "notices", request->lang, notice_key(notice));
         http_page_set_bool(data, "has_notice", true);
     }
+}
+
+static void show_login(struct http_request *request,
+                       const struct svc_authorize *authorize, struct span account_id) {
+    struct http_page_data *data = http_page_data_new();
+    http_page_set(data, "login_state", authorize->login_state);
+    struct http_origins origins = set_service(data, authorize);
+    http_page_set(data, "account_id", account_id);
+    set_notice(request, data, authorize->notice);
     http_respond_page(request, 200, PAGE_LOGIN, data, origins);
+}
+
+/* The second step: the method's own part of the page, and what else there is. */
+static void show_factor(struct http_request *request,
+                        const struct svc_authorize *authorize) {
+    const struct svc_factor_page *page = authorize->factor;
+    struct http_page_data *data = http_page_data_new();
+    char name[64];
+    http_page_set(data, "login_state", authorize->login_state);
+    struct http_origins origins = set_service(data, authorize);
+    set_notice(request, data, authorize->notice);
+    http_page_set_bool(data, "enrols", page->enrols);
+    http_page_set_bool(data, "raises", page->raises);
+    http_page_set_bool(data, "may_remember", page->may_remember);
+    http_page_set_bool(data, "has_method", page->method != NULL);
+    if (page->method != NULL) {
+        snprintf(name, sizeof name, "is_%s", page->method);
+        http_page_set_bool(data, name, true);
+    }
+    for (size_t i = 0; i < page->values_count; i++) {
+        if (page->values[i].text.len > 0) {
+            http_page_set(data, page->values[i].name, page->values[i].text);
+        } else {
+            http_page_set_bool(data, page->values[i].name, true);
+        }
+    }
+    for (size_t i = 0; i < page->choices_count; i++) {
+        const struct svc_factor_choice *choice = &page->choices[i];
+        snprintf(name, sizeof name, "factor_%s", choice->method);
+        http_page_add_choice(data, choice->current ? "current" : "choices",
+                             request->lang, name, choice->label, choice->value);
+        http_page_set_bool(data, choice->current ? "has_current" : "has_choices", true);
+    }
+    http_respond_page(request, 200, PAGE_FACTOR, data, origins);
 }
 
 /* OAuth 2.0 Form Post Response Mode. Without scripts the person presses the button. */
@@ -99,8 +160,14 @@ static void show_consent(struct http_request *request,
 
 void http_route_authorized(struct http_request *request,
                            const struct svc_authorize *authorize,
-                           struct span account_id, enum svc_login_notice notice) {
+                           struct span account_id) {
     http_request_choose_lang(request);
+    if (authorize->set_session_cookie.len > 0) {
+        http_respond_cookie(request, COOKIE_SESSION, authorize->set_session_cookie);
+    }
+    if (authorize->set_device_cookie.len > 0) {
+        http_respond_cookie_year(request, COOKIE_DEVICE, authorize->set_device_cookie);
+    }
     if (authorize->set_browser_cookie.len > 0) {
         http_respond_cookie(request, COOKIE_BROWSER, authorize->set_browser_cookie);
     }
@@ -113,7 +180,10 @@ void http_route_authorized(struct http_request *request,
         break;
     case AUTHORIZE_LOGIN:
         show_login(request, authorize,
-                   account_id.len > 0 ? account_id : authorize->login_hint, notice);
+                   account_id.len > 0 ? account_id : authorize->login_hint);
+        break;
+    case AUTHORIZE_FACTOR:
+        show_factor(request, authorize);
         break;
     case AUTHORIZE_CONSENT:
         show_consent(request, authorize);
@@ -131,7 +201,7 @@ static void on_authorized(struct svc_authorize *authorize) {
         http_request_choose_lang(request);
         http_respond_failure(request, authorize->op.err, false);
     } else {
-        http_route_authorized(request, authorize, span_of("", 0), NOTICE_NONE);
+        http_route_authorized(request, authorize, span_of("", 0));
     }
     svc_op_close(&authorize->op);
     http_request_end(request);

@@ -7,6 +7,6 @@
 /* Respond by authorize->kind. `account_id` pre-fills the sign-in form. */
 void http_route_authorized(struct http_request *request,
                            const struct svc_authorize *authorize,
-                           struct span account_id, enum svc_login_notice notice);
+                           struct span account_id);
 
 #endif

@@ -18,10 +18,7 @@ static void on_login(struct svc_login *login) {
     } else if (login->kind == LOGIN_REFUSED) {
         refuse_form(request);
     } else {
-        if (login->set_session_cookie.len > 0) {
-            http_respond_cookie(request, COOKIE_SESSION, login->set_session_cookie);
-        }
-        http_route_authorized(request, &login->next, login->account_id, login->notice);
+        http_route_authorized(request, &login->next, login->account_id);
     }
     svc_op_close(&login->op);
     http_request_end(request);
@@ -39,6 +36,7 @@ void route_login(struct http_request *request) {
         return;
     }
     struct svc_login *login = &request->op.login;
+    http_request_choose_lang(request);
     *login = (struct svc_login){
         .op.from = http_request_origin(request),
         .done = on_login,
@@ -48,9 +46,44 @@ void route_login(struct http_request *request) {
         .login_state = field(request, "login_state"),
         .session_cookie = http_request_cookie(request, COOKIE_SESSION),
         .browser_cookie = http_request_cookie(request, COOKIE_BROWSER),
+        .device_cookie = http_request_cookie(request, COOKIE_DEVICE),
         .client_address = http_request_client(request),
+        .english = request->lang == LANG_EN,
     };
     svc_login(request->thread->svc, login);
+}
+
+static void on_factor(struct svc_factor *factor) {
+    struct http_request *request = factor->arg;
+    if (factor->op.err != OK) {
+        http_respond_failure(request, factor->op.err, false);
+    } else if (factor->kind == LOGIN_REFUSED) {
+        refuse_form(request);
+    } else {
+        http_route_authorized(request, &factor->next, span_of("", 0));
+    }
+    svc_op_close(&factor->op);
+    http_request_end(request);
+}
+
+void route_factor(struct http_request *request) {
+    if (!http_request_form(request, false)) {
+        return;
+    }
+    struct svc_factor *factor = &request->op.factor;
+    http_request_choose_lang(request);
+    *factor = (struct svc_factor){
+        .op.from = http_request_origin(request),
+        .done = on_factor,
+        .arg = request,
+        .params = &request->params,
+        .login_state = field(request, "login_state"),
+        .session_cookie = http_request_cookie(request, COOKIE_SESSION),
+        .browser_cookie = http_request_cookie(request, COOKIE_BROWSER),
+        .device_cookie = http_request_cookie(request, COOKIE_DEVICE),
+        .english = request->lang == LANG_EN,
+    };
+    svc_factor(request->thread->svc, factor);
 }
 
 static void on_consent(struct svc_consent *consent) {
@@ -59,7 +92,7 @@ static void on_consent(struct svc_consent *consent) {
         http_request_choose_lang(request);
         http_respond_failure(request, consent->op.err, false);
     } else {
-        http_route_authorized(request, &consent->next, span_of("", 0), NOTICE_NONE);
+        http_route_authorized(request, &consent->next, span_of("", 0));
     }
     svc_op_close(&consent->op);
     http_request_end(request);

@@ -27,7 +27,7 @@
 #define FSM_TOTP_LATE_STEPS 2u
 
 /* Second factors of one account; beyond it OUT_FULL. */
-#define FSM_FACTORS_MAX 10u
+#define FSM_FACTORS_MAX LIMIT_FACTORS
 /* Wrong codes of the second step, and how long they are remembered: raft/fsm_factor.h
  * says what chance that leaves. */
 #define FSM_FACTOR_FAILURES_MAX 10u

@@ -389,6 +389,16 @@ static enum err value_peer(struct parser *parser, const struct key_spec *spec,
     return OK;
 }
 
+static enum err value_second_factor(struct parser *parser, const struct key_spec *spec,
+                                    struct span value) {
+    bool enrolled = span_is(value, "enrolled");
+
+    if (!enrolled && !span_is(value, "required"))
+        return fail(parser, "required or enrolled is expected");
+    *(bool *)member(parser, spec) = enrolled;
+    return OK;
+}
+
 #define AT(name) offsetof(struct config, name)
 #define TEXT(name) AT(name), 0, sizeof(((struct config *)0)->name)
 
@@ -425,6 +435,8 @@ static const struct key_spec keys[] = {
     {"key_publish_s", value_u32, AT(key_publish_s), 4, 2592000, OPTIONAL},
     {"session_idle_s", value_u32, AT(session_idle_s), 60, 86400, OPTIONAL},
     {"session_lifetime_s", value_u32, AT(session_lifetime_s), 60, 604800, OPTIONAL},
+    {"second_factor", value_second_factor, AT(second_factor_enrolled), 0, 0, OPTIONAL},
+    {"remember_device_s", value_u32, AT(remember_device_s), 0, 31536000, OPTIONAL},
     {"login_limit_per_minute", value_u32, AT(login_limit_per_minute), 0, 100000,
      OPTIONAL},
     {"log_retained_bytes", value_u64, AT(log_retained_bytes), 64u << 10, 1ull << 40,

@@ -61,6 +61,11 @@ struct config {
     uint32_t key_publish_s;    /* and its successor stands so long in the JWKS before it
                                   signs: longer than RPs keep the JWKS (max-age) */
     uint32_t session_idle_s, session_lifetime_s; /* 1800, 43200 */
+    bool second_factor_enrolled; /* second_factor = required|enrolled: asked of every
+                                    Prime and Member, or of who has one; default
+                                    required */
+    uint32_t remember_device_s;  /* a browser that its holder trusts is not asked so
+                                    long; default 0: never */
     uint32_t login_limit_per_minute; /* per client address, default 60; 0: off */
     uint64_t log_retained_bytes;     /* default 64 MiB: an outage that it covers needs
                                         no image */

@@ -56,10 +56,54 @@ enum svc_authorize_kind {
     AUTHORIZE_REDIRECT, /* to `location` (code or error, with iss and state) */
     AUTHORIZE_POST,     /* the same as `fields` of a form to `location` */
     AUTHORIZE_LOGIN,    /* show the login page */
+    AUTHORIZE_FACTOR,   /* show the page of the second step, `factor` */
     AUTHORIZE_CONSENT,  /* show the consent page */
     AUTHORIZE_REFUSED,  /* error page of our own: never a redirect */
 };
 #define SVC_FIELDS_MAX 4 /* error, error_description, iss, state */
+
+/* Why a page of the sign-in is shown again. */
+enum svc_login_notice {
+    NOTICE_NONE,
+    NOTICE_BAD_CREDENTIALS, /* unknown account and wrong password alike */
+    NOTICE_LOCKED,          /* too many attempts: wait */
+    NOTICE_ACCOUNT_STATE,   /* right password, but the account is suspended */
+    NOTICE_NOT_PERMITTED,   /* this kind of account may not use this service */
+    NOTICE_LIMITED,         /* too many attempts from this address */
+    NOTICE_SIGNIN_OVER,     /* the second step took too long: begin again */
+    NOTICE_CODE_WRONG,
+    NOTICE_CODE_USED,
+    NOTICE_CODE_EXPIRED,
+    NOTICE_CODE_LOCKED,  /* too many wrong ones today */
+    NOTICE_CODE_UNSENT,  /* no more of them can be sent now */
+    NOTICE_PHONE,        /* not a number that can be sent to */
+    NOTICE_APP_WAITING,  /* not approved yet */
+    NOTICE_APP_DENIED,
+    NOTICE_PASSKEY,      /* not what was asked for */
+};
+
+/* A page of the second step. What a method's own part shows stands in `values`, by the
+ * names that its part of http/pages/factor.mustache has. */
+#define SVC_FACTOR_CHOICES_MAX 12
+#define SVC_FACTOR_VALUES_MAX 10
+struct svc_factor_page {
+    const char *method; /* whose part is shown: "sms"; NULL: one is to be chosen */
+    bool enrols;        /* the account has none: one is made */
+    bool raises;        /* somebody is signed in, and a service asks for more */
+    bool may_remember;  /* offer to trust this browser */
+    size_t choices_count;
+    struct svc_factor_choice {
+        char value[33];     /* of the form field `choice` */
+        const char *method; /* the message that names it: factor_<method> */
+        struct span label;  /* its holder's; empty: none */
+        bool current;
+    } choices[SVC_FACTOR_CHOICES_MAX];
+    size_t values_count;
+    struct svc_factor_value {
+        const char *name;
+        struct span text; /* empty: a switch that is on */
+    } values[SVC_FACTOR_VALUES_MAX];
+};
 struct svc_authorize {
     struct svc_op op;
     void (*done)(struct svc_authorize *authorize);
@@ -87,22 +131,18 @@ struct svc_authorize {
     /* What the service says of itself, empty: nothing. Addresses over TLS. */
     struct span logo_uri, policy_uri, tos_uri;
     uint64_t consent_scopes;     /* AUTHORIZE_CONSENT */
+    struct svc_factor_page *factor; /* AUTHORIZE_FACTOR */
+    enum svc_login_notice notice;   /* AUTHORIZE_LOGIN, AUTHORIZE_FACTOR */
+    struct span set_session_cookie; /* empty: leave as it is */
+    struct span set_device_cookie;
 };
 void svc_authorize(struct svc *svc, struct svc_authorize *authorize);
 
 /* ---- login: POST /oauth/login with fields account_id, password, login_state. */
 enum svc_login_kind {
-    LOGIN_CONTINUE, /* as `next` says: redirect, or consent page */
-    LOGIN_AGAIN,    /* show the login page again with `notice` */
+    LOGIN_CONTINUE, /* as `next` says: redirect, second step, or consent page */
+    LOGIN_AGAIN,    /* show the page again with its notice */
     LOGIN_REFUSED,  /* login_state missing, forged, expired, of another browser */
-};
-enum svc_login_notice {
-    NOTICE_NONE,
-    NOTICE_BAD_CREDENTIALS, /* unknown account and wrong password alike */
-    NOTICE_LOCKED,          /* too many attempts: wait */
-    NOTICE_ACCOUNT_STATE,   /* right password, but the account is suspended */
-    NOTICE_NOT_PERMITTED,   /* this kind of account may not use this service */
-    NOTICE_LIMITED,         /* too many attempts from this address */
 };
 struct svc_login {
     struct svc_op op;
@@ -110,15 +150,31 @@ struct svc_login {
     void *arg;
     /* in */
     struct span account_id, password, login_state;
-    struct span session_cookie, browser_cookie;
+    struct span session_cookie, browser_cookie, device_cookie;
     struct span client_address; /* textual IP, for the local limit */
+    bool english;               /* what is sent to the person */
     /* out */
     enum svc_login_kind kind;
-    enum svc_login_notice notice;
-    struct svc_authorize next;      /* LOGIN_CONTINUE and LOGIN_AGAIN: filled */
-    struct span set_session_cookie; /* LOGIN_CONTINUE */
+    struct svc_authorize next; /* LOGIN_CONTINUE and LOGIN_AGAIN: filled */
 };
 void svc_login(struct svc *svc, struct svc_login *login);
+
+/* ---- second step: POST /oauth/factor with login_state, and either `choice` (another
+ * factor, or the same once more), or what the method's part of the page asks for. */
+struct svc_factor {
+    struct svc_op op;
+    void (*done)(struct svc_factor *factor);
+    void *arg;
+    /* in */
+    const struct params *params;
+    struct span login_state;
+    struct span session_cookie, browser_cookie, device_cookie;
+    bool english;
+    /* out */
+    enum svc_login_kind kind;
+    struct svc_authorize next;
+};
+void svc_factor(struct svc *svc, struct svc_factor *factor);
 
 /* ---- consent: POST /oauth/consent with login_state and decision=allow|deny. */
 struct svc_consent {

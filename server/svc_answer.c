@@ -1,6 +1,7 @@
 #include "server/svc_answer.h"
 
 #include "server/oidc/redirect_uri.h"
+#include "server/svc_factor.h"
 #include "server/svc_subject.h"
 #include "store/base/secret.h"
 
@@ -31,6 +32,17 @@ static enum err browser_make(struct svc_flow *flow, uint8_t out[32]) {
     return err;
 }
 
+enum err svc_flow_browser(struct svc_flow *flow, uint8_t out[32]) {
+    enum err err = OK;
+
+    if (!flow->has_browser &&
+        !svc_browser_hash(flow->base.svc, flow->browser_cookie, flow->browser))
+        err = browser_make(flow, flow->browser);
+    flow->has_browser = err == OK;
+    memcpy(out, flow->browser, sizeof flow->browser);
+    return err;
+}
+
 /* The request as a sealed form field, bound to the browser (W2). */
 static enum err seal_request(struct svc_flow *flow, uint32_t flags) {
     struct svc *svc = flow->base.svc;
@@ -40,15 +52,22 @@ static enum err seal_request(struct svc_flow *flow, uint32_t flags) {
         .flags = flags | (flow->hinted ? FLOW_STATE_HINTED : 0),
         .subject = flow->subject,
         .has_pushed = flow->is_pushed,
+        .has_signin = (flags & FLOW_STATE_FACTOR) != 0,
         .request = flow->request,
     };
     struct buf plain;
-    enum err err = OK;
+    enum err err;
 
     state.request.id_token_hint = span_of(NULL, 0);
     memcpy(state.pushed, flow->pushed.b, sizeof state.pushed);
-    if (!svc_browser_hash(svc, flow->browser_cookie, state.browser))
-        err = browser_make(flow, state.browser);
+    if (state.has_signin) {
+        const struct stamped_token *stamp = &flow->factor->stamp;
+
+        state.signin_epoch = stamp->epoch;
+        state.signin_index = stamp->index;
+        memcpy(state.signin, stamp->secret, sizeof state.signin);
+    }
+    err = svc_flow_browser(flow, state.browser);
     if (err)
         return err;
     buf_init(&plain, LOGIN_STATE_MAX);
@@ -124,6 +143,10 @@ void svc_answer_consent_page(struct svc_flow *flow) {
     }
     flow->out->consent_scopes = svc_flow_scopes(flow);
     answer_page(flow, AUTHORIZE_CONSENT, FLOW_STATE_CONSENT);
+}
+
+void svc_answer_factor_page(struct svc_flow *flow) {
+    answer_page(flow, AUTHORIZE_FACTOR, FLOW_STATE_FACTOR);
 }
 
 void svc_flow_refuse(struct svc_flow *flow, enum oidc_error error,

@@ -8,6 +8,12 @@
 /* redirect_uri with code, iss and state (RFC 6749 §4.1.2, RFC 9207). */
 void svc_answer_code(struct svc_flow *flow);
 void svc_answer_consent_page(struct svc_flow *flow);
+/* out->factor is filled, flow->factor names the sign-in. */
+void svc_answer_factor_page(struct svc_flow *flow);
+
+/* What sealed requests of this browser are bound to; a browser that has no cookie yet is
+ * given one. */
+enum err svc_flow_browser(struct svc_flow *flow, uint8_t out[32]);
 
 /* What a login_state stores of the browser cookie. False: the cookie is absent or
  * not ours. */

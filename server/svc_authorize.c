@@ -83,6 +83,9 @@ static void clear_result(struct svc_authorize *out) {
     out->redirect_host = out->redirect_origin = none;
     out->consent_scopes = 0;
     out->fields_count = 0;
+    out->factor = NULL;
+    out->notice = NOTICE_NONE;
+    out->set_session_cookie = out->set_device_cookie = none;
 }
 
 /* RFC 9126 §6, FAPI 2.0 §5.3.2.2. */

@@ -4,6 +4,7 @@
 #include "server/oidc/redirect_uri.h"
 #include "server/oidc/scope.h"
 #include "server/svc_answer.h"
+#include "server/svc_factor.h"
 #include "server/svc_subject.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
@@ -31,7 +32,8 @@ enum err svc_flow_resume(struct svc_flow *flow, struct span login_state,
     copy = arena_dup(&flow->base.op->arena, plain);
     if (!copy.data)
         return ERR_NOMEM;
-    if (login_state_decode(copy, &state) || (state.flags & FLOW_STATE_CONSENT) != page)
+    if (login_state_decode(copy, &state) || (state.flags & FLOW_STATE_PAGES) != page ||
+        state.has_signin != (page == FLOW_STATE_FACTOR))
         return ERR_FORGED;
     if (!svc_browser_hash(svc, flow->browser_cookie, browser) ||
         !secret_equal(span_of(browser, sizeof browser),
@@ -46,6 +48,12 @@ enum err svc_flow_resume(struct svc_flow *flow, struct span login_state,
     flow->hinted = (state.flags & FLOW_STATE_HINTED) != 0;
     flow->is_pushed = state.has_pushed;
     memcpy(flow->pushed.b, state.pushed, sizeof flow->pushed.b);
+    if (state.has_signin) {
+        flow->signin = (struct stamped_token){.epoch = state.signin_epoch,
+                                              .index = state.signin_index,
+                                              .secret_len = sizeof state.signin};
+        memcpy(flow->signin.secret, state.signin, sizeof state.signin);
+    }
     err = svc_read_begin(svc);
     if (err)
         return err;
@@ -142,6 +150,32 @@ static enum err consent_missing(struct svc_flow *flow, bool *ret_missing) {
     if (!err)
         *ret_missing = (svc_flow_scopes(flow) & ~stored) != 0;
     return err;
+}
+
+void svc_flow_signed_in(struct svc_flow *flow, uint64_t auth_time_ms) {
+    /* This sign-in is as fresh as any can be: max_age=0 and prompt=login are
+     * satisfied by it, however the clocks of two nodes differ. */
+    flow->signed_in_now = true;
+    if (flow->auth_after_ms > auth_time_ms)
+        flow->auth_after_ms = auth_time_ms;
+    flow->request.prompt &= ~(unsigned)(PROMPT_LOGIN | PROMPT_SELECT_ACCOUNT);
+    flow->session_cookie = flow->out->set_session_cookie;
+    svc_flow_session(flow, svc_flow_decide);
+}
+
+/* More is asked for than the sign-in had. Its password need not be typed again when that
+ * was a moment ago. */
+static void need_more(struct svc_flow *flow) {
+    uint64_t now_ms = repl_now_ms(flow->base.svc->shared->repl);
+
+    if (flow->request.prompt & PROMPT_NONE || flow->signed_in_now)
+        svc_flow_redirect_error(flow, OIDC_UNMET_AUTHENTICATION,
+                                "the sign-in is not of the class that was asked for");
+    else if (now_ms - flow->session.auth_time_ms < SVC_RAISE_AGE_MS ||
+             now_ms < flow->session.auth_time_ms)
+        svc_factor_raise(flow);
+    else
+        svc_flow_login_page(flow);
 }
 
 static void need_login(struct svc_flow *flow) {
@@ -253,6 +287,10 @@ void svc_flow_decide(struct svc_flow *flow) {
     if (!(flow->client.account_types & (1u << flow->account_type))) {
         svc_flow_redirect_error(flow, OIDC_ACCESS_DENIED,
                                 "this kind of account may not use this service");
+        return;
+    }
+    if (acr_level(flow->session.methods) < flow->request.acr) {
+        need_more(flow);
         return;
     }
     err = consent_missing(flow, &missing);

@@ -6,6 +6,7 @@
  *   svc_authorize ── checked request ──┴─> svc_flow_session ─> svc_flow_decide
  *        ├─> login page or login_required    sign-in missing, too old, of another
  *        ├─> access_denied                   kind of account not permitted
+ *        ├─> the second step (svc_factor.h)  more is asked for than the sign-in had
  *        ├─> consent page or consent_required
  *        └─> CMD_GRANT_ISSUE ─> redirect with code
  *
@@ -28,6 +29,8 @@
 /* login_state.flags */
 #define FLOW_STATE_CONSENT 1u /* it was shown with the consent page */
 #define FLOW_STATE_HINTED 2u  /* `subject` is what an id_token_hint asked for */
+#define FLOW_STATE_FACTOR 4u  /* it was shown with the page of the second step */
+#define FLOW_STATE_PAGES (FLOW_STATE_CONSENT | FLOW_STATE_FACTOR)
 
 /* DOMAIN §2.1 for its own profile: log2(62^22) = 130.9 bits. Certification measures the
  * frequency of characters, by which 22 of them never reach 96 bits: others get 43. */
@@ -55,6 +58,11 @@ struct svc_flow {
     struct session session;
     enum account_type account_type;
 
+    struct stamped_token signin;     /* that a page of the second step belongs to */
+    struct svc_factor_state *factor; /* svc_factor.h; NULL: no second step goes on */
+    bool has_browser;                /* `browser` is what sealed requests are bound to */
+    uint8_t browser[32];
+
     bool signed_in_now; /* in this very call: never ask again */
     bool consent_given;
     uint64_t consent_scopes;
@@ -72,8 +80,8 @@ void svc_flow_login_page(struct svc_flow *flow);
 /* Where a refusal of authorize_check goes. */
 void svc_flow_verdict(struct svc_flow *flow, const struct authorize_verdict *verdict);
 
-/* Take up the request inside a form: seal, age, browser, kind of page (0 or
- * FLOW_STATE_CONSENT), and the client, which must still be there and have the redirect
+/* Take up the request inside a form: seal, age, browser, kind of page (0 or one of
+ * FLOW_STATE_PAGES), and the client, which must still be there and have the redirect
  * URI; scopes that it has no more are dropped. OK; ERR_FORGED: not to be taken up. */
 enum err svc_flow_resume(struct svc_flow *flow, struct span login_state, uint32_t page);
 /* Names and origin of the client for the pages. ERR_NOMEM. */
@@ -87,6 +95,9 @@ uint64_t svc_flow_scopes(const struct svc_flow *flow);
 void svc_flow_session(struct svc_flow *flow, void (*next)(struct svc_flow *flow));
 /* Is the session the one that the request asks for, and its sign-in new enough? */
 bool svc_flow_session_serves(const struct svc_flow *flow);
+/* Somebody has just signed in; the cookie is in out->set_session_cookie. Goes on with
+ * svc_flow_decide. */
+void svc_flow_signed_in(struct svc_flow *flow, uint64_t auth_time_ms);
 /* What now? Issues the code, or answers with the page or error that is due. */
 void svc_flow_decide(struct svc_flow *flow);
 

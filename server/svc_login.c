@@ -5,7 +5,9 @@
 #include "server/crypto/password.h"
 #include "server/domain/account_id.h"
 #include "server/oidc/acr.h"
-#include "server/svc_flow.h"
+#include "server/svc_device.h"
+#include "server/svc_answer.h"
+#include "server/svc_factor.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 
@@ -16,6 +18,7 @@ struct login_op {
     bool known, password_ok;
     struct id128 sub;
     uint64_t generation;
+    enum account_type type;
     struct span password_hash; /* empty: unknown account */
     uint8_t secret[SVC_SESSION_SECRET];
 };
@@ -45,35 +48,41 @@ static void again(struct login_op *op, enum svc_login_notice notice) {
         return;
     }
     login->kind = LOGIN_AGAIN;
-    login->notice = notice;
+    login->next.notice = notice;
     op->flow.base.finish(&op->flow.base);
 }
 
+/* The password was all that was asked for. */
 static void sign_in(struct login_op *op) {
     struct svc_flow *flow = &op->flow;
     struct svc *svc = flow->base.svc;
+    struct arena *arena = &op->login->op.arena;
     struct outcome_login result;
     enum err err;
 
     err = outcome_login_decode(flow->base.request.outcome.detail, &result);
     if (!err)
         err = svc_stamp_make(svc, SEAL_SESSION_COOKIE, flow->base.request.outcome.index,
-                             span_of(op->secret, sizeof op->secret),
-                             &op->login->op.arena, &op->login->set_session_cookie);
+                             span_of(op->secret, sizeof op->secret), arena,
+                             &flow->out->set_session_cookie);
+    if (!err)
+        err = svc_device_add(svc, op->login->device_cookie, op->sub, op->generation, 0,
+                             arena, &flow->out->set_device_cookie);
     if (err) {
         svc_fail(&flow->base, err);
         return;
     }
     svc_count(svc->shared->counters, COUNT_LOGIN_OK);
     op->login->kind = LOGIN_CONTINUE;
-    /* This sign-in is as fresh as any can be: max_age=0 and prompt=login are
-     * satisfied by it, however the clocks of two nodes differ. */
-    flow->signed_in_now = true;
-    if (flow->auth_after_ms > result.auth_time_ms)
-        flow->auth_after_ms = result.auth_time_ms;
-    flow->request.prompt &= ~(unsigned)(PROMPT_LOGIN | PROMPT_SELECT_ACCOUNT);
-    flow->session_cookie = op->login->set_session_cookie;
-    svc_flow_session(flow, svc_flow_decide);
+    svc_flow_signed_in(flow, result.auth_time_ms);
+}
+
+/* It is one step of two. */
+static void ask_second(struct login_op *op) {
+    op->login->kind = LOGIN_CONTINUE;
+    op->flow.factor->device_cookie = op->login->device_cookie;
+    op->flow.factor->english = op->login->english;
+    svc_factor_start(&op->flow);
 }
 
 static void attempted(struct svc_state *state) {
@@ -83,6 +92,9 @@ static void attempted(struct svc_state *state) {
     switch (state->request.outcome.code) {
     case OUT_OK:
         sign_in(op);
+        return;
+    case OUT_SECOND_STEP:
+        ask_second(op);
         return;
     case OUT_NOT_FOUND:
     case OUT_BAD_CREDENTIALS:
@@ -102,6 +114,42 @@ static void attempted(struct svc_state *state) {
     }
 }
 
+/* What the account, the configuration and the service ask for beside the password. */
+static enum second_step second_step(struct login_op *op, bool known_device,
+                                    const struct svc_device_entry *device) {
+    struct svc_shared *shared = op->flow.base.svc->shared;
+    const struct config *config = shared->config;
+
+    if (op->flow.request.acr >= ACR_LEVEL_TWO_FACTORS)
+        return SECOND_REQUIRED;
+    if (config->remember_device_s > 0 && known_device &&
+        svc_device_trusted(device, op->generation, repl_now_ms(shared->repl)))
+        return SECOND_TRUSTED;
+    return op->known && op->type != ACCOUNT_ENTRY && !config->second_factor_enrolled
+               ? SECOND_REQUIRED
+               : SECOND_ENROLLED;
+}
+
+static enum err second_fill(struct login_op *op, struct cmd_login *cmd) {
+    struct svc_flow *flow = &op->flow;
+    struct svc *svc = flow->base.svc;
+    struct svc_device_entry device = {.trusted_until_ms = 0};
+    enum err err = svc_factor_new(flow);
+
+    if (!err)
+        err = svc_flow_browser(flow, cmd->browser);
+    if (err)
+        return err;
+    cmd->signin = svc_factor_key(flow);
+    cmd->signin_ttl_ms = SVC_SIGNIN_TTL_MS;
+    cmd->has_device = op->known && svc_device_find(svc, op->login->device_cookie,
+                                                   op->sub, &device);
+    if (cmd->has_device)
+        cmd->device = svc_device_counter(svc, &device);
+    cmd->second = second_step(op, cmd->has_device, &device);
+    return OK;
+}
+
 static void attempt(struct svc_state *state) {
     struct login_op *op = (struct login_op *)state;
     struct svc *svc = state->svc;
@@ -109,6 +157,7 @@ static void attempt(struct svc_state *state) {
     struct command command = {.type = CMD_LOGIN};
     struct cmd_login *cmd = &command.login;
     struct stamped_token earlier;
+    enum err err;
 
     svc_random(svc, op->secret, sizeof op->secret);
     *cmd = (struct cmd_login){
@@ -122,8 +171,12 @@ static void attempt(struct svc_state *state) {
         .idle_ms = config->session_idle_s * 1000,
         .lifetime_ms = config->session_lifetime_s * 1000,
         .methods = ACR_BY_PASSWORD,
-        .signin = svc_hash(svc, HASH_SESSION, span_of(op->secret, sizeof op->secret)),
     };
+    err = second_fill(op, cmd);
+    if (err) {
+        svc_fail(state, err);
+        return;
+    }
     /* The session that the browser had ends with the new sign-in (D08, A14). */
     if (!svc_stamp_open(svc, SEAL_SESSION_COOKIE, op->login->session_cookie,
                         &earlier)) {
@@ -165,6 +218,7 @@ static enum err find_account(struct login_op *op) {
         op->known = true;
         op->sub = account.sub;
         op->generation = account.generation;
+        op->type = account.type;
         op->password_hash = arena_dup(arena, account.password_hash);
         if (!op->password_hash.data)
             err = ERR_NOMEM;
@@ -215,8 +269,6 @@ void svc_login(struct svc *svc, struct svc_login *login) {
         return;
     }
     op->login = login;
-    login->notice = NOTICE_NONE;
-    login->set_session_cookie = span_of(NULL, 0);
     login->next = (struct svc_authorize){.kind = AUTHORIZE_REFUSED};
     op->flow.out = &login->next;
     op->flow.session_cookie = login->session_cookie;

@@ -7,7 +7,7 @@
  *   Y2  `step` never falls: what proved a factor once does not prove it again;
  *   Y3  numbers, seeds and keys stand only inside `sealed` (SEAL_FACTOR, AAD = sub and
  *       id); `index` is a keyed hash, for what must be found or compared;
- *   Y4  an account has at most FSM_FACTORS_MAX rows (raft/fsm_limits.h);
+ *   Y4  an account has at most LIMIT_FACTORS rows;
  *   Y5  no two passkeys have one index, and no two devices of the app: they are found
  *       by it. Written after store_factor_find said ERR_NOT_FOUND. */
 #ifndef STORE_STORE_FACTOR_H

@@ -8,7 +8,7 @@
 
 #define SIGNIN_ROW_VERSION 1
 
-enum { IS_RAISING = 1, IS_ENROLLING = 2, IS_REMEMBERED = 4, IS_DENIED = 8, IS_ALL = 15 };
+enum { IS_RAISING = 1, IS_ENROLLING = 2, IS_DENIED = 4, IS_ALL = 7 };
 
 static struct span signin_key(const struct key_hash *key) {
     return span_of(key->b, sizeof key->b);
@@ -54,7 +54,6 @@ enum err store_signin_get(struct store_read *read, struct arena *arena,
     }
     signin.raises = (is & IS_RAISING) != 0;
     signin.enrols = (is & IS_ENROLLING) != 0;
-    signin.remember = (is & IS_REMEMBERED) != 0;
     signin.denied = (is & IS_DENIED) != 0;
     signin.data = arena_dup(arena, data);
     if (len > 0 && signin.data.data == NULL) {
@@ -98,7 +97,6 @@ enum err store_signin_put(struct store_write *write, const struct signin *signin
     put_u64(row, signin->expires_ms);
     put_u8(row, (uint8_t)((signin->raises ? IS_RAISING : 0) |
                           (signin->enrols ? IS_ENROLLING : 0) |
-                          (signin->remember ? IS_REMEMBERED : 0) |
                           (signin->denied ? IS_DENIED : 0)));
     buf_put(row, signin->session.b, sizeof signin->session.b);
     put_u8(row, signin->kind);

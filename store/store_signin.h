@@ -23,7 +23,6 @@ struct signin {
     bool raises; /* a session that is there, `session`, instead of making one */
     struct key_hash session;
     bool denied;   /* its holder said no: nothing finishes it any more */
-    bool remember; /* the browser is to be remembered, if the configuration lets it */
     /* What the person has been asked for last; kind 0: nothing yet. */
     uint8_t kind;              /* enum factor_kind */
     bool enrols;               /* a factor that is to be; else one that is, `factor` */

@@ -34,6 +34,9 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_REGISTRATION] = "tasuki seal registration",
     [SEAL_MESSAGE] = "tasuki seal message",
     [SEAL_ORIGIN] = "tasuki seal origin",
+    [SEAL_FACTOR] = "tasuki seal factor",
+    [SEAL_SIGNIN] = "tasuki seal signin",
+    [SEAL_DEVICE_COOKIE] = "tasuki seal device-cookie",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",
@@ -58,6 +61,10 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_APP_NUMBER] = "tasuki hash app-number",
     [HASH_CREDENTIAL] = "tasuki hash credential",
     [HASH_PASSKEY] = "tasuki hash passkey",
+    [HASH_SIGNIN] = "tasuki hash signin",
+    [HASH_FACTOR] = "tasuki hash factor",
+    [HASH_OTP] = "tasuki hash otp",
+    [HASH_DEVICE] = "tasuki hash device",
 };
 
 struct keyring {

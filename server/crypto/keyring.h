@@ -34,6 +34,9 @@ enum seal_purpose {
     SEAL_REGISTRATION,
     SEAL_MESSAGE, /* what a person is told, and where (svc_message) */
     SEAL_ORIGIN, /* network address and browser (svc_origin) */
+    SEAL_FACTOR, /* number, seed or key of a second factor; AAD: sub and id */
+    SEAL_SIGNIN, /* what a sign-in in progress keeps for its method; AAD: its key */
+    SEAL_DEVICE_COOKIE, /* browsers that accounts have signed in with */
     SEAL_PURPOSES
 };
 enum hash_purpose {
@@ -59,6 +62,10 @@ enum hash_purpose {
     HASH_APP_NUMBER, /* of a question (svc_app_device.h) */
     HASH_CREDENTIAL, /* id of a passkey */
     HASH_PASSKEY, /* challenges and user handles (svc_passkey.h) */
+    HASH_SIGNIN,
+    HASH_FACTOR, /* blind index of a number */
+    HASH_OTP,    /* codes that are sent */
+    HASH_DEVICE, /* counter of an account on a device */
     HASH_PURPOSES
 };
 

@@ -66,8 +66,11 @@ enum err login_state_encode(const struct login_state *state, struct buf *out) {
         buf_put(out, request->dpop_key, sizeof(request->dpop_key));
     if (state->has_pushed)
         buf_put(out, state->pushed, sizeof(state->pushed));
-    if (state->has_signin)
+    if (state->has_signin) {
+        put_u64(out, state->signin_epoch);
+        put_u64(out, state->signin_index);
         buf_put(out, state->signin, sizeof(state->signin));
+    }
     put_u8(out, (uint8_t)request->prompt);
     if (request->has_max_age)
         put_u32(out, request->max_age_s);
@@ -118,8 +121,11 @@ static bool read_request(struct reader *in, struct login_state *state) {
         read_fixed(in, request->dpop_key, sizeof(request->dpop_key));
     if (state->has_pushed)
         read_fixed(in, state->pushed, sizeof(state->pushed));
-    if (state->has_signin)
+    if (state->has_signin) {
+        state->signin_epoch = read_u64(in);
+        state->signin_index = read_u64(in);
         read_fixed(in, state->signin, sizeof(state->signin));
+    }
     request->prompt = read_u8(in);
     if (request->has_max_age)
         request->max_age_s = read_u32(in);

@@ -25,8 +25,9 @@ struct login_state {
     struct span subject;    /* `sub` that a verified id_token_hint or `claims` named */
     bool has_pushed;        /* the key of the pushed request that this is */
     uint8_t pushed[16];
-    bool has_signin; /* the secret of the sign-in whose second step this page is */
-    uint8_t signin[LOGIN_STATE_SIGNIN];
+    bool has_signin; /* the sign-in whose second step this page is: where it was */
+    uint64_t signin_epoch, signin_index;        /* written, and */
+    uint8_t signin[LOGIN_STATE_SIGNIN];         /* its secret */
     struct authorize_request request; /* without id_token_hint, claims, claims_sub */
 };
 

@@ -41,6 +41,7 @@
 #define LIMIT_PUSHED_REQUEST (12 * 1024)
 
 /* A second factor of an account, and what a sign-in in progress keeps for its method. */
+#define LIMIT_FACTORS 10 /* rows of one account */
 #define LIMIT_FACTOR_LABEL 128
 #define LIMIT_FACTOR_SEALED 2048
 #define LIMIT_SIGNIN_DATA 1024

@@ -61,6 +61,13 @@ void svc_login(struct svc *svc, struct svc_login *login) {
     login->done(login);
 }
 
+void svc_factor(struct svc *svc, struct svc_factor *factor) {
+    (void)svc;
+    factor->kind = answer.login.kind;
+    factor->next = answer.login.next;
+    factor->done(factor);
+}
+
 void svc_consent(struct svc *svc, struct svc_consent *consent) {
     (void)svc;
     consent->next = answer.authorize;

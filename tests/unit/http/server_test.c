@@ -287,7 +287,7 @@ static void test_forms_of_other_sites(void **state) {
 static void test_sign_in(void **state) {
     (void)state;
     answer.login.kind = LOGIN_CONTINUE;
-    answer.login.set_session_cookie = span_str("sealed");
+    answer.login.next.set_session_cookie = span_str("sealed");
     answer.login.next.kind = AUTHORIZE_REDIRECT;
     answer.login.next.location = span_str("https://rp.test/cb?code=x");
     exchange(LOGIN("", "16", "password=a%20b+c"));
@@ -299,8 +299,8 @@ static void test_sign_in(void **state) {
     assert_true(has("\r\ncache-control: no-store\r\n"));
     /* A page that answers a form speaks the language that the form was shown in. */
     answer.login.kind = LOGIN_AGAIN;
-    answer.login.notice = NOTICE_BAD_CREDENTIALS;
-    answer.login.set_session_cookie = span_of("", 0);
+    answer.login.next.notice = NOTICE_BAD_CREDENTIALS;
+    answer.login.next.set_session_cookie = span_of("", 0);
     answer.login.next.kind = AUTHORIZE_LOGIN;
     answer.login.next.redirect_origin = span_str("https://rp.test");
     exchange(LOGIN("Accept-Language: ja\r\n", "13", "ui_locales=en"));

@@ -246,6 +246,7 @@ static void fill_config(struct config *config) {
     snprintf(config->issuer, sizeof config->issuer, "%s", FIXTURE_ISSUER);
     config->environment = ENV_DEMO;
     config->session_idle_s = 1800;
+    config->second_factor_enrolled = true; /* tests of it say otherwise */
     config->session_lifetime_s = 43200;
     /* Tests of the caps set the one that they are about. */
     config->sms_cap_number = config->sms_cap_burst = config->sms_cap_prefix = 1000000;
@@ -441,7 +442,7 @@ void run_login(struct fixture *f, struct browser *browser, const char *account,
     fixture_until(f, &done);
     if (ret->op.err || ret->kind == LOGIN_REFUSED)
         return;
-    keep(browser->session, sizeof browser->session, ret->set_session_cookie);
+    keep(browser->session, sizeof browser->session, ret->next.set_session_cookie);
     see_page(browser, &ret->next);
 }
 

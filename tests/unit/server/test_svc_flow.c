@@ -71,7 +71,7 @@ static void test_login_gives_code(void **state) {
     run_login(f, &browser, ALICE, FIXTURE_PASSWORD, &login);
     assert_int_equal(login.kind, LOGIN_CONTINUE);
     assert_int_equal(login.next.kind, AUTHORIZE_REDIRECT);
-    assert_true(login.set_session_cookie.len > 0);
+    assert_true(login.next.set_session_cookie.len > 0);
     assert_memory_equal(login.next.location.data, "https://conf.test/cb?", 21);
     assert_true(location_param(login.next.location, "code", text));
     assert_int_equal(strlen(text), 22);
@@ -146,8 +146,8 @@ static void expect_again(struct fixture *f, struct browser *browser,
     run_login(f, browser, account, password, &login);
     assert_int_equal(login.op.err, OK);
     assert_int_equal(login.kind, LOGIN_AGAIN);
-    assert_int_equal(login.notice, notice);
-    assert_int_equal(login.set_session_cookie.len, 0);
+    assert_int_equal(login.next.notice, notice);
+    assert_int_equal(login.next.set_session_cookie.len, 0);
     assert_int_equal(login.next.kind, AUTHORIZE_LOGIN);
     assert_true(span_is(login.next.login_state, browser->login_state));
     assert_true(span_is(login.next.client_name, "補助金"));
@@ -187,7 +187,7 @@ static bool locked_after(struct fixture *f, struct browser *browser,
 
         run_login(f, browser, account, "not the password", &login);
         assert_int_equal(login.kind, LOGIN_AGAIN);
-        notice = login.notice;
+        notice = login.next.notice;
         svc_op_close(&login.op);
         if (notice == NOTICE_LOCKED) {
             *ret_tries = i;
@@ -324,7 +324,7 @@ static void test_account_type(void **state) {
     run_login(f, &browser, BOB, FIXTURE_PASSWORD, &login);
     assert_int_equal(login.kind, LOGIN_CONTINUE);
     assert_error(&login.next, "access_denied");
-    assert_true(login.set_session_cookie.len > 0);
+    assert_true(login.next.set_session_cookie.len > 0);
     svc_op_close(&login.op);
     expect_error(f, &browser, &params, "access_denied");
 }

@@ -93,11 +93,11 @@ static void test_suspended(void **state) {
     expect(f, &browser, OK, AUTHORIZE_LOGIN);
     run_login(f, &browser, ALICE, FIXTURE_PASSWORD, &login);
     assert_int_equal(login.kind, LOGIN_AGAIN);
-    assert_int_equal(login.notice, NOTICE_ACCOUNT_STATE);
+    assert_int_equal(login.next.notice, NOTICE_ACCOUNT_STATE);
     svc_op_close(&login.op);
     /* Only the right password learns that. */
     run_login(f, &browser, ALICE, "not the password", &login);
-    assert_int_equal(login.notice, NOTICE_BAD_CREDENTIALS);
+    assert_int_equal(login.next.notice, NOTICE_BAD_CREDENTIALS);
     svc_op_close(&login.op);
 }
 

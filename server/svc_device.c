@@ -1,0 +1,103 @@
+#include "server/svc_device.h"
+
+#include "store/base/codec.h"
+
+#define DEVICE_VERSION 1
+#define ENTRY_LEN (16 + 16 + 8 + 8)
+#define DEVICE_MAX (2 + SVC_DEVICE_ACCOUNTS * ENTRY_LEN)
+
+static void read_id(struct reader *in, struct id128 *id) {
+    struct span bytes = read_bytes(in, sizeof id->b);
+
+    if (bytes.len == sizeof id->b)
+        memcpy(id->b, bytes.data, sizeof id->b);
+}
+
+/* How many there are; 0 for a cookie that is none of ours. */
+static size_t read_cookie(struct svc *svc, struct span cookie,
+                          struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS]) {
+    struct reader in;
+    struct span plain;
+    size_t count;
+
+    if (svc_open_text(svc, SEAL_DEVICE_COOKIE, cookie, DEVICE_MAX, &plain))
+        return 0;
+    in = reader_of(plain);
+    if (read_u8(&in) != DEVICE_VERSION)
+        return 0;
+    count = read_u8(&in);
+    if (count > SVC_DEVICE_ACCOUNTS)
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        read_id(&in, &entries[i].sub);
+        read_id(&in, &entries[i].nonce);
+        entries[i].generation = read_u64(&in);
+        entries[i].trusted_until_ms = read_u64(&in);
+    }
+    return in.bad || reader_left(&in) != 0 ? 0 : count;
+}
+
+static bool same(struct id128 a, struct id128 b) {
+    return memcmp(a.b, b.b, sizeof a.b) == 0;
+}
+
+bool svc_device_find(struct svc *svc, struct span cookie, struct id128 sub,
+                     struct svc_device_entry *ret_entry) {
+    struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS];
+    size_t count = read_cookie(svc, cookie, entries);
+
+    for (size_t i = 0; i < count; i++) {
+        if (!same(entries[i].sub, sub))
+            continue;
+        *ret_entry = entries[i];
+        return true;
+    }
+    return false;
+}
+
+struct key_hash svc_device_counter(struct svc *svc,
+                                   const struct svc_device_entry *entry) {
+    uint8_t bytes[32];
+
+    memcpy(bytes, entry->sub.b, 16);
+    memcpy(bytes + 16, entry->nonce.b, 16);
+    return svc_hash(svc, HASH_DEVICE, span_of(bytes, sizeof bytes));
+}
+
+bool svc_device_trusted(const struct svc_device_entry *entry, uint64_t generation,
+                        uint64_t now_ms) {
+    return entry->generation == generation && now_ms < entry->trusted_until_ms;
+}
+
+enum err svc_device_add(struct svc *svc, struct span cookie, struct id128 sub,
+                        uint64_t generation, uint64_t trusted_until_ms,
+                        struct arena *arena, struct span *ret_cookie) {
+    struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS], mine = {.sub = sub};
+    size_t count = read_cookie(svc, cookie, entries), kept = 0;
+    struct buf plain;
+    enum err err;
+
+    if (!svc_device_find(svc, cookie, sub, &mine))
+        mine.nonce = svc_random_id(svc);
+    if (trusted_until_ms != 0 || mine.generation != generation)
+        mine.trusted_until_ms = trusted_until_ms;
+    mine.generation = generation;
+    for (size_t i = 0; i < count && kept < SVC_DEVICE_ACCOUNTS - 1; i++)
+        if (!same(entries[i].sub, sub))
+            entries[kept++] = entries[i];
+    buf_init(&plain, DEVICE_MAX);
+    put_u8(&plain, DEVICE_VERSION);
+    put_u8(&plain, (uint8_t)(kept + 1));
+    for (size_t i = 0; i <= kept; i++) {
+        const struct svc_device_entry *entry = i == 0 ? &mine : &entries[i - 1];
+        buf_put(&plain, entry->sub.b, sizeof entry->sub.b);
+        buf_put(&plain, entry->nonce.b, sizeof entry->nonce.b);
+        put_u64(&plain, entry->generation);
+        put_u64(&plain, entry->trusted_until_ms);
+    }
+    err = buf_err(&plain);
+    if (!err)
+        err = svc_seal_text(svc, SEAL_DEVICE_COOKIE, buf_span(&plain), arena, ret_cookie);
+    buf_free(&plain);
+    return err;
+}
