@@ -55,6 +55,7 @@ static const struct route operator_routes[] = {
     {"/v1/outbox/test", NULL, route_operator_outbox_test, PLAIN},
     {"/v1/keys", route_operator_key_list, route_operator_key_rotate, PLAIN},
     {"/v1/keys/revoke", NULL, route_operator_key_revoke, PLAIN},
+    {"/v1/audit", route_operator_audit_head, route_operator_audit, PLAIN},
     {"/v1/nodes", route_operator_node_list, route_operator_node_add, PLAIN},
     {"/v1/nodes/promote", NULL, route_operator_node_promote, PLAIN},
     {"/v1/nodes/remove", NULL, route_operator_node_remove, PLAIN},

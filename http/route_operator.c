@@ -106,6 +106,14 @@ void route_operator_key_revoke(struct http_request *request) {
     start(request, ADMIN_KEY_REVOKE);
 }
 
+void route_operator_audit_head(struct http_request *request) {
+    start(request, ADMIN_AUDIT_HEAD);
+}
+
+void route_operator_audit(struct http_request *request) {
+    start(request, ADMIN_AUDIT);
+}
+
 void route_operator_node_list(struct http_request *request) {
     start(request, ADMIN_NODE_LIST);
 }

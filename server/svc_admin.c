@@ -118,6 +118,8 @@ static size_t size_of(enum svc_admin_action action) {
         return svc_admin_client_size();
     if (action == ADMIN_CLIENT_CHANGE)
         return svc_admin_client_change_size();
+    if (action == ADMIN_AUDIT)
+        return svc_admin_audit_size();
     if (action == ADMIN_REGISTRATION)
         return svc_admin_registration_size();
     if (action == ADMIN_STAFF_ADD)
@@ -128,6 +130,31 @@ static size_t size_of(enum svc_admin_action action) {
         return svc_admin_node_size();
     return sizeof(struct admin_op);
 }
+
+static void (*const actions[])(struct admin_op *op) = {
+    [ADMIN_STATUS] = svc_admin_status,
+    [ADMIN_ACCOUNT_ADD] = svc_admin_account_add,
+    [ADMIN_CLIENT_ADD] = svc_admin_client_add,
+    [ADMIN_CLIENT_LIST] = svc_admin_client_list,
+    [ADMIN_CLIENT_CHANGE] = svc_admin_client_change,
+    [ADMIN_REGISTRATION] = svc_admin_registration,
+    [ADMIN_STAFF_ADD] = svc_admin_staff_add,
+    [ADMIN_USAGE] = svc_admin_usage,
+    [ADMIN_OUTBOX_LIST] = svc_admin_outbox_list,
+    [ADMIN_OUTBOX_RETRY] = svc_admin_outbox_retry,
+    [ADMIN_OUTBOX_TEST] = svc_admin_outbox_test,
+    [ADMIN_KEY_LIST] = svc_admin_key_list,
+    [ADMIN_KEY_ROTATE] = svc_admin_key_rotate,
+    [ADMIN_KEY_REVOKE] = svc_admin_key_revoke,
+    [ADMIN_NODE_LIST] = svc_admin_node_list,
+    [ADMIN_AUDIT_HEAD] = svc_admin_audit_head,
+    [ADMIN_AUDIT] = svc_admin_audit,
+    [ADMIN_NODE_ADD] = svc_admin_node_change,
+    [ADMIN_NODE_PROMOTE] = svc_admin_node_change,
+    [ADMIN_NODE_REMOVE] = svc_admin_node_change,
+    [ADMIN_LEADER_REGIONS] = svc_admin_node_change,
+    [ADMIN_TRANSFER] = transfer,
+};
 
 void svc_admin(struct svc *svc, struct svc_admin *admin) {
     struct admin_op *op;
@@ -140,61 +167,7 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
         return;
     }
     op->admin = admin;
-    switch (admin->action) {
-    case ADMIN_STATUS:
-        svc_admin_status(op);
-        return;
-    case ADMIN_ACCOUNT_ADD:
-        svc_admin_account_add(op);
-        return;
-    case ADMIN_CLIENT_ADD:
-        svc_admin_client_add(op);
-        return;
-    case ADMIN_CLIENT_LIST:
-        svc_admin_client_list(op);
-        return;
-    case ADMIN_CLIENT_CHANGE:
-        svc_admin_client_change(op);
-        return;
-    case ADMIN_REGISTRATION:
-        svc_admin_registration(op);
-        return;
-    case ADMIN_STAFF_ADD:
-        svc_admin_staff_add(op);
-        return;
-    case ADMIN_USAGE:
-        svc_admin_usage(op);
-        return;
-    case ADMIN_OUTBOX_LIST:
-        svc_admin_outbox_list(op);
-        return;
-    case ADMIN_OUTBOX_RETRY:
-        svc_admin_outbox_retry(op);
-        return;
-    case ADMIN_OUTBOX_TEST:
-        svc_admin_outbox_test(op);
-        return;
-    case ADMIN_KEY_LIST:
-        svc_admin_key_list(op);
-        return;
-    case ADMIN_KEY_ROTATE:
-        svc_admin_key_rotate(op);
-        return;
-    case ADMIN_KEY_REVOKE:
-        svc_admin_key_revoke(op);
-        return;
-    case ADMIN_NODE_LIST:
-        svc_admin_node_list(op);
-        return;
-    case ADMIN_NODE_ADD:
-    case ADMIN_NODE_PROMOTE:
-    case ADMIN_NODE_REMOVE:
-    case ADMIN_LEADER_REGIONS:
-        svc_admin_node_change(op);
-        return;
-    case ADMIN_TRANSFER:
-        transfer(op);
-        return;
-    }
-    CHECK(!"an action of svc_admin.h");
+    CHECK((size_t)admin->action < sizeof actions / sizeof actions[0] &&
+          actions[admin->action]);
+    actions[admin->action](op);
 }

@@ -55,6 +55,14 @@
  * ADMIN_NODE_PROMOTE id -> id, changed_index; ADMIN_NODE_REMOVE likewise. Taken, not
  *                    done: done once a list that has applied changed_index shows the
  *                    node settled, or not at all
+ * ADMIN_AUDIT_HEAD   -> cluster_id, node_id, head {seq, hash, pruned_seq, pruned_hash,
+ *                    pruned_ms} of this node's audit (store/store_audit.h)
+ * ADMIN_AUDIT        account? (ID, or sub), client_id?, staff?, operator?, event?
+ *                    ("signin.*"), address?, from_ms?, to_ms?, upward?, at? (seq to go
+ *                    on from), limit? (1 to 500; default 100), sealed?, purpose? (for
+ *                    the record that the search leaves)
+ *                    -> as above, next (`at` of the next page; 0: none), records
+ *                    [svc_audit_put]
  * ADMIN_LEADER_REGIONS regions? [at most 8, best first; none: no preference]
  *                    -> changed_index
  * ADMIN_TRANSFER     to? (0: any voter) -> leader_id
@@ -90,6 +98,8 @@ enum svc_admin_action {
     ADMIN_KEY_ROTATE,     /* POST /v1/keys */
     ADMIN_KEY_REVOKE,     /* POST /v1/keys/revoke */
     ADMIN_NODE_LIST,      /* GET  /v1/nodes */
+    ADMIN_AUDIT_HEAD,     /* GET  /v1/audit */
+    ADMIN_AUDIT,          /* POST /v1/audit */
     ADMIN_NODE_ADD,       /* POST /v1/nodes */
     ADMIN_NODE_PROMOTE,   /* POST /v1/nodes/promote */
     ADMIN_NODE_REMOVE,    /* POST /v1/nodes/remove */

@@ -26,6 +26,7 @@ size_t svc_admin_staff_size(void);
 size_t svc_admin_key_size(void);
 size_t svc_admin_client_change_size(void);
 size_t svc_admin_node_size(void);
+size_t svc_admin_audit_size(void);
 size_t svc_admin_registration_size(void);
 
 void svc_admin_account_add(struct admin_op *op);
@@ -39,6 +40,8 @@ void svc_admin_key_rotate(struct admin_op *op);
 void svc_admin_key_revoke(struct admin_op *op);
 void svc_admin_node_change(struct admin_op *op);
 void svc_admin_node_list(struct admin_op *op);
+void svc_admin_audit_head(struct admin_op *op);
+void svc_admin_audit(struct admin_op *op);
 void svc_admin_outbox_list(struct admin_op *op);
 void svc_admin_outbox_retry(struct admin_op *op);
 void svc_admin_outbox_test(struct admin_op *op);

@@ -30,6 +30,7 @@ static const char usage_text[] =
     "  key                the signing keys; rotate or revoke one\n"
     "  outbox             what waits for RPs, and what was given up\n"
     "  outbox retry       try messages again\n"
+    "  audit              security events: list, show, search, verify, export\n"
     "  node list          the nodes, their roles, and the change under way\n"
     "  node add           a new node, as a standby\n"
     "  node promote       make a standby a voter\n"
@@ -68,6 +69,7 @@ static const struct {
     {"staff", "add", cmd_staff_add},
     {"key", NULL, cmd_key},
     {"outbox", NULL, cmd_outbox},
+    {"audit", NULL, cmd_audit},
     {"transfer", NULL, cmd_transfer},
     {"node", "list", cmd_node_list},
     {"node", "add", cmd_node_add},

@@ -79,7 +79,7 @@ export const ROWS = [
   {
     name: '`ops/cli`',
     files: ['ops/cli/**'],
-    may: [BASE, 'ops/cli/*.h'],
+    may: [BASE, 'store/audit_record.h', 'ops/cli/*.h'],
     system: ['curl/*', 'openssl/*', 'jansson.h', 'sodium.h'],
   },
   {

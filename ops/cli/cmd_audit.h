@@ -1,0 +1,23 @@
+/* cmd_audit: what the subcommands of `tasuki audit` share. */
+#ifndef CLI_CMD_AUDIT_H
+#define CLI_CMD_AUDIT_H
+
+#include "ops/cli/audit_chain.h"
+#include "ops/cli/conn.h"
+
+struct audit_options {
+    struct conn_options conn;
+    const char *account, *rp, *staff, *operator_name, *event, *address, *from, *to,
+        *limit;                             /* which records */
+    const char *out, *file, *known, *remember; /* export and verify */
+};
+
+/* The records of one answer, each in turn. False: stop. */
+typedef bool audit_page(void *arg, const json_t *answer);
+/* All pages, upward and sealed, as a check needs them. An exit code. */
+int audit_read_all(struct conn *conn, const char *purpose, audit_page *page, void *arg);
+
+int audit_export(const struct audit_options *options);
+int audit_verify(const struct audit_options *options);
+
+#endif
