@@ -384,7 +384,7 @@ static void fill_marker(const struct repl_seed *seed, enum image_use use,
                                    .members = head->members,
                                    .members_count = head->members_count,
                                    .configuration_index = head->configuration_index};
-    if (use == IMAGE_NEW_EPOCH) {
+    if (use != IMAGE_COPY) {
         *alone = (struct image_member){.id = seed->node_id, .role = 1};
         snprintf(alone->address, sizeof(alone->address), "%s", seed->address);
         marker->members = alone;

@@ -65,7 +65,7 @@ enum err repl_seed_floor(const struct repl_seed *seed, uint64_t *ret_index,
 enum err repl_seed_begin(const struct repl_seed *seed, enum image_use use,
                          struct image_sink **ret_sink, char why[256]);
 /* Steps 3 to 6. For IMAGE_COPY the marker has the head's configuration; for
- * IMAGE_NEW_EPOCH a configuration of this node alone, term one more than both the
+ * a new epoch: a configuration of this node alone, term one more than both the
  * image's and this node's own. Frees the sink in any case. */
 enum err repl_seed_finish(const struct repl_seed *seed, enum image_use use,
                           struct image_sink *sink, char why[256]);

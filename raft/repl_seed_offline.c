@@ -272,7 +272,7 @@ enum err repl_seed_recover(const struct repl_seed *seed,
         err = look(seed, &p, ret_recovery, why);
     }
     if (err == OK) {
-        err = repl_seed_begin(seed, IMAGE_NEW_EPOCH, &sink, why);
+        err = repl_seed_begin(seed, IMAGE_RECOVERED, &sink, why);
     }
     if (err != OK) {
         return err;
@@ -286,7 +286,7 @@ enum err repl_seed_recover(const struct repl_seed *seed,
         repl_seed_abort(seed, sink);
         return err;
     }
-    err = seed_finish(seed, IMAGE_NEW_EPOCH, sink, &head, why);
+    err = seed_finish(seed, IMAGE_RECOVERED, sink, &head, why);
     if (err == OK) {
         ret_recovery->epoch = head.meta.epoch;
     }

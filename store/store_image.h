@@ -70,11 +70,13 @@ uint64_t store_image_source_rows(const struct image_source *source); /* so far *
 enum image_use {
     /* The same state: a node that joins or is re-seeded. */
     IMAGE_COPY,
-    /* A restore or a forced recovery: the state of a new epoch. Sessions, grants,
-     * codes, tokens, boots, outcomes and their expiry entries are left out, so are
-     * signing keys (the first leader makes new ones); members are replaced by
-     * `only_member`, the epoch by store_epoch_next. */
+    /* A restore: the state of a new epoch. Sessions, grants, codes, tokens, boots,
+     * outcomes and their expiry entries are left out, so are signing keys (the first
+     * leader makes new ones); members are replaced by `only_member`, the epoch by
+     * store_epoch_next; the audit says that it happened. */
     IMAGE_NEW_EPOCH,
+    /* The same of a forced recovery. */
+    IMAGE_RECOVERED,
 };
 
 struct image_sink_config {
@@ -82,7 +84,7 @@ struct image_sink_config {
     uint64_t map_bytes;
     struct id128 cluster_id; /* another one's image is refused */
     enum image_use use;
-    /* IMAGE_NEW_EPOCH: random bits, and the one node of the new cluster. */
+    /* Of a new epoch: random bits, and the one node of the new cluster. */
     uint32_t epoch_chance;
     uint64_t only_member;
     char only_address[64], only_region[32];

@@ -5,11 +5,13 @@
  * meta row that is written last (I2). */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "store/store_audit.h"
 #include "store/store_expiry.h"
 #include "store/store_image_wire.h"
 #include "store/store_lmdb.h"
@@ -183,6 +185,27 @@ void store_image_sink_free(struct image_sink *sink) {
 
 /* --- finishing --- */
 
+/* The last record of the old epoch is what the new one's first names (J2). */
+static enum err tell_audit(struct image_sink *sink, struct store_write *write,
+                           const struct store_meta *meta) {
+    struct store_read *read = store_write_reader(write);
+    struct audit_record record = {
+        .time_ms = meta->clock_ms,
+        .event = sink->config.use == IMAGE_RECOVERED ? AUDIT_RECOVERED : AUDIT_RESTORED,
+        .count = 1,
+    };
+    char note[LIMIT_AUDIT_NOTE];
+    uint64_t rows = store_table_rows(read, TABLE_AUDIT_INDEX);
+    int len = snprintf(note, sizeof(note),
+                       "epoch %" PRIu64 " from index %" PRIu64 " on node %" PRIu64,
+                       meta->epoch, meta->applied_index, sink->config.only_member);
+    enum err err;
+    record.note = span_of(note, (size_t)len);
+    err = store_audit_add(write, &record);
+    sink->kept += 1 + store_table_rows(read, TABLE_AUDIT_INDEX) - rows;
+    return err;
+}
+
 static enum err begin_epoch(struct image_sink *sink, struct store_write *write,
                             struct store_meta *meta) {
     struct member self = {.id = sink->config.only_member,
@@ -193,7 +216,8 @@ static enum err begin_epoch(struct image_sink *sink, struct store_write *write,
     snprintf(self.region, sizeof(self.region), "%s", sink->config.only_region);
     meta->epoch = store_epoch_next(meta->epoch, sink->config.epoch_chance);
     sink->kept++;
-    return store_member_put(write, &self);
+    enum err err = store_member_put(write, &self);
+    return err == OK ? tell_audit(sink, write, meta) : err;
 }
 
 static enum err write_meta(struct image_sink *sink, struct store_meta *meta) {
@@ -204,7 +228,7 @@ static enum err write_meta(struct image_sink *sink, struct store_meta *meta) {
     }
     write->digest = sink->config.use == IMAGE_COPY ? sink->parser.digest : sink->digest;
     *meta = sink->parser.head.meta;
-    if (sink->config.use == IMAGE_NEW_EPOCH) {
+    if (sink->config.use != IMAGE_COPY) {
         err = begin_epoch(sink, write, meta);
     }
     if (err != OK) {

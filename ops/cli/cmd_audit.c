@@ -21,6 +21,7 @@ static const char usage_text[] =
     "       tasuki audit export [--out FILE] [OPTION...]\n"
     "       tasuki audit verify [--known SEQ:HASH] [--remember FILE] [OPTION...]\n"
     "       tasuki audit verify --file EXPORT [--known SEQ:HASH] [--remember FILE]\n"
+    "       tasuki audit lost --file EXPORT [OPTION...]\n"
     "\n"
     "list     the newest security events\n"
     "show     one of them, with everything that is known of it\n"
@@ -39,6 +40,8 @@ static const char usage_text[] =
     "         of all nodes that answer have to be in the chain, and so has what --known\n"
     "         gives. --remember reads the head that the last verify wrote into FILE, and\n"
     "         writes the new one. Exit code 1 and a sentence when it does not hold\n"
+    "lost     after a restore or a recovery: the changes that an export of the cluster as\n"
+    "         it was has, and the cluster has not: suspensions, passwords, RPs, staff\n"
     "\n"
     "To read the audit is an event of its own.\n"
     "\n";
@@ -151,7 +154,7 @@ static void add_row(struct table *table, const json_t *record) {
     table_cell(table, "%s", text_of(record, "note"));
 }
 
-static void print_rows(const json_t *records) {
+void audit_print_rows(const json_t *records, bool newest_first) {
     static const char *const heads[] = {"SEQ",   "TIME", "EVENT",   "BY",
                                         "ABOUT", "RP",   "ADDRESS", "NOTE"};
     struct table table;
@@ -159,8 +162,10 @@ static void print_rows(const json_t *records) {
     table_init(&table, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         table_cell(&table, "%s", heads[i]);
-    for (size_t i = json_array_size(records); i-- > 0;) /* the newest last */
-        add_row(&table, json_array_get(records, i));
+    for (size_t i = 0; i < json_array_size(records); i++) /* the newest last */
+        add_row(&table,
+                json_array_get(records, newest_first ? json_array_size(records) - 1 - i
+                                                     : i));
     table_print(&table);
     table_free(&table);
 }
@@ -217,7 +222,7 @@ static int list(const struct audit_options *o, struct conn *conn) {
     else if (code == EXIT_DONE && json_array_size(records) == 0)
         puts("nothing was found");
     else if (code == EXIT_DONE)
-        print_rows(records);
+        audit_print_rows(records, true);
     buf_free(&question);
     json_decref(records);
     return code;
@@ -297,13 +302,15 @@ static int run(const struct audit_options *o, const struct args_list *words) {
 
     if (strcmp(what, "export") == 0 && words->count == 1)
         return audit_export(o);
+    if (strcmp(what, "lost") == 0 && words->count == 1)
+        return audit_lost(o);
     if (strcmp(what, "verify") == 0 && words->count == 1)
         return audit_verify(o);
     if (!((strcmp(what, "list") == 0 || strcmp(what, "search") == 0) &&
           words->count <= 1) &&
         !(strcmp(what, "show") == 0 && words->count == 2)) {
-        fputs("tasuki: list, show SEQ, search, export or verify is expected; see tasuki "
-              "audit --help\n",
+        fputs("tasuki: list, show SEQ, search, export, verify or lost is expected; see "
+              "tasuki audit --help\n",
               stderr);
         return EXIT_USAGE;
     }

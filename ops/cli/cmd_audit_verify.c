@@ -229,7 +229,24 @@ static int verify_nodes(const struct audit_options *options, struct audit_chain 
     return code;
 }
 
-static int verify_lines(FILE *file, struct audit_chain *chain, const char *path) {
+struct reading {
+    struct audit_chain *chain;
+    void (*each)(void *arg, const json_t *record); /* NULL: none */
+    void *arg;
+};
+
+static bool take_line(struct reading *r, const json_t *value, bool first) {
+    if (first)
+        return audit_chain_begin(r->chain, json_object_get(value, "head"),
+                                 "the export's first line");
+    if (!audit_chain_add(r->chain, value))
+        return false;
+    if (r->each)
+        r->each(r->arg, value);
+    return true;
+}
+
+static int verify_lines(FILE *file, struct reading *r, const char *path) {
     char line[LINE_MAX_BYTES];
     bool first = true, ok = true;
 
@@ -242,9 +259,7 @@ static int verify_lines(FILE *file, struct audit_chain *chain, const char *path)
             json_decref(value);
             return EXIT_USAGE;
         }
-        ok = first ? audit_chain_begin(chain, json_object_get(value, "head"),
-                                       "the export's first line")
-                   : audit_chain_add(chain, value);
+        ok = take_line(r, value, first);
         first = false;
         json_decref(value);
     }
@@ -255,16 +270,30 @@ static int verify_lines(FILE *file, struct audit_chain *chain, const char *path)
     return ok ? EXIT_DONE : EXIT_REFUSED;
 }
 
-static int verify_file(const struct audit_options *options, struct audit_chain *chain) {
-    FILE *file = fopen(options->file, "r");
+static int verify_file(const char *path, struct reading *r) {
+    FILE *file = fopen(path, "r");
     int code;
 
     if (!file) {
-        fprintf(stderr, "tasuki: --file %s: %s\n", options->file, strerror(errno));
+        fprintf(stderr, "tasuki: --file %s: %s\n", path, strerror(errno));
         return EXIT_USAGE;
     }
-    code = verify_lines(file, chain, options->file);
+    code = verify_lines(file, r, path);
     fclose(file);
+    return code;
+}
+
+int audit_read_export(const char *path, void (*each)(void *arg, const json_t *record),
+                      void *arg) {
+    struct audit_chain *chain = calloc(1, sizeof *chain);
+    struct reading r = {.chain = chain, .each = each, .arg = arg};
+    int code = chain ? verify_file(path, &r) : EXIT_AGAIN;
+
+    if (code == EXIT_DONE && !audit_chain_end(chain))
+        code = EXIT_REFUSED;
+    if (code == EXIT_REFUSED)
+        fprintf(stderr, "tasuki: %s is NOT sound: %s\n", path, chain->why);
+    free(chain);
     return code;
 }
 
@@ -299,7 +328,8 @@ int audit_verify(const struct audit_options *options) {
         free(chain);
         return EXIT_USAGE;
     }
-    code = options->file ? verify_file(options, chain) : verify_nodes(options, chain);
+    struct reading r = {.chain = chain};
+    code = options->file ? verify_file(options->file, &r) : verify_nodes(options, chain);
     if (code == EXIT_DONE && !audit_chain_end(chain))
         code = EXIT_REFUSED;
     if (code == EXIT_DONE || chain->why[0])

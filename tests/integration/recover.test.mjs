@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { addAccount, addClient, statusOf } from '../lib/admin.mjs';
+import { addAccount, addClient, operator, statusOf } from '../lib/admin.mjs';
 import { Cluster } from '../lib/cluster.mjs';
 import { demo } from '../lib/demo.mjs';
 import { assertAlive, assertDead, issue, joins } from '../lib/epoch.mjs';
@@ -48,6 +48,8 @@ test('two of three nodes lost for good: recovered from the third', async () => {
   await assertDead(cluster.node(3), rp, given);
   await assertAlive(cluster.node(3), rp, account, given);
   assert.ok((await signIn(cluster.node(3), rp, late)).code, 'the last account is there');
+  const told = await operator(3, 'POST', '/v1/audit', { event: 'cluster.recovered' });
+  assert.equal(told.json.records.length, 1, 'the audit says so');
   for (const id of [4, 5]) {
     await cluster.prepare(id);
     await joins(cluster, id);

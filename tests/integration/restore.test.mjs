@@ -27,6 +27,15 @@ test('a backup of the running cluster', async () => {
   assert.ok(existsSync(backup));
 });
 
+let late;
+
+test('what happens after the backup is in an export of the audit', async () => {
+  late = await addAccount({ name: 'late' });
+  await cluster.settled();
+  const made = await cluster.ask(['audit', 'export', '--out', join(cluster.dir, 'audit.export')]);
+  assert.equal(made.code, 0, made.stderr);
+});
+
 test('what stands at the name of the part is ours alone, or nothing is written into it', async () => {
   const file = join(cluster.dir, 'second.backup');
   const part = `${file}.part`;
@@ -116,6 +125,12 @@ test('restored on blank machines: accounts are there, what was issued is dead', 
   assert.equal((await statusOf(1)).epoch, result.epoch);
   await assertDead(cluster.node(1), rp, given);
   await assertAlive(cluster.node(1), rp, account, given);
+  const kept = JSON.parse((await cluster.ask(['audit', 'search', '--event', 'cluster.restored', '--json'])).stdout);
+  assert.equal(kept.length, 1, 'the audit says so');
+  assert.equal((await cluster.ask(['audit', 'verify'])).code, 0, 'and goes on from the record before');
+  const lost = await cluster.ask(['audit', 'lost', '--file', join(cluster.dir, 'audit.export'), '--json']);
+  assert.equal(lost.code, 0, lost.stderr);
+  assert.deepEqual(JSON.parse(lost.stdout).map(({ event, sub }) => [event, sub]), [['account.created', late.sub]], 'to be done again');
   for (const id of [2, 3]) await joins(cluster, id);
   await cluster.digestsAgree([1, 2, 3]);
   for (const id of [2, 3]) {

@@ -245,6 +245,7 @@ static void test_new_epoch(void **state) {
         assert_true(rows_of(made, kept[i]) > 0);
         assert_int_equal(rows_of(made, kept[i]), rows_of(fx.store.store, kept[i]));
     }
+    assert_int_equal(rows_of(made, "audit"), rows_of(fx.store.store, "audit") + 1);
     assert_int_equal(rows_of(made, "member"), 1);
     assert_int_equal(rows_of(made, "expiry"), rows_of(made, "attempts"));
     assert_int_equal(meta_of(made).epoch,
