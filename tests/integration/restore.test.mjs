@@ -97,7 +97,7 @@ test('what is no whole backup of this cluster is refused, and nothing is touched
 });
 
 test("another cluster's backup is refused", async () => {
-  const other = cluster.id.replace(/./g, (c) => (c === '0' ? '1' : '0'));
+  const other = `${cluster.id[0] === '1' ? '2' : '1'}${cluster.id.slice(1)}`;
   cluster.configure(1, [`cluster_id = ${other}`]);
   const refused = await restore(backup);
   cluster.configure(1);
