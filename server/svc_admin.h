@@ -38,7 +38,9 @@
  *                    50 a client
  * ADMIN_OUTBOX_RETRY id (32 hex digits) -> id. Tried now, and counted anew
  * ADMIN_OUTBOX_TEST  one of mail and sms (address, number), english? -> id: a message
- *                    that says that it is a test
+ *                    that says that it is a test. Not in production also: template
+ *                    (its name), values? {name: text} (samples for the others), source?
+ *                    (the address that is taken to have asked)
  *                    dry_run: only say what is wrong with it
  * ADMIN_CLIENT_CHANGE client_id, and stage (applied|in_verification|approved|live|
  *                    suspended|retired), or rotate_secret true with client_secret?

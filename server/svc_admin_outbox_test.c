@@ -1,10 +1,17 @@
 /* svc_admin_outbox_test: an operator's message to one address or number, through the
- * outbox and the providers, as people's go: does it arrive? */
+ * outbox and the providers, as people's go: does it arrive, and how does it read?
+ *
+ * In production it says that it is a test, and no more: whoever may look after the
+ * cluster may not write to people in its name. Elsewhere it may be any of the texts. */
 #include "server/svc_admin_internal.h"
 #include "server/domain/account_id.h"
 #include "server/domain/phone.h"
 #include "server/svc_message.h"
 #include "store/base/codec.h"
+
+#define SOURCE_MAX 45 /* of a textual IP address */
+#define VALUE_MAX 4096
+#define TEMPLATE_NAME_MAX 64
 
 static void sent(struct svc_state *state) {
     struct admin_op *op = (struct admin_op *)state;
@@ -31,8 +38,8 @@ static void sent(struct svc_state *state) {
     }
 }
 
-/* One of the two, and one recipient. *ret_to lives in the op's arena. */
-static enum message_template read_to(struct admin_op *op, struct span *ret_to) {
+/* One of the two, and one recipient, which lives in the op's arena. */
+static void read_to(struct admin_op *op, struct message_draft *draft) {
     struct svc_json *json = &op->json;
     struct span mail = svc_json_text(json, "mail", false, 1, LIMIT_ACCOUNT_ID);
     struct span sms = svc_json_text(json, "sms", false, 1, PHONE_INPUT_MAX);
@@ -42,22 +49,76 @@ static enum message_template read_to(struct admin_op *op, struct span *ret_to) {
     struct phone phone;
     enum phone_refusal refusal;
 
-    if (!json->failed && (mail.len > 0) == (sms.len > 0)) {
+    if (!json->failed && (mail.len > 0) == (sms.len > 0))
         svc_json_fail(json, "one of mail and sms is expected");
-    } else if (!json->failed && mail.len > 0) {
-        if (!account_id_parse(mail, &id, &why))
+    if (json->failed)
+        return;
+    draft->template = mail.len > 0 ? MESSAGE_TEST_MAIL : MESSAGE_TEST_SMS;
+    if (mail.len > 0) {
+        if (account_id_parse(mail, &id, &why))
+            draft->to = arena_dup(arena, account_id_span(&id));
+        else
             svc_json_fail(json, "mail: %s", why);
-        else
-            *ret_to = arena_dup(arena, account_id_span(&id));
-        return MESSAGE_TEST_MAIL;
-    } else if (!json->failed) {
-        refusal = phone_parse(sms, &op->base.svc->shared->config->sms_country, &phone);
-        if (refusal)
-            svc_json_fail(json, "sms: %s", phone_refusal_str(refusal));
-        else
-            *ret_to = arena_dup(arena, phone_span(&phone));
+        return;
     }
-    return MESSAGE_TEST_SMS;
+    refusal = phone_parse(sms, &op->base.svc->shared->config->sms_country, &phone);
+    if (refusal)
+        svc_json_fail(json, "sms: %s", phone_refusal_str(refusal));
+    else
+        draft->to = arena_dup(arena, phone_span(&phone));
+}
+
+static const char *sample(enum message_value_kind kind) {
+    static const char *const samples[] = {
+        [VALUE_PLAIN] = "012345",
+        [VALUE_TEXT] = "見本 / sample",
+        [VALUE_LINES] = "1) 見本 / sample\n2) 見本 / sample",
+        [VALUE_LINK] = "/sample?t=0123456789",
+    };
+    return samples[kind];
+}
+
+/* Those of `values`, and samples for the others. */
+static void read_values(struct admin_op *op, struct message_draft *draft) {
+    const struct message_spec *spec = message_spec(draft->template);
+    json_t *values = json_object_get(op->json.root, "values");
+
+    if (values && !json_is_object(values))
+        svc_json_fail(&op->json, "values: an object is expected");
+    for (size_t i = 0; spec->values[i].name; i++) {
+        json_t *value = json_object_get(values, spec->values[i].name);
+        const char *text = value ? json_string_value(value) : NULL;
+
+        if (value && (!text || json_string_length(value) > VALUE_MAX))
+            svc_json_fail(&op->json, "values.%s: a string of at most %d bytes is expected",
+                          spec->values[i].name, VALUE_MAX);
+        message_draft_put(draft, spec->values[i].name,
+                          text ? span_of(text, json_string_length(value))
+                               : span_str(sample(spec->values[i].kind)));
+    }
+}
+
+/* What an operator of a demo or of the verification environment may ask for more. */
+static void read_more(struct admin_op *op, struct message_draft *draft) {
+    struct svc_json *json = &op->json;
+    const struct message_spec *spec = message_spec(draft->template);
+    enum outbox_kind kind = spec->kind;
+    struct span name = svc_json_text(json, "template", false, 1, TEMPLATE_NAME_MAX);
+    struct span source = svc_json_text(json, "source", false, 1, SOURCE_MAX);
+
+    if ((name.len > 0 || source.len > 0) &&
+        op->base.svc->shared->config->environment == ENV_PRODUCTION) {
+        svc_json_fail(json, "template, source: not in the environment production");
+        return;
+    }
+    draft->source = source;
+    for (int i = 1; i <= MESSAGE_TEMPLATE_LAST && name.len > 0; i++)
+        if (span_is(name, message_spec((enum message_template)i)->name))
+            draft->template = (enum message_template)i;
+    spec = message_spec(draft->template);
+    if (name.len > 0 && (!span_is(name, spec->name) || spec->kind != kind))
+        svc_json_fail(json, "template: there is none of this name for %s",
+                      kind == OUTBOX_MAIL ? "mail" : "sms");
 }
 
 /* The answer names the message; the document keeps the name until then. */
@@ -70,32 +131,41 @@ static void keep_id(struct svc_json *json, struct id128 id) {
 }
 
 void svc_admin_outbox_test(struct admin_op *op) {
-    static const char *const members[] = {"mail", "sms", "english", NULL};
+    static const char *const members[] = {"mail",   "sms",    "english", "template",
+                                          "values", "source", NULL};
     struct command command = {.type = CMD_MESSAGE_SEND};
     struct message_out *message = &command.message_send.message;
     struct message_draft draft = {.sub = NULL};
     struct svc *svc = op->base.svc;
     struct svc_json *json = &op->json;
     char when[MESSAGE_TIME_MAX];
-    enum err err;
+    enum err err = OK;
 
     svc_json_parse(json, op->admin->body_in, members);
     draft.english = svc_json_bool(json, "english", false);
-    draft.template = read_to(op, &draft.to);
+    read_to(op, &draft);
+    if (!json->failed)
+        read_more(op, &draft);
+    if (!json->failed)
+        read_values(op, &draft);
     if (json->failed) {
         svc_admin_invalid(op);
         return;
     }
     message_time(repl_now_ms(svc->shared->repl), draft.english, when);
-    message_draft_put(&draft, "when", span_str(when));
+    for (size_t i = 0; i < draft.values_count; i++)
+        if (strcmp(draft.values[i].name, "when") == 0)
+            draft.values[i].text = span_str(when);
     err = draft.to.data ? svc_message_make(svc, &op->admin->op.arena, &draft, message)
                         : ERR_NOMEM;
-    if (!err)
+    if (err == ERR_INVALID)
+        svc_json_fail(json, "values: one is not what the template takes");
+    else if (!err)
         keep_id(json, message->id);
-    if (err)
-        svc_fail(&op->base, err);
-    else if (json->failed)
+    if (json->failed)
         svc_admin_invalid(op);
+    else if (err)
+        svc_fail(&op->base, err);
     else
         svc_submit(&op->base, &command, sent);
 }

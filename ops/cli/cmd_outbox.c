@@ -16,7 +16,8 @@ static const char usage_text[] =
     "usage: tasuki outbox [list] [OPTION...]\n"
     "       tasuki outbox retry ID... [OPTION...]\n"
     "       tasuki outbox retry --rp CLIENT_ID [OPTION...]\n"
-    "       tasuki outbox test --mail ADDRESS|--sms NUMBER [--english] [OPTION...]\n"
+    "       tasuki outbox test --mail ADDRESS|--sms NUMBER [--english]\n"
+    "                          [--template NAME] [OPTION...]\n"
     "\n"
     "list   what must still reach relying parties (RPs): logout tokens that wait, and\n"
     "       those that were given up after a day or 20 attempts. These are kept for 7\n"
@@ -27,7 +28,9 @@ static const char usage_text[] =
     "       refused (no such mail box or number), no_provider (none is configured)\n"
     "retry  try messages again now, by the IDs that list shows, given up or not;\n"
     "       --rp: all that were given up or failed for this RP, or @mail, @sms\n"
-    "test   send a message that says that it is a test, as people's are sent\n"
+    "test   send a message that says that it is a test, as people's are sent;\n"
+    "       --template: another one of server/messages, with samples for its values\n"
+    "       (not in production)\n"
     "\n";
 
 static const char *text_of(const json_t *object, const char *name) {
@@ -177,7 +180,7 @@ static int retry_all(struct conn *conn, const char *rp) {
 }
 
 struct test_options {
-    const char *mail, *sms;
+    const char *mail, *sms, *template;
     bool english;
 };
 
@@ -191,6 +194,8 @@ static int test(struct conn *conn, const struct test_options *options) {
     buf_str(&body, "{");
     buf_json_member(&body, options->mail ? "mail" : "sms", span_str(to));
     buf_json_bool(&body, "english", options->english);
+    if (options->template)
+        buf_json_member(&body, "template", span_str(options->template));
     buf_str(&body, "}");
     if (buf_err(&body)) {
         fputs("tasuki: the address or number is too long\n", stderr);
@@ -215,6 +220,7 @@ int cmd_outbox(int argc, char *const argv[]) {
     const struct args_option own[] = {{"rp", ARGS_TEXT, &rp},
                                       {"mail", ARGS_TEXT, &tested.mail},
                                       {"sms", ARGS_TEXT, &tested.sms},
+                                      {"template", ARGS_TEXT, &tested.template},
                                       {"english", ARGS_FLAG, &tested.english},
                                       {NULL, ARGS_FLAG, NULL}};
     const struct args_option *const tables[] = {own, options.table, NULL};
@@ -237,7 +243,7 @@ int cmd_outbox(int argc, char *const argv[]) {
                (words.count == 1) == (rp != NULL);
     testing = !rp && words.count == 1 && strcmp(words.items[0], "test") == 0 &&
               (tested.mail != NULL) != (tested.sms != NULL);
-    if (!testing && (tested.mail || tested.sms || tested.english))
+    if (!testing && (tested.mail || tested.sms || tested.template || tested.english))
         listing = retrying = false;
     if (!listing && !retrying && !testing) {
         fputs("tasuki: list, retry and IDs or --rp, or test and --mail or --sms, are "

@@ -35,7 +35,8 @@ SHOWN = 200
 class Faults:
     """status: the answer instead of 200 (sms), or a reply as '451 4.3.0 later' (mail);
     delay_s: before it; lose: 'before' or 'after' keeping it, the connection ends without
-    an answer; times: so often, then no more."""
+    an answer; forget: keys are not told apart from then on; times: so often, then no
+    more."""
 
     def __init__(self):
         self.of = {"sms": {}, "mail": {}}
@@ -125,6 +126,7 @@ class Http:
         self.kept = kept
         self.faults = faults
         self.bearer = bearer
+        self.forgets = False
 
     async def serve(self, reader, writer):
         try:
@@ -163,6 +165,7 @@ class Http:
         if (method, path) == ("POST", "/sms"):
             return await self.sms(headers, body)
         if (method, path) == ("POST", "/faults") and self.faults.of is not None:
+            self.forgets = False
             for kind, fault in json.loads(body).items():
                 self.faults.of[kind] = fault
             return as_json(200, {})
@@ -182,14 +185,12 @@ class Http:
         message = json.loads(body)
         if not key or message.get("id") != key or not isinstance(message.get("to"), str):
             return as_json(400, {"error": "id, to, text and Idempotency-Key are expected"})
-        new = key not in self.keys()
+        new = key not in self.kept.keys or fault.get("forget") or self.forgets
+        self.forgets = self.forgets or fault.get("forget", False)
         self.kept.keys[key] = self.kept.keys.get(key, 0) + 1
         if new:
             self.kept.add("sms", {name: message.get(name) for name in ("id", "to", "text")})
         return None if fault.get("lose") == "after" else as_json(200, {"id": key, "duplicate": not new})
-
-    def keys(self):
-        return self.kept.keys
 
 
 def as_json(status, value):

@@ -315,6 +315,29 @@ export const weaknesses = [
   { id: 'G08', what: 'metrics are public', request: (m) => (m.path === '/metrics' ? { status: 200, headers: {}, body: Buffer.from('tasuki_logins_total 3\n') } : undefined) },
 ];
 
+// Weaknesses of what people are sent (e_messages.test.mjs). edit(body): how a careless
+// server would read a request; before(): what it would wait for; seen(all): what a
+// careless sender would have given to the providers; fault: how a gateway behaves.
+const digits = (text) => (typeof text === 'string' ? text.replace(/;.*$|[\r\n].*$|,.*$/s, '').normalize('NFKC').replace(/[^+0-9]/g, '') : text);
+let several = 0;
+export const messageWeaknesses = [
+  { id: 'E03', what: 'a forwarded address is believed', edit(body) {
+    if (body.source) body.source = `203.0.${Math.floor(several / 250)}.${several++ % 250}`;
+    return body;
+  } },
+  { id: 'E03', what: 'each spelling of a number is counted by itself', edit(body) {
+    if (body.sms?.endsWith('0001')) body.sms = `+8170${String(1000 + (several++ % 9000))}${String(several % 10000).padStart(4, '0')}`;
+    return body;
+  } },
+  { id: 'E04', what: 'what is no digit is dropped', edit: (body) => ({ ...body, sms: digits(body.sms) }) },
+  { id: 'E04', what: 'national numbers go to the gateway', seen: (all) => ({ ...all, sms: all.sms.map((sms) => ({ ...sms, to: sms.to.replace('+81', '0') })) }) },
+  { id: 'E05', what: 'names are put into mail as they are', seen: (all) => ({ ...all, mail: all.mail.map((mail) => ({ ...mail, text: mail.text.normalize('NFKC') })) }) },
+  { id: 'E05', what: 'a line end in a name ends a header', seen: (all) => ({ ...all, mail: all.mail.map((mail) => (/Bcc/.test(mail.text) ? { ...mail, headers: [...mail.headers, ['Bcc', 'victim@evil.example']] } : mail)) }) },
+  { id: 'E05', what: 'reordering characters are kept', seen: (all) => ({ ...all, mail: all.mail.map((mail) => ({ ...mail, text: mail.text.replace('gnp', '\u202egnp') })) }) },
+  { id: 'E13', what: 'the request waits for the gateway', before: () => new Promise((done) => setTimeout(done, 2500)) },
+  { id: 'E13', what: 'a repetition has a key of its own', fault: { forget: true } },
+];
+
 const HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'upgrade', 'te', 'trailer', 'proxy-connection']);
 
 // One exchange with the node, on the bytes as they are.
