@@ -74,7 +74,7 @@ export const ROWS = [
     name: '`ocr-worker`',
     files: ['ocr-worker/*'],
     may: [BASE, 'ocr-worker/**.h'],
-    system: ['curl/*', 'ft2build.h', 'freetype/*', 'jansson.h', 'leptonica/*', 'openssl/*', 'poppler.h', 'seccomp.h', 'tesseract/*', 'tiffio.h', 'turbojpeg.h', 'zbar.h'],
+    system: ['curl/*', 'ft2build.h', 'freetype/*', 'jansson.h', 'leptonica/*', 'openssl/*', 'poppler.h', 'seccomp.h', 'tesseract/*', 'tiffio.h', 'turbojpeg.h', 'cairo.h', 'iconv.h', 'zbar.h'],
   },
   {
     name: '`ops/cli`',

@@ -1,0 +1,354 @@
+#include "ocr-worker/decode.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tiffio.h>
+#include <turbojpeg.h>
+
+#include "ocr-worker/decode_pdf.h"
+
+#define HALVE_ABOVE (20u * 1000 * 1000) /* pixels: 600 dpi and more */
+#define A4_LONG_INCH 11.69
+
+enum kind { KIND_JPEG, KIND_TIFF, KIND_PDF };
+
+struct decode {
+    struct span file;
+    enum kind kind;
+    int page;
+    TIFF *tiff;
+    toff_t tiff_at;
+    struct decode_pdf *pdf;
+};
+
+void raster_free(struct raster *raster) {
+    plane_free(&raster->y);
+    plane_free(&raster->cb);
+    plane_free(&raster->cr);
+}
+
+static bool size_fits(int64_t width, int64_t height) {
+    return width > 0 && height > 0 && width <= IMAGE_SIDE_MAX &&
+           height <= IMAGE_SIDE_MAX && width * height <= IMAGE_PIXELS_MAX;
+}
+
+static void set_dpi(struct raster *r, int dpi) {
+    int side = int_max(r->scan_width, r->scan_height);
+
+    if (dpi < 72 || dpi > 1200 || side / dpi > 20 || side < 5 * dpi)
+        dpi = (int)(side / A4_LONG_INCH + 0.5);
+    r->scan_dpi = int_max(dpi, 1);
+    r->dpi = int_max(dpi / r->shrink, 1);
+}
+
+/* ---- JPEG */
+
+static int jpeg_dpi(struct span jpeg) {
+    const uint8_t *d = jpeg.data; /* SOI, then APP0 "JFIF": unit and x density */
+    int dpi;
+
+    if (jpeg.len < 18 || d[2] != 0xff || d[3] != 0xe0 || memcmp(d + 6, "JFIF", 5) != 0)
+        return 0;
+    dpi = d[14] << 8 | d[15];
+    return d[13] == 1 ? dpi : d[13] == 2 ? dpi * 254 / 100 : 0;
+}
+
+/* Luma and chroma as they are in the stream. Planes are as wide as the library pads
+ * them, which is also their stride. */
+static bool jpeg_planes(tjhandle handle, struct span jpeg, int width, int height,
+                        int subsampling, struct raster *r) {
+    unsigned char *planes[3];
+    bool gray = subsampling == TJSAMP_GRAY;
+
+    if (!plane_new(&r->y, tjPlaneWidth(0, width, subsampling),
+                   tjPlaneHeight(0, height, subsampling)))
+        return false;
+
+    if (!gray) {
+        int cw = tjPlaneWidth(1, width, subsampling);
+        int ch = tjPlaneHeight(1, height, subsampling);
+
+        if (!plane_new(&r->cb, cw, ch) || !plane_new(&r->cr, cw, ch))
+            return false;
+    }
+    planes[0] = r->y.px;
+    planes[1] = r->cb.px;
+    planes[2] = r->cr.px;
+    /* A stream that ends early gives gray rows and a warning: that counts as broken. */
+    return tjDecompressToYUVPlanes(handle, jpeg.data, jpeg.len, planes, width, NULL,
+                                   height, TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS) == 0;
+}
+
+static enum decode_fault jpeg_decode(struct span jpeg, int dpi, struct raster *ret) {
+    tjhandle handle = tjInitDecompress();
+    struct raster r = {.shrink = 1};
+    enum decode_fault fault = DECODE_BROKEN;
+    int width, height, subsampling, colours;
+
+    if (handle == NULL)
+        return DECODE_MEMORY;
+    if (tjDecompressHeader3(handle, jpeg.data, jpeg.len, &width, &height, &subsampling,
+                            &colours) != 0)
+        goto done;
+    if (!size_fits(width, height)) {
+        fault = DECODE_TOO_LARGE;
+        goto done;
+    }
+    if (colours != TJCS_YCbCr && colours != TJCS_GRAY)
+        goto done;
+    r.scan_width = width;
+    r.scan_height = height;
+    if ((size_t)width * (size_t)height > HALVE_ABOVE)
+        r.shrink = 2;
+    width = (width + r.shrink - 1) / r.shrink;
+    height = (height + r.shrink - 1) / r.shrink;
+    if (!jpeg_planes(handle, jpeg, width, height, subsampling, &r))
+        goto done;
+    set_dpi(&r, dpi);
+    *ret = r;
+    r = (struct raster){0};
+    fault = DECODE_OK;
+done:
+    raster_free(&r);
+    tjDestroy(handle);
+    return fault;
+}
+
+/* ---- other pixels */
+
+static enum decode_fault rgba_planes(const uint32_t *rgba, int width, int height,
+                                     bool upside_down, struct raster *r) {
+    bool colour = false;
+
+    if (!plane_new(&r->y, width, height) ||
+        !plane_new(&r->cb, (width + 1) / 2, (height + 1) / 2) ||
+        !plane_new(&r->cr, (width + 1) / 2, (height + 1) / 2))
+        return DECODE_MEMORY;
+    for (int y = 0; y < height; y++) {
+        const uint32_t *row = rgba + (size_t)(upside_down ? height - 1 - y : y) *
+                                         (size_t)width;
+        uint8_t *out = plane_row(&r->y, y);
+
+        for (int x = 0; x < width; x++) {
+            int red = (int)TIFFGetR(row[x]), green = (int)TIFFGetG(row[x]);
+            int blue = (int)TIFFGetB(row[x]);
+            int luma = (red * 77 + green * 150 + blue * 29) >> 8;
+
+            out[x] = (uint8_t)luma;
+            if ((y | x) & 1)
+                continue;
+            plane_row(&r->cb, y / 2)[x / 2] =
+                (uint8_t)int_max(0, int_min(255, 128 + (blue - luma) * 144 / 256));
+            plane_row(&r->cr, y / 2)[x / 2] =
+                (uint8_t)int_max(0, int_min(255, 128 + (red - luma) * 183 / 256));
+            colour |= abs(red - green) > 6 || abs(blue - green) > 6;
+        }
+    }
+    if (!colour) {
+        plane_free(&r->cb);
+        plane_free(&r->cr);
+    }
+    return DECODE_OK;
+}
+
+enum decode_fault decode_rgba(const uint32_t *rgba, int width, int height, int dpi,
+                              bool upside_down, struct raster *ret) {
+    struct raster r = {.shrink = 1, .scan_width = width, .scan_height = height};
+    enum decode_fault fault = rgba_planes(rgba, width, height, upside_down, &r);
+
+    if (fault != DECODE_OK) {
+        raster_free(&r);
+        return fault;
+    }
+    set_dpi(&r, dpi);
+    *ret = r;
+    return DECODE_OK;
+}
+
+/* ---- TIFF from memory */
+
+static tmsize_t tiff_read(thandle_t handle, void *out, tmsize_t len) {
+    struct decode *d = (struct decode *)handle;
+    size_t left = d->tiff_at < d->file.len ? d->file.len - (size_t)d->tiff_at : 0;
+    size_t take = (size_t)len < left ? (size_t)len : left;
+
+    if (len <= 0 || take == 0)
+        return 0;
+    memcpy(out, d->file.data + d->tiff_at, take);
+    d->tiff_at += take;
+    return (tmsize_t)take;
+}
+
+static tmsize_t tiff_write(thandle_t handle, void *data, tmsize_t len) {
+    (void)handle;
+    (void)data;
+    (void)len;
+    return 0;
+}
+
+static toff_t tiff_seek(thandle_t handle, toff_t offset, int whence) {
+    struct decode *d = (struct decode *)handle;
+
+    if (whence == SEEK_SET)
+        d->tiff_at = offset;
+    else if (whence == SEEK_CUR)
+        d->tiff_at += offset;
+    else
+        d->tiff_at = d->file.len + offset;
+    return d->tiff_at;
+}
+
+static int tiff_end(thandle_t handle) {
+    (void)handle;
+    return 0;
+}
+
+static toff_t tiff_size(thandle_t handle) {
+    return ((struct decode *)handle)->file.len;
+}
+
+static int tiff_map(thandle_t handle, void **ret_base, toff_t *ret_size) {
+    struct decode *d = (struct decode *)handle;
+
+    *ret_base = (void *)(uintptr_t)d->file.data;
+    *ret_size = d->file.len;
+    return 1;
+}
+
+static void tiff_unmap(thandle_t handle, void *base, toff_t size) {
+    (void)handle;
+    (void)base;
+    (void)size;
+}
+
+static TIFF *tiff_from(struct decode *d) {
+    TIFFSetErrorHandler(NULL);
+    TIFFSetWarningHandler(NULL);
+    return TIFFClientOpen("scan", "rM", d, tiff_read, tiff_write, tiff_seek, tiff_end,
+                          tiff_size, tiff_map, tiff_unmap);
+}
+
+/* A page that is one JPEG stream, complete in itself. */
+static struct span tiff_jpeg(struct decode *d) {
+    uint16_t compression = 0;
+    uint32_t tables = 0;
+    void *table_data = NULL;
+    uint64_t *offsets = NULL, *counts = NULL;
+
+    TIFFGetField(d->tiff, TIFFTAG_COMPRESSION, &compression);
+    if (compression != COMPRESSION_JPEG || TIFFIsTiled(d->tiff) ||
+        TIFFNumberOfStrips(d->tiff) != 1 ||
+        (TIFFGetField(d->tiff, TIFFTAG_JPEGTABLES, &tables, &table_data) && tables > 8))
+        return (struct span){0};
+    if (!TIFFGetField(d->tiff, TIFFTAG_STRIPOFFSETS, &offsets) ||
+        !TIFFGetField(d->tiff, TIFFTAG_STRIPBYTECOUNTS, &counts) || offsets == NULL ||
+        counts == NULL || offsets[0] >= d->file.len ||
+        counts[0] > d->file.len - offsets[0])
+        return (struct span){0};
+    return span_of(d->file.data + offsets[0], (size_t)counts[0]);
+}
+
+static int tiff_dpi(struct decode *d) {
+    float x = 0;
+    uint16_t unit = RESUNIT_INCH;
+
+    if (!TIFFGetField(d->tiff, TIFFTAG_XRESOLUTION, &x) || !(x > 0 && x < 10000))
+        return 0;
+    TIFFGetFieldDefaulted(d->tiff, TIFFTAG_RESOLUTIONUNIT, &unit);
+    return (int)(unit == RESUNIT_CENTIMETER ? x * 2.54f : x);
+}
+
+static enum decode_fault tiff_page(struct decode *d, struct raster *ret) {
+    enum decode_fault fault = DECODE_BROKEN;
+    uint32_t width = 0, height = 0;
+    uint32_t *rgba;
+    struct span jpeg;
+
+    TIFFGetField(d->tiff, TIFFTAG_IMAGEWIDTH, &width);
+    TIFFGetField(d->tiff, TIFFTAG_IMAGELENGTH, &height);
+    if (width == 0 || height == 0)
+        return DECODE_BROKEN;
+    if (!size_fits(width, height))
+        return DECODE_TOO_LARGE;
+    jpeg = tiff_jpeg(d);
+    if (jpeg.len > 4 && jpeg.data[0] == 0xff && jpeg.data[1] == 0xd8)
+        return jpeg_decode(jpeg, tiff_dpi(d), ret);
+    rgba = malloc((size_t)width * height * sizeof *rgba);
+    if (rgba == NULL)
+        return DECODE_MEMORY;
+    if (TIFFReadRGBAImageOriented(d->tiff, width, height, rgba, ORIENTATION_TOPLEFT, 1))
+        fault = decode_rgba(rgba, (int)width, (int)height, tiff_dpi(d), false, ret);
+    free(rgba);
+    return fault;
+}
+
+/* ---- files */
+
+static bool begins(struct span file, const char *magic, size_t len) {
+    return file.len >= len && memcmp(file.data, magic, len) == 0;
+}
+
+static enum decode_fault open_kind(struct decode *d) {
+    if (begins(d->file, "\xff\xd8\xff", 3)) {
+        d->kind = KIND_JPEG;
+        return DECODE_OK;
+    }
+    if (begins(d->file, "II*\0", 4) || begins(d->file, "MM\0*", 4)) {
+        d->kind = KIND_TIFF;
+        d->tiff = tiff_from(d);
+        return d->tiff == NULL ? DECODE_BROKEN : DECODE_OK;
+    }
+    if (begins(d->file, "%PDF-", 5)) {
+        d->kind = KIND_PDF;
+        return decode_pdf_open(d->file, &d->pdf);
+    }
+    return DECODE_UNKNOWN;
+}
+
+enum decode_fault decode_open(struct span file, struct decode **ret_decode) {
+    struct decode *d = calloc(1, sizeof *d);
+    enum decode_fault fault;
+
+    if (d == NULL)
+        return DECODE_MEMORY;
+    d->file = file;
+    fault = open_kind(d);
+    if (fault != DECODE_OK) {
+        decode_close(d);
+        return fault;
+    }
+    *ret_decode = d;
+    return DECODE_OK;
+}
+
+void decode_close(struct decode *d) {
+    if (d == NULL)
+        return;
+    if (d->tiff != NULL)
+        TIFFClose(d->tiff);
+    decode_pdf_close(d->pdf);
+    free(d);
+}
+
+enum decode_fault decode_next(struct decode *d, bool *ret_more, struct raster *ret) {
+    int page = d->page++;
+
+    *ret_more = false;
+    if (d->kind == KIND_JPEG && page > 0)
+        return DECODE_OK;
+    if (d->kind == KIND_PDF && page >= decode_pdf_pages(d->pdf))
+        return DECODE_OK;
+    if (d->kind == KIND_TIFF && page > 0 && !TIFFReadDirectory(d->tiff))
+        return TIFFLastDirectory(d->tiff) ? DECODE_OK : DECODE_BROKEN;
+    if (page >= DECODE_PAGES_MAX)
+        return DECODE_TOO_LARGE;
+    *ret_more = true;
+    switch (d->kind) {
+    case KIND_JPEG:
+        return jpeg_decode(d->file, jpeg_dpi(d->file), ret);
+    case KIND_TIFF:
+        return tiff_page(d, ret);
+    default:
+        return decode_pdf_page(d->pdf, page, ret);
+    }
+}

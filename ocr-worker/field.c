@@ -1,0 +1,207 @@
+#include "ocr-worker/field.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SURE_SCORE 0.78f
+#define SURE_MARGIN 0.035f
+#define OTHER_SCORE 0.82f
+#define OTHER_MARGIN 0.06f
+
+/* ---- a field's strip: its text at full resolution */
+
+struct strip {
+    struct page cut;
+    struct text text;
+};
+
+static void strip_close(struct strip *s) {
+    text_free(&s->text);
+    page_free(&s->cut);
+}
+
+static bool strip_open(const struct sheet *sheet, struct box box, struct strip *s) {
+    struct text_blob *blobs;
+    bool good;
+
+    s->text.count = 0;
+    if (!page_cut(&sheet->page, box, 3, &s->cut))
+        return false;
+    blobs = malloc((s->cut.blob_count + 1) * sizeof *blobs);
+    good = blobs != NULL;
+    for (size_t i = 0; good && i < s->cut.blob_count; i++)
+        blobs[i] = (struct text_blob){s->cut.blobs[i].box, s->cut.blobs[i].area};
+    good = good && text_single(&s->cut.ink, blobs, s->cut.blob_count, 0, &s->text) &&
+           s->text.lines[0].count > 0;
+    free(blobs);
+    if (!good)
+        strip_close(s);
+    return good;
+}
+
+/* Rows of colour, or rules, from end to end of the text and not much further. */
+static void find_strike(const struct sheet *sheet, const struct strip *s,
+                        struct box box, struct field_read *ret) {
+    const struct page *page = &sheet->page;
+    const struct box *text = &s->text.lines[0].box;
+    int lines = 0, wide = box_width(text);
+
+    for (size_t i = 0; i < s->cut.across_count; i++) {
+        const struct rule *r = &s->cut.across[i];
+        int at = (r->first + r->last) / 2, quarter = box_height(text) / 5;
+
+        lines += r->to - r->from > wide / 2 && at > text->y0 + quarter &&
+                 at < text->y1 - quarter;
+    }
+    ret->strike_doubt = lines > 0;
+    ret->strike = lines > 1;
+    if (page->red.px == NULL)
+        return;
+    lines = 0;
+    for (int y = int_max(0, box.y0); y < int_min(page->red.height, box.y1); y++) {
+        int red = 0, seen = 0;
+
+        for (int x = int_max(0, box.x0); x < int_min(page->red.width, box.x1); x++) {
+            seen++;
+            red += plane_at(&page->red, x, y) > 40;
+        }
+        lines += seen > 20 && red * 10 > seen * 6;
+    }
+    if (lines >= 2 && lines < box_height(&box))
+        ret->strike = true;
+}
+
+static void set_text(const struct read_char *chars, size_t count, struct field_read *ret) {
+    ret->text_len = reading_utf8(chars, count, ret->text, sizeof ret->text);
+}
+
+/* ---- numbers */
+
+char field_check_digit(const char *twelve) {
+    int sum = 0;
+
+    for (int n = 1; n <= 12; n++)
+        sum += (twelve[12 - n] - '0') * (n % 2 == 1 ? 1 : 2);
+    return (char)('9' - sum % 9);
+}
+
+static bool number_valid(const char *digits, size_t count) {
+    return count == 12 || (count == 13 && field_check_digit(digits + 1) == digits[0]);
+}
+
+/* Certain enough to be held against somebody where it is not what was expected. */
+static bool number_differs(const struct read_line *line, const char *expected) {
+    bool other = false;
+
+    for (size_t i = 0; i < line->count; i++) {
+        if (line->chars[i].score < SURE_SCORE || line->chars[i].margin < SURE_MARGIN)
+            return false;
+        if ((uint32_t)expected[i] == line->chars[i].ch)
+            continue;
+        if (line->chars[i].score < OTHER_SCORE || line->chars[i].margin < OTHER_MARGIN)
+            return false;
+        other = true;
+    }
+    return other;
+}
+
+static void compare_number(const struct read_line *line, const char *expected,
+                           size_t count, struct field_read *ret) {
+    bool equal = line->count == count, sure = line->left == 0;
+
+    ret->confidence = line->count > 0 ? 1 : 0;
+    for (size_t i = 0; i < line->count; i++) {
+        const struct read_char *c = &line->chars[i];
+
+        if (i < sizeof ret->digits - 1)
+            ret->digits[ret->digit_count++] = (char)c->ch;
+        equal = equal && (uint32_t)expected[i] == c->ch;
+        sure = sure && c->score >= SURE_SCORE && c->margin >= SURE_MARGIN;
+        ret->confidence = c->score < ret->confidence ? c->score : ret->confidence;
+    }
+    ret->verdict = OCR_FIELD_DOUBTFUL;
+    if (equal && sure)
+        ret->verdict = OCR_FIELD_AGREES;
+    else if (!equal && line->count == count && line->left == 0 &&
+             number_valid(ret->digits, ret->digit_count) &&
+             number_differs(line, expected))
+        ret->verdict = OCR_FIELD_DIFFERS;
+}
+
+void field_number(struct reader_core *core, const struct sheet *sheet, struct box box,
+                  const struct field_expected *expected, struct field_read *ret) {
+    struct strip s;
+    struct read_line line;
+
+    *ret = (struct field_read){.verdict = OCR_FIELD_DOUBTFUL, .box = box};
+    if (!strip_open(sheet, box, &s))
+        return;
+    reading_transcribe(core, &s.text, &s.text.lines[0], &core->digits, &line);
+    set_text(line.chars, line.count, ret);
+    compare_number(&line, expected->digits, expected->digit_count, ret);
+    find_strike(sheet, &s, box, ret);
+    strip_close(&s);
+}
+
+/* ---- names */
+
+void field_name(struct reader_core *core, const struct sheet *sheet, struct box box,
+                const struct field_expected *expected, struct field_read *ret) {
+    static const uint8_t verdicts[] = {
+        [NAME_AGREES] = OCR_FIELD_AGREES,
+        [NAME_VARIANT] = OCR_FIELD_VARIANT,
+        [NAME_DIFFERS] = OCR_FIELD_DIFFERS,
+        [NAME_DOUBTFUL] = OCR_FIELD_DOUBTFUL,
+    };
+    struct name_reading name;
+    struct strip s;
+
+    *ret = (struct field_read){.verdict = OCR_FIELD_DOUBTFUL, .box = box};
+    if (!strip_open(sheet, box, &s))
+        return;
+    reading_name(core, &s.text, &s.text.lines[0], expected->name, expected->name_count,
+                 &name);
+    set_text(name.chars, name.count, ret);
+    ret->confidence = name.confidence;
+    ret->verdict = verdicts[name.result];
+    find_strike(sheet, &s, box, ret);
+    strip_close(&s);
+}
+
+/* ---- dates */
+
+void field_date(struct reader_core *core, const struct sheet *sheet, struct box box,
+                bool compare, const struct field_expected *expected,
+                struct field_read *ret) {
+    uint32_t chars[TEXT_CHARS_MAX];
+    struct read_line line;
+    struct strip s;
+    size_t from, to;
+
+    *ret = (struct field_read){.verdict = OCR_FIELD_DOUBTFUL, .box = box};
+    if (!strip_open(sheet, box, &s))
+        return;
+    reading_transcribe(core, &s.text, &s.text.lines[0], &core->dates, &line);
+    set_text(line.chars, line.count, ret);
+    for (size_t i = 0; i < line.count; i++)
+        chars[i] = line.chars[i].ch;
+    if (date_find(chars, line.count, &ret->date, &from, &to)) {
+        bool sure = line.left == 0, very = line.left == 0;
+
+        ret->confidence = 1;
+        for (size_t i = from; i < to; i++) {
+            const struct read_char *c = &line.chars[i];
+
+            sure = sure && c->score >= SURE_SCORE && c->margin >= SURE_MARGIN;
+            very = very && c->score >= OTHER_SCORE && c->margin >= OTHER_MARGIN;
+            ret->confidence = c->score < ret->confidence ? c->score : ret->confidence;
+        }
+        ret->has_date = sure;
+        if (sure && (!compare || date_days(ret->date) == date_days(expected->date)))
+            ret->verdict = OCR_FIELD_AGREES;
+        else if (very && compare)
+            ret->verdict = OCR_FIELD_DIFFERS;
+    }
+    find_strike(sheet, &s, box, ret);
+    strip_close(&s);
+}

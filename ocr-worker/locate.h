@@ -1,0 +1,31 @@
+/* locate: where on an upright page the fields are, by labels, rules and content.
+ *
+ * Nothing here knows a position. A form's value stands beside its label, or under it;
+ * a certificate's birth date ends in 生, its name stands by the birth date, its date of
+ * issue below the words of certification. Boxes are of the reduced upright page. */
+#ifndef OCR_WORKER_LOCATE_H
+#define OCR_WORKER_LOCATE_H
+
+#include "ocr-worker/reading.h"
+#include "ocr-worker/sheet.h"
+
+/* Ink to the right of a label in its row, or below it. False: there is none. */
+bool locate_value(const struct sheet *sheet, const struct label_hit *label,
+                  struct box *ret_box);
+
+/* The label of a form's field; NULL: none. Names skip those of readings (フリガナ). */
+const struct label_hit *locate_form_label(const struct sheet *sheet, enum label label);
+
+struct located_cert {
+    bool has_number, has_name, has_birth, has_issued;
+    struct box number, name, birth, issued;
+    bool name_by_content; /* the expected name stands there, more or less */
+};
+void locate_cert(struct reader_core *core, struct sheet *sheet, const uint32_t *name,
+                 size_t name_count, struct located_cert *ret);
+
+/* Square frames of rules, at least `min_mm` a side, largest `max_mm`. */
+size_t locate_frames(const struct page *page, double min_mm, double max_mm,
+                     struct box *frames, size_t max);
+
+#endif

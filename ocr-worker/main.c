@@ -1,0 +1,39 @@
+/* tasuki-ocr: reads scanned applications; see --help. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ocr-worker/cmd_read.h"
+
+static const char HELP[] =
+    "usage: tasuki-ocr read [--record FILE] [--no-sandbox] SCAN...\n"
+    "       tasuki-ocr read --batch [--without-font PART]\n"
+    "\n"
+    "Reads scanned applications and says, as JSON on standard output, what stands on\n"
+    "them and whether it agrees with the record.\n"
+    "\n"
+    "  read    the scans of one application (TIFF, JPEG or PDF files, in any order)\n"
+    "\n"
+    "  --record FILE        what the applicant typed: a JSON object with application_id,\n"
+    "                       corporate_number, company, address, title, name, birth_date,\n"
+    "                       received_on (default: standard input)\n"
+    "  --batch              one application a line on standard input: the members of a\n"
+    "                       record and `files`, a list of paths; one line of JSON each\n"
+    "  --without-font PART  do without fonts whose path contains PART (for measuring;\n"
+    "                       several, separated by commas)\n"
+    "  --no-sandbox         read in this process (for debugging; never with scans of\n"
+    "                       strangers)\n"
+    "\n"
+    "Exit code: 0 read, whatever the verdict; 1 not read; 2 wrong usage.\n";
+
+int main(int argc, char **argv) {
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        fputs(HELP, argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    if (strcmp(argv[1], "read") == 0)
+        return cmd_read(argc - 1, argv + 1, HELP);
+    fprintf(stderr, "tasuki-ocr: unknown command '%s'; see tasuki-ocr --help\n", argv[1]);
+    return 2;
+}

@@ -1,0 +1,23 @@
+/* qr: the code that ties a form to its application.
+ *
+ * Payload: GBZP1;<application id>;v<form version>. Anything else is no code of ours. */
+#ifndef OCR_WORKER_QR_H
+#define OCR_WORKER_QR_H
+
+#include "ocr-worker/image.h"
+#include "store/base/span.h"
+
+#define QR_ID_MAX 32
+
+struct qr {
+    bool found;
+    char application_id[QR_ID_MAX + 1];
+    unsigned form_version; /* hundreds: v2.1 is 201 */
+};
+
+/* Read one from a plane of gray, any way up. */
+struct qr qr_find(const struct plane *gray);
+/* False: not a payload of ours. */
+bool qr_parse(struct span payload, struct qr *ret);
+
+#endif

@@ -1,0 +1,443 @@
+#include "ocr-worker/reading.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ocr-worker/variant.h"
+
+#define WORTH 0.58f      /* a group below it is better left out */
+#define CANDIDATES 24
+#define NAME_FLOOR 0.80f /* fine score below which nothing is certain */
+#define NAME_MARGIN 0.02f
+#define GAP_NAME_EM 2.6
+
+enum err reader_core_open(const char *without, struct reader_core *ret) {
+    static const uint32_t digits[] = U"0123456789０１２３４５６７８９";
+    static const uint32_t dates[] =
+        U"0123456789０１２３４５６７８９年月日生昭和平成大正明治令元/／.";
+    struct reader_core core = {0};
+    enum err err = glyphs_open(without, &core.glyphs);
+
+    if (err == OK)
+        err = alphabet_of(core.glyphs, digits, 20, GLYPH_FONTS_MAX, &core.digits);
+    if (err == OK)
+        err = alphabet_of(core.glyphs, dates, sizeof dates / sizeof *dates - 1,
+                          GLYPH_FONTS_MAX, &core.dates);
+    if (err == OK)
+        err = glyph_bank_all(core.glyphs, &core.all);
+    if (err == OK)
+        glyphs_prepare(core.glyphs, dates, sizeof dates / sizeof *dates - 1);
+    if (err != OK) {
+        reader_core_close(&core);
+        return err;
+    }
+    *ret = core;
+    return OK;
+}
+
+void reader_core_close(struct reader_core *core) {
+    alphabet_free(&core->digits);
+    alphabet_free(&core->dates);
+    glyph_bank_free(&core->all);
+    glyphs_close(core->glyphs);
+    core->glyphs = NULL;
+}
+
+/* ---- transcription */
+
+struct best {
+    float value;
+    uint8_t len;
+    bool skip;
+};
+
+static bool is_dash(const struct line *line, struct box box) {
+    int w = box_width(&box), h = box_height(&box);
+
+    return w > line->em * 0.25 && h < line->em * 0.2 + 1 && w > 2 * h &&
+           (box.y0 + box.y1) / 2 > line->box.y0 + box_height(&line->box) / 4 &&
+           (box.y0 + box.y1) / 2 < line->box.y1 - box_height(&line->box) / 5;
+}
+
+static bool is_speck(const struct line *line, const struct box *b) {
+    return int_max(box_width(b), box_height(b)) < line->em * 0.2 + 1;
+}
+
+static float group_best(struct text *text, struct line *line, size_t at, size_t len,
+                        const struct alphabet *alphabet) {
+    const struct glyph_coarse *ink = line_coarse(text, line, at, len);
+    float best = -1;
+
+    if (ink == NULL)
+        return -1;
+    for (size_t i = 0; i < alphabet->bank.count; i++) {
+        float score = glyph_coarse_match(ink, &alphabet->bank.coarse[i]);
+
+        best = score > best ? score : best;
+    }
+    return best;
+}
+
+/* Best division of the line from each atom to its end. */
+static void divide(struct text *text, struct line *line, const struct alphabet *alphabet,
+                   struct best *best) {
+    best[line->count] = (struct best){0};
+    for (size_t at = line->count; at-- > 0;) {
+        const struct box *b = &line->atoms[at].box;
+        float width = (float)box_width(b);
+        bool dash = is_dash(line, *b);
+
+        best[at].len = 1;
+        best[at].skip = true;
+        best[at].value = best[at + 1].value -
+                         (dash || is_speck(line, b) ? 0.02f : 0.3f) * width;
+        for (size_t len = 1; len <= TEXT_GROUP_MAX && at + len <= line->count; len++) {
+            struct box group = line_group(line, at, len);
+            float score, value;
+
+            if (box_width(&group) > 1.4 * line->em)
+                break;
+            if (box_height(&group) < line->em * 0.45) /* no digit, no kanji is so low */
+                continue;
+            score = group_best(text, line, at, len, alphabet);
+            value = best[at + len].value + (score - WORTH) * (float)box_width(&group);
+            if (score > WORTH && value > best[at].value)
+                best[at] = (struct best){value, (uint8_t)len, false};
+        }
+    }
+}
+
+/* Among the alphabet, by the fine comparison. */
+static struct read_char decide(struct reader_core *core, struct text *text,
+                               struct line *line, size_t at, size_t len,
+                               const struct alphabet *alphabet) {
+    struct glyph_hit hits[12];
+    struct read_char best = {0, -1, 0, line_group(line, at, len)};
+    const struct glyph_coarse *coarse = line_coarse(text, line, at, len);
+    struct glyph_fine fine;
+    float second = -1;
+    size_t count;
+
+    if (coarse == NULL || !glyph_fine_of(text->ink, best.box, &fine))
+        return best;
+    count = glyph_bank_find(&alphabet->bank, coarse, hits, 12);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t ch = variant_fold(hits[i].ch);
+        float score = glyph_fine_match(core->glyphs, &fine, hits[i].ch);
+
+        if (ch == best.ch) {
+            best.score = score > best.score ? score : best.score;
+        } else if (score > best.score) {
+            second = best.score;
+            best.ch = ch;
+            best.score = score;
+        } else if (score > second) {
+            second = score;
+        }
+    }
+    best.margin = best.score - (second > 0 ? second : 0);
+    return best;
+}
+
+void reading_transcribe(struct reader_core *core, struct text *text, struct line *line,
+                        const struct alphabet *alphabet, struct read_line *ret) {
+    struct best *best = calloc(line->count + 1, sizeof *best);
+
+    *ret = (struct read_line){0};
+    if (best == NULL)
+        return;
+    divide(text, line, alphabet, best);
+    for (size_t at = 0; at < line->count; at += best[at].len) {
+        const struct box *b = &line->atoms[at].box;
+
+        if (ret->count == TEXT_CHARS_MAX)
+            break;
+        if (!best[at].skip) {
+            ret->chars[ret->count++] =
+                decide(core, text, line, at, best[at].len, alphabet);
+        } else if (is_dash(line, *b)) {
+            if (alphabet == &core->dates)
+                ret->chars[ret->count++] = (struct read_char){'-', 1, 1, *b};
+        } else if (!is_speck(line, b)) {
+            ret->left++;
+        }
+    }
+    free(best);
+}
+
+size_t reading_utf8(const struct read_char *chars, size_t count, char *out, size_t max) {
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        char one[4];
+        size_t n = glyph_put(chars[i].ch != 0 ? chars[i].ch : '?', one);
+
+        if (len + n > max)
+            break;
+        memcpy(out + len, one, n);
+        len += n;
+    }
+    return len;
+}
+
+/* ---- names */
+
+struct name_search {
+    struct reader_core *core;
+    struct text *text;
+};
+
+static float name_score(void *context, struct line *line, size_t at, size_t len,
+                        uint32_t ch) {
+    struct name_search *s = context;
+    const struct glyph_coarse *ink = line_coarse(s->text, line, at, len);
+    uint32_t others[VARIANT_MAX];
+    size_t count = variant_of(ch, others);
+    float best;
+
+    if (ink == NULL)
+        return -1;
+    best = glyph_coarse_best(s->core->glyphs, ink, ch);
+    for (size_t i = 0; i < count; i++) {
+        float score = glyph_coarse_best(s->core->glyphs, ink, others[i]);
+
+        best = score > best ? score : best;
+    }
+    return best;
+}
+
+struct aligned reading_place(struct reader_core *core, struct text *text,
+                             struct line *line, const uint32_t *expected, size_t count) {
+    struct name_search search = {core, text};
+
+    return line_align(line, expected, count, 0, true, GAP_NAME_EM, 0.3f, name_score,
+                      &search);
+}
+
+/* One character: what is it, given what it should be? */
+struct verified {
+    struct read_char read;
+    bool agrees, variant, differs;
+};
+
+static void consider(struct reader_core *core, const struct glyph_fine *fine,
+                     uint32_t ch, uint32_t expected, struct read_char *own,
+                     struct read_char *other) {
+    float score = glyph_fine_match(core->glyphs, fine, ch);
+
+    if (variant_same(ch, expected)) {
+        /* Its own spelling first: a variant must be the better one to be named. */
+        float edge = own->ch == expected ? 0.005f : 0;
+
+        if (score > own->score + edge) {
+            own->ch = ch;
+            own->score = score;
+        }
+    } else if (!variant_one_shape(ch, expected) && score > other->score) {
+        other->ch = ch;
+        other->score = score;
+    }
+}
+
+static struct verified verify(struct reader_core *core, struct text *text,
+                              struct box box, uint32_t expected) {
+    struct verified v = {.read = {expected, -1, 0, box}};
+    struct read_char other = {0, -1, 0, box};
+    struct glyph_hit hits[CANDIDATES];
+    struct glyph_coarse coarse;
+    struct glyph_fine fine;
+    uint32_t more[VARIANT_MAX];
+    size_t count;
+    float between;
+
+    if (!glyph_coarse_of(text->ink, box, &coarse) ||
+        !glyph_fine_of(text->ink, box, &fine))
+        return v;
+    consider(core, &fine, expected, expected, &v.read, &other);
+    count = variant_of(expected, more);
+    for (size_t i = 0; i < count; i++)
+        consider(core, &fine, more[i], expected, &v.read, &other);
+    count = variant_alike(expected, more);
+    for (size_t i = 0; i < count; i++)
+        consider(core, &fine, more[i], expected, &v.read, &other);
+    count = glyph_bank_find(&core->all, &coarse, hits, CANDIDATES);
+    for (size_t i = 0; i < count; i++)
+        consider(core, &fine, hits[i].ch, expected, &v.read, &other);
+    v.read.margin = v.read.score - other.score;
+    between = other.ch != 0 ? glyph_between(core->glyphs, &fine, v.read.ch, other.ch)
+                            : 0;
+    v.variant = v.read.ch != expected;
+    v.agrees = v.read.score >= NAME_FLOOR && v.read.margin >= 0 &&
+               (v.read.margin >= NAME_MARGIN || between < 0.35f);
+    v.differs = other.score >= NAME_FLOOR && v.read.margin <= -NAME_MARGIN / 2 &&
+                between > 0.65f && !variant_kin(other.ch, expected);
+    if (v.read.margin < 0) {
+        other.margin = -v.read.margin;
+        v.read = other;
+    }
+    return v;
+}
+
+void reading_prepare(struct reader_core *core, const uint32_t *name, size_t count) {
+    glyphs_trim(core->glyphs);
+    for (size_t i = 0; i < count; i++) {
+        struct glyph_hit hits[CANDIDATES];
+        struct glyph_coarse coarse;
+        uint32_t more[VARIANT_MAX];
+
+        glyphs_prepare(core->glyphs, &name[i], 1);
+        glyphs_prepare(core->glyphs, more, variant_of(name[i], more));
+        glyphs_prepare(core->glyphs, more, variant_alike(name[i], more));
+        for (size_t font = 0; glyph_coarse_get(core->glyphs, name[i], font, &coarse);
+             font += 4) {
+            size_t found = glyph_bank_find(&core->all, &coarse, hits, CANDIDATES);
+
+            for (size_t k = 0; k < found; k++)
+                glyphs_prepare(core->glyphs, &hits[k].ch, 1);
+        }
+    }
+}
+
+static void name_whole(struct reader_core *core, struct text *text, struct line *line,
+                       const uint32_t *expected, size_t count,
+                       struct name_reading *ret);
+
+void reading_name(struct reader_core *core, struct text *text, struct line *line,
+                  const uint32_t *expected, size_t count, struct name_reading *ret) {
+    struct aligned a = reading_place(core, text, line, expected, count);
+    bool differs = false, doubt = false, variant = false;
+
+    *ret = (struct name_reading){.result = NAME_DOUBTFUL};
+    if (!a.found || a.mean < 0.5f) {
+        name_whole(core, text, line, expected, count, ret);
+        return;
+    }
+    ret->confidence = 1;
+    for (size_t i = 0; i < count; i++) {
+        struct verified v = verify(core, text, a.box[i], expected[i]);
+
+        ret->chars[ret->count++] = v.read;
+        ret->box = box_join(ret->box, a.box[i]);
+        differs |= v.differs;
+        doubt |= !v.differs && !v.agrees;
+        variant |= v.agrees && v.variant;
+        if (v.read.score < ret->confidence)
+            ret->confidence = v.read.score;
+    }
+    for (size_t i = 0; i < line->count; i++) /* ink that no character of it explains */
+        if ((i < a.start || i >= a.end) && !is_speck(line, &line->atoms[i].box))
+            doubt = true;
+    if (differs && a.least > 0.5f)
+        ret->result = NAME_DIFFERS;
+    else if (!differs && !doubt)
+        ret->result = variant ? NAME_VARIANT : NAME_AGREES;
+    if (ret->result == NAME_DOUBTFUL)
+        name_whole(core, text, line, expected, count, ret);
+}
+
+/* ---- a name that is not the expected one: read it from the whole bank */
+
+static void whole_divide(struct reader_core *core, struct text *text, struct line *line,
+                         struct best *best) {
+    best[line->count] = (struct best){0};
+    for (size_t at = line->count; at-- > 0;) {
+        const struct box *b = &line->atoms[at].box;
+
+        best[at] = (struct best){best[at + 1].value -
+                                     (is_speck(line, b) ? 0.02f : 0.3f) *
+                                         (float)box_width(b),
+                                 1, true};
+        for (size_t len = 1; len <= TEXT_GROUP_MAX && at + len <= line->count; len++) {
+            struct box group = line_group(line, at, len);
+            struct glyph_hit hit;
+            float value;
+
+            if (box_width(&group) > 1.3 * line->em)
+                break;
+            if (line_coarse(text, line, at, len) == NULL ||
+                glyph_bank_find(&core->all, line_coarse(text, line, at, len), &hit, 1) <
+                    1)
+                continue;
+            value = best[at + len].value + (hit.score - WORTH) * (float)box_width(&group);
+            if (value > best[at].value)
+                best[at] = (struct best){value, (uint8_t)len, false};
+        }
+    }
+}
+
+static struct read_char whole_char(struct reader_core *core, struct text *text,
+                                   struct box box) {
+    struct read_char best = {0, -1, 0, box};
+    struct glyph_hit hits[CANDIDATES];
+    struct glyph_coarse coarse;
+    struct glyph_fine fine;
+    float second = 0;
+    size_t count;
+
+    if (!glyph_coarse_of(text->ink, box, &coarse) ||
+        !glyph_fine_of(text->ink, box, &fine))
+        return best;
+    count = glyph_bank_find(&core->all, &coarse, hits, CANDIDATES);
+    for (size_t i = 0; i < count; i++) {
+        float score = glyph_fine_match(core->glyphs, &fine, hits[i].ch);
+
+        if (score > best.score) {
+            second = best.score;
+            best.ch = hits[i].ch;
+            best.score = score;
+        } else if (score > second) {
+            second = score;
+        }
+    }
+    best.margin = best.score - second;
+    return best;
+}
+
+static bool same_char(uint32_t a, uint32_t b) {
+    return variant_kin(a, b) || variant_one_shape(a, b);
+}
+
+/* Another name is supported where every character of it is, and one is not ours. */
+static void name_whole(struct reader_core *core, struct text *text, struct line *line,
+                       const uint32_t *expected, size_t count,
+                       struct name_reading *ret) {
+    struct best *best = calloc(line->count + 1, sizeof *best);
+    struct read_char chars[TEXT_CHARS_MAX];
+    size_t n = 0, sure = 0, strange = 0, left = 0;
+    float least = 1;
+
+    if (best == NULL)
+        return;
+    whole_divide(core, text, line, best);
+    for (size_t at = 0; at < line->count && n < TEXT_CHARS_MAX; at += best[at].len) {
+        if (best[at].skip) {
+            left += !is_speck(line, &line->atoms[at].box);
+            continue;
+        }
+        chars[n] = whole_char(core, text, line_group(line, at, best[at].len));
+        sure += chars[n].score >= 0.87f && chars[n].margin >= 0.03f;
+        least = chars[n].score < least ? chars[n].score : least;
+        n++;
+    }
+    free(best);
+    for (size_t i = 0; i < n; i++)
+        strange += (i >= count || !same_char(chars[i].ch, expected[i])) &&
+                   chars[i].score >= 0.87f && chars[i].margin >= 0.03f;
+    if (n == 0)
+        return;
+    if (ret->count == 0) {
+        ret->count = n;
+        ret->confidence = least;
+        ret->box = line->box;
+        memcpy(ret->chars, chars, n * sizeof *chars);
+    }
+    /* Most of it is certain, and at least two characters are certainly others. */
+    if (left == 0 && n >= 2 && n <= 12 && least >= 0.75f && strange >= 2 &&
+        sure * 4 >= n * 3) {
+        ret->result = NAME_DIFFERS;
+        ret->count = n;
+        ret->box = line->box;
+        memcpy(ret->chars, chars, n * sizeof *chars);
+    }
+}

@@ -1,0 +1,32 @@
+/* seal_match: two impressions compared.
+ *
+ * Each is cut out, brought to one size by the circle around its ink, and turned onto
+ * the other: the turn by correlation in polar form, then fine steps of place, size and
+ * turn. The score is the correlation of what lies inside the outer ring, which all
+ * seals have. It finds a different seal; a careful copy it cannot find, so a score
+ * alone never accepts anybody (the bands are in judge.h).
+ * Thread: the reader's. */
+#ifndef OCR_WORKER_SEAL_MATCH_H
+#define OCR_WORKER_SEAL_MATCH_H
+
+#include "ocr-worker/page.h"
+
+#define SEAL_SIDE 128
+
+struct seal {
+    bool found;
+    bool red;       /* its ink is red */
+    struct box box; /* on the upright reduced page */
+    double radius_mm;
+    uint8_t ink[SEAL_SIDE * SEAL_SIDE];
+};
+
+/* The impression inside `frame` (any of a page's frames, or a guess). `want_red`: take
+ * red ink alone when there is some. False: out of memory. */
+bool seal_cut(const struct page *page, struct box frame, bool want_red,
+              struct seal *ret);
+
+/* -1..1; and the turn in degrees. */
+double seal_match(const struct seal *a, const struct seal *b, double *ret_turn);
+
+#endif

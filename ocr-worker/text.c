@@ -1,0 +1,437 @@
+#include "ocr-worker/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SPECK_EM 0.22 /* smaller both ways: may be dirt, may be a point */
+
+/* ---- lines */
+
+static void line_free(struct line *line) {
+    free(line->atoms);
+    free(line->coarse);
+    free(line->made);
+}
+
+void text_free(struct text *text) {
+    for (size_t i = 0; i < text->count; i++)
+        line_free(&text->lines[i]);
+    text->count = 0;
+}
+
+static bool line_new(struct line *line, size_t count) {
+    *line = (struct line){0};
+    line->atoms = calloc(count + 1, sizeof *line->atoms);
+    line->coarse = calloc(count + 1, sizeof *line->coarse);
+    line->made = calloc((count + 1) * TEXT_GROUP_MAX, 1);
+    if (line->atoms != NULL && line->coarse != NULL && line->made != NULL)
+        return true;
+    line_free(line);
+    return false;
+}
+
+static int by_left(const void *a, const void *b) {
+    const struct text_blob *p = a, *q = b;
+
+    return (p->box.x0 > q->box.x0) - (p->box.x0 < q->box.x0);
+}
+
+static int by_int(const void *a, const void *b) {
+    return *(const int *)a - *(const int *)b;
+}
+
+/* The height of what makes up most of the ink, small parts of characters apart. */
+static double em_of(const struct text_blob *blobs, size_t count) {
+    int sides[TEXT_ATOMS_MAX];
+    size_t n = 0;
+    int sum = 0, part = 0;
+
+    for (size_t i = 0; i < count && n < TEXT_ATOMS_MAX; i++) {
+        sides[n] = int_max(box_height(&blobs[i].box), 1);
+        sum += sides[n++];
+    }
+    if (n == 0)
+        return 1;
+    qsort(sides, n, sizeof *sides, by_int);
+    for (size_t i = 0; i < n; i++) {
+        part += sides[i];
+        if (part * 10 >= sum * 7)
+            return sides[i];
+    }
+    return sides[n - 1];
+}
+
+/* A round dot that stands above or below all that shares its columns: dirt. One within
+ * a character (of 太) is not. */
+static bool is_stray(const struct text_blob *blobs, size_t count, size_t at, double em) {
+    const struct box *b = &blobs[at].box;
+    int w = box_width(b), h = box_height(b);
+    int top = 1 << 30, bottom = -1;
+
+    if (w > em * 0.2 + 1 || h > em * 0.2 + 1 || w > 2 * h || h > 2 * w ||
+        blobs[at].area * 10 < w * h * 6)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct box *o = &blobs[i].box;
+
+        if (i == at || o->x1 <= b->x0 || o->x0 >= b->x1 ||
+            int_max(box_width(o), box_height(o)) < em * 0.4)
+            continue;
+        top = int_min(top, o->y0);
+        bottom = int_max(bottom, o->y1);
+    }
+    return bottom >= 0 && (b->y1 < top - em * 0.12 || b->y0 > bottom + em * 0.12);
+}
+
+/* Blobs by x, into atoms: what shares at least a column, unless one is dirt. */
+static void fill_atoms(struct line *line, const struct text_blob *blobs, size_t count,
+                       double em) {
+    for (size_t i = 0; i < count && line->count < TEXT_ATOMS_MAX; i++) {
+        struct atom *last = line->count > 0 ? &line->atoms[line->count - 1] : NULL;
+
+        if (is_stray(blobs, count, i, em))
+            continue;
+        line->box = box_join(line->box, blobs[i].box);
+        if (last != NULL && blobs[i].box.x0 < last->box.x1) {
+            last->box = box_join(last->box, blobs[i].box);
+            last->area += blobs[i].area;
+        } else {
+            line->atoms[line->count++] = (struct atom){blobs[i].box, blobs[i].area};
+        }
+    }
+}
+
+bool text_single(const struct plane *ink, const struct text_blob *blobs, size_t count,
+                 double em, struct text *ret) {
+    struct text_blob *sorted = malloc((count + 1) * sizeof *sorted);
+
+    ret->ink = ink;
+    ret->count = 0;
+    if (sorted == NULL)
+        return false;
+    memcpy(sorted, blobs, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, by_left);
+    if (line_new(&ret->lines[0], count < TEXT_ATOMS_MAX ? count : TEXT_ATOMS_MAX)) {
+        ret->count = 1;
+        ret->lines[0].em = em > 0 ? em : em_of(sorted, count);
+        fill_atoms(&ret->lines[0], sorted, count, ret->lines[0].em);
+    }
+    free(sorted);
+    return ret->count == 1;
+}
+
+/* ---- finding lines on a page */
+
+static int root(int *parent, int at) {
+    while (parent[at] != at) {
+        parent[at] = parent[parent[at]];
+        at = parent[at];
+    }
+    return at;
+}
+
+static bool same_line(const struct box *a, const struct box *b) {
+    int ha = box_height(a), hb = box_height(b), high = int_max(ha, hb);
+    int over = int_min(a->y1, b->y1) - int_max(a->y0, b->y0);
+    int gap = int_max(a->x0, b->x0) - int_min(a->x1, b->x1);
+
+    /* Neighbours of a size; or a small piece within the height of a big one. */
+    return gap < high * 3 && over * 10 >= int_min(ha, hb) * 6 &&
+           (int_min(ha, hb) * 3 >= high || gap < high);
+}
+
+static void join_lines(const struct text_blob *blobs, size_t count, int em_max,
+                       int *parent) {
+    for (size_t i = 0; i < count; i++) {
+        int seen = 0;
+
+        for (size_t j = i + 1; j < count; j++) {
+            if (blobs[j].box.x0 > blobs[i].box.x1 + 3 * em_max || seen > 12)
+                break;
+            if (!same_line(&blobs[i].box, &blobs[j].box))
+                continue;
+            seen++;
+            parent[root(parent, (int)j)] = root(parent, (int)i);
+        }
+    }
+}
+
+/* One blob's root after another: gather a line's blobs, which stay sorted by x. */
+static bool gather(const struct text_blob *blobs, size_t count, int *parent,
+                   struct text *text) {
+    struct text_blob *own = malloc((count + 1) * sizeof *own);
+    bool good = own != NULL;
+
+    for (size_t i = 0; i < count && good && text->count < TEXT_LINES_MAX; i++) {
+        size_t n = 0;
+
+        if (root(parent, (int)i) != (int)i)
+            continue;
+        for (size_t j = 0; j < count; j++)
+            if (root(parent, (int)j) == (int)i)
+                own[n++] = blobs[j];
+        good = line_new(&text->lines[text->count],
+                        n < TEXT_ATOMS_MAX ? n : TEXT_ATOMS_MAX);
+        if (!good)
+            break;
+        text->lines[text->count].em = em_of(own, n);
+        fill_atoms(&text->lines[text->count], own, n, text->lines[text->count].em);
+        text->count++;
+    }
+    free(own);
+    return good;
+}
+
+static int by_top(const void *a, const void *b) {
+    const struct line *p = a, *q = b;
+
+    return (p->box.y0 > q->box.y0) - (p->box.y0 < q->box.y0);
+}
+
+bool text_find(const struct plane *ink, const struct text_blob *blobs, size_t count,
+               int em_min, int em_max, struct text *ret) {
+    struct text_blob *kept = malloc((count + 1) * sizeof *kept);
+    int *parent = malloc((count + 1) * sizeof *parent);
+    size_t n = 0;
+    bool good = kept != NULL && parent != NULL;
+
+    ret->ink = ink;
+    ret->count = 0;
+    for (size_t i = 0; i < count && good; i++) {
+        int w = box_width(&blobs[i].box), h = box_height(&blobs[i].box);
+
+        if (h > em_max || w > em_max * 2 || int_max(w, h) < em_min)
+            continue;
+        parent[n] = (int)n;
+        kept[n++] = blobs[i];
+    }
+    if (good) {
+        qsort(kept, n, sizeof *kept, by_left);
+        join_lines(kept, n, em_max, parent);
+        /* The smallest index of a set is not always its root: make it so. */
+        for (size_t i = n; i-- > 0;) {
+            int r = root(parent, (int)i);
+
+            if ((int)i < r) {
+                parent[r] = (int)i;
+                parent[i] = (int)i;
+            }
+        }
+        good = gather(kept, n, parent, ret);
+        qsort(ret->lines, ret->count, sizeof *ret->lines, by_top);
+    }
+    free(kept);
+    free(parent);
+    return good;
+}
+
+/* ---- groups */
+
+struct box line_group(const struct line *line, size_t at, size_t len) {
+    struct box box = line->atoms[at].box;
+
+    for (size_t i = 1; i < len; i++)
+        box = box_join(box, line->atoms[at + i].box);
+    return box;
+}
+
+const struct glyph_coarse *line_coarse(const struct text *text, struct line *line,
+                                       size_t at, size_t len) {
+    uint8_t *made = &line->made[at * TEXT_GROUP_MAX + len - 1];
+    struct glyph_coarse *coarse = &line->coarse[at][len - 1];
+
+    if (*made == 0) {
+        struct box box = line_group(line, at, len);
+        int side = int_max(box_width(&box), box_height(&box));
+
+        *made = side > 1.45 * line->em + 2 || !glyph_coarse_of(text->ink, box, coarse)
+                    ? 2
+                    : 1;
+    }
+    return *made == 1 ? coarse : NULL;
+}
+
+/* ---- alphabets */
+
+enum err alphabet_of(struct glyphs *glyphs, const uint32_t *chars, size_t count,
+                     size_t fonts, struct alphabet *ret) {
+    struct alphabet a = {0};
+    enum err err;
+
+    a.chars = malloc((count + 1) * sizeof *a.chars);
+    a.first = malloc((count + 2) * sizeof *a.first);
+    if (a.chars == NULL || a.first == NULL) {
+        alphabet_free(&a);
+        return ERR_NOMEM;
+    }
+    err = glyph_bank_of(glyphs, chars, count, fonts, &a.bank);
+    if (err != OK) {
+        alphabet_free(&a);
+        return err;
+    }
+    for (size_t i = 0; i < a.bank.count; i++) {
+        if (i > 0 && a.bank.chars[i] == a.bank.chars[i - 1])
+            continue;
+        a.chars[a.count] = a.bank.chars[i];
+        a.first[a.count++] = i;
+    }
+    a.first[a.count] = a.bank.count;
+    *ret = a;
+    return OK;
+}
+
+void alphabet_free(struct alphabet *a) {
+    glyph_bank_free(&a->bank);
+    free(a->chars);
+    free(a->first);
+    *a = (struct alphabet){0};
+}
+
+float alphabet_score(const struct alphabet *a, const struct glyph_coarse *ink,
+                     uint32_t ch) {
+    float best = -1;
+
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->chars[i] != ch)
+            continue;
+        for (size_t k = a->first[i]; k < a->first[i + 1]; k++) {
+            float score = glyph_coarse_match(ink, &a->bank.coarse[k]);
+
+            best = score > best ? score : best;
+        }
+        break;
+    }
+    return best;
+}
+
+/* ---- alignment */
+
+struct search {
+    struct line *line;
+    const uint32_t *chars;
+    size_t count;
+    double gap;
+    float least;
+    text_score score;
+    void *context;
+    /* Best sum of scores from character k on, k's group beginning at atom i. */
+    float *best;      /* [count][atoms] */
+    uint8_t *length;  /* the group's; 0: nothing fits */
+    uint8_t *skip;    /* specks passed over behind it */
+    uint8_t *visited;
+};
+
+static bool is_speck(const struct line *line, size_t at) {
+    const struct box *b = &line->atoms[at].box;
+
+    return int_max(box_width(b), box_height(b)) < SPECK_EM * line->em + 1;
+}
+
+static float search_from(struct search *s, size_t k, size_t at) {
+    size_t cell = k * s->line->count + at;
+    float best = -1e9f;
+
+    if (s->visited[cell])
+        return s->best[cell];
+    s->visited[cell] = 1;
+    for (size_t len = 1; len <= TEXT_GROUP_MAX && at + len <= s->line->count; len++) {
+        float here = s->score(s->context, s->line, at, len, s->chars[k]), rest = 0;
+        size_t next = at + len, skipped = 0;
+        int right = line_group(s->line, at, len).x1;
+
+        if (here < s->least)
+            continue;
+        if (k + 1 < s->count) {
+            rest = -1e9f;
+            for (; next < s->line->count && skipped <= 2; next++, skipped++) {
+                float value;
+
+                if (s->line->atoms[next].box.x0 - right > s->gap)
+                    break;
+                value = search_from(s, k + 1, next) - 0.1f * (float)skipped;
+                if (value > rest) {
+                    rest = value;
+                    s->skip[cell] = (uint8_t)skipped;
+                }
+                if (!is_speck(s->line, next))
+                    break;
+            }
+        }
+        if (here + rest > best) {
+            best = here + rest;
+            s->length[cell] = (uint8_t)len;
+        }
+    }
+    s->best[cell] = best;
+    return best;
+}
+
+/* skip[] may be of another length than the one chosen in the end: walk anew. */
+static void walk(struct search *s, size_t at, struct aligned *ret) {
+    ret->found = true;
+    ret->start = at;
+    ret->count = s->count;
+    ret->least = 1;
+    ret->mean = 0;
+    for (size_t k = 0; k < s->count; k++) {
+        size_t len = s->length[k * s->line->count + at], next = at + len;
+        float here = s->score(s->context, s->line, at, len, s->chars[k]);
+
+        ret->box[k] = line_group(s->line, at, len);
+        ret->score[k] = here;
+        ret->mean += here / (float)s->count;
+        ret->least = here < ret->least ? here : ret->least;
+        ret->end = next;
+        if (k + 1 < s->count) {
+            float best = -1e9f;
+            size_t go = next;
+
+            for (size_t n = 0; next + n < s->line->count && n <= 2; n++) {
+                float value = search_from(s, k + 1, next + n) - 0.1f * (float)n;
+
+                if (value > best) {
+                    best = value;
+                    go = next + n;
+                }
+                if (!is_speck(s->line, next + n))
+                    break;
+            }
+            at = go;
+        }
+    }
+}
+
+struct aligned line_align(struct line *line, const uint32_t *chars, size_t count,
+                          size_t from, bool anywhere, double gap_em, float least,
+                          text_score score, void *context) {
+    struct aligned ret = {0};
+    struct search s = {line, chars, count, gap_em * line->em, least, score, context,
+                       NULL, NULL,  NULL,  NULL};
+    size_t cells = count * line->count, best_at = 0;
+    float best = -1e8f;
+
+    if (count < 1 || count > TEXT_CHARS_MAX || line->count < 1 || from >= line->count)
+        return ret;
+    s.best = malloc(cells * sizeof *s.best);
+    s.length = calloc(cells * 3, 1);
+    if (s.best == NULL || s.length == NULL)
+        goto done;
+    s.skip = s.length + cells;
+    s.visited = s.skip + cells;
+    for (size_t at = from; at < line->count; at++) {
+        float value = search_from(&s, 0, at);
+
+        if (value > best) {
+            best = value;
+            best_at = at;
+        }
+        if (!anywhere && !is_speck(line, at))
+            break;
+    }
+    if (best > 0)
+        walk(&s, best_at, &ret);
+done:
+    free(s.best);
+    free(s.length);
+    return ret;
+}

@@ -1,0 +1,195 @@
+/* test_ocr_rules: dates, spellings, the code's payload and the verdict, without pixels. */
+#include "ocr-worker/field.h"
+#include "ocr-worker/judge.h"
+#include "ocr-worker/qr.h"
+#include "ocr-worker/variant.h"
+#include "tests/unit/store/unit.h"
+
+static bool find(const uint32_t *text, struct date *ret) {
+    size_t count = 0, from, to;
+
+    while (text[count] != 0)
+        count++;
+    return date_find(text, count, ret, &from, &to);
+}
+
+static void assert_date(const uint32_t *text, int year, int month, int day) {
+    struct date d = {0};
+
+    assert_true(find(text, &d));
+    assert_int_equal(d.year, year);
+    assert_int_equal(d.month, month);
+    assert_int_equal(d.day, day);
+}
+
+static void test_dates(void **state) {
+    struct date d;
+
+    (void)state;
+    assert_date(U"昭和56年3月11日生", 1981, 3, 11);
+    assert_date(U"平成元年11月10日生", 1989, 11, 10);
+    assert_date(U"生年月日昭和64年1月7日", 1989, 1, 7);
+    assert_date(U"令和8年11月12日", 2026, 11, 12);
+    assert_date(U"大正1年7月30日", 1912, 7, 30);
+    assert_date(U"1998年05月01日", 1998, 5, 1);
+    assert_date(U"1958/06/09", 1958, 6, 9);
+    assert_date(U"1958.6.9", 1958, 6, 9);
+    assert_false(find(U"昭和64年1月8日", &d)); /* Heisei by then */
+    assert_false(find(U"平成1年1月7日", &d));
+    assert_false(find(U"1990年2月29日", &d));
+    assert_false(find(U"1990年13月1日", &d));
+    assert_false(find(U"年月日", &d));
+    assert_false(find(U"1958/06-09", &d)); /* two styles in one */
+}
+
+static void test_months(void **state) {
+    struct date d = date_add_months((struct date){2026, 8, 16}, 3);
+
+    (void)state;
+    assert_int_equal(date_days(d), date_days((struct date){2026, 11, 16}));
+    d = date_add_months((struct date){2026, 11, 30}, 3);
+    assert_int_equal(date_days(d), date_days((struct date){2027, 2, 28}));
+    assert_int_equal(date_days((struct date){1970, 1, 1}), 0);
+    assert_int_equal(date_days((struct date){2000, 3, 1}), 11017);
+}
+
+static void test_spellings(void **state) {
+    (void)state;
+    assert_true(variant_same(U'高', U'髙'));
+    assert_true(variant_same(U'﨑', U'崎'));
+    assert_true(variant_same(U'邊', U'辺'));
+    assert_true(variant_same(U'齊', U'斉'));
+    assert_false(variant_same(U'斎', U'斉'));
+    assert_true(variant_kin(U'斎', U'斉'));
+    assert_false(variant_kin(U'土', U'士'));
+    assert_true(variant_one_shape(U'ロ', U'口'));
+    assert_false(variant_one_shape(U'ロ', U'日'));
+    assert_int_equal(variant_fold(0x3000), 0);
+    assert_int_equal(variant_fold(U'０'), '0');
+    assert_int_equal(variant_fold(0xfa10), U'塚');
+}
+
+static void test_numbers(void **state) {
+    (void)state;
+    assert_int_equal(field_check_digit("000012050002"), '7');
+    assert_int_equal(field_check_digit("000012090001"), '4');
+    assert_int_equal(field_check_digit("180301018771"), '1');
+}
+
+static void test_code(void **state) {
+    struct qr qr = {0};
+
+    (void)state;
+    assert_true(qr_parse(span_str("GBZP1;P268049544;v2.1"), &qr));
+    assert_string_equal(qr.application_id, "P268049544");
+    assert_int_equal(qr.form_version, 201);
+    assert_true(qr_parse(span_str("GBZP1;A-1;v10"), &qr));
+    assert_int_equal(qr.form_version, 1000);
+    assert_false(qr_parse(span_str("GBZP1;;v2"), &qr));
+    assert_false(qr_parse(span_str("GBZP1;P1"), &qr));
+    assert_false(qr_parse(span_str("GBZP1;P1;v"), &qr));
+    assert_false(qr_parse(span_str("GBZP1;P1;v2.1.3"), &qr));
+    assert_false(qr_parse(span_str("GBZP1;p<script>;v2"), &qr));
+    assert_false(qr_parse(span_str("GBZP2;P1;v2"), &qr));
+    assert_false(
+        qr_parse(span_str("GBZP1;P1234567890123456789012345678901234567890;v2"), &qr));
+}
+
+static struct findings all_well(void) {
+    return (struct findings){
+        .forms = 1, .certificates = 1,
+        .form_number = OCR_FIELD_AGREES, .form_name = OCR_FIELD_AGREES,
+        .form_birth = OCR_FIELD_AGREES, .cert_number = OCR_FIELD_AGREES,
+        .cert_name = OCR_FIELD_VARIANT, .cert_birth = OCR_FIELD_AGREES,
+        .issued = OCR_FIELD_AGREES, .issued_on = {2026, 8, 16},
+        .received_on = {2026, 11, 16}, .seal_found = {true, true},
+        .form_seal_red = true, .seal_score = 0.97};
+}
+
+static void assert_verdict(const struct findings *f, enum ocr_verdict verdict,
+                           uint64_t reasons) {
+    struct ocr_evidence e = {0};
+
+    judge(f, &e);
+    assert_string_equal(ocr_verdict_str(e.verdict), ocr_verdict_str(verdict));
+    assert_int_equal(e.reasons, reasons);
+}
+
+static void test_verdict_ok(void **state) {
+    struct findings f = all_well();
+
+    (void)state;
+    assert_verdict(&f, OCR_OK, 0); /* three months to the day, and a variant */
+    f.seal_score = SEAL_CONSISTENT - 0.001;
+    assert_verdict(&f, OCR_REVIEW, OCR_REASON(OCR_DOUBT_SEAL));
+    f.seal_score = SEAL_DIFFERENT - 0.001;
+    assert_verdict(&f, OCR_NG, OCR_REASON(OCR_SEAL_MISMATCH));
+    f = all_well();
+    f.form_gray = true;
+    assert_verdict(&f, OCR_REVIEW, OCR_REASON(OCR_GRAY_SCAN));
+    f = all_well();
+    f.faults = OCR_REASON(OCR_IMAGE_BROKEN);
+    assert_verdict(&f, OCR_REVIEW, OCR_REASON(OCR_IMAGE_BROKEN));
+    f = all_well();
+    f.form_number = 0; /* never looked at */
+    assert_verdict(&f, OCR_REVIEW, OCR_REASON(OCR_DOUBT_NUMBER));
+}
+
+static void test_verdict_ng(void **state) {
+    struct findings f = all_well();
+
+    (void)state;
+    f.received_on.day = 17;
+    assert_verdict(&f, OCR_NG, OCR_REASON(OCR_CERT_EXPIRED));
+    f = all_well();
+    f.cert_number = OCR_FIELD_DIFFERS;
+    assert_verdict(&f, OCR_NG, OCR_REASON(OCR_CORP_NUMBER_MISMATCH));
+    f.form_number = OCR_FIELD_DIFFERS; /* both papers say another one than the record */
+    f.numbers_equal = true;
+    assert_verdict(&f, OCR_NG, OCR_REASON(OCR_RECORD_MISMATCH));
+    f = all_well();
+    f.cert_name = OCR_FIELD_DIFFERS;
+    f.form_name = OCR_FIELD_DOUBTFUL; /* against what? */
+    assert_verdict(&f, OCR_REVIEW, OCR_REASON(OCR_DOUBT_NAME));
+    f = all_well();
+    f.cert_copy = true;
+    f.cert_number = OCR_FIELD_DIFFERS; /* what a copy says is not the reason */
+    assert_verdict(&f, OCR_NG, OCR_REASON(OCR_CERT_PHOTOCOPY));
+    f = all_well();
+    f.correction = true;
+    f.form_number = OCR_FIELD_DOUBTFUL;
+    assert_verdict(&f, OCR_NG, OCR_REASON(OCR_HAND_CORRECTED));
+}
+
+static void test_verdict_papers(void **state) {
+    struct findings f = {.forms = 1};
+
+    (void)state;
+    assert_verdict(&f, OCR_NG, OCR_REASON(OCR_CERT_MISSING));
+    f.blanks = 1;
+    assert_verdict(&f, OCR_NG, OCR_REASON(OCR_BLANK_PAGE));
+    f.registries = 1;
+    assert_verdict(&f, OCR_NG, OCR_REASON(OCR_WRONG_DOCUMENT));
+    f.unknowns = 1; /* may be the certificate */
+    assert_verdict(&f, OCR_REVIEW, OCR_REASON(OCR_DOUBT_PAGE));
+    f = all_well();
+    f.certificates = 2;
+    assert_verdict(&f, OCR_REVIEW, OCR_REASON(OCR_DUPLICATE_PAGE));
+    f = all_well();
+    f.other_application = true;
+    f.cert_number = OCR_FIELD_DIFFERS;
+    assert_verdict(&f, OCR_REVIEW,
+                   OCR_REASON(OCR_OTHER_APPLICATION) |
+                       OCR_REASON(OCR_CORP_NUMBER_MISMATCH));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dates),       cmocka_unit_test(test_months),
+        cmocka_unit_test(test_spellings),   cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_code),        cmocka_unit_test(test_verdict_ok),
+        cmocka_unit_test(test_verdict_ng),  cmocka_unit_test(test_verdict_papers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
