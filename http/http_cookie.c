@@ -48,7 +48,8 @@ void http_cookie_write(const char *name, struct span value, int64_t max_age_s,
     buf_str(out, name);
     buf_str(out, "=");
     buf_put(out, value.data, value.len);
-    buf_str(out, "; Path=/; Secure; HttpOnly; SameSite=Lax");
+    bool strict = strncmp(name, COOKIE_STAFF, sizeof(COOKIE_STAFF) - 1) == 0;
+    buf_printf(out, "; Path=/; Secure; HttpOnly; SameSite=%s", strict ? "Strict" : "Lax");
     if (max_age_s >= 0) {
         buf_printf(out, "; Max-Age=%" PRId64, max_age_s);
     }

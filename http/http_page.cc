@@ -1,3 +1,5 @@
+#include "http/http_page_text.hpp"
+
 #include "http/http_page.h"
 
 #include <array>
@@ -28,8 +30,10 @@ struct assets {
 
 assets *shared = nullptr;
 
-/* `key = text` lines, `#` comments. */
-bool parse_messages(const std::string &text, std::map<std::string, std::string> &out) {
+} // namespace
+
+bool http_page_messages(const std::string &text,
+                        std::map<std::string, std::string> &out) {
     size_t at = 0;
     while (at < text.size()) {
         size_t end = text.find('\n', at);
@@ -48,22 +52,25 @@ bool parse_messages(const std::string &text, std::map<std::string, std::string> 
     return !out.empty();
 }
 
-std::unique_ptr<mustache> compile(const unsigned char *bytes, size_t len) {
+std::unique_ptr<mustache> http_page_compile(const unsigned char *bytes, size_t len) {
     auto page = std::make_unique<mustache>(
         std::string(reinterpret_cast<const char *>(bytes), len));
     return page->is_valid() ? std::move(page) : nullptr;
 }
 
-std::string style_name() {
+std::string http_page_asset(const char *stem, const char *type,
+                            const unsigned char *bytes, size_t len) {
     uint64_t hash = 1469598103934665603u; /* FNV-1a: a name, not a proof */
-    for (size_t i = 0; i < pages_style_css_len; i++) {
-        hash = (hash ^ pages_style_css[i]) * 1099511628211u;
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ bytes[i]) * 1099511628211u;
     }
-    char name[64];
-    std::snprintf(name, sizeof(name), "/assets/style-%016llx.css",
-                  static_cast<unsigned long long>(hash));
+    char name[96];
+    std::snprintf(name, sizeof(name), "/assets/%s-%016llx.%s", stem,
+                  static_cast<unsigned long long>(hash), type);
     return name;
 }
+
+namespace {
 
 /* What could make one text look like another (SECURITY_CHECKS F10). */
 bool is_deceptive(uint32_t c) {
@@ -72,7 +79,9 @@ bool is_deceptive(uint32_t c) {
            (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
 }
 
-std::string neutral(struct span text) {
+} // namespace
+
+std::string http_page_neutral(struct span text) {
     std::string out;
     const auto *p = reinterpret_cast<const unsigned char *>(text.data);
     for (size_t i = 0; i < text.len;) {
@@ -92,7 +101,9 @@ std::string neutral(struct span text) {
     return out;
 }
 
-} // namespace
+static std::unique_ptr<mustache> compile(const unsigned char *bytes, size_t len) {
+    return http_page_compile(bytes, len);
+}
 
 extern "C" enum err http_page_init(void) {
     if (shared != nullptr) {
@@ -121,15 +132,16 @@ extern "C" enum err http_page_init(void) {
             return std::string(reinterpret_cast<const char *>(bytes), len);
         };
         ok = ok &&
-             parse_messages(text(pages_messages_ja, pages_messages_ja_len),
+             http_page_messages(text(pages_messages_ja, pages_messages_ja_len),
                             made->messages[LANG_JA]) &&
-             parse_messages(text(pages_messages_en, pages_messages_en_len),
+             http_page_messages(text(pages_messages_en, pages_messages_en_len),
                             made->messages[LANG_EN]);
         for (const auto &[key, value] : made->messages[LANG_JA]) {
             ok = ok && made->messages[LANG_EN].count(key) == 1;
         }
         ok = ok && made->messages[LANG_JA].size() == made->messages[LANG_EN].size();
-        made->style_path = style_name();
+        made->style_path =
+            http_page_asset("style", "css", pages_style_css, pages_style_css_len);
         if (!ok) {
             return ERR_INVALID;
         }
@@ -161,7 +173,7 @@ template <typename F> static void guarded(struct http_page_data *page_data, F f)
 
 extern "C" void http_page_set(struct http_page_data *page_data, const char *key,
                               struct span value) {
-    guarded(page_data, [&](data &values) { values.set(key, neutral(value)); });
+    guarded(page_data, [&](data &values) { values.set(key, http_page_neutral(value)); });
 }
 
 extern "C" void http_page_set_bool(struct http_page_data *page_data, const char *key,
@@ -199,7 +211,7 @@ extern "C" void http_page_add_choice(struct http_page_data *page_data, const cha
         auto found = messages.find(key);
         std::string text = found != messages.end() ? found->second : std::string(key);
         if (label.len > 0) {
-            text += " " + neutral(label);
+            text += " " + http_page_neutral(label);
         }
         data item{data::type::object};
         item.set("text", text);

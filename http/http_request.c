@@ -175,7 +175,7 @@ static struct span last_forwarded(const h2o_req_t *h2o) {
 }
 
 struct span http_request_client(struct http_request *request) {
-    if (request->door != DOOR_BALANCER) {
+    if (request->door != DOOR_BALANCER && request->door != DOOR_STAFF) {
         return peer_address(request);
     }
     struct span forwarded = last_forwarded(request->h2o);

@@ -18,6 +18,7 @@
 #include "server/svc.h"
 #include "server/svc_admin.h"
 #include "server/svc_app.h"
+#include "server/svc_staff.h"
 
 struct http_thread;
 struct http_gone; /* private: tells of a client that went away */
@@ -47,6 +48,8 @@ struct http_request {
         struct svc_register registration;
         struct svc_app app;
         struct svc_admin admin;
+        struct svc_staff staff;
+        struct svc_staff_login staff_login;
     } op;
 };
 

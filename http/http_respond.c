@@ -10,6 +10,7 @@
 #include "store/base/log.h"
 
 #define PAGE_MAX (256 * 1024)
+#define CONSOLE_MAX (8 * 1024 * 1024)
 
 static const char *reason_of(int status) {
     switch (status) {
@@ -333,6 +334,50 @@ void http_respond_page(struct http_request *request, int status, enum http_page 
                 span_str("internal error\n"));
     }
     buf_free(&html);
+}
+
+void http_respond_console(struct http_request *request, int status,
+                          enum console_page page, struct span json) {
+    h2o_req_t *h2o = request->h2o;
+    if (h2o == NULL) {
+        return;
+    }
+    struct buf html;
+    buf_init(&html, CONSOLE_MAX);
+    enum err err = http_console_render(page, request->lang, environment_name(request),
+                                       json, &html);
+    ADD_NAMED(h2o, "content-security-policy",
+              "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
+              "form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+    ADD_NAMED(h2o, "x-frame-options", "DENY");
+    ADD_NAMED(h2o, "referrer-policy", "no-referrer");
+    ADD_NAMED(h2o, "cross-origin-opener-policy", "same-origin");
+    if (err == OK) {
+        respond(request, status, "text/html; charset=utf-8", "no-store",
+                buf_span(&html));
+    } else {
+        log_event(LOG_ERROR, "http.console", log_str("error", err_str(err)), log_end());
+        respond(request, 500, "text/plain; charset=utf-8", "no-store",
+                span_str("internal error\n"));
+    }
+    buf_free(&html);
+}
+
+void http_respond_file(struct http_request *request, const char *type,
+                       struct span name, struct span body) {
+    if (request->h2o == NULL) {
+        return;
+    }
+    char value[160];
+    int len = snprintf(value, sizeof(value), "attachment; filename=\"%.*s\"",
+                       (int)name.len, (const char *)name.data);
+    if (len > 0 && (size_t)len < sizeof(value)) {
+        h2o_iovec_t copy = h2o_strdup(&request->h2o->pool, value, (size_t)len);
+        h2o_add_header_by_str(&request->h2o->pool, &request->h2o->res.headers,
+                              H2O_STRLIT("content-disposition"), 0, NULL, copy.base,
+                              copy.len);
+    }
+    respond(request, 200, type, "no-store", body);
 }
 
 void http_respond_error_page(struct http_request *request, int status,

@@ -6,6 +6,7 @@
 #ifndef HTTP_HTTP_RESPOND_H
 #define HTTP_HTTP_RESPOND_H
 
+#include "http/http_console.h"
 #include "http/http_page.h"
 #include "http/http_request.h"
 
@@ -53,6 +54,12 @@ struct http_origins {
 };
 void http_respond_page(struct http_request *request, int status, enum http_page page,
                        struct http_page_data *data, struct http_origins origins);
+/* A page of the staff console, from JSON. */
+void http_respond_console(struct http_request *request, int status,
+                          enum console_page page, struct span json);
+/* To be kept as a file of this name (ASCII, no quotes). */
+void http_respond_file(struct http_request *request, const char *type,
+                       struct span name, struct span body);
 void http_respond_error_page(struct http_request *request, int status,
                              enum oidc_error error, const char *description);
 

@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include "http/http_console.h"
 #include "http/http_head.h"
 #include "http/http_page.h"
 #include "http/http_respond.h"
@@ -48,7 +49,8 @@ static const struct route operator_routes[] = {
     {"/v1/clients", route_operator_client_list, route_operator_client_add, PLAIN},
     {"/v1/clients/change", NULL, route_operator_client_change, PLAIN},
     {"/v1/registration-tokens", NULL, route_operator_registration, PLAIN},
-    {"/v1/staff", NULL, route_operator_staff_add, PLAIN},
+    {"/v1/staff", route_operator_staff_list, route_operator_staff_add, PLAIN},
+    {"/v1/staff/change", NULL, route_operator_staff_change, PLAIN},
     {"/v1/usage", route_operator_usage, NULL, PLAIN},
     {"/v1/outbox", route_operator_outbox_list, NULL, PLAIN},
     {"/v1/outbox/retry", NULL, route_operator_outbox_retry, PLAIN},
@@ -74,6 +76,30 @@ static const struct route mtls_routes[] = {
     {"/oauth/revoke", NULL, route_revoke, CROSS_ORIGIN},
     {"/oauth/introspect", NULL, route_introspect, PLAIN},
     {"/health", route_health, NULL, PLAIN},
+};
+
+/* The staff console (route_staff.c says which action and page a path is). */
+static const struct route staff_routes[] = {
+    {"/staff", route_staff_get, NULL, PLAIN},
+    {"/staff/login", route_staff_login_get, route_staff_login_post, OWN_FORM},
+    {"/staff/logout", NULL, route_staff_post, OWN_FORM},
+    {"/staff/sessions", route_staff_get, route_staff_post, OWN_FORM},
+    {"/staff/password", route_staff_get, route_staff_post, OWN_FORM},
+    {"/staff/rps", route_staff_get, NULL, PLAIN},
+    {"/staff/rps.json", route_staff_get, NULL, PLAIN},
+    {"/staff/rps/ministries", route_staff_get, NULL, PLAIN},
+    {"/staff/rps/import", route_staff_get, route_staff_post, OWN_FORM},
+    {"/staff/rp", route_staff_get, NULL, PLAIN},
+    {"/staff/rp/edit", route_staff_get, route_staff_post, OWN_FORM},
+    {"/staff/rp/stage", NULL, route_staff_post, OWN_FORM},
+    {"/staff/rp/retire", NULL, route_staff_post, OWN_FORM},
+    {"/staff/rp/secret", NULL, route_staff_post, OWN_FORM},
+    {"/staff/people", route_staff_get, route_staff_post, OWN_FORM},
+    {"/staff/people/add", route_staff_get, route_staff_post, OWN_FORM},
+    {"/staff/operation", route_staff_get, route_staff_post, OWN_FORM},
+    {"/", route_staff_root, NULL, PLAIN},
+    {"/health", route_health, NULL, PLAIN},
+    {"/favicon.ico", route_icon, NULL, PLAIN},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -253,6 +279,7 @@ static const struct route *find(enum http_door door, struct span path) {
         [DOOR_BALANCER] = {public_routes, COUNT(public_routes), true},
         [DOOR_OPERATOR] = {operator_routes, COUNT(operator_routes), false},
         [DOOR_MTLS] = {mtls_routes, COUNT(mtls_routes), false},
+        [DOOR_STAFF] = {staff_routes, COUNT(staff_routes), true},
     };
     for (size_t i = 0; i < tables[door].count; i++) {
         if (span_is(path, tables[door].routes[i].path)) {
@@ -260,6 +287,10 @@ static const struct route *find(enum http_door door, struct span path) {
         }
     }
     static const struct route style = {NULL, route_style, NULL, PLAIN};
+    static const struct route staff_style = {NULL, route_staff_style, NULL, PLAIN};
+    if (door == DOOR_STAFF && span_is(path, http_console_style_path())) {
+        return &staff_style;
+    }
     return tables[door].pages && span_is(path, http_page_style_path()) ? &style : NULL;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "http/http_console.h"
 #include "http/http_page.h"
 #include "http/http_thread.h"
 #include "store/base/log.h"
@@ -68,12 +69,14 @@ static int bind_listener(const struct sockaddr_in *address) {
 }
 
 static const char *const door_keys[DOORS] = {"http_listen", "balancer_listen",
-                                             "operator_listen", "mtls_listen"};
+                                             "operator_listen", "mtls_listen",
+                                             "staff_listen"};
 
 static enum err bind_doors(const struct config *config, bool first, int fds[DOORS],
                            char why[256]) {
     const char *texts[DOORS] = {config->http.address, config->balancer.address,
-                                config->operator_.address, config->mtls.address};
+                                config->operator_.address, config->mtls.address,
+                                config->staff.address};
     for (int door = 0; door < DOORS; door++) {
         struct sockaddr_in address;
         if (texts[door][0] == '\0') {
@@ -96,7 +99,10 @@ static enum err bind_doors(const struct config *config, bool first, int fds[DOOR
 
 static enum err start_thread(struct http_server *server, const struct config *config,
                              struct svc_shared *shared, char why[256]) {
-    int fds[DOORS] = {-1, -1, -1, -1};
+    int fds[DOORS];
+    for (int door = 0; door < DOORS; door++) {
+        fds[door] = -1;
+    }
     enum err err = bind_doors(config, server->threads_count == 0, fds, why);
     if (err != OK) {
         for (int door = 0; door < DOORS; door++) {
@@ -118,6 +124,9 @@ enum err http_server_start(const struct config *config, struct svc_shared *share
                            struct http_server **ret_server, char why[256]) {
     struct http_server *server = calloc(1, sizeof(*server));
     enum err err = server != NULL ? http_page_init() : ERR_NOMEM;
+    if (err == OK) {
+        err = http_console_init();
+    }
     if (err == OK) {
         server->threads = calloc(config->http_threads, sizeof(*server->threads));
         err = server->threads != NULL ? OK : ERR_NOMEM;

@@ -286,7 +286,7 @@ static void configure_h2o(struct http_thread *thread) {
     for (int door = 0; door < DOORS; door++) {
         struct http_listener *listener = &thread->listeners[door];
         static const char *const names[DOORS] = {"direct", "balancer", "operator",
-                                                 "mtls"};
+                                                 "mtls", "staff"};
         listener->thread = thread;
         listener->door = (enum http_door)door;
         listener->host = h2o_config_register_host(

@@ -167,7 +167,7 @@ enum err http_tls_new(const struct config *config, enum http_door door,
         SSL_CTX_set_num_tickets(ctx, 0);
     } else if (door != DOOR_DIRECT) {
         err = require_client(config, ctx,
-                             door == DOOR_BALANCER ? "balancer" : "operator", why);
+                             door == DOOR_OPERATOR ? "operator" : "balancer", why);
     }
 done:
     ERR_clear_error();

@@ -3,7 +3,8 @@
  * TLS 1.2 with forward secrecy and AEAD, or 1.3; ALPN http/1.1 only; no
  * renegotiation, no early data. The balancer's and the operator's listeners ask for
  * a client certificate of the cluster's CA whose SAN URI is
- * `tasuki://<cluster id>/balancer` or `/operator` (DESIGN §3, Balancer). DOOR_MTLS asks
+ * `tasuki://<cluster id>/balancer` or `/operator` (DESIGN §3, Balancer); the staff's
+ * stands behind a balancer, too. DOOR_MTLS asks
  * clients for a certificate and takes any or none: which client it belongs to is seen
  * later (RFC 8705). */
 #ifndef HTTP_HTTP_TLS_H
@@ -13,7 +14,7 @@
 
 #include "server/config.h"
 
-enum http_door { DOOR_DIRECT, DOOR_BALANCER, DOOR_OPERATOR, DOOR_MTLS, DOORS };
+enum http_door { DOOR_DIRECT, DOOR_BALANCER, DOOR_OPERATOR, DOOR_MTLS, DOOR_STAFF, DOORS };
 
 /* ERR_CONFIG with one sentence that names the file. */
 enum err http_tls_new(const struct config *config, enum http_door door,

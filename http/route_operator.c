@@ -82,6 +82,14 @@ void route_operator_staff_add(struct http_request *request) {
     start(request, ADMIN_STAFF_ADD);
 }
 
+void route_operator_staff_list(struct http_request *request) {
+    start(request, ADMIN_STAFF_LIST);
+}
+
+void route_operator_staff_change(struct http_request *request) {
+    start(request, ADMIN_STAFF_CHANGE);
+}
+
 void route_operator_outbox_list(struct http_request *request) {
     start(request, ADMIN_OUTBOX_LIST);
 }

@@ -47,6 +47,7 @@ struct message_parts {
         Tasuki__Command__StaffPut staff_put;
         Tasuki__Command__StaffLogin staff_login;
         Tasuki__Command__StaffSessionEnd staff_session_end;
+        Tasuki__Command__StaffTouch staff_touch;
         Tasuki__Command__UsageAdd usage_add;
         Tasuki__Command__MessageSend message_send;
         Tasuki__Command__AuditNote audit_note;
@@ -390,6 +391,16 @@ static bool factor_ok(const struct command *command) {
             message_ok(&command->factor_challenge.message));
 }
 
+static bool staff_ok(const struct command *command) {
+    if (command->type == CMD_STAFF_PUT) {
+        return staff_put_ok(&command->staff_put.staff);
+    }
+    if (command->type == CMD_STAFF_LOGIN) {
+        return staff_login_ok(&command->staff_login);
+    }
+    return command->staff_touch.idle_ms > 0;
+}
+
 static bool command_ok(const struct command *command) {
     switch (command->type) {
     case CMD_BOOT_REGISTER:
@@ -446,9 +457,9 @@ static bool command_ok(const struct command *command) {
     case CMD_OUTBOX_SETTLE:
         return outbox_settle_ok(&command->outbox_settle);
     case CMD_STAFF_PUT:
-        return staff_put_ok(&command->staff_put.staff);
     case CMD_STAFF_LOGIN:
-        return staff_login_ok(&command->staff_login);
+    case CMD_STAFF_TOUCH:
+        return staff_ok(command);
     case CMD_USAGE_ADD:
         return usage_add_ok(&command->usage_add);
     case CMD_MESSAGE_SEND:
@@ -914,6 +925,10 @@ static void build_staff(const struct command *command, struct message_parts *par
         build_staff_put(&command->staff_put.staff, &parts->staff_put);
     } else if (command->type == CMD_STAFF_LOGIN) {
         build_staff_login(&command->staff_login, &parts->staff_login);
+    } else if (command->type == CMD_STAFF_TOUCH) {
+        tasuki__command__staff_touch__init(&parts->staff_touch);
+        parts->staff_touch.session = FIXED(command->staff_touch.session.b);
+        parts->staff_touch.idle_ms = command->staff_touch.idle_ms;
     } else {
         build_staff_session_end(&command->staff_session_end, &parts->staff_session_end);
     }
@@ -1011,6 +1026,7 @@ static const ProtobufCMessage *build(const struct command *command,
     case CMD_STAFF_PUT:
     case CMD_STAFF_LOGIN:
     case CMD_STAFF_SESSION_END:
+    case CMD_STAFF_TOUCH:
         build_staff(command, parts);
         break;
     case CMD_USAGE_ADD:
@@ -1457,6 +1473,11 @@ static bool take_staff(const void *m, struct command *command) {
     if (command->type == CMD_STAFF_LOGIN) {
         return take_staff_login(m, &command->staff_login);
     }
+    if (command->type == CMD_STAFF_TOUCH) {
+        const Tasuki__Command__StaffTouch *touch = m;
+        command->staff_touch.idle_ms = touch->idle_ms;
+        return TAKE(touch->session, command->staff_touch.session.b);
+    }
     return TAKE(((const Tasuki__Command__StaffSessionEnd *)m)->session,
                 command->staff_session_end.session.b);
 }
@@ -1574,6 +1595,7 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
     case CMD_STAFF_PUT:
     case CMD_STAFF_LOGIN:
     case CMD_STAFF_SESSION_END:
+    case CMD_STAFF_TOUCH:
         return take_staff(m, command);
     case CMD_USAGE_ADD:
         return take_usage_add(m, &command->usage_add);
@@ -1618,6 +1640,7 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_STAFF_PUT] = &tasuki__command__staff_put__descriptor,
         [CMD_STAFF_LOGIN] = &tasuki__command__staff_login__descriptor,
         [CMD_STAFF_SESSION_END] = &tasuki__command__staff_session_end__descriptor,
+        [CMD_STAFF_TOUCH] = &tasuki__command__staff_touch__descriptor,
         [CMD_USAGE_ADD] = &tasuki__command__usage_add__descriptor,
         [CMD_MESSAGE_SEND] = &tasuki__command__message_send__descriptor,
         [CMD_AUDIT_NOTE] = &tasuki__command__audit_note__descriptor,

@@ -79,8 +79,9 @@ enum command_type {
     CMD_APP_REGISTER = 59,  /* the device */
     CMD_APP_ANSWER = 60,    /* of a device to a question */
     CMD_PASSKEY_LOGIN = 61, /* a sign-in by a passkey alone */
+    CMD_STAFF_TOUCH = 65, /* a session is in use: its idle end moves on */
 };
-#define CMD_LAST CMD_PASSKEY_LOGIN
+#define CMD_LAST CMD_STAFF_TOUCH
 /* Numbers below CMD_LAST may be unknown: they are given away in blocks. */
 bool command_known(enum command_type type);
 
@@ -477,6 +478,11 @@ struct cmd_staff_login {
 struct cmd_staff_session_end { /* OUT_NOT_FOUND */
     struct key_hash session;
 };
+/* OUT_SESSION_ENDED: there is none, or it has ended. Never beyond its lifetime. */
+struct cmd_staff_touch {
+    struct key_hash session;
+    uint32_t idle_ms;
+};
 
 /* A batch of counters, once (OUT_PROOF_REPLAYED). Clients that there are not are passed
  * over; an empty client_id stands for none. */
@@ -530,6 +536,7 @@ struct command {
         struct cmd_staff_put staff_put;
         struct cmd_staff_login staff_login;
         struct cmd_staff_session_end staff_session_end;
+        struct cmd_staff_touch staff_touch;
         struct cmd_usage_add usage_add;
         struct cmd_message_send message_send;
         struct cmd_audit_note audit_note;

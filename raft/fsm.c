@@ -155,6 +155,7 @@ static uint64_t version_of(enum command_type type) {
     case CMD_STAFF_PUT:
     case CMD_STAFF_LOGIN:
     case CMD_STAFF_SESSION_END:
+    case CMD_STAFF_TOUCH:
     case CMD_USAGE_ADD:
     case CMD_MESSAGE_SEND:
     case CMD_AUDIT_NOTE:
@@ -260,6 +261,8 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_staff_login(tx, &command->staff_login, ret_code);
     case CMD_STAFF_SESSION_END:
         return fsm_staff_session_end(tx, command->staff_session_end.session, ret_code);
+    case CMD_STAFF_TOUCH:
+        return fsm_staff_touch(tx, &command->staff_touch, ret_code);
     case CMD_USAGE_ADD:
         return fsm_usage_add(tx, &command->usage_add, ret_code);
     case CMD_MESSAGE_SEND:

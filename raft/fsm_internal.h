@@ -94,6 +94,8 @@ enum err fsm_staff_login(struct fsm_tx *tx, const struct cmd_staff_login *cmd,
                          enum outcome_code *ret_code);
 enum err fsm_staff_session_end(struct fsm_tx *tx, struct key_hash session,
                                enum outcome_code *ret_code);
+enum err fsm_staff_touch(struct fsm_tx *tx, const struct cmd_staff_touch *cmd,
+                         enum outcome_code *ret_code);
 /* fsm_proof.c: OUT_OK: none was used before, all are now. OUT_PROOF_REPLAYED: nothing
  * was written. */
 enum err fsm_proof_use(struct fsm_tx *tx, const struct proofs *proofs,

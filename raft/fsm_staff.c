@@ -236,3 +236,27 @@ enum err fsm_staff_session_end(struct fsm_tx *tx, struct key_hash session,
                ? tell(tx, AUDIT_STAFF_SIGNOUT, row.staff, FSM_AUDIT_BY_SUBJECT, OUT_OK)
                : err;
 }
+
+/* W4: a session that has ended is not brought back, however late its touch comes. */
+enum err fsm_staff_touch(struct fsm_tx *tx, const struct cmd_staff_touch *cmd,
+                         enum outcome_code *ret_code) {
+    struct staff_session session;
+    struct staff staff;
+    enum err err = store_staff_session_get(tx->read, cmd->session, &session);
+
+    *ret_code = OUT_SESSION_ENDED;
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    err = store_staff_get(tx->read, tx->arena, session.staff, &staff);
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    }
+    if (tx->now_ms >= store_staff_session_end_ms(&session) ||
+        staff.generation != session.generation || staff.state != STAFF_ACTIVE) {
+        return OK;
+    }
+    session.idle_at_ms = tx->now_ms + cmd->idle_ms;
+    *ret_code = OUT_OK;
+    return store_staff_session_put(tx->write, &session);
+}

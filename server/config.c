@@ -413,6 +413,7 @@ static const struct key_spec keys[] = {
     {"http_listen", value_listener, TEXT(http.address), OPTIONAL},
     {"balancer_listen", value_listener, TEXT(balancer.address), OPTIONAL},
     {"operator_listen", value_listener, TEXT(operator_.address), OPTIONAL},
+    {"staff_listen", value_listener, TEXT(staff.address), OPTIONAL},
     {"mtls_listen", value_listener, TEXT(mtls.address), OPTIONAL},
     {"mtls_url", value_issuer, TEXT(mtls_url), OPTIONAL},
     {"http_cert", value_path, TEXT(http_cert), ONCE},
@@ -437,6 +438,8 @@ static const struct key_spec keys[] = {
     {"session_lifetime_s", value_u32, AT(session_lifetime_s), 60, 604800, OPTIONAL},
     {"second_factor", value_second_factor, AT(second_factor_enrolled), 0, 0, OPTIONAL},
     {"remember_device_s", value_u32, AT(remember_device_s), 0, 31536000, OPTIONAL},
+    {"staff_idle_s", value_u32, AT(staff_idle_s), 60, 3600, OPTIONAL},
+    {"staff_lifetime_s", value_u32, AT(staff_lifetime_s), 60, 86400, OPTIONAL},
     {"login_limit_per_minute", value_u32, AT(login_limit_per_minute), 0, 100000,
      OPTIONAL},
     {"log_retained_bytes", value_u64, AT(log_retained_bytes), 64u << 10, 1ull << 40,
@@ -486,6 +489,8 @@ static void set_defaults(struct config *config) {
     config->key_publish_s = 86400;
     config->session_idle_s = 1800;
     config->session_lifetime_s = 43200;
+    config->staff_idle_s = 900;
+    config->staff_lifetime_s = 36000;
     config->login_limit_per_minute = 60;
     config->log_retained_bytes = (uint64_t)64 << 20;
     config->image_bytes_per_s = (uint64_t)64 << 20;
@@ -604,6 +609,7 @@ static enum err check_listeners(struct parser *parser) {
         {"balancer_listen", config->balancer.address},
         {"operator_listen", config->operator_.address},
         {"mtls_listen", config->mtls.address},
+        {"staff_listen", config->staff.address},
     };
 
     if (config->http.address[0] == 0 && config->balancer.address[0] == 0) {
@@ -713,6 +719,11 @@ static enum err check_times(struct parser *parser) {
     if (config->key_publish_s < KEY_PUBLISH_S_MIN && config->environment != ENV_DEMO) {
         parser->key = "key_publish_s";
         return fail(parser, "at least %u is expected but in a demo", KEY_PUBLISH_S_MIN);
+    }
+    if (config->staff_idle_s > config->staff_lifetime_s) {
+        parser->key = "staff_idle_s";
+        return fail(parser, "at most staff_lifetime_s (%u) is expected",
+                    (unsigned)config->staff_lifetime_s);
     }
     return OK;
 }

@@ -46,6 +46,8 @@ struct config {
     char mtls_url[256];   /* mtls_url = https://host[:port]/oauth/, as clients
                              reach mtls_listen */
     char client_ca[1024]; /* client_ca: proves subjects of tls_client_auth */
+    struct config_listener staff; /* staff_listen: HTTPS, the staff console; behind a
+                                     balancer, as balancer_listen */
     struct config_listener operator_; /* operator_listen: HTTPS, operator certificate */
     char http_cert[1024], http_key[1024]; /* shown to browsers and the balancer */
     char peer_cert[1024], peer_key[1024];
@@ -66,6 +68,7 @@ struct config {
                                     required */
     uint32_t remember_device_s;  /* a browser that its holder trusts is not asked so
                                     long; default 0: never */
+    uint32_t staff_idle_s, staff_lifetime_s; /* 900, 36000: of the staff's sessions */
     uint32_t login_limit_per_minute; /* per client address, default 60; 0: off */
     uint64_t log_retained_bytes;     /* default 64 MiB: an outage that it covers needs
                                         no image */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "server/svc_admin_internal.h"
+#include "server/svc_origin.h"
 #include "store/base/check.h"
 
 static void finish(struct svc_state *state) {
@@ -122,7 +123,7 @@ static size_t size_of(enum svc_admin_action action) {
         return svc_admin_audit_size();
     if (action == ADMIN_REGISTRATION)
         return svc_admin_registration_size();
-    if (action == ADMIN_STAFF_ADD)
+    if (action == ADMIN_STAFF_ADD || action == ADMIN_STAFF_CHANGE)
         return svc_admin_staff_size();
     if (action == ADMIN_KEY_ROTATE || action == ADMIN_KEY_REVOKE)
         return svc_admin_key_size();
@@ -139,6 +140,8 @@ static void (*const actions[])(struct admin_op *op) = {
     [ADMIN_CLIENT_CHANGE] = svc_admin_client_change,
     [ADMIN_REGISTRATION] = svc_admin_registration,
     [ADMIN_STAFF_ADD] = svc_admin_staff_add,
+    [ADMIN_STAFF_LIST] = svc_admin_staff_list,
+    [ADMIN_STAFF_CHANGE] = svc_admin_staff_change,
     [ADMIN_USAGE] = svc_admin_usage,
     [ADMIN_OUTBOX_LIST] = svc_admin_outbox_list,
     [ADMIN_OUTBOX_RETRY] = svc_admin_outbox_retry,
@@ -167,6 +170,8 @@ void svc_admin(struct svc *svc, struct svc_admin *admin) {
         return;
     }
     op->admin = admin;
+    if (admin->by_staff.len > 0)
+        svc_act_as(&op->base, AUDIT_STAFF, admin->by_staff);
     CHECK((size_t)admin->action < sizeof actions / sizeof actions[0] &&
           actions[admin->action]);
     actions[admin->action](op);

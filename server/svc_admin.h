@@ -25,8 +25,14 @@
  *                    hours? (1 to 720; default 24): what an RP may register by itself
  *                    -> token (good once), expires_ms, and what was decided
  * ADMIN_STAFF_ADD    name (3 to 64 of a-z 0-9 . _ -), password (15 to 512 bytes), roles
- *                    [rp-admin|operator|auditor|staff-admin]
+ *                    [rp-admin|operator|auditor|staff-admin|intake|reviewer|approver|
+ *                    supervisor|help-desk]
  *                    -> id, name, totp_secret and totp_uri (both told once)
+ * ADMIN_STAFF_LIST   -> staff [{id, name, roles, active, locked, generation, created_ms}]
+ * ADMIN_STAFF_CHANGE id, generation, and of these what is to change: roles, state
+ *                    active|disabled, password, new_secret (true). Ends its sessions,
+ *                    lifts a lock
+ *                    -> id, name, and totp_secret and totp_uri with new_secret
  * ADMIN_USAGE        -> usage [{month yyyy-mm (of Japan), client_id (empty: of none),
  *                    logins, userinfo, top, sms}], by month: this one and 36 before
  * ADMIN_OUTBOX_LIST  -> waiting, dead, dropped, clients [{client_id and these three}],
@@ -92,6 +98,8 @@ enum svc_admin_action {
     ADMIN_CLIENT_CHANGE,  /* POST /v1/clients/change */
     ADMIN_REGISTRATION,   /* POST /v1/registration-tokens */
     ADMIN_STAFF_ADD,      /* POST /v1/staff: answers the seed, once */
+    ADMIN_STAFF_LIST,     /* GET  /v1/staff */
+    ADMIN_STAFF_CHANGE,   /* POST /v1/staff/change */
     ADMIN_USAGE,          /* GET  /v1/usage */
     ADMIN_OUTBOX_LIST,    /* GET  /v1/outbox */
     ADMIN_OUTBOX_RETRY,   /* POST /v1/outbox/retry */
@@ -114,6 +122,7 @@ struct svc_admin {
     void *arg;
     enum svc_admin_action action;
     struct span body_in;
+    struct span by_staff; /* id: whose act it is; empty: the operator's */
     enum svc_admin_kind kind;
     struct span body;
     struct span message;

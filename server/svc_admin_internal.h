@@ -48,6 +48,8 @@ void svc_admin_outbox_test(struct admin_op *op);
 /* ,"outbox":{waiting, dead, dropped}. In the open snapshot. */
 enum err svc_admin_put_outbox(struct svc *svc, struct buf *out);
 void svc_admin_staff_add(struct admin_op *op);
+void svc_admin_staff_list(struct admin_op *op);
+void svc_admin_staff_change(struct admin_op *op);
 void svc_admin_status(struct admin_op *op);
 /* configuration_index, member_change, leader_regions and nodes. */
 void svc_admin_put_members(struct buf *out, const struct repl_status *status);

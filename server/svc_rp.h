@@ -67,7 +67,8 @@ void svc_rp_read_account_types(struct rp_reader *r);
 /* And ,"scopes":[..] and ,"account_types":[..] */
 void svc_rp_put_scopes(struct buf *out, uint64_t scopes);
 void svc_rp_put_account_types(struct buf *out, uint32_t mask);
-extern const char *const svc_rp_profiles[];
+extern const char *const svc_rp_profiles[], *const svc_rp_auths[], *const svc_rp_algs[];
+extern const char *const svc_rp_features[], *const svc_rp_account_types[];
 
 /* ---- shared by the two forms */
 

@@ -11,20 +11,20 @@
 /* In the order of the enums' numbers, which begin at 1. */
 static const char *const environments[] = {"demo", "verification", "production", NULL};
 const char *const svc_rp_profiles[] = {"gbizid", "standard", "fapi2", NULL};
-static const char *const auths[] = {
+const char *const svc_rp_auths[] = {
     "none", "basic", "post", "private_key_jwt", "tls_client_auth", "self_signed_tls",
     NULL};
 const char *const svc_rp_stages[] = {"applied",   "in_verification", "approved", "live",
                                      "suspended", "retired",         NULL};
-static const char *const algs[] = {"RS256", "ES256", "PS256", NULL};
-static const char *const features[] = {
+const char *const svc_rp_algs[] = {"RS256", "ES256", "PS256", NULL};
+const char *const svc_rp_features[] = {
     "logout_session", "require_par",   "dpop_bound", "tls_bound", "require_signed",
     "credentials",    "introspection", "jwt_access", "pairwise",  "userinfo_signed", NULL};
 static const uint64_t feature_bits[] = {
     CLIENT_LOGOUT_SESSION, CLIENT_REQUIRE_PAR, CLIENT_DPOP_BOUND,    CLIENT_TLS_BOUND,
     CLIENT_REQUIRE_SIGNED, CLIENT_CREDENTIALS, CLIENT_INTROSPECTION, CLIENT_JWT_ACCESS,
     CLIENT_PAIRWISE,       CLIENT_USERINFO_SIGNED};
-static const char *const account_types[] = {"entry", "prime", "member", NULL};
+const char *const svc_rp_account_types[] = {"entry", "prime", "member", NULL};
 
 const char *const svc_rp_members[] = {
     "client_id",     "name",         "ministry",         "environment",
@@ -76,7 +76,7 @@ void svc_rp_read_account_types(struct rp_reader *r) {
             1u << ACCOUNT_ENTRY | 1u << ACCOUNT_PRIME | 1u << ACCOUNT_MEMBER;
     for (size_t i = 0; i < count && !json->failed; i++) {
         struct span text = svc_json_item(json, "account_types", i, 16);
-        int type = svc_json_find(account_types, text);
+        int type = svc_json_find(svc_rp_account_types, text);
 
         if (type == 0)
             svc_json_fail(json,
@@ -91,7 +91,7 @@ static void read_features(struct rp_reader *r) {
     size_t count = svc_json_array(json, "features", false, 16);
 
     for (size_t i = 0; i < count && !json->failed; i++) {
-        int feature = svc_json_find(features, svc_json_item(json, "features", i, 32));
+        int feature = svc_json_find(svc_rp_features, svc_json_item(json, "features", i, 32));
 
         if (!json->failed && feature == 0)
             svc_json_fail(json, "features[%zu]: there is no such feature", i);
@@ -169,9 +169,9 @@ static void read_kind(struct rp_reader *r) {
     client->profile =
         (enum client_profile)svc_json_choice(json, "profile", svc_rp_profiles, CLIENT_GBIZID);
     client->auth =
-        (enum client_auth)svc_json_choice(json, "auth", auths, CLIENT_AUTH_BASIC);
+        (enum client_auth)svc_json_choice(json, "auth", svc_rp_auths, CLIENT_AUTH_BASIC);
     client->id_token_alg =
-        (enum client_alg)svc_json_choice(json, "alg", algs, CLIENT_RS256);
+        (enum client_alg)svc_json_choice(json, "alg", svc_rp_algs, CLIENT_RS256);
     client->stage =
         (enum client_stage)svc_json_choice(json, "stage", svc_rp_stages, CLIENT_LIVE);
     client->native = svc_json_bool(json, "native", false);
@@ -222,9 +222,9 @@ static void put_features(struct buf *out, uint64_t mask) {
     const char *names[sizeof feature_bits / sizeof feature_bits[0]];
     size_t count = 0;
 
-    for (size_t i = 0; features[i]; i++) {
+    for (size_t i = 0; svc_rp_features[i]; i++) {
         if (mask & feature_bits[i])
-            names[count++] = features[i];
+            names[count++] = svc_rp_features[i];
     }
     svc_rp_put_strings(out, "features", names, count);
 }
@@ -235,7 +235,7 @@ void svc_rp_put_account_types(struct buf *out, uint32_t mask) {
 
     for (unsigned i = 0; i < 3; i++) {
         if (mask & (1u << (i + 1)))
-            names[count++] = account_types[i];
+            names[count++] = svc_rp_account_types[i];
     }
     svc_rp_put_strings(out, "account_types", names, count);
 }
@@ -249,11 +249,14 @@ void svc_rp_write_operator(const struct client *client, struct buf *out) {
     buf_json_member(out, "environment",
                     span_str(environments[client->environment - 1]));
     buf_json_member(out, "profile", span_str(svc_rp_profiles[client->profile - 1]));
-    buf_json_member(out, "auth", span_str(auths[client->auth - 1]));
-    buf_json_member(out, "alg", span_str(algs[client->id_token_alg - 1]));
+    buf_json_member(out, "auth", span_str(svc_rp_auths[client->auth - 1]));
+    buf_json_member(out, "alg", span_str(svc_rp_algs[client->id_token_alg - 1]));
     buf_json_bool(out, "native", client->native);
     buf_json_bool(out, "government", client->government);
     buf_json_member(out, "stage", span_str(svc_rp_stages[client->stage - 1]));
+    if (client->suspended_from)
+        buf_json_member(out, "suspended_from",
+                        span_str(svc_rp_stages[client->suspended_from - 1]));
     svc_rp_put_scopes(out, client->scopes);
     svc_rp_put_account_types(out, client->account_types);
     svc_rp_put_addresses(client, &operator_names, out);

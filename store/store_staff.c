@@ -184,17 +184,11 @@ enum err store_staff_put(struct store_write *write, const struct staff *staff) {
 
 /* --- sessions --- */
 
-enum err store_staff_session_get(struct store_read *read, struct key_hash key,
-                                 struct staff_session *ret_session) {
+static enum err session_decode(struct span row, struct key_hash key,
+                               struct staff_session *ret_session) {
     struct staff_session session = {.key = key};
-    struct reader in;
-    struct span row;
-    enum err err = store_table_get(read, TABLE_STAFF_SESSION, hash_key(&key), &row);
+    struct reader in = reader_of(row);
 
-    if (err != OK) {
-        return err;
-    }
-    in = reader_of(row);
     if (read_u8(&in) != SESSION_ROW_VERSION) {
         return ERR_CORRUPT;
     }
@@ -208,6 +202,35 @@ enum err store_staff_session_get(struct store_read *read, struct key_hash key,
     }
     *ret_session = session;
     return OK;
+}
+
+enum err store_staff_session_get(struct store_read *read, struct key_hash key,
+                                 struct staff_session *ret_session) {
+    struct span row;
+    enum err err = store_table_get(read, TABLE_STAFF_SESSION, hash_key(&key), &row);
+
+    return err == OK ? session_decode(row, key, ret_session) : err;
+}
+
+enum err store_staff_session_next(struct store_read *read, struct key_hash from,
+                                  struct staff_session *ret_session) {
+    struct store_cursor cursor;
+    struct span key, row;
+    struct key_hash found;
+    enum err err = store_cursor_open(read, TABLE_STAFF_SESSION, hash_key(&from),
+                                     &cursor, &key, &row);
+
+    if (err != OK) {
+        return err;
+    }
+    if (key.len == sizeof found.b) {
+        memcpy(found.b, key.data, sizeof found.b);
+        err = session_decode(row, found, ret_session);
+    } else {
+        err = ERR_CORRUPT;
+    }
+    store_cursor_close(&cursor);
+    return err;
 }
 
 enum err store_staff_session_put(struct store_write *write,

@@ -22,8 +22,14 @@ enum staff_role {
     STAFF_OPERATOR = 1 << 1,
     STAFF_AUDITOR = 1 << 2,
     STAFF_ADMIN = 1 << 3, /* makes and disables staff accounts */
+    /* Of the operation center (DOMAIN §3). */
+    STAFF_INTAKE = 1 << 4,     /* 受付: what comes by mail, scans, returns */
+    STAFF_REVIEWER = 1 << 5,   /* 審査: the first decision */
+    STAFF_APPROVER = 1 << 6,   /* 承認: the second person's */
+    STAFF_SUPERVISOR = 1 << 7, /* 責任者: takes items from others, imports verdicts */
+    STAFF_HELP_DESK = 1 << 8,  /* ヘルプデスク */
 };
-#define STAFF_ROLES_ALL 15u
+#define STAFF_ROLES_ALL 511u
 
 enum staff_state { STAFF_ACTIVE = 1, STAFF_DISABLED = 2 };
 
@@ -75,6 +81,9 @@ enum err store_staff_session_get(struct store_read *read, struct key_hash key,
                                  struct staff_session *ret_session);
 enum err store_staff_session_put(struct store_write *write,
                                  const struct staff_session *session);
+/* The first session whose key is not below `from`, live or not. ERR_NOT_FOUND: none. */
+enum err store_staff_session_next(struct store_read *read, struct key_hash from,
+                                  struct staff_session *ret_session);
 /* ERR_NOT_FOUND when there is none. */
 enum err store_staff_session_del(struct store_write *write, struct key_hash key);
 

@@ -199,7 +199,7 @@ static const char export_usage[] =
 int cmd_rp_export(int argc, char *const argv[]) {
     /* What a registration does not tell. */
     static const char *const own[] = {"created_ms", "old_secret_until_ms", "revision",
-                                      "dynamic"};
+                                      "dynamic", "suspended_from"};
     struct conn_options options = {0};
     const struct args_option *const tables[] = {options.table, NULL};
     struct conn_answer answer;

@@ -37,6 +37,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_FACTOR] = "tasuki seal factor",
     [SEAL_SIGNIN] = "tasuki seal signin",
     [SEAL_DEVICE_COOKIE] = "tasuki seal device-cookie",
+    [SEAL_STAFF_COOKIE] = "tasuki seal staff-cookie",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",
@@ -65,6 +66,8 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_FACTOR] = "tasuki hash factor",
     [HASH_OTP] = "tasuki hash otp",
     [HASH_DEVICE] = "tasuki hash device",
+    [HASH_STAFF_SESSION] = "tasuki hash staff-session",
+    [HASH_STAFF_FORM] = "tasuki hash staff-form",
 };
 
 struct keyring {

@@ -37,6 +37,7 @@ enum seal_purpose {
     SEAL_FACTOR, /* number, seed or key of a second factor; AAD: sub and id */
     SEAL_SIGNIN, /* what a sign-in in progress keeps for its method; AAD: its key */
     SEAL_DEVICE_COOKIE, /* browsers that accounts have signed in with */
+    SEAL_STAFF_COOKIE, /* session of the staff's realm */
     SEAL_PURPOSES
 };
 enum hash_purpose {
@@ -66,6 +67,8 @@ enum hash_purpose {
     HASH_FACTOR, /* blind index of a number */
     HASH_OTP,    /* codes that are sent */
     HASH_DEVICE, /* counter of an account on a device */
+    HASH_STAFF_SESSION,
+    HASH_STAFF_FORM, /* binds the staff's forms to session or browser */
     HASH_PURPOSES
 };
 

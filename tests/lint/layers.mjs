@@ -61,8 +61,8 @@ export const ROWS = [
   {
     name: '`http`',
     files: ['http/**'],
-    may: [BASE, 'server/*.h', 'server/oidc/*.h', 'http/**.h'],
-    system: ['h2o.h', 'h2o/*', 'openssl/*', 'kainjow/mustache.hpp', 'http_pages.h'],
+    may: [BASE, 'server/*.h', 'server/oidc/*.h', 'http/**.h', 'http/*.hpp'],
+    system: ['h2o.h', 'h2o/*', 'openssl/*', 'kainjow/mustache.hpp', 'http_pages.h', 'http_console_pages.h', 'jansson.h'],
   },
   {
     name: '`ocr-worker/wire`',

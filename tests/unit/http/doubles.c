@@ -7,6 +7,7 @@
 
 #include "server/svc_admin.h"
 #include "server/svc_app.h"
+#include "server/svc_staff.h"
 #include "store/base/check.h"
 
 struct answer answer;
@@ -151,6 +152,30 @@ void svc_app(struct svc *svc, struct svc_app *app) {
     app->refusal = APP_UNKNOWN_DEVICE;
     app->description = "the device is not registered";
     app->done(app);
+}
+
+void svc_staff(struct svc *svc, struct svc_staff *staff) {
+    (void)svc;
+    note(asked.session_cookie, sizeof(asked.session_cookie), staff->session_cookie);
+    staff->kind = STAFF_SIGN_IN;
+    staff->done(staff);
+}
+
+void svc_staff_login(struct svc *svc, struct svc_staff_login *login) {
+    (void)svc;
+    note(asked.client_address, sizeof(asked.client_address), login->client_address);
+    note(asked.password, sizeof(asked.password), login->password);
+    login->kind = STAFF_LOGIN_FAILED;
+    login->done(login);
+}
+
+enum err svc_staff_form(struct svc *svc, struct arena *arena, struct span browser_cookie,
+                        struct span *ret_set_cookie, struct span *ret_csrf) {
+    (void)svc;
+    (void)arena;
+    *ret_set_cookie = browser_cookie.len > 0 ? span_of("", 0) : span_str("browser");
+    *ret_csrf = span_str("csrf");
+    return OK;
 }
 
 void svc_top_shown(struct svc *svc) {

@@ -400,6 +400,12 @@ struct command command_staff_end(uint64_t session) {
                             .staff_session_end = {key_of(session)}};
 }
 
+struct command command_staff_touch(uint64_t session) {
+    return (struct command){
+        .type = CMD_STAFF_TOUCH,
+        .staff_touch = {.session = key_of(session), .idle_ms = HOUR_MS / 2}};
+}
+
 struct command command_issue(uint64_t session, uint64_t code) {
     return (struct command){
         .type = CMD_GRANT_ISSUE,

@@ -90,6 +90,7 @@ struct command command_passkey_login(uint64_t index, uint64_t step, uint64_t ses
 struct command command_staff(uint64_t n, uint64_t generation);
 struct command command_staff_login(uint64_t n, uint64_t session, uint64_t step);
 struct command command_staff_end(uint64_t session);
+struct command command_staff_touch(uint64_t session);
 /* One message each; `reason` OUTBOX_NO_REASON: delivered. */
 struct command command_claim(struct id128 id);
 struct command command_settle(struct id128 id, uint32_t attempt,

@@ -105,6 +105,7 @@ static size_t later_commands(struct command *out) {
     out[n - 1].staff_login.id = (struct id128){{0}};
     out[n - 1].staff_login.generation = 0;
     out[n++] = command_staff_end(1);
+    out[n++] = command_staff_touch(1);
     out[n++] = command_client("told");
     out[n - 1].client_put.client.backchannel_logout_uri = "https://rp.example/bc";
     out[n - 1].client_put.client.features = CLIENT_LOGOUT_SESSION;
@@ -614,6 +615,9 @@ static void staff_commands_keep_the_bounds(void **state) {
     c.staff_login.has_step = false;
     refuse(fx, &c);
     c = command_staff_login(1, 2, (uint64_t)UINT32_MAX + 1);
+    refuse(fx, &c);
+    c = command_staff_touch(1);
+    c.staff_touch.idle_ms = 0;
     refuse(fx, &c);
     c = command_staff_login(1, 2, 3);
     c.staff_login.idle_ms = 0;

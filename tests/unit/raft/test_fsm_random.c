@@ -81,13 +81,26 @@ static struct command draw_member(struct fsm_fixture *fx, struct random *r) {
     }
 }
 
+/* One that there is, if there is one from a drawn number on. */
+static uint64_t some_staff_session(struct fsm_fixture *fx, struct random *r) {
+    uint64_t first = 1 + draw(r, SESSIONS);
+    struct staff_session session;
+
+    for (uint64_t n = first; n <= SESSIONS; n++) {
+        if (fsm_fixture_staff_session(fx, n, &session)) {
+            return n;
+        }
+    }
+    return first;
+}
+
 static struct command draw_staff(struct fsm_fixture *fx, struct random *r) {
     uint64_t n = 1 + draw(r, 3);
     struct staff staff = {.generation = 0};
     struct command c;
 
     fsm_fixture_staff(fx, n, &staff);
-    switch (draw(r, 3)) {
+    switch (draw(r, 4)) {
     case 0:
         c = command_staff(n, staff.generation);
         c.staff_put.staff.state = draw(r, 3) == 0 ? STAFF_DISABLED : STAFF_ACTIVE;
@@ -97,6 +110,8 @@ static struct command draw_staff(struct fsm_fixture *fx, struct random *r) {
                                 fx->now_ms / 30000 + 2 - draw(r, 4));
         c.staff_login.generation = staff.generation;
         return c;
+    case 2:
+        return command_staff_touch(some_staff_session(fx, r));
     default:
         return command_staff_end(1 + draw(r, SESSIONS));
     }

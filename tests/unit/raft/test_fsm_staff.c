@@ -259,6 +259,33 @@ static void a_session_ends_or_is_replaced_or_swept(void **state) {
     assert_false(fsm_fixture_staff_session(fx, 3, &session));
 }
 
+/* W4: use moves the idle end on, never the lifetime's, and revives nothing. */
+static void a_session_in_use_lives_on(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command touch = command_staff_touch(1);
+    struct command change = command_staff(1, 1);
+    struct staff_session session;
+    uint64_t begun = fx->now_ms;
+
+    assert_code(fsm_fixture_do(fx, &touch), OUT_SESSION_ENDED);
+    assert_code(sign_in(fx, 1, step_now(fx)), OUT_OK);
+    fx->now_ms += 20 * MINUTE_MS;
+    assert_code(fsm_fixture_do(fx, &touch), OUT_OK);
+    assert_true(fsm_fixture_staff_session(fx, 1, &session));
+    assert_int_equal(session.idle_at_ms, fx->now_ms + HOUR_MS / 2);
+    assert_int_equal(session.expires_ms, begun + 10 * HOUR_MS);
+    while (fx->now_ms + HOUR_MS / 3 < session.expires_ms) {
+        fx->now_ms += HOUR_MS / 3;
+        assert_code(fsm_fixture_do(fx, &touch), OUT_OK);
+    }
+    fx->now_ms = session.expires_ms;
+    assert_code(fsm_fixture_do(fx, &touch), OUT_SESSION_ENDED);
+
+    assert_code(sign_in(fx, 1, step_now(fx)), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &change), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &touch), OUT_SESSION_ENDED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -274,6 +301,7 @@ int main(void) {
         TEST(ten_failures_lock_and_a_change_unlocks),
         TEST(a_disabled_account_does_not_sign_in),
         TEST(a_session_ends_or_is_replaced_or_swept),
+        TEST(a_session_in_use_lives_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

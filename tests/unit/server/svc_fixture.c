@@ -253,6 +253,8 @@ static void fill_config(struct config *config) {
     config->sms_cap_source = config->sms_cap_client = config->sms_cap_foreign = 1000000;
     config->sms_cap_all = config->mail_cap_address = config->mail_cap_source = 1000000;
     config->mail_cap_all = 1000000;
+    config->staff_idle_s = 900;
+    config->staff_lifetime_s = 36000;
 }
 
 int fixture_setup_empty(void **state) {
@@ -551,6 +553,7 @@ void run_admin(struct fixture *f, enum svc_admin_action action, const char *body
     ret->done = svc_admin_ended;
     ret->arg = &done;
     ret->action = action;
+    ret->by_staff = span_of(NULL, 0);
     ret->body_in = span_str(body);
     svc_admin(f->svc, ret);
     fixture_until(f, &done);

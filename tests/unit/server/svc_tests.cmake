@@ -11,6 +11,7 @@ tasuki_unit_test(svc_request_object
                  SOURCES test_svc_request_object.c svc_fixture.c client_signer.c
                  LIBS ${SVC_TEST_LIBS} PkgConfig::CJOSE)
 tasuki_unit_test(svc_admin SOURCES test_svc_admin.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_staff SOURCES test_svc_staff.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_register SOURCES test_svc_register.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_message SOURCES test_svc_message.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_state SOURCES test_svc_state.c svc_fixture.c LIBS ${SVC_TEST_LIBS})

@@ -1,0 +1,78 @@
+/* svc_staff_internal: what the files svc_staff*.c share. Included by them alone. */
+#ifndef SERVER_SVC_STAFF_INTERNAL_H
+#define SERVER_SVC_STAFF_INTERNAL_H
+
+#include <jansson.h>
+
+#include "server/svc_admin.h"
+#include "server/svc_internal.h"
+#include "server/svc_staff.h"
+#include "store/store_staff.h"
+
+struct staff_op {
+    struct svc_state base; /* first */
+    struct svc_staff *staff;
+    struct stamped_token stamp;
+    struct staff_session session;
+    struct staff account; /* of who acts */
+    bool signed_in;
+    /* The operator's use case that the action calls. */
+    struct svc_admin admin;
+    bool admin_open;
+    struct buf call;
+    void (*after)(struct staff_op *op);
+    json_t *typed; /* what the form held, for it to be shown again; NULL: nothing */
+    json_t *kept;  /* the action's own, between its steps; NULL: nothing */
+};
+
+/* Answers; each ends the operation. */
+/* Steals `view`, which may be NULL (no memory). */
+void svc_staff_view(struct staff_op *op, json_t *view);
+/* A message, beside what was typed. `message` is copied. */
+void svc_staff_refuse(struct staff_op *op, enum svc_staff_kind kind,
+                      struct span message);
+/* `file` and `file_name` have been set. */
+void svc_staff_file(struct staff_op *op);
+void svc_staff_done(struct staff_op *op, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Call an operator's use case with `body` (stolen; NULL: none), then `after`. Its errors
+ * and refusals end the operation. */
+void svc_staff_call(struct staff_op *op, enum svc_admin_action action, json_t *body,
+                    void (*after)(struct staff_op *op));
+/* Its answer, parsed; NULL: no memory. The caller owns it. */
+json_t *svc_staff_answer(struct staff_op *op);
+
+/* The field's value; empty when it is absent, or stands there twice. */
+struct span svc_staff_field(const struct staff_op *op, const char *name);
+/* A string, NULL for no memory or bad UTF-8 (params are UTF-8). */
+json_t *svc_staff_text(struct span text);
+/* Array of the names of the roles. */
+json_t *svc_staff_roles(uint32_t roles);
+json_t *svc_staff_id(struct id128 id);
+
+/* The actions. Each ends the operation. */
+void svc_staff_home(struct staff_op *op);
+void svc_staff_sessions(struct staff_op *op);
+void svc_staff_session_end(struct staff_op *op);
+void svc_staff_sign_out(struct staff_op *op);
+void svc_staff_password_form(struct staff_op *op);
+void svc_staff_password(struct staff_op *op);
+void svc_staff_rp_list(struct staff_op *op);
+void svc_staff_rp_show(struct staff_op *op);
+void svc_staff_rp_ministries(struct staff_op *op);
+void svc_staff_rp_export(struct staff_op *op);
+void svc_staff_rp_form(struct staff_op *op);
+void svc_staff_rp_save(struct staff_op *op);
+void svc_staff_rp_stage(struct staff_op *op);
+void svc_staff_rp_secret(struct staff_op *op);
+void svc_staff_rp_import_form(struct staff_op *op);
+void svc_staff_rp_import(struct staff_op *op);
+void svc_staff_people_list(struct staff_op *op);
+void svc_staff_people_form(struct staff_op *op);
+void svc_staff_people_add(struct staff_op *op);
+void svc_staff_people_change(struct staff_op *op);
+void svc_staff_operation(struct staff_op *op);
+void svc_staff_outbox_retry(struct staff_op *op);
+
+#endif

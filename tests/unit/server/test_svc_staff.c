@@ -1,0 +1,639 @@
+/* The staff console's services: signing in, the gate before every action, the actions. */
+#include "tests/unit/server/svc_fixture.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/crypto/digest.h"
+#include "server/domain/totp.h"
+#include "server/svc_staff.h"
+#include "store/store_staff.h"
+
+#define PASSWORD "a long enough password"
+
+struct person {
+    char name[32], id[40], secret[64];
+    char browser[64], csrf[64]; /* of the sign-in form */
+    char cookie[1024], token[64];
+};
+
+static void text_of(struct span from, char *out, size_t size) {
+    assert_true(from.len < size);
+    memcpy(out, from.data, from.len);
+    out[from.len] = '\0';
+}
+
+static void add_person(struct fixture *f, const char *name, const char *roles,
+                       struct person *ret) {
+    struct svc_admin admin;
+    char body[512], text[4096];
+
+    memset(ret, 0, sizeof *ret);
+    snprintf(body, sizeof body,
+             "{\"name\":\"%s\",\"password\":\"" PASSWORD "\",\"roles\":[%s]}", name, roles);
+    run_admin(f, ADMIN_STAFF_ADD, body, &admin);
+    assert_int_equal(admin.kind, ADMIN_OK);
+    json_text(admin.body, "id", text);
+    snprintf(ret->id, sizeof ret->id, "%.39s", text);
+    json_text(admin.body, "totp_secret", text);
+    snprintf(ret->secret, sizeof ret->secret, "%.63s", text);
+    snprintf(ret->name, sizeof ret->name, "%.31s", name);
+    svc_op_close(&admin.op);
+}
+
+static void code_now(struct fixture *f, const struct person *person, char out[8]) {
+    static const struct totp_mac mac = {digest_hmac_sha1};
+    uint8_t seed[TOTP_SEED_LEN];
+    size_t len = 0;
+
+    assert_int_equal(base32_decode(span_str(person->secret), seed, sizeof seed, &len), OK);
+    snprintf(out, 8, "%06u",
+             totp_code(&mac, span_of(seed, len), f->repl.now_ms / TOTP_STEP_MS));
+}
+
+/* ---- operations, run to their end */
+
+static bool finished;
+
+static void login_done(struct svc_staff_login *login) {
+    (void)login;
+    finished = true;
+}
+
+static void staff_done(struct svc_staff *staff) {
+    (void)staff;
+    finished = true;
+}
+
+static int attempt(struct fixture *f, struct person *person, const char *name,
+                   const char *password, const char *code, const char *csrf) {
+    struct svc_staff_login login = {
+        .done = login_done,
+        .name = span_str(name),
+        .password = span_str(password),
+        .code = span_str(code),
+        .csrf = span_str(csrf),
+        .browser_cookie = span_str(person->browser),
+        .session_cookie = span_str(person->cookie),
+        .client_address = span_str("192.0.2.1"),
+    };
+
+    finished = false;
+    svc_staff_login(f->svc, &login);
+    fixture_until(f, &finished);
+    assert_int_equal(login.op.err, OK);
+    if (login.kind == STAFF_LOGIN_OK)
+        text_of(login.set_session_cookie, person->cookie, sizeof person->cookie);
+    svc_op_close(&login.op);
+    return (int)login.kind;
+}
+
+static void open_form(struct fixture *f, struct person *person) {
+    struct span set, csrf;
+    struct arena arena;
+
+    arena_init(&arena, 1 << 16);
+    assert_int_equal(svc_staff_form(f->svc, &arena, span_str(person->browser), &set, &csrf),
+                     OK);
+    if (set.len > 0)
+        text_of(set, person->browser, sizeof person->browser);
+    text_of(csrf, person->csrf, sizeof person->csrf);
+    arena_close(&arena);
+}
+
+static struct svc_staff run(struct fixture *f, const struct person *person,
+                            enum staff_action action, const struct params *params) {
+    static const struct params none;
+    struct svc_staff staff = {.done = staff_done,
+                              .action = action,
+                              .params = params ? params : &none,
+                              .session_cookie = span_str(person->cookie)};
+
+    finished = false;
+    svc_staff(f->svc, &staff);
+    fixture_until(f, &finished);
+    return staff;
+}
+
+/* Its kind; and what it says, when it says something. */
+static enum svc_staff_kind act(struct fixture *f, const struct person *person,
+                               enum staff_action action, const struct params *params) {
+    struct svc_staff staff = run(f, person, action, params);
+    enum svc_staff_kind kind = staff.kind;
+
+    assert_int_equal(staff.op.err, OK);
+    svc_op_close(&staff.op);
+    return kind;
+}
+
+static void enter(struct fixture *f, struct person *person) {
+    struct svc_staff home;
+    char code[8], text[4096];
+
+    f->repl.now_ms += TOTP_STEP_MS; /* a code is good once */
+    open_form(f, person);
+    code_now(f, person, code);
+    assert_int_equal(attempt(f, person, person->name, PASSWORD, code, person->csrf),
+                     STAFF_LOGIN_OK);
+    home = run(f, person, STAFF_DO_HOME, NULL);
+    assert_int_equal(home.kind, STAFF_VIEW);
+    json_text(home.me, "csrf", text);
+    snprintf(person->token, sizeof person->token, "%.63s", text);
+    svc_op_close(&home.op);
+}
+
+/* ---- signing in */
+
+static void whatever_is_wrong_has_one_answer(void **state) {
+    struct fixture *f = *state;
+    struct person hana;
+    char code[8], other[8];
+    unsigned before;
+
+    add_person(f, "hana", "\"auditor\"", &hana);
+    open_form(f, &hana);
+    code_now(f, &hana, code);
+    snprintf(other, sizeof other, "%s", code);
+    other[5] = (char)(code[5] == '9' ? '0' : code[5] + 1);
+    const struct {
+        const char *name, *password, *code;
+    } wrong[] = {
+        {"nobody", PASSWORD, code},
+        {"hana", "another long password", code},
+        {"hana", PASSWORD, other},
+        {"hana", PASSWORD, "12345"},
+        {"HANA", PASSWORD, code},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        before = f->repl.submits;
+        assert_int_equal(attempt(f, &hana, wrong[i].name, wrong[i].password,
+                                 wrong[i].code, hana.csrf),
+                         STAFF_LOGIN_FAILED);
+        /* The same path, for who is not there too. */
+        assert_int_equal(f->repl.submits, before + 1);
+    }
+    assert_int_equal(attempt(f, &hana, "hana", PASSWORD, code, hana.csrf),
+                     STAFF_LOGIN_OK);
+    assert_int_equal(attempt(f, &hana, "hana", PASSWORD, code, hana.csrf),
+                     STAFF_LOGIN_FAILED); /* it was used */
+}
+
+static void the_form_belongs_to_the_browser(void **state) {
+    struct fixture *f = *state;
+    struct person hana, other = {.name = "other"};
+    char code[8];
+
+    add_person(f, "hana", "\"auditor\"", &hana);
+    code_now(f, &hana, code);
+    unsigned before = f->repl.submits;
+    assert_int_equal(attempt(f, &hana, "hana", PASSWORD, code, ""), STAFF_LOGIN_FORM);
+    open_form(f, &hana);
+    open_form(f, &other);
+    assert_string_not_equal(hana.csrf, other.csrf);
+    assert_int_equal(attempt(f, &hana, "hana", PASSWORD, code, other.csrf),
+                     STAFF_LOGIN_FORM);
+    assert_int_equal(f->repl.submits, before);
+    assert_int_equal(attempt(f, &hana, "hana", PASSWORD, code, hana.csrf),
+                     STAFF_LOGIN_OK);
+}
+
+static void many_failures_lock_and_say_nothing(void **state) {
+    struct fixture *f = *state;
+    struct person hana;
+    char code[8];
+
+    add_person(f, "hana", "\"auditor\"", &hana);
+    open_form(f, &hana);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(
+            attempt(f, &hana, "hana", "another long password", "000000", hana.csrf),
+            STAFF_LOGIN_FAILED);
+    code_now(f, &hana, code);
+    assert_int_equal(attempt(f, &hana, "hana", PASSWORD, code, hana.csrf),
+                     STAFF_LOGIN_FAILED);
+    f->repl.now_ms += 15 * 60 * 1000;
+    code_now(f, &hana, code);
+    assert_int_equal(attempt(f, &hana, "hana", PASSWORD, code, hana.csrf),
+                     STAFF_LOGIN_OK);
+}
+
+/* ---- the gate */
+
+/* SECURITY G12: all actions by all roles, by the service itself. Where the table says
+ * no, nothing is read or written. */
+static void the_table_decides_for_every_action(void **state) {
+    struct fixture *f = *state;
+
+    for (unsigned role = 0; staff_role_names[role]; role++) {
+        char quoted[64], name[32];
+        struct person person;
+
+        snprintf(quoted, sizeof quoted, "\"%s\"", staff_role_names[role]);
+        snprintf(name, sizeof name, "person-%u", role);
+        add_person(f, name, quoted, &person);
+        enter(f, &person);
+        for (int i = 0; i < STAFF_ACTIONS_COUNT; i++) {
+            enum staff_action action = (enum staff_action)i;
+            struct params params = params_make("csrf", person.token, NULL);
+            unsigned before = f->repl.submits;
+
+            if (action == STAFF_DO_SIGN_OUT)
+                continue;
+            enum svc_staff_kind kind = act(f, &person, action, &params);
+            if ((kind == STAFF_FORBIDDEN) == staff_permission(1u << role, action))
+                fail_msg("%s by %s: %d", staff_permission_name(action),
+                         staff_role_names[role], (int)kind);
+            if (kind == STAFF_FORBIDDEN)
+                assert_int_equal(f->repl.submits, before);
+        }
+    }
+}
+
+static void changes_carry_the_sessions_token(void **state) {
+    struct fixture *f = *state;
+    struct person hana, taro;
+
+    add_person(f, "hana", "\"rp-admin\",\"staff-admin\",\"operator\"", &hana);
+    add_person(f, "taro", "\"rp-admin\"", &taro);
+    enter(f, &hana);
+    enter(f, &taro);
+    assert_string_not_equal(hana.token, taro.token);
+    for (int i = 0; i < STAFF_ACTIONS_COUNT; i++) {
+        enum staff_action action = (enum staff_action)i;
+        struct params without = params_make("id", "x", NULL);
+        struct params others = params_make("csrf", taro.token, NULL);
+        struct params doubled =
+            params_make("csrf", hana.token, "csrf", hana.token, NULL);
+        unsigned before = f->repl.submits;
+
+        if (!staff_permission_writes(action))
+            continue;
+        assert_int_equal(act(f, &hana, action, &without), STAFF_CSRF);
+        assert_int_equal(act(f, &hana, action, &others), STAFF_CSRF);
+        assert_int_equal(act(f, &hana, action, &doubled), STAFF_CSRF);
+        assert_int_equal(f->repl.submits, before);
+    }
+}
+
+static void what_needs_care_needs_a_fresh_sign_in(void **state) {
+    struct fixture *f = *state;
+    struct person hana;
+    struct params params;
+
+    add_person(f, "hana", "\"staff-admin\"", &hana);
+    enter(f, &hana);
+    params = params_make("csrf", hana.token, NULL);
+    f->repl.now_ms += 5 * 60 * 1000 - 1;
+    assert_int_equal(act(f, &hana, STAFF_DO_PEOPLE_FORM, NULL), STAFF_VIEW);
+    f->repl.now_ms += 1;
+    assert_int_equal(act(f, &hana, STAFF_DO_PEOPLE_FORM, NULL), STAFF_AGAIN);
+    assert_int_equal(act(f, &hana, STAFF_DO_PEOPLE_LIST, NULL), STAFF_VIEW);
+    /* Who has the form open may send it. */
+    assert_int_equal(act(f, &hana, STAFF_DO_PEOPLE_ADD, &params), STAFF_INVALID);
+    f->repl.now_ms += 10 * 60 * 1000;
+    assert_int_equal(act(f, &hana, STAFF_DO_PEOPLE_ADD, &params), STAFF_AGAIN);
+    enter(f, &hana);
+    assert_int_equal(act(f, &hana, STAFF_DO_PEOPLE_FORM, NULL), STAFF_VIEW);
+}
+
+static void a_session_ends_when_idle_and_at_the_latest(void **state) {
+    struct fixture *f = *state;
+    struct person hana;
+    uint64_t begun;
+
+    add_person(f, "hana", "\"auditor\"", &hana);
+    enter(f, &hana);
+    f->repl.now_ms += 900 * 1000;
+    assert_int_equal(act(f, &hana, STAFF_DO_HOME, NULL), STAFF_SIGN_IN);
+    enter(f, &hana);
+    begun = f->repl.now_ms;
+    while (f->repl.now_ms + 600 * 1000 < begun + 36000ull * 1000) {
+        f->repl.now_ms += 600 * 1000;
+        assert_int_equal(act(f, &hana, STAFF_DO_HOME, NULL), STAFF_VIEW);
+    }
+    f->repl.now_ms = begun + 36000ull * 1000;
+    assert_int_equal(act(f, &hana, STAFF_DO_HOME, NULL), STAFF_SIGN_IN);
+}
+
+static void cookies_of_others_are_none(void **state) {
+    struct fixture *f = *state;
+    struct person hana, nobody = {.cookie = "AAAA"};
+    struct browser browser = {0};
+    char code[64];
+    struct params params;
+
+    fixture_world(f);
+    add_person(f, "hana", "\"auditor\"", &hana);
+    enter(f, &hana);
+    assert_int_equal(act(f, &nobody, STAFF_DO_HOME, NULL), STAFF_SIGN_IN);
+    hana.cookie[10] = hana.cookie[10] == 'A' ? 'B' : 'A';
+    assert_int_equal(act(f, &hana, STAFF_DO_HOME, NULL), STAFF_SIGN_IN);
+    /* A business's session is nothing here. */
+    params = usual("conf", "openid");
+    sign_in(f, &browser, ALICE, &params, code);
+    snprintf(nobody.cookie, sizeof nobody.cookie, "%s", browser.session);
+    assert_int_equal(act(f, &nobody, STAFF_DO_HOME, NULL), STAFF_SIGN_IN);
+}
+
+/* ---- the own sessions, the own account */
+
+static void only_own_sessions_are_seen_and_ended(void **state) {
+    struct fixture *f = *state;
+    struct person hana, again, taro;
+    struct svc_staff list;
+    struct params params;
+    json_t *view, *sessions;
+    char id[80] = "";
+    size_t i;
+    json_t *session;
+
+    add_person(f, "hana", "\"auditor\"", &hana);
+    add_person(f, "taro", "\"staff-admin\"", &taro);
+    again = hana;
+    enter(f, &hana);
+    enter(f, &again);
+    enter(f, &taro);
+    list = run(f, &hana, STAFF_DO_SESSIONS, NULL);
+    view = json_loadb((const char *)list.view.data, list.view.len, 0, NULL);
+    sessions = json_object_get(view, "sessions");
+    assert_int_equal(json_array_size(sessions), 2);
+    json_array_foreach(sessions, i, session) {
+        if (!json_is_true(json_object_get(session, "here")))
+            snprintf(id, sizeof id, "%s",
+                     json_string_value(json_object_get(session, "id")));
+    }
+    json_decref(view);
+    svc_op_close(&list.op);
+
+    params = params_make("csrf", taro.token, "id", id, NULL);
+    assert_int_equal(act(f, &taro, STAFF_DO_SESSION_END, &params), STAFF_MISSING);
+    assert_int_equal(act(f, &again, STAFF_DO_HOME, NULL), STAFF_VIEW);
+    params = params_make("csrf", hana.token, "id", id, NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_SESSION_END, &params), STAFF_DONE);
+    assert_int_equal(act(f, &again, STAFF_DO_HOME, NULL), STAFF_SIGN_IN);
+    assert_int_equal(act(f, &hana, STAFF_DO_HOME, NULL), STAFF_VIEW);
+    params = params_make("csrf", hana.token, NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_SIGN_OUT, &params), STAFF_DONE);
+    assert_int_equal(act(f, &hana, STAFF_DO_HOME, NULL), STAFF_SIGN_IN);
+}
+
+static void a_new_password_ends_all_sessions(void **state) {
+    struct fixture *f = *state;
+    struct person hana, again;
+    struct params params;
+
+    add_person(f, "hana", "\"auditor\"", &hana);
+    again = hana;
+    enter(f, &hana);
+    enter(f, &again);
+    params = params_make("csrf", hana.token, "password", "short", "password_again",
+                         "short", NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_PASSWORD, &params), STAFF_INVALID);
+    params = params_make("csrf", hana.token, "password", "another long password",
+                         "password_again", "another long passworD", NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_PASSWORD, &params), STAFF_INVALID);
+    params = params_make("csrf", hana.token, "password", "another long password",
+                         "password_again", "another long password", NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_PASSWORD, &params), STAFF_DONE);
+    assert_int_equal(act(f, &hana, STAFF_DO_HOME, NULL), STAFF_SIGN_IN);
+    assert_int_equal(act(f, &again, STAFF_DO_HOME, NULL), STAFF_SIGN_IN);
+}
+
+/* ---- the staff */
+
+static void administrators_change_others_alone(void **state) {
+    struct fixture *f = *state;
+    struct person boss, hana;
+    struct params params;
+    struct svc_staff seed;
+
+    add_person(f, "boss", "\"staff-admin\"", &boss);
+    add_person(f, "hana", "\"auditor\"", &hana);
+    enter(f, &boss);
+    enter(f, &hana);
+    /* Role escalation by the own id, and by one who may not (G12). */
+    params = params_make("csrf", boss.token, "id", boss.id, "generation", "1", "what",
+                         "roles", "role", "rp-admin", NULL);
+    assert_int_equal(act(f, &boss, STAFF_DO_PEOPLE_CHANGE, &params), STAFF_CONFLICT);
+    params = params_make("csrf", hana.token, "id", hana.id, "generation", "1", "what",
+                         "roles", "role", "staff-admin", NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_PEOPLE_CHANGE, &params), STAFF_FORBIDDEN);
+
+    params = params_make("csrf", boss.token, "id", hana.id, "generation", "1", "what",
+                         "roles", "role", "auditor", "role", "operator", NULL);
+    assert_int_equal(act(f, &boss, STAFF_DO_PEOPLE_CHANGE, &params), STAFF_DONE);
+    assert_int_equal(act(f, &hana, STAFF_DO_HOME, NULL), STAFF_SIGN_IN);
+    /* Of the form that was open meanwhile nothing is taken. */
+    assert_int_equal(act(f, &boss, STAFF_DO_PEOPLE_CHANGE, &params), STAFF_CONFLICT);
+    enter(f, &hana);
+    assert_int_equal(act(f, &hana, STAFF_DO_OPERATION, NULL), STAFF_VIEW);
+    params = params_make("csrf", boss.token, "id", hana.id, "generation", "2", "what",
+                         "disable", NULL);
+    assert_int_equal(act(f, &boss, STAFF_DO_PEOPLE_CHANGE, &params), STAFF_DONE);
+    assert_int_equal(act(f, &hana, STAFF_DO_OPERATION, NULL), STAFF_SIGN_IN);
+
+    params = params_make("csrf", boss.token, "id", hana.id, "generation", "3", "what",
+                         "secret", NULL);
+    seed = run(f, &boss, STAFF_DO_PEOPLE_CHANGE, &params);
+    assert_int_equal(seed.kind, STAFF_VIEW);
+    assert_true(json_has(seed.view, "totp_secret") && json_has(seed.view, "qr_path"));
+    svc_op_close(&seed.op);
+}
+
+static void a_new_account_can_sign_in(void **state) {
+    struct fixture *f = *state;
+    struct person boss, hana = {.name = "hana"};
+    struct params params;
+    struct svc_staff seed;
+    char text[4096];
+
+    add_person(f, "boss", "\"staff-admin\"", &boss);
+    enter(f, &boss);
+    params = params_make("csrf", boss.token, "name", "hana", "password", PASSWORD, "role",
+                         "supervisor", "role", "king", NULL);
+    assert_int_equal(act(f, &boss, STAFF_DO_PEOPLE_ADD, &params), STAFF_INVALID);
+    params = params_make("csrf", boss.token, "name", "hana", "password", PASSWORD, "role",
+                         "supervisor", "role", "reviewer", NULL);
+    seed = run(f, &boss, STAFF_DO_PEOPLE_ADD, &params);
+    assert_int_equal(seed.kind, STAFF_VIEW);
+    json_text(seed.view, "totp_secret", text);
+    snprintf(hana.secret, sizeof hana.secret, "%.63s", text);
+    svc_op_close(&seed.op);
+    assert_int_equal(act(f, &boss, STAFF_DO_PEOPLE_ADD, &params), STAFF_CONFLICT);
+    enter(f, &hana);
+}
+
+/* ---- relying parties */
+
+#define RP_FIELDS                                                                      \
+    "name", "省エネ法定期報告書", "ministry", "資源エネルギー庁", "scopes", "openid",  \
+        "scopes", "profile", "account_types", "prime", "profile", "standard", "alg",   \
+        "ES256", "auth", "basic", "stage", "applied"
+
+static void a_form_registers_and_changes(void **state) {
+    struct fixture *f = *state;
+    struct person hana;
+    struct params params;
+    struct svc_staff got;
+    char text[4096];
+
+    add_person(f, "hana", "\"rp-admin\"", &hana);
+    enter(f, &hana);
+    params = params_make("csrf", hana.token, "client_id", "enecho", RP_FIELDS,
+                         "redirect_uris", "https://rp.example/cb\r\nhttp://rp.example/",
+                         NULL);
+    got = run(f, &hana, STAFF_DO_RP_SAVE, &params);
+    assert_int_equal(got.kind, STAFF_INVALID);
+    text_of(got.message, text, sizeof text);
+    assert_non_null(strstr(text, "redirect_uris[1]"));
+    json_text(got.view, "redirect_uris", text); /* as it was typed */
+    assert_string_equal(text, "https://rp.example/cb\nhttp://rp.example/");
+    svc_op_close(&got.op);
+
+    params = params_make("csrf", hana.token, "client_id", "enecho", RP_FIELDS,
+                         "redirect_uris", " https://rp.example/cb \r\n\r\n", NULL);
+    got = run(f, &hana, STAFF_DO_RP_SAVE, &params);
+    assert_int_equal(got.kind, STAFF_VIEW);
+    assert_true(json_has(got.view, "client_secret"));
+    svc_op_close(&got.op);
+    assert_int_equal(act(f, &hana, STAFF_DO_RP_SAVE, &params), STAFF_CONFLICT);
+
+    params = params_make("csrf", hana.token, "client_id", "enecho", RP_FIELDS, "revision",
+                         "1", "redirect_uris", "https://rp.example/other", NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_RP_SAVE, &params), STAFF_DONE);
+    /* The second of two people that had it open. */
+    assert_int_equal(act(f, &hana, STAFF_DO_RP_SAVE, &params), STAFF_CONFLICT);
+    params = params_make("id", "enecho", NULL);
+    got = run(f, &hana, STAFF_DO_RP_SHOW, &params);
+    assert_int_equal(got.kind, STAFF_VIEW);
+    json_text(got.view, "stage", text);
+    assert_string_equal(text, "applied");
+    json_text(got.view, "revision", text);
+    assert_string_equal(text, "2");
+    svc_op_close(&got.op);
+}
+
+static enum svc_staff_kind stage(struct fixture *f, struct person *person,
+                                 enum staff_action action, const char *to,
+                                 const char *revision) {
+    struct params params = params_make("csrf", person->token, "id", "enecho", "to", to,
+                                       "revision", revision, NULL);
+
+    return act(f, person, action, &params);
+}
+
+static void onboarding_goes_step_by_step(void **state) {
+    struct fixture *f = *state;
+    struct person hana;
+    struct params params;
+    struct svc_staff got;
+
+    add_person(f, "hana", "\"rp-admin\"", &hana);
+    enter(f, &hana);
+    params = params_make("csrf", hana.token, "client_id", "enecho", RP_FIELDS,
+                         "redirect_uris", "https://rp.example/cb", NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_RP_SAVE, &params), STAFF_VIEW);
+    assert_int_equal(stage(f, &hana, STAFF_DO_RP_STAGE, "live", "1"), STAFF_CONFLICT);
+    assert_int_equal(stage(f, &hana, STAFF_DO_RP_STAGE, "in_verification", "1"),
+                     STAFF_DONE);
+    assert_int_equal(stage(f, &hana, STAFF_DO_RP_STAGE, "approved", "1"), STAFF_CONFLICT);
+    assert_int_equal(stage(f, &hana, STAFF_DO_RP_STAGE, "approved", "2"), STAFF_DONE);
+    assert_int_equal(stage(f, &hana, STAFF_DO_RP_STAGE, "live", "3"), STAFF_DONE);
+    assert_int_equal(stage(f, &hana, STAFF_DO_RP_STAGE, "retired", "4"), STAFF_INVALID);
+    params = params_make("csrf", hana.token, "id", "enecho", "revision", "4",
+                         "overlap_days", "7", NULL);
+    got = run(f, &hana, STAFF_DO_RP_SECRET, &params);
+    assert_int_equal(got.kind, STAFF_VIEW);
+    assert_true(json_has(got.view, "client_secret"));
+    svc_op_close(&got.op);
+    params = params_make("csrf", hana.token, "id", "enecho", "revision", "5",
+                         "overlap_days", "46", NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_RP_SECRET, &params), STAFF_INVALID);
+    assert_int_equal(stage(f, &hana, STAFF_DO_RP_RETIRE, "", "5"), STAFF_DONE);
+    assert_int_equal(stage(f, &hana, STAFF_DO_RP_STAGE, "live", "6"), STAFF_CONFLICT);
+}
+
+#define ENTRY(id, uri)                                                                 \
+    "{\"client_id\":\"" id "\",\"name\":\"" id                                         \
+    "\",\"scopes\":[\"openid\"],\"redirect_uris\":[\"" uri "\"]}"
+
+static void an_import_is_taken_whole_or_not(void **state) {
+    struct fixture *f = *state;
+    struct person hana;
+    struct params params;
+    struct svc_staff got;
+    const char *bad = "[" ENTRY("one", "https://a.example/") "," ENTRY(
+        "two", "http://a.example/") "]";
+    const char *good = "[" ENTRY("one", "https://a.example/") "," ENTRY(
+        "two", "https://b.example/") "]";
+    const char *twice = "[" ENTRY("one", "https://a.example/") "," ENTRY(
+        "one", "https://b.example/") "]";
+    char text[4096];
+
+    add_person(f, "hana", "\"rp-admin\",\"auditor\"", &hana);
+    enter(f, &hana);
+    const char *refused[] = {bad, twice, "[]", "{}", "[", ""};
+    unsigned before = f->repl.submits;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        params = params_make("csrf", hana.token, "json", refused[i], NULL);
+        assert_int_equal(act(f, &hana, STAFF_DO_RP_IMPORT, &params), STAFF_INVALID);
+    }
+    assert_int_equal(f->repl.submits, before);
+    params = params_make("csrf", hana.token, "json", good, NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_RP_IMPORT, &params), STAFF_VIEW);
+    assert_int_equal(act(f, &hana, STAFF_DO_RP_IMPORT, &params), STAFF_CONFLICT);
+    got = run(f, &hana, STAFF_DO_RP_EXPORT, NULL);
+    assert_int_equal(got.kind, STAFF_FILE);
+    text_of(got.file, text, sizeof text);
+    svc_op_close(&got.op);
+    params = params_make("csrf", hana.token, "json", text, "replace", "1", NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_RP_IMPORT, &params), STAFF_VIEW);
+}
+
+/* Far more than stand on one stack. */
+static void a_long_import_is_taken(void **state) {
+    struct fixture *f = *state;
+    struct person hana;
+    struct params params;
+    struct buf text;
+
+    add_person(f, "hana", "\"rp-admin\"", &hana);
+    enter(f, &hana);
+    buf_init(&text, 1 << 20);
+    for (int i = 0; i < 500; i++)
+        buf_printf(&text,
+                   "%s{\"client_id\":\"rp%d\",\"name\":\"rp\",\"scopes\":[\"openid\"],"
+                   "\"redirect_uris\":[\"https://rp.example/%d\"],\"auth\":\"none\"}",
+                   i > 0 ? "," : "[", i, i);
+    buf_str(&text, "]");
+    buf_put(&text, "", 1);
+    params = params_make("csrf", hana.token, "json", (const char *)text.data, NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_RP_IMPORT, &params), STAFF_VIEW);
+    buf_free(&text);
+}
+
+#define TEST(name)                                                                     \
+    cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(whatever_is_wrong_has_one_answer),
+        TEST(the_form_belongs_to_the_browser),
+        TEST(many_failures_lock_and_say_nothing),
+        TEST(the_table_decides_for_every_action),
+        TEST(changes_carry_the_sessions_token),
+        TEST(what_needs_care_needs_a_fresh_sign_in),
+        TEST(a_session_ends_when_idle_and_at_the_latest),
+        TEST(cookies_of_others_are_none),
+        TEST(only_own_sessions_are_seen_and_ended),
+        TEST(a_new_password_ends_all_sessions),
+        TEST(administrators_change_others_alone),
+        TEST(a_new_account_can_sign_in),
+        TEST(a_form_registers_and_changes),
+        TEST(onboarding_goes_step_by_step),
+        TEST(an_import_is_taken_whole_or_not),
+        TEST(a_long_import_is_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
