@@ -297,6 +297,7 @@ static enum outbound_end end_of(const struct call *call, CURLcode code) {
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_USE_SSL_FAILED: /* no STARTTLS */
         return OUTBOUND_END_TLS;
     default:
         return OUTBOUND_END_BROKEN;

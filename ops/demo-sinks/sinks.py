@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """The mail server and the SMS gateway of a demo: both keep what they are given.
 
-usage: sinks.py --smtp PORT --http PORT --dir DIR [--bearer FILE] [--login FILE] [--faults]
+usage: sinks.py --smtp PORT --http PORT --dir DIR [--bearer FILE] [--login FILE]
+                [--tls CERT KEY] [--faults]
 
-SMTP on 127.0.0.1 (aiosmtpd); HTTP on 127.0.0.1:
+SMTP on 127.0.0.1 (aiosmtpd); HTTP on 127.0.0.1. With --tls both want TLS: STARTTLS
+before mail, and https.
 
   GET  /          what has come, newest first, as a page
   GET  /messages  the same as JSON: {"sms": [...], "mail": [...]}
@@ -21,6 +23,7 @@ import html
 import json
 import logging
 import signal
+import ssl
 import time
 import warnings
 from pathlib import Path
@@ -232,6 +235,7 @@ async def main():
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--bearer", type=Path)
     parser.add_argument("--login")
+    parser.add_argument("--tls", nargs=2)
     parser.add_argument("--faults", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # loopback: AUTH without TLS is meant
@@ -243,6 +247,11 @@ async def main():
     if options.login:
         login = {"authenticator": authenticator(options.login), "auth_required": True,
                  "auth_require_tls": False}
+    tls = None
+    if options.tls:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*options.tls)
+        login |= {"tls_context": tls, "require_starttls": True}
     mail = Controller(MailHandler(kept, faults), hostname="127.0.0.1", port=options.smtp,
                       data_size_limit=BODY_MAX, **login)
     mail.start()
@@ -251,7 +260,7 @@ async def main():
     if not options.faults:
         faults = web.faults = type("Never", (), {"of": None, "take": lambda self, kind: {}})()
         mail.handler.faults = faults
-    server = await asyncio.start_server(web.serve, "127.0.0.1", options.http)
+    server = await asyncio.start_server(web.serve, "127.0.0.1", options.http, ssl=tls)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

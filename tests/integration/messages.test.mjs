@@ -2,11 +2,11 @@
 // each, that fail in every way that was thought of. A cluster of its own, since the
 // leader is killed.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { Cluster } from '../lib/cluster.mjs';
-import { sleep, until } from '../lib/demo.mjs';
+import { ROOT, sleep, until } from '../lib/demo.mjs';
 import { get } from '../lib/http.mjs';
 import { operatorAgent } from '../lib/admin.mjs';
 import { leader } from '../lib/leader.mjs';
@@ -53,7 +53,9 @@ const breaker = (provider) => metric(`tasuki_provider_breaker{provider="${provid
 const keptIds = (sinks) => allSms(sinks).map(({ id }) => id);
 
 // Each begins with providers that work, and breakers that know it.
+let moved = false; // to other providers
 beforeEach(async () => {
+  if (moved) return;
   await both({ sms: {}, mail: {} });
   await settled();
   await until('the breakers are closed', async () => {
@@ -184,7 +186,52 @@ test('the leader dies in mid-send: nothing is lost, and nothing is kept twice', 
   await cluster.settled();
 });
 
+// Nothing but a test's cluster may talk without TLS: smtp:// is STARTTLS or nothing.
+test('TLS to both: STARTTLS and https, by certificates that are trusted, or not at all', async () => {
+  moved = true;
+  const secure = await Sinks.open({ ...secrets, tls: [join(cluster.pki, 'http.crt'), join(cluster.pki, 'http.key')] });
+  const foreign = join(cluster.dir, 'foreign');
+  await cluster.mustRun(join(ROOT, 'ops/pki'), ['init', foreign]);
+  await cluster.mustRun(join(ROOT, 'ops/pki'), ['http', foreign, '--host', '127.0.0.1']);
+  const impostor = await Sinks.open({ tls: [join(foreign, 'http.crt'), join(foreign, 'http.key')] });
+  const restart = async (lines) => {
+    for (const { id, conf } of cluster.nodes) {
+      await cluster.stop(id);
+      cluster.configure(id, lines);
+      const text = readFileSync(conf, 'utf8').split('\n').filter((line) => !/^s\w+_2 = /.test(line)).join('\n');
+      writeFileSync(conf, text);
+    }
+    for (const { id } of cluster.nodes) cluster.start(id);
+    for (const { id } of cluster.nodes) await cluster.ready(id);
+  };
+  try {
+    await restart(secure.lines());
+    const [sms, mail] = [await ask('--sms', NUMBER), await ask('--mail', 'tls@tasuki.example')];
+    await until('the text message', () => keptIds(secure).includes(sms.id));
+    const kept = await until('the mail', () => allMail(secure).find(({ id }) => id === mail.id));
+    assert.equal(kept.tls, true);
+    assert.equal(kept.user, 'tasuki');
+    for (const [lines, what] of [[impostor.lines(), 'a certificate of another CA'], [[`smtp_url = smtp://127.0.0.1:${first.smtp}`, `sms_url = https://127.0.0.1:${first.http}/sms`], 'no TLS at all']]) {
+      await restart(lines);
+      const before = (await impostor.seen()).calls;
+      const both = [await ask('--sms', NUMBER), await ask('--mail', 'tls@tasuki.example')];
+      const failed = await until(`${what} is a failure`, async () => {
+        const found = (await outbox()).messages.filter(({ id, reason }) => both.some((one) => one.id === id) && reason !== '');
+        return found.length === 2 && found;
+      });
+      for (const { reason, kind } of failed) assert.ok(reason === 'tls' || (kind === 'sms' && what === 'no TLS at all' && reason === 'timeout'), `${what}, ${kind}: ${reason}`);
+      assert.deepEqual((await impostor.seen()).calls, before, 'it saw nothing');
+      await restart(secure.lines());
+      await until('they arrive where they are trusted', () => keptIds(secure).includes(both[0].id) && allMail(secure).some(({ id }) => id === both[1].id), { timeout: 60000 });
+    }
+  } finally {
+    await secure.close();
+    await impostor.close();
+  }
+});
+
 test('secrets and recipients stand in no log', async () => {
+  assert.ok(cluster.nodes.some(({ id }) => cluster.events(id, 'outbound.failed').some(({ provider }) => provider === 'smtp')), 'failures are logged, with the provider');
   for (const { id } of cluster.nodes) {
     const log = cluster.logText(id);
     for (const secret of ['gateway-secret-1', 'mail-secret-1', '9012345678', 'someone@tasuki.example', 'nobody@tasuki.example']) assert.ok(!log.includes(secret), `${secret} in the log of node ${id}`);

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, existsSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,10 +43,11 @@ const freePort = () =>
 
 // A mail server and a gateway of a test's own, which fail when told to.
 export class Sinks {
-  static async open({ bearer, login } = {}) {
+  // `tls`: [certificate, key]; both servers want TLS then.
+  static async open({ bearer, login, tls } = {}) {
     const sinks = new Sinks();
     sinks.dir = mkdtempSync(join(tmpdir(), 'tasuki-sinks-'));
-    Object.assign(sinks, { smtp: await freePort(), http: await freePort(), bearer, login });
+    Object.assign(sinks, { smtp: await freePort(), http: await freePort(), bearer, login, tls });
     await sinks.start();
     return sinks;
   }
@@ -54,6 +56,7 @@ export class Sinks {
     const args = ['--smtp', this.smtp, '--http', this.http, '--dir', this.dir, '--faults'];
     if (this.bearer) args.push('--bearer', this.bearer);
     if (this.login) args.push('--login', this.login);
+    if (this.tls) args.push('--tls', ...this.tls);
     this.child = spawn('/usr/bin/python3', [join(ROOT, 'ops/demo-sinks/sinks.py'), ...args.map(String)], { stdio: ['ignore', 'ignore', 'inherit'] });
     await until('the sinks answer', () => this.ask('GET', '/messages'));
   }
@@ -63,7 +66,7 @@ export class Sinks {
   lines({ second = false } = {}) {
     const n = second ? '_2' : '';
     return [
-      `smtp_url${n} = smtp+plain://127.0.0.1:${this.smtp}`, `sms_url${n} = http://127.0.0.1:${this.http}/sms`,
+      `smtp_url${n} = ${this.tls ? 'smtp' : 'smtp+plain'}://127.0.0.1:${this.smtp}`, `sms_url${n} = ${this.tls ? 'https' : 'http'}://127.0.0.1:${this.http}/sms`,
       ...(this.bearer ? [`sms_credentials${n} = ${this.bearer}`] : []), ...(this.login ? [`smtp_credentials${n} = ${this.login}`] : []),
       ...(second ? [] : ['smtp_from = noreply@tasuki.example']),
     ];
@@ -71,7 +74,7 @@ export class Sinks {
 
   ask(method, path, body) {
     return new Promise((done, fail) => {
-      const request = http.request({ host: '127.0.0.1', port: this.http, method, path, timeout: 5000 }, (answer) => {
+      const request = (this.tls ? https : http).request({ host: '127.0.0.1', port: this.http, method, path, timeout: 5000, rejectUnauthorized: false }, (answer) => {
         let text = '';
         answer.setEncoding('utf8').on('data', (part) => (text += part));
         answer.on('end', () => done(JSON.parse(text)));

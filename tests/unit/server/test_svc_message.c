@@ -2,6 +2,8 @@
  * opened by the sender alone. */
 #include "tests/unit/server/svc_fixture.h"
 
+#include <stdio.h>
+
 #include "server/svc_message.h"
 #include "store/store_outbox.h"
 
@@ -154,6 +156,68 @@ static void one_recipient_and_no_other(void **state) {
     arena_close(&arena);
 }
 
+/* ---- an operator's */
+
+static void expect_test(struct fixture *f, const char *body, enum svc_admin_kind kind,
+                        const char *message) {
+    struct svc_admin got;
+
+    run_admin(f, ADMIN_OUTBOX_TEST, body, &got);
+    if (got.kind != kind ||
+        (message[0] && strncmp((const char *)got.message.data, message,
+                               strlen(message)) != 0))
+        fail_msg("%s: %.*s", body, (int)got.message.len,
+                 (const char *)got.message.data);
+    svc_op_close(&got.op);
+}
+
+static void an_operators_test_is_capped_and_judged(void **state) {
+    static const struct {
+        const char *body, *message;
+    } rows[] = {
+        {"{}", "one of mail and sms is expected"},
+        {"{\"mail\":\"a@b.example\",\"sms\":\"09012345678\"}", "one of mail and sms"},
+        {"{\"mail\":\"a@b.example, c@d.example\"}", "mail: "},
+        {"{\"sms\":\"03-1234-5678\"}", "sms: it is not a mobile number"},
+        {"{\"sms\":9012345678}", "sms: a string is expected"},
+        {"{\"mail\":\"a@b.example\",\"template\":\"none\"}", "template: there is none"},
+        {"{\"mail\":\"a@b.example\",\"template\":\"sms_code\"}", "template: there is"},
+        {"{\"mail\":\"a@b.example\",\"values\":[]}", "values: an object is expected"},
+        {"{\"mail\":\"a@b.example\",\"template\":\"password_reset\","
+         "\"values\":{\"link\":\"//evil.example\"}}",
+         "values: one is not what the template takes"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        expect_test(f, rows[i].body, ADMIN_INVALID, rows[i].message);
+    f->config.sms_cap_number = 1;
+    expect_test(f, "{\"sms\":\"090-1234-5678\"}", ADMIN_OK, "");
+    expect_test(f, "{\"sms\":\"+819012345678\"}", ADMIN_CONFLICT, "as many messages");
+    for (int i = 1; i <= MESSAGE_TEMPLATE_LAST; i++) {
+        const struct message_spec *spec = message_spec((enum message_template)i);
+        char body[256];
+
+        snprintf(body, sizeof body, "{\"%s\":\"%s\",\"template\":\"%s\"}",
+                 spec->kind == OUTBOX_MAIL ? "mail" : "sms",
+                 spec->kind == OUTBOX_MAIL ? "a@b.example" : "080-1234-5678", spec->name);
+        f->config.sms_cap_number = 100;
+        expect_test(f, body, ADMIN_OK, "");
+    }
+}
+
+/* Nobody writes to people in the name of a production. */
+static void in_production_a_test_says_that_it_is_one(void **state) {
+    struct fixture *f = *state;
+
+    f->config.environment = ENV_PRODUCTION;
+    expect_test(f, "{\"mail\":\"a@b.example\"}", ADMIN_OK, "");
+    expect_test(f, "{\"mail\":\"a@b.example\",\"template\":\"mail_code\"}", ADMIN_INVALID,
+                "template, source: not in the environment production");
+    expect_test(f, "{\"sms\":\"09012345678\",\"source\":\"192.0.2.1\"}", ADMIN_INVALID,
+                "template, source: not in the environment production");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -162,6 +226,8 @@ int main(void) {
         TEST(one_source_is_one_network),
         TEST(mail_that_anybody_causes_is_capped),
         TEST(one_recipient_and_no_other),
+        TEST(an_operators_test_is_capped_and_judged),
+        TEST(in_production_a_test_says_that_it_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
