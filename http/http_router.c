@@ -46,6 +46,7 @@ static const struct route public_routes[] = {
 static const struct route operator_routes[] = {
     {"/v1/status", route_operator_status, NULL, PLAIN},
     {"/v1/accounts", NULL, route_operator_account_add, PLAIN},
+    {"/v1/accounts/factors", NULL, route_operator_factor, PLAIN},
     {"/v1/clients", route_operator_client_list, route_operator_client_add, PLAIN},
     {"/v1/clients/change", NULL, route_operator_client_change, PLAIN},
     {"/v1/registration-tokens", NULL, route_operator_registration, PLAIN},

@@ -35,7 +35,7 @@ http_route route_register_read, route_register_write;
 http_route route_app_register, route_app_challenges, route_app_answer;
 http_route route_staff_root, route_staff_style, route_staff_login_get,
     route_staff_login_post, route_staff_get, route_staff_post;
-http_route route_operator_status, route_operator_account_add;
+http_route route_operator_status, route_operator_account_add, route_operator_factor;
 http_route route_operator_staff_list, route_operator_staff_change;
 http_route route_operator_staff_add, route_operator_registration, route_operator_usage;
 http_route route_operator_client_add, route_operator_client_list;

@@ -58,6 +58,10 @@ void route_operator_account_add(struct http_request *request) {
     start(request, ADMIN_ACCOUNT_ADD);
 }
 
+void route_operator_factor(struct http_request *request) {
+    start(request, ADMIN_FACTOR);
+}
+
 void route_operator_client_add(struct http_request *request) {
     start(request, ADMIN_CLIENT_ADD);
 }

@@ -135,6 +135,7 @@ static size_t size_of(enum svc_admin_action action) {
 static void (*const actions[])(struct admin_op *op) = {
     [ADMIN_STATUS] = svc_admin_status,
     [ADMIN_ACCOUNT_ADD] = svc_admin_account_add,
+    [ADMIN_FACTOR] = svc_admin_factor,
     [ADMIN_CLIENT_ADD] = svc_admin_client_add,
     [ADMIN_CLIENT_LIST] = svc_admin_client_list,
     [ADMIN_CLIENT_CHANGE] = svc_admin_client_change,

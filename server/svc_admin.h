@@ -8,6 +8,9 @@
  *                    1|2, and the members of server/domain/profile.h; email is the
  *                    account ID when left out}
  *                    -> sub, account_id
+ * ADMIN_FACTOR       account_id, action list|add|remove; add: phone, or totp_seed (20
+ *                    bytes as base32); remove: factor
+ *                    -> list: factors [factor, kind, label, created_ms, used_ms]
  * ADMIN_CLIENT_ADD   client_id, name, ministry?, start_month? yyyy-mm, environment?
  *                    (the cluster's), profile? gbizid|standard|fapi2, auth?
  *                    basic|post|none|private_key_jwt|self_signed_tls (both with
@@ -93,6 +96,7 @@ enum svc_admin_kind {
 enum svc_admin_action {
     ADMIN_STATUS,         /* GET  /v1/status: this node's view of the cluster */
     ADMIN_ACCOUNT_ADD,    /* POST /v1/accounts */
+    ADMIN_FACTOR,         /* POST /v1/accounts/factors */
     ADMIN_CLIENT_ADD,     /* POST /v1/clients: answers the secret, once */
     ADMIN_CLIENT_LIST,    /* GET  /v1/clients */
     ADMIN_CLIENT_CHANGE,  /* POST /v1/clients/change */

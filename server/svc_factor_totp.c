@@ -1,13 +1,15 @@
 /* svc_factor_totp: codes of an authenticator app (RFC 6238). To enrol one the page shows
  * the seed as a QR code and as text; it is stored when a code of it has come back. */
+#include <stdio.h>
+
 #include "server/crypto/digest.h"
 #include "server/domain/totp.h"
-#include "server/qr.h"
+#include "server/qr_code.h"
 #include "server/svc_factor.h"
 #include "store/base/secret.h"
 
 #define ISSUER "Tasuki"
-#define URI_MAX 512
+#define QR_PATH_MAX (64u * 1024)
 
 static const struct totp_mac mac = {digest_hmac_sha1};
 
@@ -28,10 +30,33 @@ static void ask(struct svc_flow *flow) {
         svc_factor_challenge(flow);
 }
 
+static enum err put_value(struct svc_flow *flow, const char *name, struct span text) {
+    struct span copy = arena_dup(&flow->base.op->arena, text);
+
+    svc_factor_value(flow, name, copy);
+    return copy.data ? OK : ERR_NOMEM;
+}
+
+static enum err put_picture(struct svc_flow *flow, struct span uri) {
+    struct qr_code code;
+    struct buf path;
+    char size[16];
+    enum err err;
+
+    buf_init(&path, QR_PATH_MAX);
+    err = qr_code_path(uri, &path, &code);
+    if (!err)
+        err = put_value(flow, "qr_path", buf_span(&path));
+    buf_free(&path);
+    if (err)
+        return err;
+    snprintf(size, sizeof size, "%u", code.size);
+    return put_value(flow, "qr_size", span_str(size));
+}
+
 /* The seed for an app: to be scanned, and to be typed. */
 static enum err show_seed(struct svc_flow *flow) {
-    struct arena *arena = &flow->base.op->arena;
-    struct span seed, account, path, size;
+    struct span seed, account;
     char text[40]; /* base32 of TOTP_SEED_LEN bytes and its end */
     struct buf uri;
     enum err err = svc_factor_kept(flow, &seed);
@@ -42,21 +67,14 @@ static enum err show_seed(struct svc_flow *flow) {
         err = svc_factor_account(flow, &account);
     if (err)
         return err;
-    buf_init(&uri, URI_MAX);
+    buf_init(&uri, QR_CODE_TEXT_MAX);
     err = totp_uri(span_str(ISSUER), account, seed.data, &uri);
     if (!err)
-        err = qr_make(buf_span(&uri), arena, &path, &size);
+        err = put_picture(flow, buf_span(&uri));
     buf_free(&uri);
     base32_encode(seed, text);
-    if (!err) {
-        struct span copy = arena_dup(arena, span_str(text));
-
-        if (!copy.data)
-            err = ERR_NOMEM;
-        svc_factor_value(flow, "seed", copy);
-        svc_factor_value(flow, "qr_path", path);
-        svc_factor_value(flow, "qr_size", size);
-    }
+    if (!err)
+        err = put_value(flow, "seed", span_str(text));
     secret_wipe(text, sizeof text);
     return err;
 }

@@ -93,7 +93,7 @@ export class Cluster {
     const signIn = client
       ? [
           ...['--client', CLIENTS[client], '--secret', this.secrets[client]],
-          ...['--redirect', REDIRECT_URI, '--scope', scope, '--account', this.env.TASUKI_ACCOUNT],
+          ...['--redirect', REDIRECT_URI, '--scope', scope, '--account', this.env.TASUKI_ENTRY_ACCOUNT],
         ]
       : [];
     return runLoad(

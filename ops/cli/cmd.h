@@ -5,6 +5,7 @@
 
 int cmd_status(int argc, char *const argv[]);
 int cmd_account_add(int argc, char *const argv[]);
+int cmd_account_factor(int argc, char *const argv[]);
 int cmd_staff_add(int argc, char *const argv[]);
 int cmd_rp_add(int argc, char *const argv[]);
 int cmd_rp_import(int argc, char *const argv[]);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ops/cli/cmd.h"
+#include "ops/cli/cmd_factor.h"
 #include "ops/cli/conn.h"
 #include "ops/cli/input.h"
 #include "store/base/limits.h"
@@ -21,11 +22,13 @@ static const char usage_text[] =
     "                        corporate_number, name, address1, user_last_nm, ...\n"
     "                        (\"-\": standard input, then with --password-file)\n"
     "  --password-file FILE  read the password there\n"
+    "  --phone NUMBER        enrol it: codes are sent to it at each sign-in\n"
+    "  --totp-file FILE      enrol an authenticator app: its key, 20 bytes as base32\n"
     "\n";
 
 struct account_options {
     struct conn_options conn;
-    const char *type, *parent, *profile, *password_file;
+    const char *type, *parent, *profile, *password_file, *phone, *totp_file;
 };
 
 static bool read_profile(const char *path, json_t **ret_profile) {
@@ -92,6 +95,36 @@ static int send(struct conn *conn, const char *id, struct span body) {
     return code;
 }
 
+/* The account is there; its factors come after it. */
+static int enrol(struct conn *conn, const char *id, const char *member,
+                 struct span value) {
+    struct conn_answer answer = {0};
+    int code = factor_ask(conn, "add", id, member, value, &answer);
+
+    if (code != EXIT_DONE)
+        fprintf(stderr,
+                "tasuki: the account was added without its second factor: tasuki "
+                "account factor add %s\n",
+                id);
+    conn_answer_free(&answer);
+    return code;
+}
+
+static int enrol_all(const struct account_options *options, struct conn *conn,
+                     const char *id) {
+    struct secret key = {0};
+    int code = EXIT_DONE;
+
+    if (options->phone)
+        code = enrol(conn, id, "phone", span_str(options->phone));
+    if (code == EXIT_DONE && options->totp_file)
+        code = input_secret(options->totp_file, "key", &key)
+                   ? enrol(conn, id, "totp_seed", span_of(key.data, key.len))
+                   : EXIT_USAGE;
+    secret_free(&key);
+    return code;
+}
+
 static int add(const struct account_options *options, const char *id) {
     struct secret password = {0};
     struct conn conn;
@@ -107,6 +140,8 @@ static int add(const struct account_options *options, const char *id) {
         code = EXIT_USAGE;
     else
         code = send(&conn, id, buf_span(&body));
+    if (code == EXIT_DONE)
+        code = enrol_all(options, &conn, id);
     secret_free(&password);
     buf_free(&body);
     conn_close(&conn);
@@ -120,6 +155,8 @@ int cmd_account_add(int argc, char *const argv[]) {
         {"parent", ARGS_TEXT, &options.parent},
         {"profile", ARGS_TEXT, &options.profile},
         {"password-file", ARGS_TEXT, &options.password_file},
+        {"phone", ARGS_TEXT, &options.phone},
+        {"totp-file", ARGS_TEXT, &options.totp_file},
         {NULL, ARGS_FLAG, NULL},
     };
     const struct args_option *const tables[] = {own, options.conn.table, NULL};

@@ -18,6 +18,7 @@ static const char usage_text[] =
     "\n"
     "  status             leader, term, index, staleness and digest of every node\n"
     "  account add        add an account\n"
+    "  account factor     list, add or remove second factors of an account\n"
     "  rp add             register a relying party; prints its secret once\n"
     "  rp import          register relying parties from a file, once all are good\n"
     "  rp export          the registered ones, as a file for import\n"
@@ -58,6 +59,7 @@ static const struct {
 } commands[] = {
     {"status", NULL, cmd_status},
     {"account", "add", cmd_account_add},
+    {"account", "factor", cmd_account_factor},
     {"rp", "add", cmd_rp_add},
     {"rp", "import", cmd_rp_import},
     {"rp", "export", cmd_rp_export},

@@ -6,7 +6,9 @@
 //   clients.json   for `tasuki rp import`; secrets are drawn once and then kept
 //   demo-rp.json   for ops/demo-rp/server.mjs
 //   account-N.json the profile of account N
-//   accounts.txt   "N account_id type parent-or-" a line, in the order of loading
+//   accounts.txt   "N account_id type parent-or- phone-or- totp-or-" a line, in the
+//                  order of loading
+//   totp.secret    the key of the accounts with totp
 //   clients.env    NAME='value' lines for demo.env
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -101,7 +103,10 @@ write(
 
 const accounts = read('accounts.json');
 accounts.forEach((account, i) => write(`account-${i + 1}.json`, `${JSON.stringify(account.profile)}\n`));
-write('accounts.txt', accounts.map((a, i) => `${i + 1} ${a.account_id} ${a.type} ${a.parent ?? '-'}\n`).join(''));
+write('accounts.txt', accounts.map((a, i) => `${i + 1} ${a.account_id} ${a.type} ${a.parent ?? '-'} ${a.phone ?? '-'} ${a.totp ? 'totp' : '-'}\n`).join(''));
+// The key of the one account with an authenticator app: 20 bytes as base32.
+const base32 = (bytes) => [...bytes].map((b) => b.toString(2).padStart(8, '0')).join('').match(/.{5}/g).map((five) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[parseInt(five, 2)]).join('');
+if (!existsSync(`${outDir}/totp.secret`)) write('totp.secret', `${base32(randomBytes(20))}\n`);
 
 // Nothing here holds a single quote: base64url, URIs and addresses.
 const lines = [`TASUKI_REDIRECT_URI='${callback('demo-rp')}'`, `TASUKI_DEMO_RP='${rpOrigin}/'`];
@@ -110,7 +115,10 @@ for (const { env, registered } of all.filter((c) => c.env)) {
   if (registered.client_secret) lines.push(`${env}_SECRET='${registered.client_secret}'`);
   if (env !== 'TASUKI_CLIENT') lines.push(`${env.replace(/_CLIENT$/, '')}_REDIRECT_URI='${registered.redirect_uris[0]}'`);
 }
-for (const { account_id: id, type } of accounts) {
-  lines.push(`${type === 'prime' ? 'TASUKI_ACCOUNT' : `TASUKI_${type.toUpperCase()}_ACCOUNT`}='${id}'`);
+for (const { account_id: id, type, phone, totp } of accounts) {
+  const name = totp ? 'TASUKI_TOTP_ACCOUNT' : type === 'prime' ? 'TASUKI_ACCOUNT' : `TASUKI_${type.toUpperCase()}_ACCOUNT`;
+  lines.push(`${name}='${id}'`);
+  if (phone) lines.push(`${name}_PHONE='${phone}'`);
 }
+lines.push(`TASUKI_TOTP_SECRET='${readFileSync(`${outDir}/totp.secret`, 'utf8').trim()}'`);
 write('clients.env', `${lines.join('\n')}\n`);

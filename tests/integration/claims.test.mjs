@@ -4,7 +4,7 @@ import '../lib/runtime.mjs';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as jose from 'jose';
-import { addAccount, addClient, everywhere, PROFILE } from '../lib/admin.mjs';
+import { addAccount, addClient, everywhere, PROFILE, newPhone } from '../lib/admin.mjs';
 import { demo } from '../lib/demo.mjs';
 import { authorize, Browser, redeem, signIn, tokens, userinfo } from '../lib/flow.mjs';
 
@@ -57,8 +57,8 @@ test('claims that cannot be served are told so, the same on every node', async (
 });
 
 test("the platform's scopes: verified_claims, mandate_info, role, delegation_info", async () => {
-  const prime = await addAccount({ name: 'prime', profile: proven });
-  const member = await addAccount({ name: 'member', type: 'member', parent: prime.id, profile: { ...PROFILE, procedure: 'jp_gbizid_member', services: 'jgrants e-gov' } });
+  const prime = await addAccount({ name: 'prime', type: 'prime', phone: newPhone(), profile: proven });
+  const member = await addAccount({ name: 'member', type: 'member', phone: newPhone(), parent: prime.id, profile: { ...PROFILE, procedure: 'jp_gbizid_member', services: 'jgrants e-gov' } });
   const entry = await addAccount({ name: 'entry', type: 'entry', profile: PROFILE });
   const rp = await addClient({ name: 'platform', scopes: PLATFORM });
   const plain = await addClient({ name: 'plain' });
@@ -95,8 +95,8 @@ test("the platform's scopes: verified_claims, mandate_info, role, delegation_inf
 });
 
 test('pairwise: one name a sector, the same on every node and in every document', async () => {
-  const prime = await addAccount({ name: 'pair', profile: proven });
-  const member = await addAccount({ name: 'pairmember', type: 'member', parent: prime.id });
+  const prime = await addAccount({ name: 'pair', type: 'prime', phone: newPhone(), profile: proven });
+  const member = await addAccount({ name: 'pairmember', type: 'member', phone: newPhone(), parent: prime.id });
   const pairwise = (name, host) => addClient({ name, profile: 'standard', features: ['pairwise'], redirect_uris: [`https://${host}/cb`] });
   const [a, b, other] = [await pairwise('a', 'a.example.test'), await pairwise('b', 'a.example.test'), await pairwise('c', 'c.example.test')];
   await seen();

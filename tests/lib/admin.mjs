@@ -105,16 +105,21 @@ export const PROFILE = {
   user_birthday_ymd: '19800401',
 };
 
+// A number of its own, which the sinks of the demo take.
+export const newPhone = () => `+8190${String(randomBytes(4).readUInt32BE() % 100000000).padStart(8, '0')}`;
+
 export async function addAccount(options = {}) {
   const account = {
     account_id: options.account_id ?? `${options.name ?? 'user'}-${word()}@example.test`,
     password: note(options.password ?? `test ${word(12)} pass`),
-    type: options.type ?? 'prime',
+    type: options.type ?? 'entry', // one factor will do; others need a phone or totp_seed
     ...(options.parent ? { parent: options.parent } : {}),
     profile: options.profile ?? PROFILE,
   };
   const made = await must('POST', '/v1/accounts', account);
-  return { id: account.account_id, password: account.password, sub: made.sub };
+  for (const member of ['phone', 'totp_seed'])
+    if (options[member]) await must('POST', '/v1/accounts/factors', { account_id: account.account_id, action: 'add', [member]: options[member] });
+  return { id: account.account_id, password: account.password, sub: made.sub, phone: options.phone, totp: options.totp_seed };
 }
 
 // A relying party as flow.mjs wants it.

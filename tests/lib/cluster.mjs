@@ -81,7 +81,7 @@ export class Cluster {
     const keys = new Map();
     for (const line of [
       `node_id = ${id}`, `cluster_id = ${this.id}`, `data_dir = ${node.data}`,
-      `issuer = https://localhost:${this.port}/oauth/`, 'environment = demo', 'second_factor = enrolled',
+      `issuer = https://localhost:${this.port}/oauth/`, 'environment = demo',
       `http_listen = 127.0.0.1:${this.port + id}`, `operator_listen = 127.0.0.1:${this.port + 10 + id}`,
       `http_cert = ${this.pki}/http.crt`, `http_key = ${this.pki}/http.key`,
       `peer_cert = ${this.pki}/node-${id}.crt`, `peer_key = ${this.pki}/node-${id}.key`,

@@ -56,6 +56,9 @@ function load() {
     balancer: { name: 'balancer', base: asUrl(env.TASUKI_BALANCER ?? new URL(issuer).origin) },
     password: note(need('TASUKI_PASSWORD')),
     prime: need('TASUKI_ACCOUNT'),
+    entry: env.TASUKI_ENTRY_ACCOUNT,
+    // Of accounts that are sent codes.
+    phones: new Map(['TASUKI_ACCOUNT', 'TASUKI_MEMBER_ACCOUNT'].filter((name) => env[`${name}_PHONE`]).map((name) => [env[name], env[`${name}_PHONE`]])),
     clusterId: need('TASUKI_CLUSTER_ID'),
   };
 }

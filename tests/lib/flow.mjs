@@ -1,10 +1,11 @@
 // The code flow by hand: forms are parsed and posted as a browser without script
 // does, each step at whichever target the test names.
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { demo } from './demo.mjs';
-import { formWith } from './html.mjs';
+import { formWith, forms } from './html.mjs';
 import { get, Jar, post } from './http.mjs';
+import { codeOf, lastSms } from './messages.mjs';
 import { note } from './secrets.mjs';
 
 export const random = (bytes = 24) => randomBytes(bytes).toString('base64url');
@@ -87,16 +88,53 @@ export function consentForm(answer) {
 
 export const isLoginPage = (answer) => answer.status === 200 && 'password' in (formWith(answer.body, 'login_state')?.fields ?? {});
 export const isConsentPage = (answer) =>
-  answer.status === 200 && Boolean(formWith(answer.body, 'login_state')) && !isLoginPage(answer);
+  answer.status === 200 && Boolean(formWith(answer.body, 'login_state')) && !isLoginPage(answer) && !isFactorPage(answer);
 
-// Fill the login page that `page` is.
-export function submitLogin(browser, page, account, { at, fields = {}, ...more } = {}) {
+// Fill the login page that `page` is, and the second step where one is asked for.
+// `second: false` stops there.
+export async function submitLogin(browser, page, account, { at, fields = {}, second = true, ...more } = {}) {
   const form = loginForm(page);
-  return browser.post(
+  const since = Date.now();
+  const answer = await browser.post(
     form.path,
     { ...form.fields, account_id: account.id, password: account.password, ...fields },
     { at, ...more },
   );
+  return second && isFactorPage(answer) ? submitSecond(browser, answer, account, { at, since }) : answer;
+}
+
+export const isFactorPage = (answer) => answer.status === 200 && factorForms(answer).length > 0;
+// The forms of the second step's page.
+export const factorForms = (answer) =>
+  forms(answer.body ?? '')
+    .filter(({ action }) => new URL(action || '/', 'https://x/').pathname === '/oauth/factor')
+    .map((form) => ({ ...form, path: formPath(form.action, '/oauth/factor') }));
+// The form that takes a code.
+export const codeForm = (answer) => factorForms(answer).find(({ fields }) => 'code' in fields);
+
+// The six digits of a step of an authenticator app (RFC 6238).
+export function totp(secret, at = Date.now()) {
+  const bits = [...secret].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(at / 30000)));
+  const mac = createHmac('sha1', key).update(step).digest();
+  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1000000).padStart(6, '0');
+}
+
+// The code that the account was sent, or that its app shows.
+export async function secondCode(account, since) {
+  const phone = account.phone ?? demo().phones.get(account.id);
+  if (phone) return codeOf(await lastSms(phone, { after: since }));
+  const secret = account.totp ?? (account.id === demo().env.TASUKI_TOTP_ACCOUNT ? demo().env.TASUKI_TOTP_SECRET : undefined);
+  assert.ok(secret, `the second step is asked of ${account.id}, which has neither phone nor totp here`);
+  return totp(secret);
+}
+
+export async function submitSecond(browser, page, account, { at, since = 0, code, fields = {} } = {}) {
+  const form = codeForm(page);
+  assert.ok(form, `the page has a field for a code: ${notice(page)}`);
+  return browser.post(form.path, { ...form.fields, code: code ?? (await secondCode(account, since)), ...fields }, { at });
 }
 
 export function submitConsent(browser, page, decision, { at, fields = {} } = {}) {
@@ -130,12 +168,14 @@ export function callback(answer, rp) {
 // where it is asked for. `at`: { authorize, login, consent }, targets of the steps.
 export async function authorize(browser, rp, { account, params = {}, at = {} } = {}) {
   const sent = authorizeParams(rp, params);
+  const began = Date.now();
   let answer = await browser.get(authorizePath(sent), { at: at.authorize });
   if (isLoginPage(answer)) {
     assert.ok(account, 'a sign-in was asked for though a session was expected');
     answer = await submitLogin(browser, answer, account, { at: at.login });
     if (isLoginPage(answer)) assert.fail(`sign-in refused: ${notice(answer)}`);
   }
+  if (isFactorPage(answer)) answer = await submitSecond(browser, answer, account, { at: at.login, since: began });
   if (isConsentPage(answer)) answer = await submitConsent(browser, answer, 'allow', { at: at.consent });
   return { ...callback(answer, rp), sent };
 }
