@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { addAccount, addClient, statusOf } from '../lib/admin.mjs';
 import { Cluster } from '../lib/cluster.mjs';
+import { sleep } from '../lib/demo.mjs';
 import { assertAlive, assertDead, issue, joins } from '../lib/epoch.mjs';
+import { redeem, signIn } from '../lib/flow.mjs';
 
 const EXIT = { data: 65, config: 78 };
 const cluster = await Cluster.make({ name: 'restore', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450), binDir: process.env.TASUKI_BIN_DIR });
@@ -34,6 +36,52 @@ test('what happens after the backup is in an export of the audit', async () => {
   await cluster.settled();
   const made = await cluster.ask(['audit', 'export', '--out', join(cluster.dir, 'audit.export')]);
   assert.equal(made.code, 0, made.stderr);
+});
+
+// A node says its digest ten times a second; what it says of an index is kept.
+test('backups under load have the digest that the nodes have at their index', async () => {
+  const seen = new Map(); // index: digest
+  let stop = false;
+  const { browser } = await signIn(cluster.node(1), rp, account);
+  const work = async (i) => {
+    while (!stop) {
+      const { code } = await signIn(cluster.node(1 + (i % 3)), rp, account, { jar: browser.jar.clone() });
+      assert.equal((await redeem(cluster.node(1 + ((i + 1) % 3)), rp, code)).status, 200);
+      await sleep(Math.random() * 120);
+    }
+  };
+  const watch = async (id) => {
+    while (!stop) {
+      const { digest_index: index, digest } = await statusOf(id);
+      assert.equal(seen.get(index) ?? digest, digest, `node ${id} at index ${index}`);
+      seen.set(index, digest);
+      await sleep(15);
+    }
+  };
+  const running = [work(0), work(1), work(2), watch(1), watch(2), watch(3)];
+  let compared = 0;
+  let taken = 0;
+  let first;
+  let last;
+  try {
+    for (; taken < 40 && compared < 3; taken++) {
+      const made = await cluster.tasuki(['backup', join(cluster.dir, 'load.backup'), '--force', '--config', cluster.node(1 + (taken % 3)).conf, '--json']);
+      assert.equal(made.code, 0, made.stderr);
+      const { index, digest } = JSON.parse(made.stdout);
+      first ??= index;
+      last = index;
+      await sleep(250); // its index is published by then
+      if (!seen.has(index)) continue;
+      assert.equal(seen.get(index), digest, `the backup at index ${index}`);
+      compared++;
+    }
+  } finally {
+    stop = true;
+    await Promise.all(running);
+  }
+  assert.ok(compared >= 3, `${compared} of ${taken} backups could be compared`);
+  assert.ok(last > first + 20, `${last - first} entries meanwhile: no load`);
+  console.log(`# ${compared} of ${taken} backups compared, over ${last - first} entries`);
 });
 
 test('what stands at the name of the part is ours alone, or nothing is written into it', async () => {
