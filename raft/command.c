@@ -38,6 +38,7 @@ struct message_parts {
         Tasuki__Command__MemberRole member_role;
         Tasuki__Command__MemberSettle member_settle;
         Tasuki__Command__LeaderRegions leader_regions;
+        Tasuki__Command__BackupNote backup_note;
         Tasuki__Command__ProofUse proof_use;
         Tasuki__Command__RequestPush request_push;
         Tasuki__Command__TokenRevoke token_revoke;
@@ -290,6 +291,10 @@ static bool member_seed_ok(const struct cmd_member_seed *c) {
     return true;
 }
 
+static bool backup_ok(const struct store_backup *c) {
+    return c->index > 0 && id_ok(c->donor) && id_ok(c->taker);
+}
+
 static bool leader_regions_ok(const struct leader_regions *c) {
     if (c->count > STORE_REGIONS_MAX) {
         return false;
@@ -401,6 +406,25 @@ static bool staff_ok(const struct command *command) {
     return command->staff_touch.idle_ms > 0;
 }
 
+static bool cluster_ok(const struct command *command) {
+    switch (command->type) {
+    case CMD_MEMBER_SEED:
+        return member_seed_ok(&command->member_seed);
+    case CMD_MEMBER_ADD:
+        return member_at_ok(&command->member_add.member);
+    case CMD_MEMBER_ROLE:
+        return id_ok(command->member_role.id) &&
+               (command->member_role.role == MEMBER_VOTER ||
+                command->member_role.role == MEMBER_GONE);
+    case CMD_MEMBER_SETTLE:
+        return id_ok(command->member_settle.id);
+    case CMD_LEADER_REGIONS:
+        return leader_regions_ok(&command->leader_regions.regions);
+    default:
+        return backup_ok(&command->backup_note.backup);
+    }
+}
+
 static bool command_ok(const struct command *command) {
     switch (command->type) {
     case CMD_BOOT_REGISTER:
@@ -440,17 +464,12 @@ static bool command_ok(const struct command *command) {
         return client_id_ok(command->token_revoke.client_id) &&
                proofs_ok(&command->token_revoke.proofs);
     case CMD_MEMBER_SEED:
-        return member_seed_ok(&command->member_seed);
     case CMD_MEMBER_ADD:
-        return member_at_ok(&command->member_add.member);
     case CMD_MEMBER_ROLE:
-        return id_ok(command->member_role.id) &&
-               (command->member_role.role == MEMBER_VOTER ||
-                command->member_role.role == MEMBER_GONE);
     case CMD_MEMBER_SETTLE:
-        return id_ok(command->member_settle.id);
     case CMD_LEADER_REGIONS:
-        return leader_regions_ok(&command->leader_regions.regions);
+    case CMD_BACKUP_NOTE:
+        return cluster_ok(command);
     case CMD_OUTBOX_CLAIM:
         return id_ok(command->outbox_claim.node) && command->outbox_claim.count > 0 &&
                command->outbox_claim.count <= LIMIT_OUTBOX_BATCH;
@@ -786,6 +805,18 @@ static void build_member_settle(const struct cmd_member_settle *c,
     m->changed_index = c->changed_index;
 }
 
+static void build_backup_note(const struct store_backup *c,
+                              Tasuki__Command__BackupNote *m) {
+    tasuki__command__backup_note__init(m);
+    m->index = c->index;
+    m->digest_lo = c->digest.lo;
+    m->digest_hi = c->digest.hi;
+    m->rows = c->rows;
+    m->bytes = c->bytes;
+    m->donor = c->donor;
+    m->taker = c->taker;
+}
+
 static void build_leader_regions(const struct leader_regions *c,
                                  struct message_parts *parts) {
     tasuki__command__leader_regions__init(&parts->leader_regions);
@@ -901,6 +932,9 @@ static void build_cluster(const struct command *command, struct message_parts *p
     case CMD_LEADER_REGIONS:
         build_leader_regions(&command->leader_regions.regions, parts);
         break;
+    case CMD_BACKUP_NOTE:
+        build_backup_note(&command->backup_note.backup, &parts->backup_note);
+        break;
     default:
         CHECK(!"another command than those of `build`");
     }
@@ -986,6 +1020,7 @@ static const ProtobufCMessage *build(const struct command *command,
     case CMD_MEMBER_ROLE:
     case CMD_MEMBER_SETTLE:
     case CMD_LEADER_REGIONS:
+    case CMD_BACKUP_NOTE:
         build_cluster(command, parts);
         break;
     case CMD_KEY_ADD:
@@ -1377,6 +1412,17 @@ static bool take_member_settle(const Tasuki__Command__MemberSettle *m,
     return true;
 }
 
+static bool take_backup_note(const Tasuki__Command__BackupNote *m,
+                             struct store_backup *c) {
+    *c = (struct store_backup){.index = m->index,
+                               .digest = {.lo = m->digest_lo, .hi = m->digest_hi},
+                               .rows = m->rows,
+                               .bytes = m->bytes,
+                               .donor = m->donor,
+                               .taker = m->taker};
+    return true;
+}
+
 static bool take_leader_regions(const Tasuki__Command__LeaderRegions *m,
                                 struct leader_regions *c) {
     if (m->n_regions > STORE_REGIONS_MAX) {
@@ -1533,6 +1579,8 @@ static bool take_cluster(const void *m, struct command *command) {
         return take_member_settle(m, &command->member_settle);
     case CMD_LEADER_REGIONS:
         return take_leader_regions(m, &command->leader_regions.regions);
+    case CMD_BACKUP_NOTE:
+        return take_backup_note(m, &command->backup_note.backup);
     default:
         CHECK(!"another command than those of `take`");
         return false;
@@ -1560,6 +1608,7 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
     case CMD_MEMBER_ROLE:
     case CMD_MEMBER_SETTLE:
     case CMD_LEADER_REGIONS:
+    case CMD_BACKUP_NOTE:
         return take_cluster(m, command);
     case CMD_KEY_ADD:
         return take_key_add(m, &command->key_add);
@@ -1630,6 +1679,7 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_MEMBER_ROLE] = &tasuki__command__member_role__descriptor,
         [CMD_MEMBER_SETTLE] = &tasuki__command__member_settle__descriptor,
         [CMD_LEADER_REGIONS] = &tasuki__command__leader_regions__descriptor,
+        [CMD_BACKUP_NOTE] = &tasuki__command__backup_note__descriptor,
         [CMD_PROOF_USE] = &tasuki__command__proof_use__descriptor,
         [CMD_REQUEST_PUSH] = &tasuki__command__request_push__descriptor,
         [CMD_TOKEN_REVOKE] = &tasuki__command__token_revoke__descriptor,

@@ -15,6 +15,7 @@
 #ifndef RAFT_COMMAND_H
 #define RAFT_COMMAND_H
 
+#include "store/store_backup.h"
 #include "store/audit_record.h"
 #include "store/base/arena.h"
 #include "store/base/buf.h"
@@ -65,6 +66,7 @@ enum command_type {
     CMD_KEY_REVOKE = 26,     /* an operator: out of the JWKS at once */
     CMD_CLIENT_CHANGE = 30,  /* an operator: a relying party's stage, or its secret */
     CMD_USAGE_ADD = 31,      /* what a node has counted */
+    CMD_BACKUP_NOTE = 32,    /* a donor: what it gave is verified and kept */
     CMD_STAFF_PUT = 27,
     CMD_STAFF_LOGIN = 28,
     CMD_STAFF_SESSION_END = 29,
@@ -425,6 +427,10 @@ struct cmd_member_settle {
     uint64_t id, changed_index;
 };
 /* Takes the place of what is stored; none: no preference. Each at most once. */
+/* `backup` without its time. OUT_EXISTS: a newer one is noted already. */
+struct cmd_backup_note {
+    struct store_backup backup;
+};
 struct cmd_leader_regions {
     struct leader_regions regions;
 };
@@ -527,6 +533,7 @@ struct command {
         struct cmd_member_role member_role;
         struct cmd_member_settle member_settle;
         struct cmd_leader_regions leader_regions;
+        struct cmd_backup_note backup_note;
         struct cmd_proof_use proof_use;
         struct cmd_request_push request_push;
         struct cmd_token_revoke token_revoke;

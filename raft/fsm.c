@@ -144,6 +144,7 @@ static uint64_t version_of(enum command_type type) {
     case CMD_MEMBER_ROLE:
     case CMD_MEMBER_SETTLE:
     case CMD_LEADER_REGIONS:
+    case CMD_BACKUP_NOTE:
     case CMD_PROOF_USE:
     case CMD_REQUEST_PUSH:
     case CMD_TOKEN_REVOKE:
@@ -241,6 +242,8 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_member_role(tx, &command->member_role, ret_code);
     case CMD_MEMBER_SETTLE:
         return fsm_member_settle(tx, &command->member_settle, ret_code);
+    case CMD_BACKUP_NOTE:
+        return fsm_cluster_backup(tx, &command->backup_note, ret_code);
     case CMD_LEADER_REGIONS:
         return fsm_member_regions(tx, &command->leader_regions, ret_code);
     case CMD_PROOF_USE:

@@ -39,3 +39,20 @@ enum err fsm_cluster_version(struct fsm_tx *tx, const struct cmd_fsm_version *cm
     const struct fsm_audit_event event = {.event = AUDIT_CLUSTER_VERSION};
     return fsm_audit_add(tx, &event);
 }
+
+enum err fsm_cluster_backup(struct fsm_tx *tx, const struct cmd_backup_note *cmd,
+                            enum outcome_code *ret_code) {
+    struct store_backup backup = cmd->backup, last;
+    enum err err = store_backup_get(tx->read, &last);
+
+    if (err != OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (err == OK && last.index > backup.index) {
+        *ret_code = OUT_EXISTS;
+        return OK;
+    }
+    *ret_code = OUT_OK;
+    backup.kept_ms = tx->now_ms;
+    return store_backup_put(tx->write, &backup);
+}

@@ -30,6 +30,8 @@ struct fsm_tx {
 enum err fsm_cluster_init(struct fsm_tx *tx, const struct cmd_cluster_init *cmd,
                           enum outcome_code *ret_code);
 /* ERR_VERSION: a version that this binary does not have. */
+enum err fsm_cluster_backup(struct fsm_tx *tx, const struct cmd_backup_note *cmd,
+                            enum outcome_code *ret_code);
 enum err fsm_cluster_version(struct fsm_tx *tx, const struct cmd_fsm_version *cmd,
                              enum outcome_code *ret_code);
 /* fsm_key.c */

@@ -10,6 +10,8 @@
  *   taker:  FETCH -> WAIT* -> DATA* -> END -> closes
  *   donor:  capture (WAIT each second) -> DATA* -> END -> waits for the close
  *   REFUSED may come instead of any message; it is the last one.
+ *   A backup's taker does not close behind END: it verifies, keeps, says KEPT, and the
+ *   donor has that written into the state, says END and closes.
  *
  * Invariants:
  *   G1  only a member (a row of store_member that is not gone, or, while there are
@@ -20,7 +22,8 @@
  *       time to catch up (repl_capture's hold), within the byte cap;
  *   G4  a message that takes longer than PEER_IMAGE_SILENCE_MS ends the transfer, and
  *       so does PEER_IMAGE_TOTAL_MS: a slow taker must not pin a snapshot for ever;
- *   G5  the taker speaks once; whatever else it says ends the transfer. */
+ *   G5  the taker speaks once, and says KEPT behind END or nothing; whatever else it
+ *       says ends the transfer. */
 #ifndef RAFT_PEER_IMAGE_H
 #define RAFT_PEER_IMAGE_H
 
@@ -29,9 +32,11 @@
 #include "raft/repl.h"
 #include "store/store_image.h"
 
-#define PEER_IMAGE_JOBS 2
+#define PEER_IMAGE_JOBS REPL_IMAGES
 #define PEER_IMAGE_SILENCE_MS 10000
 #define PEER_IMAGE_TOTAL_MS (30u * 60 * 1000)
+/* A backup's taker has so long to verify what it got. */
+#define PEER_IMAGE_KEEP_MS (5u * 60 * 1000)
 /* The donor waits so long for a copy that is new enough, then says "busy". */
 #define PEER_IMAGE_CAPTURE_MS 30000
 
@@ -46,6 +51,10 @@ struct peer_image_take {
     uint64_t floor_index; /* an older image is refused (REFUSED at the donor) */
     struct port_clock clock;
     void (*progress)(void *arg, uint64_t donor, const char *state);
+    /* NULL: it is no backup. Else called behind END, the connection open: verify and
+     * keep. Its error is given, and nothing is noted. */
+    enum err (*keep)(void *arg, char why[256]);
+    bool *ret_noted; /* with `keep`: the donor says that the state has it now */
     void *arg;
 };
 
@@ -91,11 +100,8 @@ void peer_image_donor_close(struct peer_image_donor *donor);
 /* After `close`, once nobody can call `serve`. NULL-safe. */
 void peer_image_donor_free(struct peer_image_donor *donor);
 
-struct peer_image_job_status {
-    uint64_t peer, index, rows, rows_total, bytes;
-};
 /* Those that run now. Any thread. */
 size_t peer_image_donor_status(struct peer_image_donor *donor,
-                               struct peer_image_job_status jobs[PEER_IMAGE_JOBS]);
+                               struct repl_image_status jobs[PEER_IMAGE_JOBS]);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "raft/peer_image.h"
 #include "raft/peer_image_channel.h"
+#include "raft/repl_note.h"
 #include "store/base/check.h"
 #include "store/base/log.h"
 #include "store/base/mailbox.h"
@@ -21,6 +22,7 @@
 #define CAPTURE_TRY_MS 2000 /* of waiting for one probe */
 #define RETRY_MS 200
 #define WAIT_EACH_MS 1000
+#define NOTE_MS 5000        /* for the command that says that it was kept */
 #define BURST_US 100000 /* of the rate may be made up for */
 
 enum place { PLACE_FREE, PLACE_RUNS, PLACE_ENDED };
@@ -31,10 +33,11 @@ struct job {
     enum place place;      /* mutex */
     atomic_bool cancelled; /* set under the mutex */
     uint64_t floor_index;
-    struct peer_image_job_status status; /* mutex */
+    struct repl_image_status status; /* mutex */
     struct peer_channel channel;
     struct mailbox mailbox;
     bool captured; /* `done` of the capture has run */
+    bool noted;    /* that of the command */
     uint64_t begun_ms, due_us;
 };
 
@@ -175,13 +178,53 @@ static enum err stream(struct job *job, struct image_source *source, bool *ret_o
             return ERR_TIMEOUT;
         }
     }
-    enum err err = say(job, &end);
+    return say(job, &end);
+}
+
+static void on_noted(struct repl_request *request) {
+    struct mailbox *mailbox = (struct mailbox *)request->loop;
+    struct job *job = (struct job *)((char *)mailbox - offsetof(struct job, mailbox));
+    job->noted = true;
+}
+
+/* The state gets to know of it. Whatever the raft thread says is waited for. */
+static enum err note_backup(struct job *job, const struct image_head *head) {
+    struct store_backup backup = {.index = job->status.index,
+                                  .digest = head->meta.digest,
+                                  .rows = job->status.rows,
+                                  .bytes = job->status.bytes,
+                                  .donor = head->node,
+                                  .taker = job->status.peer};
+    struct repl_note note;
+    job->noted = false;
+    enum err err = repl_note_begin(job->donor->repl, &note, &backup,
+                                   peer_channel_now(&job->channel) + NOTE_MS,
+                                   &job->mailbox.loop, on_noted);
     if (err != OK) {
         return err;
     }
-    /* It has everything once it closes. */
-    err = peer_channel_pause(&job->channel, PEER_IMAGE_SILENCE_MS);
-    return err == OK ? ERR_TIMEOUT : err == ERR_CLOSED ? OK : err;
+    while (!job->noted) {
+        (void)mailbox_run(&job->mailbox, WAIT_EACH_MS);
+    }
+    return repl_note_end(&note);
+}
+
+/* It has everything once it closes; or it verifies, and says what it has kept. */
+static enum err farewell(struct job *job, const struct image_head *head) {
+    struct peer_message message, end = {.type = PEER_IMAGE_END};
+    enum err err = peer_channel_receive(
+        &job->channel, peer_channel_now(&job->channel) + PEER_IMAGE_KEEP_MS, &message);
+    if (err != OK) {
+        return err == ERR_CLOSED && !atomic_load(&job->cancelled) ? OK : err;
+    }
+    if (message.type != PEER_IMAGE_KEPT) {
+        return ERR_INVALID;
+    }
+    err = note_backup(job, head);
+    log_event(err == OK ? LOG_INFO : LOG_WARN, "image.kept",
+              log_u64("peer", job->status.peer), log_u64("index", job->status.index),
+              log_str("why", err == OK ? "" : err_str(err)), log_end());
+    return err == OK ? say(job, &end) : err;
 }
 
 static void refuse_late(struct job *job, enum err err) {
@@ -222,11 +265,11 @@ static enum err give(struct job *job) {
     if (ours) {
         refuse_late(job, err);
     }
-    return err;
+    return err == OK ? farewell(job, &capture.head) : err;
 }
 
 static void log_end_of(struct job *job, enum err err) {
-    const struct peer_image_job_status *status = &job->status;
+    const struct repl_image_status *status = &job->status;
     uint64_t ms = peer_channel_now(&job->channel) - job->begun_ms;
     const char *why = err == OK                      ? ""
                       : err != ERR_CLOSED            ? err_str(err)
@@ -305,7 +348,7 @@ static bool begin(struct job *job, const struct peer_image_call *call) {
     sigset_t all, before;
     atomic_store(&job->cancelled, false);
     job->floor_index = call->floor_index;
-    job->status = (struct peer_image_job_status){.peer = call->peer};
+    job->status = (struct repl_image_status){.peer = call->peer};
     job->begun_ms = donor->clock.mono_ms(donor->clock.impl);
     job->due_us = job->begun_ms * 1000;
     peer_channel_init(&job->channel, call->fd, call->session, &job->cancelled,
@@ -382,7 +425,7 @@ void peer_image_donor_free(struct peer_image_donor *donor) {
 }
 
 size_t peer_image_donor_status(struct peer_image_donor *donor,
-                               struct peer_image_job_status jobs[PEER_IMAGE_JOBS]) {
+                               struct repl_image_status jobs[PEER_IMAGE_JOBS]) {
     size_t count = 0;
     pthread_mutex_lock(&donor->mutex);
     for (size_t i = 0; i < PEER_IMAGE_JOBS; i++) {

@@ -166,6 +166,21 @@ static enum err step(struct taking *t, bool *ret_end, char why[256]) {
     }
 }
 
+/* Behind END. What was kept is kept, whether it is noted or not. */
+static enum err keep(struct taking *t, char why[256]) {
+    struct peer_message kept = {.type = PEER_IMAGE_KEPT}, answer;
+    enum err err = t->take->keep(t->take->arg, why);
+    if (err != OK) {
+        return err;
+    }
+    uint64_t deadline = now_ms(t->take) + PEER_IMAGE_SILENCE_MS;
+    *t->take->ret_noted =
+        peer_channel_send(&t->channel, &kept, deadline) == OK &&
+        peer_channel_receive(&t->channel, deadline, &answer) == OK &&
+        answer.type == PEER_IMAGE_END;
+    return OK;
+}
+
 enum err peer_image_take_to(const struct peer_image_take *take, size_t donor,
                             enum err (*feed)(void *arg, struct span bytes,
                                              char why[256]),
@@ -200,6 +215,9 @@ enum err peer_image_take_to(const struct peer_image_take *take, size_t donor,
     t.begun_ms = now_ms(take);
     while (err == OK && !end) {
         err = step(&t, &end, why);
+    }
+    if (err == OK && take->keep != NULL) {
+        err = keep(&t, why);
     }
     peer_channel_close(&t.channel);
     return err;

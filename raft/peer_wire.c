@@ -118,6 +118,7 @@ void peer_message_encode(const struct peer_message *message, struct buf *out) {
         break;
     case PEER_IMAGE_WAIT:
     case PEER_IMAGE_END:
+    case PEER_IMAGE_KEPT:
         break;
     case PEER_IMAGE_REFUSED:
         put_refused(&message->refused, out);
@@ -251,6 +252,7 @@ static enum err get_body(enum peer_type type, struct reader *r,
         return m->image_data.len > 0 ? OK : ERR_INVALID;
     case PEER_IMAGE_WAIT:
     case PEER_IMAGE_END:
+    case PEER_IMAGE_KEPT:
         return OK;
     case PEER_IMAGE_REFUSED:
         return get_refused(r, &m->refused);

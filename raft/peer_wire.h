@@ -46,6 +46,7 @@ enum peer_type {
     PEER_IMAGE_DATA = 11,
     PEER_IMAGE_END = 12,
     PEER_IMAGE_REFUSED = 13,
+    PEER_IMAGE_KEPT = 15, /* taker, behind END: verified, and kept as a backup */
     /* The one answer on a connection that began with HELLO; it is closed behind it. */
     PEER_TURNED_AWAY = 14,
 };

@@ -428,6 +428,12 @@ enum err repl_start(const struct repl_config *config, struct repl **ret_repl,
     return OK;
 }
 
+size_t repl_images(struct repl *repl,
+                   struct repl_image_status ret_images[REPL_IMAGES]) {
+    const struct node *node = repl->host.impl;
+    return peer_image_donor_status(node->donor, ret_images);
+}
+
 void repl_stop(struct repl *repl) {
     struct node *node = repl->host.impl;
     peer_image_donor_close(node->donor); /* its jobs wait for the raft thread */

@@ -153,6 +153,13 @@ struct repl_status {
     size_t nodes_count;
 };
 
+/* Images that this node gives now (raft/peer_image.h). */
+#define REPL_IMAGES 2
+struct repl_image_status {
+    uint64_t peer, index, rows, rows_total, bytes;
+};
+size_t repl_images(struct repl *repl, struct repl_image_status ret_images[REPL_IMAGES]);
+
 /* A consistent copy, at most 100 ms old. */
 void repl_status(struct repl *repl, struct repl_status *ret_status);
 

@@ -268,6 +268,7 @@ bool repl_core_message(struct repl *repl, uint64_t from,
     case PEER_IMAGE_WAIT:
     case PEER_IMAGE_DATA:
     case PEER_IMAGE_END:
+    case PEER_IMAGE_KEPT:
     case PEER_IMAGE_REFUSED:
     case PEER_TURNED_AWAY:
         return false; /* not on a link */

@@ -25,6 +25,8 @@ struct backup {
     int fd;
     uint64_t donor, bytes, begun_ms, told_ms;
     struct image_head head;
+    bool noted;
+    bool own_fault; /* no other donor would make it better */
     char why[256];
 };
 
@@ -109,6 +111,8 @@ static void on_take(void *arg, uint64_t donor, const char *state) {
             b->bytes >> 20);
 }
 
+static enum err keep_it(void *arg, char why[256]);
+
 static enum err take_from(struct backup *b, const struct peer_image_take *take,
                           size_t donor) {
     b->bytes = 0;
@@ -127,6 +131,8 @@ static enum err take_any(struct backup *b) {
         .donors_count = config->peers_count,
         .clock = port_system_clock,
         .progress = on_take,
+        .keep = keep_it,
+        .ret_noted = &b->noted,
         .arg = b,
     };
     enum err err = ERR_CONFIG;
@@ -138,7 +144,7 @@ static enum err take_any(struct backup *b) {
                 continue;
             b->why[0] = 0;
             err = take_from(b, &take, i);
-            if (!err || err == ERR_NO_SPACE || err == ERR_CONFIG)
+            if (!err || b->own_fault || err == ERR_NO_SPACE || err == ERR_CONFIG)
                 return err;
             fprintf(stderr, "tasukid: node %" PRIu64 ": %s\n", take.donors[i].id,
                     b->why[0] ? b->why : err_str(err));
@@ -226,16 +232,24 @@ static enum err put_in_place(struct backup *b) {
     return sync_parent(b);
 }
 
-static enum err make(struct backup *b) {
-    enum err err = take_any(b);
+/* The donor waits: what is in place and verified is noted in the cluster's state. */
+static enum err keep_it(void *arg, char why[256]) {
+    struct backup *b = arg;
+    enum err err = OK;
 
-    if (!err && lseek(b->fd, 0, SEEK_SET) < 0)
+    if (lseek(b->fd, 0, SEEK_SET) < 0)
         err = io_error(b, "cannot read", b->part);
     if (!err) {
         fputs("tasukid: verifying the file\n", stderr);
         err = verify_fd(b);
     }
-    return err ? err : put_in_place(b);
+    if (!err) {
+        err = put_in_place(b);
+        b->own_fault = err != OK;
+    }
+    if (err && why != b->why)
+        snprintf(why, 256, "%s", b->why);
+    return err;
 }
 
 /* ---- results */
@@ -300,12 +314,16 @@ static int run_backup(struct backup *b) {
     err = open_part(b);
     if (err)
         return failed(b, "backup", err == ERR_BUSY ? EX_TEMPFAIL : EX_CANTCREAT, err);
-    err = make(b);
+    err = take_any(b);
     if (err)
         (void)unlink(b->part); /* while it is locked: it is still ours */
     close(b->fd);
     if (err)
         return failed(b, "backup", err == ERR_CONFIG ? EX_CONFIG : EX_TEMPFAIL, err);
+    if (!b->noted)
+        fputs("tasukid: the backup is whole and kept, but the cluster did not note it: "
+              "tasuki status shows an older one\n",
+              stderr);
     return print(b, "backup", file);
 }
 

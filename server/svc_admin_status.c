@@ -110,6 +110,28 @@ static void put_config(struct buf *out, const struct config *config) {
     buf_json_member(out, "region", span_str(config->region));
 }
 
+/* null: none was made. */
+static enum err put_backup(struct store_read *read, struct buf *out) {
+    struct store_backup backup;
+    enum err err = store_backup_get(read, &backup);
+
+    buf_str(out, ",\"last_backup\":");
+    if (err) {
+        buf_str(out, "null");
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    buf_str(out, "{\"whole\":true");
+    buf_json_u64(out, "index", backup.index);
+    put_digest(out, &backup.digest);
+    buf_json_u64(out, "rows", backup.rows);
+    buf_json_u64(out, "bytes", backup.bytes);
+    buf_json_u64(out, "from_node", backup.donor);
+    buf_json_u64(out, "by_node", backup.taker);
+    buf_json_u64(out, "kept_ms", backup.kept_ms);
+    buf_str(out, "}");
+    return OK;
+}
+
 static enum err put_store(struct svc *svc, struct buf *out) {
     const char *names[STORE_TABLES_MAX];
     uint64_t counts[STORE_TABLES_MAX];
@@ -123,6 +145,8 @@ static enum err put_store(struct svc *svc, struct buf *out) {
     err = store_read_meta(svc->read, &meta);
     if (!err)
         err = svc_admin_put_outbox(svc, out);
+    if (!err)
+        err = put_backup(svc->read, out);
     count = store_table_counts(svc->read, names, counts, STORE_TABLES_MAX);
     svc_read_end(svc);
     if (err)
@@ -156,6 +180,23 @@ static void put_scrub(struct buf *out, const struct svc_shared *shared) {
     buf_str(out, "}");
 }
 
+static void put_images(struct buf *out, struct repl *repl) {
+    struct repl_image_status images[REPL_IMAGES];
+    size_t count = repl_images(repl, images);
+
+    buf_str(out, ",\"images\":[");
+    for (size_t i = 0; i < count; i++) {
+        buf_str(out, i ? ",{\"given\":true" : "{\"given\":true");
+        buf_json_u64(out, "to", images[i].peer);
+        buf_json_u64(out, "index", images[i].index);
+        buf_json_u64(out, "rows", images[i].rows);
+        buf_json_u64(out, "rows_total", images[i].rows_total);
+        buf_json_u64(out, "bytes", images[i].bytes);
+        buf_str(out, "}");
+    }
+    buf_str(out, "]");
+}
+
 void svc_admin_status(struct admin_op *op) {
     struct svc *svc = op->base.svc;
     struct buf *out = &svc->scratch;
@@ -173,6 +214,7 @@ void svc_admin_status(struct admin_op *op) {
         return;
     }
     put_scrub(out, svc->shared);
+    put_images(out, svc->shared->repl);
     svc_admin_put_members(out, &status);
     buf_str(out, "}");
     svc_admin_answer(op, out);

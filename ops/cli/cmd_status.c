@@ -17,9 +17,10 @@ static const char usage_text[] =
     "has applied, how old its data can be at most (staleness), a digest of its data,\n"
     "and how far its clock is from the asked node's; then the log that is retained "
     "for\n"
-    "nodes that were away, what waits for other systems, and a change of nodes that "
-    "is\n"
-    "under way. Exit code 0 when\n"
+    "nodes that were away, what waits for other systems, the last backup that was "
+    "kept,\n"
+    "images on their way to nodes, and a change of nodes that is under way. Exit code "
+    "0 when\n"
     "every node answers and is ready, 1 when one is not.\n"
     "\n"
     "  --watch    again and again, until it is interrupted\n"
@@ -213,6 +214,45 @@ static void print_scrub(const json_t *answer) {
         printf("whole when it started, not due yet\n");
 }
 
+/* A node that takes one does not answer yet: its donor tells. */
+static void print_images(const json_t *answer) {
+    const json_t *images = json_object_get(answer, "images");
+
+    for (size_t i = 0; i < json_array_size(images); i++) {
+        const json_t *image = json_array_get(images, i);
+
+        printf("image of node %lld for node %lld: ",
+               (long long)number_of(answer, "node_id"),
+               (long long)number_of(image, "to"));
+        if (number_of(image, "rows_total") == 0)
+            printf("being captured\n");
+        else
+            printf("%lld of %lld rows, %.1f MiB, at index %lld\n",
+                   (long long)number_of(image, "rows"),
+                   (long long)number_of(image, "rows_total"),
+                   (double)number_of(image, "bytes") / 1048576.0,
+                   (long long)number_of(image, "index"));
+    }
+}
+
+static void print_backup(const json_t *answer) {
+    const json_t *backup = json_object_get(answer, "last_backup");
+    json_int_t ago_ms = number_of(answer, "clock_ms") - number_of(backup, "kept_ms");
+
+    if (!json_is_object(backup)) {
+        printf("last backup: none\n");
+        return;
+    }
+    printf("last backup: ");
+    print_span(ago_ms > 0 ? ago_ms : 0);
+    printf(" ago, index %lld, digest %.12s, %.1f MiB, taken by node %lld of node "
+           "%lld\n",
+           (long long)number_of(backup, "index"), text_of(backup, "digest"),
+           (double)number_of(backup, "bytes") / 1048576.0,
+           (long long)number_of(backup, "by_node"),
+           (long long)number_of(backup, "from_node"));
+}
+
 static void print_failures(const struct conn *conn, const struct view *view) {
     for (size_t i = 0; i < view->count; i++) {
         const struct conn_answer *answer = &view->answers[i];
@@ -250,6 +290,10 @@ static int print_view(const struct conn *conn, const struct view *view) {
     table_free(&table);
     leader = own_answer(view, number_of(first, "leader_id"));
     print_cluster(leader ? leader : first);
+    print_backup(leader ? leader : first);
+    for (size_t i = 0; i < view->count; i++)
+        if (answered(&view->answers[i]))
+            print_images(view->answers[i].json);
     for (size_t i = 0; i < view->count; i++)
         if (answered(&view->answers[i]))
             print_scrub(view->answers[i].json);

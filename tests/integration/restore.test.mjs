@@ -27,6 +27,15 @@ test('a backup of the running cluster', async () => {
   const made = await cluster.tasuki(['backup', backup, '--config', cluster.node(2).conf, '--json']);
   assert.equal(made.code, 0, made.stderr);
   assert.ok(existsSync(backup));
+  const { index, digest, from_node: from } = JSON.parse(made.stdout);
+  await cluster.settled();
+  for (const { id } of cluster.nodes) {
+    const { last_backup: last, clock_ms: now } = await statusOf(id);
+    assert.deepEqual([last.index, last.digest, last.from_node, last.by_node], [index, digest, from, 2], `node ${id}`);
+    assert.ok(now - last.kept_ms < 60000);
+  }
+  const shown = await cluster.ask(['status']);
+  assert.match(shown.stdout, new RegExp(`last backup: \\d+ s ago, index ${index}, digest ${digest.slice(0, 12)}`), shown.stdout);
 });
 
 let late;

@@ -545,6 +545,16 @@ struct command command_member_role(uint64_t id, enum member_role role) {
     return (struct command){.type = CMD_MEMBER_ROLE, .member_role = {id, role}};
 }
 
+struct command command_backup(uint64_t index, uint64_t donor) {
+    return (struct command){.type = CMD_BACKUP_NOTE,
+                            .backup_note.backup = {.index = index,
+                                                   .digest = {index * 3, ~index},
+                                                   .rows = 10 * index,
+                                                   .bytes = 1000 * index,
+                                                   .donor = donor,
+                                                   .taker = donor + 1}};
+}
+
 struct command command_member_settle(uint64_t id, uint64_t changed_index) {
     return (struct command){.type = CMD_MEMBER_SETTLE,
                             .member_settle = {id, changed_index}};

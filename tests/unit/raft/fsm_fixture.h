@@ -64,6 +64,7 @@ struct command command_revoke(bool refresh, uint64_t tokens);
 struct command command_seed(size_t count);
 struct command command_member_add(uint64_t id);
 struct command command_member_role(uint64_t id, enum member_role role);
+struct command command_backup(uint64_t index, uint64_t donor);
 struct command command_member_settle(uint64_t id, uint64_t changed_index);
 /* A right password of an account that needs a second step; browsers go by account. */
 struct command command_second(uint64_t account, uint64_t signin);

@@ -86,10 +86,11 @@ static size_t device_commands(struct command *out) {
     return n;
 }
 
-/* Of the staff's realm and of the outbox. */
+/* Of the staff's realm, of the outbox, and a backup. */
 static size_t later_commands(struct command *out) {
     size_t n = 0;
 
+    out[n++] = command_backup(70, 2);
     out[n++] = command_staff(1, 0);
     out[n++] = command_staff(1, 7);
     out[n - 1].staff_put.staff.roles = 0;
@@ -446,6 +447,10 @@ static void members_keep_their_bounds(void **state) {
     c = command_member_role(0, MEMBER_GONE);
     refuse(fx, &c);
     c = command_member_settle(0, 1);
+    refuse(fx, &c);
+    c = command_backup(0, 2);
+    refuse(fx, &c);
+    c = command_backup(1, 0);
     refuse(fx, &c);
     c = command_seed(0);
     refuse(fx, &c);

@@ -269,6 +269,38 @@ static void damaged_rows_are_corrupt(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* The newest counts, whoever says it last; its time is the frame's. */
+static void backups_are_noted(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct store_backup backup;
+    struct store_read *read;
+    uint64_t kept_ms;
+
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    assert_err(store_backup_get(read, &backup), ERR_NOT_FOUND);
+    store_read_end(read);
+    assert_code(give(fx, command_backup(70, 2)), OUT_OK);
+    kept_ms = fx->now_ms;
+    assert_code(give(fx, command_backup(69, 1)), OUT_EXISTS);
+    assert_ok(store_read_begin(read));
+    assert_ok(store_backup_get(read, &backup));
+    store_read_end(read);
+    assert_int_equal(backup.index, 70);
+    assert_int_equal(backup.donor, 2);
+    assert_int_equal(backup.taker, 3);
+    assert_int_equal(backup.rows, 700);
+    assert_int_equal(backup.digest.hi, ~UINT64_C(70));
+    assert_int_equal(backup.kept_ms, kept_ms);
+    assert_code(give(fx, command_backup(70, 1)), OUT_OK); /* the same state, again */
+    assert_code(give(fx, command_backup(90, 3)), OUT_OK);
+    assert_ok(store_read_begin(read));
+    assert_ok(store_backup_get(read, &backup));
+    store_read_end(read);
+    store_read_free(read);
+    assert_int_equal(backup.index, 90);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_cluster_is_seeded_once),
@@ -278,6 +310,7 @@ int main(void) {
         TEST(the_last_voter_stays),
         TEST(there_is_room_for_so_many),
         TEST(regions_are_kept_in_their_order),
+        TEST(backups_are_noted),
         TEST(damaged_rows_are_corrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

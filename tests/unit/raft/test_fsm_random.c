@@ -67,6 +67,9 @@ static struct command draw_member(struct fsm_fixture *fx, struct random *r) {
                                          members[i].changed_index - draw(r, 8) / 7);
         }
     }
+    if (draw(r, 6) == 0) {
+        return command_backup(1 + draw(r, 500), 1 + draw(r, 3));
+    }
     switch (count == 0 ? 0 : draw(r, 5)) {
     case 0:
         return command_seed(3);

@@ -16,6 +16,7 @@
 
 #include "raft/peer_image.h"
 #include "raft/peer_image_channel.h"
+#include "raft/repl_note.h"
 #include "store/base/check.h"
 #include "tests/unit/raft/repl_pki.h"
 
@@ -33,8 +34,11 @@ static struct {
     _Atomic int blocks;        /* of the image */
     _Atomic bool corrupt;      /* at its last block */
     _Atomic enum err feed;     /* what the sink says */
+    _Atomic enum err keep;     /* what keeping a backup gives */
+    _Atomic enum err note;     /* what noting it completes with */
     /* what has happened */
     _Atomic int captures, releases, sources, reads_ended;
+    _Atomic int notes;
     _Atomic uint64_t floor_index;
     uint64_t fed, differs; /* by the taker's thread */
 } world;
@@ -94,6 +98,33 @@ enum err repl_capture(struct repl *repl, struct repl_capture *capture) {
 void repl_capture_release(struct repl_capture *capture) {
     (void)capture;
     atomic_fetch_add(&world.releases, 1);
+}
+
+static void noted(struct port_task *task) {
+    struct repl_request *request =
+        (struct repl_request *)((char *)task - offsetof(struct repl_request, task));
+    request->done(request);
+}
+
+enum err repl_note_begin(struct repl *repl, struct repl_note *note,
+                         const struct store_backup *backup, uint64_t deadline_mono_ms,
+                         struct port_loop *loop,
+                         void (*done)(struct repl_request *request)) {
+    (void)repl;
+    (void)deadline_mono_ms;
+    CHECK(backup->index == 77 && backup->donor == DONOR && backup->taker == TAKER &&
+          backup->bytes == 12 * (BLOCK + 100));
+    atomic_fetch_add(&world.notes, 1);
+    note->request.loop = loop;
+    note->request.done = done;
+    note->request.task.run = noted;
+    loop->post(loop, &note->request.task);
+    return OK;
+}
+
+enum err repl_note_end(struct repl_note *note) {
+    (void)note;
+    return atomic_load(&world.note);
 }
 
 void store_read_end(struct store_read *read) {
@@ -340,6 +371,35 @@ static enum err take_as(struct id128 of, uint64_t id) {
     return peer_image_take(&take, 1, NULL, why);
 }
 
+static enum err feed_backup(void *arg, struct span bytes, char reason[256]) {
+    (void)arg;
+    return store_image_sink_feed(NULL, bytes, reason);
+}
+
+static enum err keep_backup(void *arg, char reason[256]) {
+    (void)arg;
+    snprintf(reason, 256, "it cannot be kept");
+    return atomic_load(&world.keep);
+}
+
+static enum err take_backup(bool *ret_noted) {
+    struct peer_image_take take = {
+        .cluster_id = cluster,
+        .node_id = TAKER,
+        .donors = {{.id = DONOR}},
+        .donors_count = 1,
+        .clock = port_system_clock,
+        .keep = keep_backup,
+        .ret_noted = ret_noted};
+    issue(cluster, TAKER, "taker");
+    take.tls = files_of("taker");
+    snprintf(take.donors[0].address, sizeof(take.donors[0].address), "%s",
+             node.address);
+    world.fed = world.differs = 0;
+    *ret_noted = false;
+    return peer_image_take_to(&take, 0, feed_backup, NULL, why);
+}
+
 static enum err take(void) {
     return take_as(cluster, TAKER);
 }
@@ -370,7 +430,7 @@ static void raw_taker(struct peer_channel *channel, uint64_t id) {
 }
 
 static bool await_count(size_t count) {
-    struct peer_image_job_status jobs[PEER_IMAGE_JOBS];
+    struct repl_image_status jobs[PEER_IMAGE_JOBS];
     for (int i = 0; i < 2000; i++) {
         if (peer_image_donor_status(node.donor, jobs) == count) {
             return true;
@@ -393,6 +453,46 @@ static void test_an_image_arrives(void **state) {
     assert_int_equal(take(), OK); /* and again */
     node_stop();
     assert_int_equal(atomic_load(&world.captures), 2);
+}
+
+/* What the taker keeps is noted; what it cannot keep, or nobody can note, is not. */
+static void test_a_backup_is_noted(void **state) {
+    (void)state;
+    bool is_noted;
+    node_start(cluster, 1u << 30, NULL);
+    assert_int_equal(take_backup(&is_noted), OK);
+    assert_true(is_noted);
+    assert_int_equal(world.fed, 12 * (BLOCK + 100));
+    assert_int_equal(atomic_load(&world.notes), 1);
+    atomic_store(&world.note, ERR_TIMEOUT); /* no leader */
+    assert_int_equal(take_backup(&is_noted), OK);
+    assert_false(is_noted);
+    assert_int_equal(atomic_load(&world.notes), 2);
+    atomic_store(&world.keep, ERR_NO_SPACE);
+    assert_int_equal(take_backup(&is_noted), ERR_NO_SPACE);
+    assert_false(is_noted);
+    assert_true(await_count(0));
+    node_stop();
+    assert_int_equal(atomic_load(&world.notes), 2);
+    assert_int_equal(atomic_load(&world.releases), 3);
+}
+
+/* Whatever else it says behind END is the end of it, and it may not keep its place. */
+static void test_a_taker_that_says_more(void **state) {
+    (void)state;
+    struct peer_channel channel;
+    struct peer_message message = {.type = PEER_IMAGE_WAIT};
+    node_start(cluster, 1u << 30, NULL);
+    raw_taker(&channel, TAKER);
+    while (message.type != PEER_IMAGE_END) {
+        assert_int_equal(peer_channel_receive(&channel, now_ms() + 10000, &message),
+                         OK);
+    }
+    say(&channel, (struct peer_message){.type = PEER_IMAGE_WAIT});
+    assert_true(await_count(0));
+    assert_int_equal(atomic_load(&world.notes), 0);
+    peer_channel_close(&channel);
+    node_stop();
 }
 
 static void test_a_capture_that_has_to_wait(void **state) {
@@ -657,6 +757,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_an_image_arrives),
+        cmocka_unit_test(test_a_backup_is_noted),
+        cmocka_unit_test(test_a_taker_that_says_more),
         cmocka_unit_test(test_a_capture_that_has_to_wait),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_who_is_talked_to),

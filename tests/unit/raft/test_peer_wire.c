@@ -30,6 +30,7 @@ static const struct peer_message samples[] = {
      .fetch = {.cluster_id = {{1, 2, 3}}, .from = 4, .to = 2, .floor_index = 9}},
     {.type = PEER_IMAGE_WAIT},
     {.type = PEER_IMAGE_END},
+    {.type = PEER_IMAGE_KEPT},
     {.type = PEER_IMAGE_REFUSED,
      .refused = {.reason = PEER_IMAGE_BUSY, .why = {(const uint8_t *)"busy", 4}}},
     {.type = PEER_TURNED_AWAY, .turned = PEER_TURNED_EPOCH},

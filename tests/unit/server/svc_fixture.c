@@ -147,6 +147,13 @@ uint64_t repl_now_ms(const struct repl *repl) {
     return repl->now_ms;
 }
 
+size_t repl_images(struct repl *repl, struct repl_image_status ret_images[REPL_IMAGES]) {
+    (void)repl;
+    ret_images[0] = (struct repl_image_status){
+        .peer = 3, .index = 70, .rows = 5, .rows_total = 10, .bytes = 1000};
+    return 1;
+}
+
 void repl_status(struct repl *repl, struct repl_status *ret_status) {
     *ret_status = (struct repl_status){
         .node_id = 1,

@@ -233,10 +233,19 @@ static void test_client_secret_once(void **state) {
 }
 
 static void test_status(void **state) {
+    struct command kept = {
+        .type = CMD_BACKUP_NOTE,
+        .backup_note.backup = {.index = 7, .donor = 2, .taker = 3, .digest = {10, 11}}};
     struct svc_admin got;
     char text[4096];
-    json_t *root;
+    json_t *root, *backup, *image;
 
+    run_admin(*state, ADMIN_STATUS, "", &got);
+    root = json_loadb((const char *)got.body.data, got.body.len, 0, NULL);
+    assert_true(json_is_null(json_object_get(root, "last_backup")));
+    json_decref(root);
+    svc_op_close(&got.op);
+    fixture_apply(*state, &kept);
     run_admin(*state, ADMIN_STATUS, "", &got);
     assert_int_equal(got.kind, ADMIN_OK);
     json_text(got.body, "term", text);
@@ -246,6 +255,14 @@ static void test_status(void **state) {
     root = json_loadb((const char *)got.body.data, got.body.len, 0, NULL);
     assert_true(json_is_null(json_object_get(root, "staleness_ms")));
     assert_int_equal(json_array_size(json_object_get(root, "nodes")), 2);
+    backup = json_object_get(root, "last_backup");
+    assert_int_equal(json_integer_value(json_object_get(backup, "index")), 7);
+    assert_int_equal(json_integer_value(json_object_get(backup, "by_node")), 3);
+    assert_string_equal(json_string_value(json_object_get(backup, "digest")),
+                        "000000000000000b000000000000000a");
+    image = json_array_get(json_object_get(root, "images"), 0);
+    assert_int_equal(json_integer_value(json_object_get(image, "to")), 3);
+    assert_int_equal(json_integer_value(json_object_get(image, "rows_total")), 10);
     json_decref(root);
     svc_op_close(&got.op);
 }
