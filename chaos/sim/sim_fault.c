@@ -5,6 +5,7 @@
 
 #include "chaos/sim/sim_world.h"
 #include "raft/repl_exit.h"
+#include "raft/repl_internal.h"
 #include "store/base/check.h"
 
 #define SUPERVISE_US (500 * SIM_US_PER_MS)
@@ -214,7 +215,10 @@ static bool any_hollow(const struct sim *sim) {
  * this node has acknowledged is gone and nobody can tell; raft/repl_check.h.) */
 static void rot_log(struct sim_fault *fault, unsigned at) {
     struct sim_node *node = fault->sim->node[at];
-    if (fault->sim->nodes_count < 3 || node->repl == NULL || any_hollow(fault->sim)) {
+    unsigned leader = sim_leader(fault->sim);
+    /* Of two voters none can be spared: an image is captured behind a leader's word. */
+    if (leader == 0 || repl_voters(fault->sim->node[leader]->repl) < 3 ||
+        node->repl == NULL || any_hollow(fault->sim)) {
         return;
     }
     crash(fault, at, false);
