@@ -17,6 +17,6 @@ tasuki_unit_test(svc_message SOURCES test_svc_message.c svc_fixture.c LIBS ${SVC
 tasuki_unit_test(svc_state SOURCES test_svc_state.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 
 # Not a test: prints the cost of the hot paths (ops/docs/performance.md).
-add_executable(bench_svc EXCLUDE_FROM_ALL bench_svc.c svc_fixture.c)
+add_executable(bench_svc EXCLUDE_FROM_ALL bench_svc.c svc_fixture.c client_signer.c)
 target_compile_options(bench_svc PRIVATE ${TASUKI_WARNINGS})
-target_link_libraries(bench_svc PRIVATE ${SVC_TEST_LIBS} PkgConfig::CMOCKA)
+target_link_libraries(bench_svc PRIVATE ${SVC_TEST_LIBS} PkgConfig::CJOSE PkgConfig::CMOCKA)
