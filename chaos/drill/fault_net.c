@@ -1,0 +1,72 @@
+/* fault_net: who does not reach whom (fault.h). */
+#include <stdio.h>
+#include <string.h>
+
+#include "chaos/drill/fault.h"
+
+#define ELEMENTS_MAX 4096
+
+/* " A . B ,": packets from A to B. */
+static void add_pair(char *list, const char *from, const char *to) {
+    size_t used = strlen(list);
+    snprintf(list + used, ELEMENTS_MAX - used, "%s %s . %s", used > 0 ? " ," : "", from,
+             to);
+}
+
+static void add_way(char *list, const char *from, const char *to, bool both) {
+    add_pair(list, from, to);
+    if (both) {
+        add_pair(list, to, from);
+    }
+}
+
+static bool among(const struct fault_targets *set, const struct machine *machine) {
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->at[i] == machine) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Between two that are on both sides nothing is cut: a region and the rest stay whole. */
+static void add_nodes(char *list, const struct fault_targets *from,
+                      const struct fault_targets *to, bool both) {
+    for (size_t i = 0; i < from->count; i++) {
+        for (size_t k = 0; k < to->count; k++) {
+            if (!among(to, from->at[i]) || !among(from, to->at[k])) {
+                add_way(list, from->at[i]->address, to->at[k]->address, both);
+            }
+        }
+    }
+}
+
+/* Balancers and clients: the drill's own addresses. */
+static void add_clients(char *list, const struct lab *lab,
+                        const struct fault_targets *from, bool both) {
+    char address[32];
+    for (size_t i = 0; i < from->count; i++) {
+        for (size_t k = 0; k <= lab->plan.regions_count; k++) {
+            snprintf(address, sizeof(address), "10.77.0.%zu", k == 0 ? 1 : 10 + k);
+            add_way(list, from->at[i]->address, address, both);
+        }
+    }
+}
+
+bool fault_cut(struct fault_ctx *ctx, const struct experiment_action *action,
+               const struct fault_targets *targets, const struct fault_targets *to) {
+    char list[ELEMENTS_MAX] = "", make[ELEMENTS_MAX + 64], heal[ELEMENTS_MAX + 64];
+    const char *add[] = {"nft", make, NULL}, *remove[] = {"nft", heal, NULL};
+
+    if (strcmp(action->to, "clients") == 0) {
+        add_clients(list, ctx->lab, targets, action->both);
+    }
+    add_nodes(list, targets, to, action->both);
+    if (list[0] == '\0' || strlen(list) > ELEMENTS_MAX - 40) {
+        return fault_fail(ctx, "'%s' and '%s' leave nothing to cut", action->target,
+                          action->to);
+    }
+    snprintf(make, sizeof(make), "add element bridge chaos cut {%s }", list);
+    snprintf(heal, sizeof(heal), "delete element bridge chaos cut {%s }", list);
+    return fault_make(ctx, action, add, remove);
+}

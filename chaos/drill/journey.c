@@ -1,0 +1,423 @@
+/* journey: the steps of one person or service (load.h). */
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chaos/drill/http.h"
+#include "chaos/drill/load.h"
+
+#define BASE "https://" LAB_HOST
+/* As it stands in a query. */
+#define REDIRECT "https%3A%2F%2Frp.tasuki.test%2Fcallback"
+#define REDIRECT_PLAIN "https://rp.tasuki.test/callback"
+#define LATE_US 62000000u /* a code of the profile `standard` lives for 60 s */
+#define RETRY_US 8000000u /* well within the grace of a refresh (10 s) */
+
+static uint64_t draw(struct person *person, uint64_t below) {
+    uint64_t z = person->random += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (z ^ (z >> 31)) % below;
+}
+
+/* ---- the history */
+
+static size_t called(struct person *person, enum history_model model,
+                     enum history_kind kind, uint64_t key, uint64_t argument,
+                     uint64_t at_us) {
+    struct load *load = person->load;
+    struct history_op op = {.model = model,
+                            .kind = kind,
+                            .key = key,
+                            .argument = argument,
+                            .call_us = at_us,
+                            .process = person->number};
+    size_t number = SIZE_MAX;
+    pthread_mutex_lock(&load->lock);
+    if (person->epoch == atomic_load(&load->epoch)) {
+        number = history_call(&load->history, &op);
+    }
+    pthread_mutex_unlock(&load->lock);
+    return number;
+}
+
+/* `result` < 0: no answer that tells; -2: it is known not to have happened. */
+static void returned(struct person *person, size_t number, int64_t result) {
+    struct load *load = person->load;
+    pthread_mutex_lock(&load->lock);
+    if (person->epoch == atomic_load(&load->epoch) && number != SIZE_MAX) {
+        if (result >= 0) {
+            history_return(&load->history, number, (uint64_t)result, tally_now_us());
+        } else if (result == -2) {
+            history_forget(&load->history, number);
+        }
+    }
+    pthread_mutex_unlock(&load->lock);
+}
+
+/* ---- steps */
+
+static void authorize_url(struct person *person, const char *more, char url[1024]) {
+    snprintf(url, 1024,
+             BASE "/oauth/authorize?response_type=code&client_id=drill&redirect_uri=%s"
+                  "&state=s%llu&nonce=n%llu&%s",
+             REDIRECT, (unsigned long long)draw(person, 1u << 30),
+             (unsigned long long)draw(person, 1u << 30), more);
+}
+
+static int token(struct person *person, const struct http_form *form) {
+    http_basic(person->back, "drill", person->load->client_secret);
+    return http_post(person->back, BASE "/oauth/token", form, LOAD_TIMEOUT_MS);
+}
+
+static int redeem(struct person *person, const char *code) {
+    const struct http_form form = {
+        .at = {{"grant_type", "authorization_code"},
+               {"code", code},
+               {"redirect_uri", REDIRECT_PLAIN}},
+        .count = 3};
+    return token(person, &form);
+}
+
+static void keep_session(struct person *person) {
+    struct load *load = person->load;
+    struct curl_slist *list = NULL;
+    struct buf text;
+
+    person->session = LOAD_SESSIONS_MAX;
+    buf_init(&text, LOAD_COOKIES_MAX);
+    curl_easy_getinfo(person->browser->easy, CURLINFO_COOKIELIST, &list);
+    for (struct curl_slist *one = list; one != NULL; one = one->next) {
+        buf_printf(&text, "%s\n", one->data);
+    }
+    buf_put(&text, "", 1);
+    curl_slist_free_all(list);
+    pthread_mutex_lock(&load->lock);
+    if (person->epoch == atomic_load(&load->epoch) && buf_err(&text) == OK &&
+        load->sessions_count < LOAD_SESSIONS_MAX) {
+        char *copy = strdup((const char *)text.data);
+        if (copy != NULL) {
+            person->session = load->sessions_count++;
+            load->sessions[person->session] =
+                (struct load_session){.key = person->session_key, .cookies = copy};
+        }
+    }
+    pthread_mutex_unlock(&load->lock);
+    buf_free(&text);
+}
+
+static bool sign_in(struct person *person, int *ret_status) {
+    char url[1024], state[HTTP_LOCATION_MAX], code[128];
+
+    http_forget(person->browser);
+    person->signed_in = false;
+    person->epoch = atomic_load(&person->load->epoch);
+    authorize_url(person, "scope=openid", url);
+    *ret_status = http_get(person->browser, url, LOAD_TIMEOUT_MS);
+    if (*ret_status != 200 ||
+        !http_hidden(person->browser, "login_state", state, sizeof(state))) {
+        return false;
+    }
+    const struct http_form form = {.at = {{"login_state", state},
+                                          {"account_id", person->account},
+                                          {"password", person->load->password}},
+                                   .count = 3};
+    person->session_key = atomic_fetch_add(&person->load->next_key, 1);
+    size_t add = called(person, HISTORY_SET, HISTORY_ADD, person->session_key, 0,
+                        tally_now_us());
+    *ret_status =
+        http_post(person->browser, BASE "/oauth/login", &form, LOAD_TIMEOUT_MS * 2);
+    bool good = *ret_status == 303 &&
+                http_parameter(person->browser, "code", code, sizeof(code));
+    /* Without an answer nobody has the cookie, so nobody will ask: it is as if it
+     * had not been. */
+    returned(person, add, good ? 1 : -2);
+    if (good) {
+        person->signed_in = true;
+        keep_session(person);
+    }
+    return good;
+}
+
+/* A code by the session; false: none, and ret_status says why. */
+static bool get_code(struct person *person, const char *scope, char code[128],
+                     int *ret_status) {
+    char url[1024], state[HTTP_LOCATION_MAX];
+
+    authorize_url(person, scope, url);
+    *ret_status = http_get(person->browser, url, LOAD_TIMEOUT_MS);
+    if (*ret_status == 200 &&
+        http_hidden(person->browser, "login_state", state, sizeof(state)) &&
+        !memmem(person->browser->body.data, person->browser->body.len,
+                "name=\"password\"", 15)) {
+        const struct http_form form = {
+            .at = {{"login_state", state}, {"decision", "allow"}}, .count = 2};
+        *ret_status = http_post(person->browser, BASE "/oauth/consent", &form,
+                                LOAD_TIMEOUT_MS);
+    }
+    return (*ret_status == 303 || *ret_status == 302) &&
+           http_parameter(person->browser, "code", code, 128);
+}
+
+/* invalid_grant is the one refusal that tells. */
+static int64_t taken(struct person *person, int status) {
+    char error[64] = "";
+    if (status == 200) {
+        return 1;
+    }
+    if (status == 400 && http_member(person->back, "error", error, sizeof(error)) &&
+        strcmp(error, "invalid_grant") == 0) {
+        return 0;
+    }
+    return status == -1 ? -2 : -1;
+}
+
+static int take(struct person *person, uint64_t key, const char *code) {
+    size_t number =
+        called(person, HISTORY_ONCE, HISTORY_TAKE, key, 0, tally_now_us());
+    int status = redeem(person, code);
+    returned(person, number, taken(person, status));
+    return status;
+}
+
+static bool code_once(struct person *person, int *ret_status) {
+    char code[128];
+    uint64_t key = atomic_fetch_add(&person->load->next_key, 1);
+
+    if (!get_code(person, "scope=openid", code, ret_status)) {
+        return false;
+    }
+    if (person->load->experiment->rate[LOAD_LATE_CODE] > 0 && person->late_count < 8 &&
+        draw(person, 4) == 0) {
+        struct load_late *late = &person->late[person->late_count++];
+        memcpy(late->code, code, sizeof(late->code));
+        late->due_us = tally_now_us() + LATE_US;
+        return true;
+    }
+    *ret_status = take(person, key, code);
+    bool good = *ret_status == 200;
+    if (draw(person, 4) == 0) {
+        take(person, key, code); /* by whom it was stolen from */
+    }
+    return good;
+}
+
+static bool late_code(struct person *person, int *ret_status) {
+    *ret_status = 0;
+    for (size_t i = 0; i < person->late_count; i++) {
+        if (person->late[i].due_us > tally_now_us()) {
+            continue;
+        }
+        *ret_status = redeem(person, person->late[i].code);
+        if (*ret_status == 200) {
+            pthread_mutex_lock(&person->load->lock);
+            person->load->wrong_accepts++;
+            pthread_mutex_unlock(&person->load->lock);
+        }
+        person->late[i] = person->late[--person->late_count];
+        break;
+    }
+    return *ret_status != 200;
+}
+
+static bool family_begin(struct person *person, int *ret_status) {
+    char code[128];
+    if (!get_code(person, "scope=openid%20offline_access&prompt=consent", code,
+                  ret_status)) {
+        return false;
+    }
+    *ret_status = redeem(person, code);
+    person->has_refresh =
+        *ret_status == 200 && http_member(person->back, "refresh_token",
+                                          person->refresh, sizeof(person->refresh));
+    person->family = atomic_fetch_add(&person->load->next_key, 1);
+    person->generation = 1;
+    person->lost_us = 0;
+    return person->has_refresh;
+}
+
+static bool refresh(struct person *person, int *ret_status) {
+    char next[512];
+
+    if (!person->has_refresh ||
+        (person->lost_us != 0 && tally_now_us() > person->lost_us + RETRY_US)) {
+        return family_begin(person, ret_status);
+    }
+    const struct http_form form = {
+        .at = {{"grant_type", "refresh_token"}, {"refresh_token", person->refresh}},
+        .count = 2};
+    uint64_t began = tally_now_us();
+    size_t rotate = called(person, HISTORY_FAMILY, HISTORY_ROTATE, person->family,
+                           person->generation, began);
+    *ret_status = token(person, &form);
+    bool good = *ret_status == 200 &&
+                http_member(person->back, "refresh_token", next, sizeof(next));
+    int64_t result = taken(person, *ret_status);
+    returned(person, rotate, good ? (int64_t)person->generation + 1 : result);
+    if (good) {
+        memcpy(person->refresh, next, sizeof(next));
+        person->generation++;
+        person->lost_us = 0;
+    } else if (result == 0) {
+        person->has_refresh = false;
+    } else if (result == -1 && person->lost_us == 0) {
+        person->lost_us = began;
+    }
+    return good;
+}
+
+int journey_alive(struct http *browser, const char *direct) {
+    struct curl_slist *to = NULL;
+    char line[96], text[64];
+    int alive = -1;
+
+    if (direct != NULL) {
+        snprintf(line, sizeof(line), "%s:%d:%s:%d", LAB_HOST, LAB_PORT, direct,
+                 LAB_PORT);
+        to = curl_slist_append(NULL, line);
+        curl_easy_setopt(browser->easy, CURLOPT_CONNECT_TO, to);
+    }
+    int status = http_get(browser,
+                          BASE "/oauth/authorize?response_type=code&client_id=drill"
+                               "&redirect_uri=" REDIRECT
+                               "&state=s&nonce=n&scope=openid&prompt=none",
+                          LOAD_TIMEOUT_MS);
+    if (direct != NULL) {
+        curl_easy_setopt(browser->easy, CURLOPT_CONNECT_TO, NULL);
+        curl_slist_free_all(to);
+    }
+    if (status == 302 || status == 303) {
+        if (http_parameter(browser, "code", line, sizeof(line))) {
+            alive = 1;
+        } else if (http_parameter(browser, "error", text, sizeof(text)) &&
+                   strcmp(text, "login_required") == 0) {
+            alive = 0;
+        }
+    }
+    return alive;
+}
+
+static bool session(struct person *person, int *ret_status) {
+    struct lab *lab = person->load->lab;
+    const char *direct = NULL;
+
+    if (draw(person, 2) == 0) {
+        direct = lab->machines[draw(person, lab->count)].address;
+    }
+    uint64_t began = tally_now_us();
+    uint64_t asked = began > LOAD_STALE_US ? began - LOAD_STALE_US : 0;
+    size_t number = called(person, HISTORY_SET, HISTORY_CONTAINS, person->session_key,
+                           0, asked);
+    int alive = journey_alive(person->browser, direct);
+    returned(person, number, alive);
+    *ret_status = alive >= 0 ? 303 : 0;
+    /* A node that is down or behind is no outage to those behind a balancer. */
+    return direct != NULL || alive == 1;
+}
+
+static bool sign_out(struct person *person, int *ret_status) {
+    struct load *load = person->load;
+    char csrf[1024], request[1024] = "";
+
+    *ret_status = http_get(person->browser, BASE "/oauth/logout", LOAD_TIMEOUT_MS);
+    if (*ret_status != 200 ||
+        !http_hidden(person->browser, "csrf", csrf, sizeof(csrf))) {
+        return false;
+    }
+    http_hidden(person->browser, "request", request, sizeof(request));
+    const struct http_form form = {.at = {{"csrf", csrf}, {"request", request}},
+                                   .count = 2};
+    pthread_mutex_lock(&load->lock);
+    if (person->session < load->sessions_count &&
+        person->epoch == atomic_load(&load->epoch)) {
+        load->sessions[person->session].ended = true;
+    }
+    pthread_mutex_unlock(&load->lock);
+    size_t number = called(person, HISTORY_SET, HISTORY_REMOVE, person->session_key, 0,
+                           tally_now_us());
+    *ret_status =
+        http_post(person->browser, BASE "/oauth/logout", &form, LOAD_TIMEOUT_MS);
+    bool good = *ret_status == 200 || *ret_status == 303;
+    returned(person, number, good ? 1 : *ret_status == -1 ? -2 : -1);
+    /* Asked once more with the old cookie, where data may be old. */
+    if (good) {
+        session(person, ret_status);
+        *ret_status = 200;
+    }
+    person->signed_in = false;
+    return good;
+}
+
+/* The operators' door of one node. */
+static int add_account(struct person *person, struct http *operator, const char *id,
+                       unsigned node) {
+    char url[128], body[512];
+    (void)person;
+    snprintf(url, sizeof(url), "https://%s:%d/v1/accounts",
+             operator->lab->machines[node].address, LAB_PORT_OPERATOR);
+    snprintf(body, sizeof(body),
+             "{\"account_id\":\"%s\",\"type\":\"entry\",\"password\":\"%s\"}", id,
+             person->load->password);
+    return http_json(operator, url, body, LOAD_TIMEOUT_MS * 2);
+}
+
+static int64_t added(int status) {
+    return status == 200 ? 1 : status == 409 ? 0 : status == -1 ? -2 : -1;
+}
+
+/* The same account ID twice, at two nodes: one at most may get it. */
+static bool registration(struct person *person, int *ret_status) {
+    struct lab *lab = person->load->lab;
+    struct http operator;
+    char id[64];
+    uint64_t key = atomic_fetch_add(&person->load->next_key, 1);
+    unsigned node = (unsigned)draw(person, lab->count);
+    bool good = true;
+
+    if (!http_open(&operator, lab)) {
+        return false;
+    }
+    http_operator(&operator);
+    snprintf(id, sizeof(id), "new-%llu@drill.example", (unsigned long long)key);
+    for (unsigned i = 0; i < 2; i++) {
+        size_t number =
+            called(person, HISTORY_SET, HISTORY_ADD, key, 0, tally_now_us());
+        *ret_status = 0;
+        /* As `tasuki` does it: the next node when one is down. */
+        for (unsigned k = 0; k < lab->count; k++) {
+            *ret_status = add_account(person, &operator, id,
+                                      (node + i + k) % (unsigned)lab->count);
+            if (*ret_status != -1) {
+                break;
+            }
+        }
+        returned(person, number, added(*ret_status));
+        good = good && added(*ret_status) >= 0;
+    }
+    http_close(&operator);
+    return good;
+}
+
+bool journey_do(struct person *person, enum load_kind kind, int *ret_status) {
+    *ret_status = 0;
+    switch (kind) {
+    case LOAD_SIGN_IN:
+        return sign_in(person, ret_status);
+    case LOAD_CODE:
+        return code_once(person, ret_status);
+    case LOAD_REFRESH:
+        return refresh(person, ret_status);
+    case LOAD_SESSION:
+        return session(person, ret_status);
+    case LOAD_SIGN_OUT:
+        return sign_out(person, ret_status);
+    case LOAD_REGISTER:
+        return registration(person, ret_status);
+    case LOAD_LATE_CODE:
+        return late_code(person, ret_status);
+    case LOAD_KINDS:
+        break;
+    }
+    return false;
+}

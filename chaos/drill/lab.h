@@ -1,0 +1,153 @@
+/* lab: a cluster of real nodes on one machine, to be hurt.
+ *
+ *   lab_open: namespaces, links, disks, keys, configuration, nodes, balancers
+ *
+ * Each machine of the cluster is a network namespace on a bridge, with an address of its
+ * own (10.77.REGION.NODE) and, if asked for, a disk of its own (ext4 in a file). The
+ * bridge lies in the drill's own namespace, so nothing of this reaches the host, and all
+ * of it, mounts and processes included, is gone when the drill's process ends.
+ *
+ * What a fault needs of a machine is behind `struct machine_ops` (start, signal, run a
+ * program there), so that machines reached in another way can take part: see
+ * lab_machine.c for the one that exists.
+ *
+ * A supervisor starts a node that ended by itself again after a second, as systemd does,
+ * unless the drill holds it down. Thread: the main one, but for what says otherwise. */
+#ifndef CHAOS_DRILL_LAB_H
+#define CHAOS_DRILL_LAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "chaos/drill/sh.h"
+#include "store/base/err.h"
+
+#define LAB_NODES_MAX 9
+#define LAB_REGIONS_MAX 3
+#define LAB_PATH 512
+#define LAB_PORT 443
+#define LAB_PORT_BALANCER 8443
+#define LAB_PORT_OPERATOR 9421
+#define LAB_PORT_PEER 9431
+#define LAB_HOST "id.tasuki.test"
+
+/* What an experiment asks for. */
+struct lab_plan {
+    struct {
+        unsigned region; /* index in `regions` */
+        bool standby;    /* joins after the others, and does not vote */
+        bool spare;      /* a machine without a node, for `replace` */
+    } nodes[LAB_NODES_MAX];
+    size_t nodes_count;
+    char regions[LAB_REGIONS_MAX][32];
+    size_t regions_count;
+    unsigned disk_mib; /* of each node; 0: the machine's own */
+    unsigned delay_ms; /* one way, between regions */
+    unsigned jitter_ms, loss_percent;
+    bool clocks;          /* can be set one by one */
+    char environment[16]; /* demo, verification or production */
+};
+
+struct lab;
+struct machine;
+
+struct machine_ops {
+    /* Start tasukid; false: it could not be. */
+    bool (*start)(struct machine *machine, const char *option);
+    bool (*signal)(struct machine *machine, int signal);
+    /* Run a program on that machine. */
+    int (*run)(struct machine *machine, const char *const argv[], unsigned seconds,
+               struct buf *out);
+};
+
+struct machine {
+    struct lab *lab;
+    const struct machine_ops *ops;
+    unsigned id; /* of the node */
+    unsigned region;
+    bool standby, spare;
+    bool gone; /* its node was removed for good */
+    bool dark; /* its disk has no current */
+    char address[16];
+    char disk[LAB_PATH]; /* mount point of its disk, or its folder */
+    char data[LAB_PATH], conf[LAB_PATH], log[LAB_PATH], clock[LAB_PATH];
+    pid_t holder; /* keeps the namespace */
+    int net;
+    pid_t pid; /* of tasukid; 0: none */
+    bool held; /* the supervisor leaves it down */
+    uint64_t ended_ms;
+    int ended_status;
+    unsigned ended_count; /* by itself */
+};
+
+struct lab {
+    struct lab_plan plan;
+    char dir[LAB_PATH], bin[LAB_PATH], root[LAB_PATH], env[LAB_PATH], pki[LAB_PATH];
+    char cluster_id[40];
+    struct machine machines[LAB_NODES_MAX];
+    size_t count;
+    struct {
+        pid_t pid;
+        char address[32];
+    } balancers[LAB_REGIONS_MAX];
+    pid_t delayers[LAB_NODES_MAX];
+    char why[1024]; /* the last failure, for people */
+};
+
+/* `dir`: empty or absent; `bin`: where tasukid and tasuki are; `root`: the source tree
+ * (ops/pki, ops/haproxy). On failure lab->why says what to do, and lab_close is due. */
+enum err lab_open(struct lab *lab, const struct lab_plan *plan, const char *dir,
+                  const char *bin, const char *root);
+/* Ends all of it; the folder stays, for those who look. */
+void lab_close(struct lab *lab);
+
+/* A node, or NULL. */
+struct machine *lab_machine(struct lab *lab, unsigned id);
+bool lab_running(const struct machine *machine);
+/* Start a node that is down (`option`: NULL, --join or --bootstrap). */
+bool lab_start(struct machine *machine, const char *option);
+/* Reap what has ended, and start again what the drill does not hold down. Often. */
+void lab_supervise(struct lab *lab);
+
+/* Those balancers that are down are started again. False: lab->why. */
+bool lab_balancers_start(struct lab *lab);
+void lab_balancer_kill(struct lab *lab, unsigned region);
+
+/* `tasuki ARGUMENT...` against all nodes; exit code as sh_run. */
+int lab_tasuki(struct lab *lab, const char *const argv[], unsigned seconds,
+               struct buf *out);
+
+/* What a node says of itself (GET /v1/status). False: no answer. */
+struct lab_status {
+    bool ready;
+    unsigned leader;
+    uint64_t term, applied_index, digest_index;
+    char digest[80], why[128];
+    bool differs; /* some node's digest, says this one */
+    int64_t clock_offset_ms; /* the largest between nodes */
+    uint64_t waiting;        /* messages in the outbox */
+};
+bool lab_status(struct lab *lab, unsigned id, struct lab_status *ret_status);
+/* The leader by the word of most; 0: none. */
+unsigned lab_leader(struct lab *lab);
+
+/* lab_net.c: links, and who may not reach whom. An address's packets to another. */
+enum err lab_net_open(struct lab *lab);
+void lab_net_close(struct lab *lab);
+/* lab_disk.c */
+enum err lab_disk_open(struct machine *machine);
+void lab_disk_close(struct machine *machine);
+/* The current goes: what is not synced is gone. False: lab->why. */
+bool lab_disk_cut(struct machine *machine);
+bool lab_disk_unmount(struct machine *machine);
+/* And it comes back. */
+bool lab_disk_mount(struct machine *machine);
+/* lab_machine.c */
+extern const struct machine_ops lab_machine_ops;
+/* lab_config.c: keys, certificates, configuration and the file for `tasuki`. */
+enum err lab_config_write(struct lab *lab);
+enum err lab_config_node(struct machine *machine);
+
+#endif

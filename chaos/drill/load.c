@@ -1,0 +1,284 @@
+#include "chaos/drill/load.h"
+
+#include <curl/curl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "chaos/drill/http.h"
+
+/* ---- what must be there before */
+
+static void draw_secret(char *text, size_t size) {
+    static const char letters[] = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
+                                  "23456789";
+    uint8_t bytes[64];
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
+        abort();
+    }
+    for (size_t i = 0; i + 1 < size && i < sizeof(bytes); i++) {
+        text[i] = letters[bytes[i] % (sizeof(letters) - 1)];
+    }
+    text[size - 1] = '\0';
+}
+
+static bool keep_in_file(struct load *load, const char *name, const char *text,
+                         char path[LAB_PATH + 32]) {
+    snprintf(path, LAB_PATH + 32, "%s/%s", load->lab->dir, name);
+    FILE *to = fopen(path, "w");
+    bool good = to != NULL && fputs(text, to) >= 0;
+    return to != NULL && fclose(to) == 0 && good;
+}
+
+static bool tasuki(struct load *load, const char *const argv[]) {
+    struct buf out;
+    buf_init(&out, SH_OUTPUT_MAX);
+    int code = lab_tasuki(load->lab, argv, 60, &out);
+    if (code != 0) {
+        snprintf(load->why, sizeof(load->why), "tasuki %s %s: exit %d: %.*s", argv[0],
+                 argv[1], code, (int)(out.len < 300 ? out.len : 300),
+                 (const char *)out.data);
+    }
+    buf_free(&out);
+    return code == 0;
+}
+
+static void account_of(unsigned number, char account[64]) {
+    snprintf(account, 64, "person-%u@drill.example", number);
+}
+
+static bool add_all(struct load *load) {
+    char secret[LAB_PATH + 32], password[LAB_PATH + 32], account[64];
+    const char *environment = load->lab->plan.environment;
+    const char *rp[] = {"rp",          "add",           "drill",
+                        "--name",      "訓練用サービス", "--redirect-uri",
+                        "https://rp.tasuki.test/callback",
+                        "--scope",     "openid offline_access",
+                        "--profile",   "standard",      "--alg", "ES256",
+                        "--government", "--environment", environment,
+                        "--secret-file", secret, NULL};
+    const char *person[] = {"account", "add",   account, "--type", "entry",
+                            "--password-file", password, NULL};
+
+    if (!keep_in_file(load, "rp.secret", load->client_secret, secret) ||
+        !keep_in_file(load, "password", load->password, password)) {
+        snprintf(load->why, sizeof(load->why), "no file in %s", load->lab->dir);
+        return false;
+    }
+    if (!tasuki(load, rp)) {
+        return false;
+    }
+    for (unsigned i = 0; i < load->experiment->people; i++) {
+        account_of(i, account);
+        if (!tasuki(load, person)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool load_prepare(struct load *load, struct lab *lab,
+                  const struct experiment *experiment, struct tally *tally,
+                  uint64_t seed) {
+    memset(load, 0, sizeof(*load));
+    load->lab = lab;
+    load->experiment = experiment;
+    load->tally = tally;
+    load->seed = seed;
+    pthread_mutex_init(&load->lock, NULL);
+    history_init(&load->history);
+    atomic_store(&load->next_key, 1);
+    draw_secret(load->client_secret, 44);
+    draw_secret(load->password, 25);
+    return add_all(load);
+}
+
+/* ---- people */
+
+/* What to do next, by the rates; nothing that it is too early for. */
+static enum load_kind choose(struct person *person) {
+    const double *rate = person->load->experiment->rate;
+    double all = 0, drawn;
+
+    if (!person->signed_in ||
+        person->epoch != atomic_load(&person->load->epoch)) {
+        person->has_refresh = false;
+        person->late_count = 0;
+        return LOAD_SIGN_IN;
+    }
+    for (size_t i = 0; i < LOAD_KINDS; i++) {
+        all += rate[i];
+    }
+    uint64_t z = person->random = person->random * 6364136223846793005u + 1442695040888963407u;
+    drawn = (double)(z >> 11) / 9007199254740992.0 * all;
+    for (size_t i = 0; i < LOAD_KINDS; i++) {
+        if (drawn < rate[i]) {
+            return (enum load_kind)i;
+        }
+        drawn -= rate[i];
+    }
+    return LOAD_SESSION;
+}
+
+static uint64_t pace_us(const struct load *load) {
+    double all = 0;
+    for (size_t i = 0; i < LOAD_KINDS; i++) {
+        all += load->experiment->rate[i];
+    }
+    return (uint64_t)(1e6 * (double)load->experiment->people / (all > 0 ? all : 1));
+}
+
+static void live(struct person *person) {
+    struct load *load = person->load;
+    uint64_t pace = pace_us(load);
+    /* Not all at once. */
+    uint64_t next = tally_now_us() + pace * person->number / load->experiment->people;
+
+    while (!atomic_load(&load->stop)) {
+        uint64_t now = tally_now_us();
+        if (now < next) {
+            uint64_t rest = (next - now) / 1000;
+            poll(NULL, 0, rest > 50 ? 50 : (int)rest + 1);
+            continue;
+        }
+        enum load_kind kind = choose(person);
+        struct tally_event event = {.kind = kind, .start_us = now};
+        event.good = journey_do(person, kind, &event.status);
+        event.end_us = tally_now_us();
+        tally_add(load->tally, &event);
+        /* After an outage nobody makes up for what was not done. */
+        next += pace;
+        if (next < event.end_us) {
+            next = event.end_us + pace / 8;
+        }
+    }
+}
+
+static void *person_main(void *arg) {
+    struct person *person = arg;
+    struct load *load = person->load;
+    struct http browser, back;
+
+    if (http_open(&browser, load->lab) && http_open(&back, load->lab)) {
+        unsigned regions = (unsigned)load->lab->plan.regions_count;
+        http_prefer(&browser, person->number % regions);
+        /* A service's back end may be elsewhere than the browser. */
+        http_prefer(&back, (person->number / regions) % regions);
+        person->browser = &browser;
+        person->back = &back;
+        live(person);
+        http_close(&browser);
+        http_close(&back);
+    }
+    free(person);
+    return NULL;
+}
+
+bool load_start(struct load *load) {
+    atomic_store(&load->stop, false);
+    for (unsigned i = 0; i < load->experiment->people; i++) {
+        struct person *person = calloc(1, sizeof(*person));
+        if (person == NULL) {
+            return false;
+        }
+        person->load = load;
+        person->number = i;
+        person->random = load->seed * 1000003u + i;
+        account_of(i, person->account);
+        if (pthread_create(&load->threads[i], NULL, person_main, person) != 0) {
+            free(person);
+            return false;
+        }
+        load->threads_count = i + 1;
+    }
+    return true;
+}
+
+void load_stop(struct load *load) {
+    atomic_store(&load->stop, true);
+    for (size_t i = 0; i < load->threads_count; i++) {
+        pthread_join(load->threads[i], NULL);
+    }
+    load->threads_count = 0;
+}
+
+void load_new_epoch(struct load *load) {
+    pthread_mutex_lock(&load->lock);
+    atomic_fetch_add(&load->epoch, 1);
+    history_free(&load->history);
+    history_init(&load->history);
+    for (size_t i = 0; i < load->before_count; i++) {
+        free(load->before[i].cookies);
+    }
+    memcpy(load->before, load->sessions, sizeof(load->sessions));
+    load->before_count = load->sessions_count;
+    load->sessions_count = 0;
+    pthread_mutex_unlock(&load->lock);
+}
+
+/* ---- at the end */
+
+static int ask_again(struct http *browser, const struct load_session *session) {
+    char line[LOAD_COOKIES_MAX];
+    const char *at = session->cookies;
+
+    http_forget(browser);
+    while (*at != '\0') {
+        size_t len = strcspn(at, "\n");
+        if (len < sizeof(line)) {
+            memcpy(line, at, len);
+            line[len] = '\0';
+            curl_easy_setopt(browser->easy, CURLOPT_COOKIELIST, line);
+        }
+        at += len + (at[len] == '\n');
+    }
+    /* A leader may be on its way still. */
+    int alive = journey_alive(browser, NULL);
+    for (int i = 0; alive < 0 && i < 20; i++) {
+        poll(NULL, 0, 250);
+        alive = journey_alive(browser, NULL);
+    }
+    return alive;
+}
+
+size_t load_read_back(struct load *load) {
+    struct http browser;
+    size_t revived = 0;
+
+    if (!http_open(&browser, load->lab)) {
+        return 0;
+    }
+    for (size_t i = 0; i < load->sessions_count; i++) {
+        struct load_session *session = &load->sessions[i];
+        if (session->ended) {
+            continue;
+        }
+        struct history_op op = {.model = HISTORY_SET,
+                                .kind = HISTORY_CONTAINS,
+                                .key = session->key,
+                                .call_us = tally_now_us()};
+        size_t number = history_call(&load->history, &op);
+        int alive = ask_again(&browser, session);
+        if (alive >= 0) {
+            history_return(&load->history, number, (uint64_t)alive, tally_now_us());
+        }
+    }
+    for (size_t i = 0; i < load->before_count; i++) {
+        revived += ask_again(&browser, &load->before[i]) == 1;
+    }
+    http_close(&browser);
+    return revived;
+}
+
+void load_free(struct load *load) {
+    for (size_t i = 0; i < load->sessions_count; i++) {
+        free(load->sessions[i].cookies);
+    }
+    for (size_t i = 0; i < load->before_count; i++) {
+        free(load->before[i].cookies);
+    }
+    history_free(&load->history);
+    pthread_mutex_destroy(&load->lock);
+}

@@ -1,0 +1,99 @@
+/* load: people and services that use the cluster while it is hurt.
+ *
+ * Each person is a thread with a browser and an account of their own, and does one thing
+ * at a time: sign-ins, codes, refreshes, sign-outs, registrations, at the rates that the
+ * experiment asks for. What they do goes to the tally (was it answered well, when), and
+ * as a history to the checker (chaos/checker/history.h):
+ *
+ *   session   set       add by a sign-in, remove by a sign-out, contains at any node
+ *   code      once      take by a redemption; a second one for some
+ *   refresh   family    rotate; the same again when the answer was lost
+ *   account   set       add, by two at once at two nodes: one may succeed
+ *
+ * A node may answer with data that are as old as the staleness bound: what it says of a
+ * session counts as asked that much earlier (LOAD_STALE_US). At the end all that was
+ * acknowledged is asked for once more. Thread: the main one calls. */
+#ifndef CHAOS_DRILL_LOAD_H
+#define CHAOS_DRILL_LOAD_H
+
+#include <stdatomic.h>
+
+#include "chaos/checker/history.h"
+#include "chaos/drill/experiment.h"
+#include "chaos/drill/tally.h"
+
+#define LOAD_PEOPLE_MAX 128
+#define LOAD_SESSIONS_MAX 4096
+#define LOAD_STALE_US 3200000u
+#define LOAD_TIMEOUT_MS 4000
+#define LOAD_COOKIES_MAX 4096
+
+struct load_session {
+    uint64_t key;
+    char *cookies; /* lines of libcurl's cookie list */
+    bool ended;    /* signed out, or it is not known whether */
+};
+
+struct load {
+    struct lab *lab;
+    const struct experiment *experiment;
+    struct tally *tally;
+    struct history history;
+    pthread_mutex_t lock; /* of history and sessions */
+    struct load_session sessions[LOAD_SESSIONS_MAX];
+    size_t sessions_count;
+    struct load_session before[LOAD_SESSIONS_MAX]; /* of the epoch that is over */
+    size_t before_count;
+    atomic_ullong next_key;
+    atomic_uint epoch;
+    atomic_bool stop;
+    char client_secret[64], password[64];
+    pthread_t threads[LOAD_PEOPLE_MAX];
+    size_t threads_count;
+    uint64_t seed;
+    size_t wrong_accepts; /* codes taken whose time was over */
+    char why[1024];
+};
+
+/* The relying party and the accounts. False: load->why. */
+bool load_prepare(struct load *load, struct lab *lab,
+                  const struct experiment *experiment, struct tally *tally,
+                  uint64_t seed);
+bool load_start(struct load *load);
+/* The state begins anew: what is recorded is void, and what was open is to be dead. */
+void load_new_epoch(struct load *load);
+/* Ends the threads. */
+void load_stop(struct load *load);
+/* Asks for all that was acknowledged. How many sessions of an epoch that is over live. */
+size_t load_read_back(struct load *load);
+void load_free(struct load *load);
+
+/* ---- journey.c: what a person does */
+
+struct load_late {
+    char code[128];
+    uint64_t due_us;
+};
+
+struct person {
+    struct load *load;
+    unsigned number, epoch;
+    struct http *browser, *back;
+    char account[64];
+    uint64_t random;
+    bool signed_in;
+    size_t session; /* index in load->sessions; LOAD_SESSIONS_MAX: not kept */
+    uint64_t session_key;
+    bool has_refresh;
+    char refresh[512];
+    uint64_t family, generation, lost_us; /* lost_us: an answer was, then */
+    struct load_late late[8];
+    size_t late_count;
+};
+
+/* One thing; true: it went as it should. `ret_status`: of the last answer. */
+bool journey_do(struct person *person, enum load_kind kind, int *ret_status);
+/* Is the session of these cookies alive? 1, 0, -1: no answer that tells. */
+int journey_alive(struct http *browser, const char *direct);
+
+#endif
