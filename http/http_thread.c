@@ -1,5 +1,6 @@
 #include "http/http_thread.h"
 
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -267,14 +268,6 @@ static void on_tick(h2o_timeout_entry_t *entry) {
     h2o_timeout_link(thread->context.loop, &thread->beat, &thread->tick);
 }
 
-static void *run(void *arg) {
-    struct http_thread *thread = arg;
-    while (!thread->done) {
-        h2o_evloop_run(thread->context.loop, INT32_MAX);
-    }
-    return NULL;
-}
-
 static void configure_h2o(struct http_thread *thread) {
     h2o_globalconf_t *global = &thread->global;
     h2o_config_init(global);
@@ -315,7 +308,7 @@ static enum err open_listener(struct http_listener *listener, int fd, char why[2
     return OK;
 }
 
-static void thread_free(struct http_thread *thread) {
+static void tear_down(struct http_thread *thread) {
     for (int door = 0; door < DOORS; door++) {
         struct http_listener *listener = &thread->listeners[door];
         if (listener->socket != NULL) {
@@ -337,7 +330,14 @@ static void thread_free(struct http_thread *thread) {
     h2o_evloop_run(loop, 0); /* the same for the queue's own socket */
     h2o_config_dispose(&thread->global);
     free(loop);
-    free(thread);
+}
+
+static void close_all(const int fds[DOORS]) {
+    for (int door = 0; door < DOORS; door++) {
+        if (fds[door] >= 0) {
+            close(fds[door]);
+        }
+    }
 }
 
 static enum err open_listeners(struct http_thread *thread, const int fds[DOORS],
@@ -369,6 +369,43 @@ static size_t connections_max(const struct config *config) {
                                      : CONNECTIONS_MAX;
 }
 
+/* What the thread is started with, and how that went. */
+struct starting {
+    struct http_thread *thread;
+    const int *fds;
+    char *why;
+    enum err err;
+    sem_t done;
+};
+
+/* All that belongs to h2o: its buffers come from lists of the thread that makes them
+ * (H1), the queue's socket included. */
+static enum err set_up(struct http_thread *thread, const int fds[DOORS],
+                       char why[256]) {
+    configure_h2o(thread);
+    h2o_context_init(&thread->context, h2o_evloop_create(), &thread->global);
+    h2o_multithread_register_receiver(thread->context.queue, &thread->receiver,
+                                      on_mail);
+    h2o_timeout_init(thread->context.loop, &thread->beat, BEAT_MS);
+    thread->tick.cb = on_tick;
+    h2o_timeout_link(thread->context.loop, &thread->beat, &thread->tick);
+    enum err err = open_listeners(thread, fds, why);
+    return err != OK ? err : svc_new(thread->shared, &thread->loop, &thread->svc);
+}
+
+static void *run(void *arg) {
+    struct starting *starting = arg;
+    struct http_thread *thread = starting->thread;
+    enum err err = set_up(thread, starting->fds, starting->why);
+    starting->err = err;
+    sem_post(&starting->done); /* `starting` is gone from here on */
+    while (err == OK && !thread->done) {
+        h2o_evloop_run(thread->context.loop, INT32_MAX);
+    }
+    tear_down(thread);
+    return NULL;
+}
+
 enum err http_thread_start(const struct config *config, struct svc_shared *shared,
                            const int fds[DOORS], struct http_thread **ret_thread,
                            char why[256]) {
@@ -382,23 +419,20 @@ enum err http_thread_start(const struct config *config, struct svc_shared *share
     shared->random.fill(shared->random.impl, &thread->request_id,
                         sizeof(thread->request_id));
     h2o_linklist_init_anchor(&thread->connections);
-    configure_h2o(thread);
-    h2o_context_init(&thread->context, h2o_evloop_create(), &thread->global);
-    h2o_multithread_register_receiver(thread->context.queue, &thread->receiver,
-                                      on_mail);
-    h2o_timeout_init(thread->context.loop, &thread->beat, BEAT_MS);
-    thread->tick.cb = on_tick;
-    h2o_timeout_link(thread->context.loop, &thread->beat, &thread->tick);
-    enum err err = open_listeners(thread, fds, why);
-    if (err == OK) {
-        err = svc_new(shared, &thread->loop, &thread->svc);
+    struct starting starting = {.thread = thread, .fds = fds, .why = why};
+    CHECK(sem_init(&starting.done, 0, 0) == 0);
+    if (pthread_create(&thread->pthread, NULL, run, &starting) != 0) {
+        close_all(fds);
+        free(thread);
+        return ERR_IO;
     }
-    if (err == OK && pthread_create(&thread->pthread, NULL, run, thread) != 0) {
-        err = ERR_IO;
+    while (sem_wait(&starting.done) != 0) {
+        continue; /* a signal */
     }
-    if (err != OK) {
-        thread_free(thread);
-        return err;
+    sem_destroy(&starting.done);
+    if (starting.err != OK) {
+        http_thread_join(thread);
+        return starting.err;
     }
     *ret_thread = thread;
     return OK;
@@ -410,5 +444,5 @@ void http_thread_stop(struct http_thread *thread) {
 
 void http_thread_join(struct http_thread *thread) {
     pthread_join(thread->pthread, NULL);
-    thread_free(thread);
+    free(thread);
 }

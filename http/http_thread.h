@@ -2,8 +2,9 @@
  * and the requests in flight on it.
  *
  * Invariants:
- *   H1  everything here is touched by its own thread only, but for the mailbox
- *       (port_loop.post) and the stop flag;
+ *   H1  everything here is made, touched and released by its own thread only, but for
+ *       the mailbox (port_loop.post) and the stop flag: h2o keeps spare memory by
+ *       thread, and what was made on another one races for that one's;
  *   H2  a connection over the cap is closed at once, before its TLS handshake;
  *   H3  at the stop no connection is left open: those in a request are closed after
  *       it, idle ones at once, all after a grace;
