@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "http/http_server.h"
@@ -358,6 +359,18 @@ static void wait_for_end(const sigset_t *set) {
     pthread_sigmask(SIG_UNBLOCK, set, NULL);
 }
 
+/* Requests are served as before, but the balancer is told to send no more: else those
+ * that it sends between the end of the listeners and its next check would fail. Alone,
+ * there is nobody to send them to. */
+static void drain(struct node *node) {
+    uint32_t ms = node->config.peers_count > 1 ? node->config.drain_ms : 0;
+    struct timespec rest = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    atomic_store(&node->shared.draining, true);
+    while (nanosleep(&rest, &rest) != 0)
+        continue;
+}
+
 static int load_config(struct node *node, const struct options *options) {
     char why[512] = "";
     enum err err;
@@ -405,6 +418,7 @@ static int run_node(struct node *node, const struct options *options) {
                   log_str("issuer", node->config.issuer),
                   log_str("region", node->config.region), log_end());
         wait_for_end(&signals);
+        drain(node);
     }
     stop_node(node);
     if (code == EX_OK)

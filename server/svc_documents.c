@@ -37,6 +37,10 @@ bool svc_ready(struct svc *svc, const char **ret_why) {
     uint32_t age_s;
     enum err err;
 
+    if (atomic_load(&svc->shared->draining)) {
+        *ret_why = "this node is stopping";
+        return false;
+    }
     repl_status(svc->shared->repl, &status);
     if (!status.ready) {
         snprintf(svc->why, sizeof svc->why, "%s", status.why_not_ready);

@@ -3,6 +3,8 @@
 #ifndef SERVER_SVC_SHARED_H
 #define SERVER_SVC_SHARED_H
 
+#include <stdatomic.h>
+
 #include "raft/repl.h"
 #include "server/config.h"
 #include "server/crypto/keyring.h"
@@ -21,6 +23,7 @@ struct svc_shared {
     struct rate_limit *login_limit; /* per client address, local to the node */
     struct port_clock clock;
     struct port_random random;
+    atomic_bool draining; /* this node is about to end: no new work for it */
     struct client_ca *client_ca; /* proves subjects (RFC 8705 §2.1); NULL: none does */
     struct scrub *scrub;         /* NULL: none runs */
     struct usage *usage;           /* server/usage.h; NULL: nothing is counted */

@@ -80,6 +80,7 @@ static void has_defaults(void **state) {
     assert_int_equal(config.staleness_bound_ms, 3000);
     assert_int_equal(config.clock_skew_max_ms, 2000);
     assert_int_equal(config.stall_limit_ms, 4000);
+    assert_int_equal(config.drain_ms, 3000);
     assert_int_equal(config.session_idle_s, 1800);
     assert_int_equal(config.session_lifetime_s, 43200);
     assert_int_equal(config.login_limit_per_minute, 60);
