@@ -125,13 +125,9 @@ static bool delay(struct machine *machine) {
     snprintf(seed, sizeof(seed), "%u", machine->id);
     lab->delayers[machine->id - 1] = sh_spawn(&command);
     return lab->delayers[machine->id - 1] > 0 &&
-           net_do(lab, machine->net, "nft add table ip chaos") &&
            net_do(lab, machine->net,
-                  "nft add chain ip chaos arriving { type filter hook input priority 0 ; "
-                  "}") &&
-           net_do(lab, machine->net,
-                  "nft add rule ip chaos arriving ip saddr " NETWORK
-                  " queue num 0 bypass");
+                  "iptables -A INPUT -s " NETWORK " -j NFQUEUE --queue-num 0 "
+                  "--queue-bypass");
 }
 
 enum err lab_net_open(struct lab *lab) {

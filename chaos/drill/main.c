@@ -109,9 +109,9 @@ static bool tool_missing(const char *name) {
 
 /* Namespaces of our own: nothing of the drill reaches the machine, or outlives it. */
 static bool apart(void) {
-    static const char *const tools[] = {"ip",       "nft",      "unshare",   "mkfs.ext4",
-                                        "fsfreeze", "truncate", "fallocate", "strace",
-                                        "haproxy",  "openssl",  "mount"};
+    static const char *const tools[] = {"ip",       "nft",       "iptables", "unshare",
+                                        "mkfs.ext4", "fsfreeze", "truncate", "fallocate",
+                                        "strace",   "haproxy",   "openssl",  "mount"};
     setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
         if (tool_missing(tools[i])) {

@@ -1,0 +1,243 @@
+/* What a drill decides without a cluster: its file, its clock of outages, its guardian. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "chaos/drill/experiment.h"
+#include "chaos/drill/guardian.h"
+#include "chaos/drill/sh.h"
+#include "chaos/drill/tally.h"
+
+/* ---- the file */
+
+#define HEAD "title: t\n"
+#define PROBES                                                                           \
+    "steady-state-hypothesis:\n  probes:\n"                                              \
+    "    - {name: n, provider: {type: tasuki, func: nodes_ready}}\n"
+#define KILL                                                                             \
+    "method:\n  - {name: k, provider: {type: tasuki, func: kill, arguments: "            \
+    "{target: leader}}}\n"
+
+static struct experiment parsed;
+static char why[256];
+
+static enum err parse(const char *text) {
+    return experiment_parse(span_str(text), &parsed, why);
+}
+
+static void refuses(const char *text, const char *reason) {
+    assert_int_equal(parse(text), ERR_INVALID);
+    if (strstr(why, reason) == NULL) {
+        fail_msg("'%s' does not say '%s'", why, reason);
+    }
+}
+
+static void test_defaults(void **state) {
+    (void)state;
+    assert_int_equal(parse(HEAD PROBES KILL), OK);
+    assert_int_equal(parsed.lab.nodes_count, 3);
+    assert_int_equal(parsed.lab.regions_count, 3);
+    assert_string_equal(parsed.lab.environment, "demo");
+    assert_string_equal(parsed.method[0].target, "leader");
+    assert_true(parsed.method[0].both);
+    assert_true(parsed.error_budget < 0);
+    assert_int_equal(parsed.probes[0].tolerance, 1);
+}
+
+static void test_five_nodes(void **state) {
+    (void)state;
+    assert_int_equal(parse(HEAD PROBES KILL
+                           "x-lab:\n  delay_ms: 25\n  nodes:\n"
+                           "    - {region: a}\n    - {region: b}\n    - {region: a}\n"
+                           "    - {region: b, standby: true}\n    - {region: c, spare: true}\n"),
+                     OK);
+    assert_int_equal(parsed.lab.nodes_count, 5);
+    assert_int_equal(parsed.lab.regions_count, 3);
+    assert_int_equal(parsed.lab.nodes[2].region, 0);
+    assert_true(parsed.lab.nodes[3].standby && parsed.lab.nodes[4].spare);
+    assert_int_equal(parsed.lab.delay_ms, 25);
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    refuses("", "empty");
+    refuses("title: [", "no YAML");
+    refuses(HEAD PROBES KILL "colour: red\n", "'colour' is not known");
+    refuses(HEAD PROBES "method:\n  - {name: k, provider: {type: tasuki, func: explode}}\n",
+            "no action is called so");
+    refuses(HEAD PROBES "method:\n  - {name: k, provider: {type: tasuki, func: kill}}\n",
+            "need a target");
+    refuses(HEAD PROBES "method:\n  - {name: k, provider: {type: tasuki, func: pause, "
+                        "arguments: {target: leader}}}\n",
+            "x-ttl-s is needed");
+    refuses(HEAD PROBES "method:\n  - {name: k, provider: {type: process, func: kill}}\n",
+            "type: tasuki");
+    refuses(HEAD PROBES KILL "x-objectives: {error_budget: 1.5}\n", "from 0 to 1");
+    refuses(HEAD PROBES KILL "x-load: {people: 100000}\n", "from 0 to 128");
+    refuses(HEAD PROBES KILL "x-lab: {nodes: [{region: a, spare: true}]}\n", "stand behind");
+    refuses(HEAD KILL, "must be there");
+    refuses(PROBES KILL, "must be there");
+}
+
+static void test_too_big(void **state) {
+    (void)state;
+    char *text = test_malloc(EXPERIMENT_BYTES_MAX + 2);
+    memset(text, ' ', EXPERIMENT_BYTES_MAX + 1);
+    text[EXPERIMENT_BYTES_MAX + 1] = '\0';
+    assert_int_equal(parse(text), ERR_TOO_BIG);
+    test_free(text);
+}
+
+/* ---- outages */
+
+static struct tally tally;
+
+/* Operations of 10 ms every 100 ms from 0 to `until` ms; `bad` says which failed. */
+static void operations(uint64_t until_ms, bool (*bad)(uint64_t ms)) {
+    tally_init(&tally);
+    for (uint64_t ms = 0; ms < until_ms; ms += 100) {
+        struct tally_event event = {.good = !bad(ms),
+                                    .start_us = 1000000 + ms * 1000,
+                                    .end_us = 1000000 + ms * 1000 + 10000};
+        tally_add(&tally, &event);
+    }
+}
+
+static bool none(uint64_t ms) {
+    (void)ms;
+    return false;
+}
+static bool two_seconds(uint64_t ms) {
+    return ms >= 2100 && ms <= 4100;
+}
+/* A second's peace in between, and then again. */
+static bool twice(uint64_t ms) {
+    return (ms >= 2100 && ms <= 2600) || (ms >= 5000 && ms <= 6500);
+}
+static bool to_the_end(uint64_t ms) {
+    return ms >= 2100;
+}
+
+static uint64_t recovery_ms(void) {
+    uint64_t us = tally_recovery_us(&tally, 1000000 + 2000 * 1000);
+    tally_free(&tally);
+    return us == UINT64_MAX ? us : us / 1000;
+}
+
+static void test_recovery(void **state) {
+    (void)state;
+    operations(8000, none);
+    assert_int_equal(recovery_ms(), 0);
+    operations(8000, two_seconds);
+    assert_int_equal(recovery_ms(), 2000);
+    operations(9000, twice);
+    assert_int_equal(recovery_ms(), 1500);
+    operations(4000, to_the_end);
+    assert_true(recovery_ms() == UINT64_MAX);
+}
+
+/* An answer after three seconds is an outage of three seconds. */
+static void test_recovery_slow(void **state) {
+    (void)state;
+    operations(8000, none);
+    struct tally_event slow = {
+        .good = true, .start_us = 3500000, .end_us = 3500000 + 3000000};
+    tally_add(&tally, &slow);
+    assert_int_equal(recovery_ms(), 3000);
+}
+
+static void test_silence(void **state) {
+    (void)state;
+    operations(8000, two_seconds);
+    uint64_t us = tally_outage_us(&tally, 1000000, 1000000 + 8000 * 1000);
+    tally_free(&tally);
+    assert_int_equal(us / 1000, 2200);
+}
+
+/* ---- the guardian */
+
+static char path[64];
+
+static bool there(void) {
+    return access(path, F_OK) == 0;
+}
+static void make(void) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+}
+
+static void test_guardian(void **state) {
+    (void)state;
+    struct guardian guardian;
+    const char *heal[] = {"rm", path, NULL};
+    snprintf(path, sizeof(path), "/tmp/test_drill.%d", (int)getpid());
+
+    assert_true(guardian_start(&guardian));
+    /* Its time is over. */
+    make();
+    unsigned number = guardian_arm(&guardian, 50, heal);
+    assert_true(number > 0 && !guardian_over(&guardian, number));
+    for (int i = 0; i < 100 && there(); i++) {
+        usleep(20000);
+    }
+    assert_false(there());
+    assert_true(guardian_over(&guardian, number));
+    /* The drill asks. */
+    make();
+    number = guardian_arm(&guardian, 60000, heal);
+    assert_true(guardian_heal(&guardian, number) && !there());
+    /* What cannot be ended is said. */
+    number = guardian_arm(&guardian, 60000, heal);
+    assert_false(guardian_heal(&guardian, number));
+    make();
+    assert_true(guardian_stop(&guardian) && !there());
+}
+
+/* The drill is gone without a word. */
+static void test_guardian_alone(void **state) {
+    (void)state;
+    struct guardian guardian;
+    const char *heal[] = {"rm", path, NULL};
+    make();
+    assert_true(guardian_start(&guardian));
+    assert_true(guardian_arm(&guardian, 60000, heal) > 0);
+    close(guardian.to);
+    assert_true(sh_wait(guardian.pid, 5000, NULL));
+    assert_false(there());
+}
+
+static void test_sh(void **state) {
+    (void)state;
+    struct buf out;
+    struct sh_command good = {.argv = {"printf", "a b"}, .net = -1};
+    struct sh_command bad = {.argv = {"sh", "-c", "exit 7"}, .net = -1};
+    struct sh_command slow = {.argv = {"sleep", "30"}, .net = -1};
+    struct sh_command none_such = {.argv = {"no-such-program"}, .net = -1};
+    buf_init(&out, 100);
+    assert_int_equal(sh_run(&good, 5, &out), 0);
+    assert_true(span_is(buf_span(&out), "a b"));
+    buf_free(&out);
+    assert_int_equal(sh_run(&bad, 5, NULL), 7);
+    assert_int_equal(sh_run(&slow, 1, NULL), -1);
+    assert_int_equal(sh_run(&none_such, 5, NULL), 127);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_five_nodes),
+        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_too_big),
+        cmocka_unit_test(test_recovery),       cmocka_unit_test(test_recovery_slow),
+        cmocka_unit_test(test_silence),        cmocka_unit_test(test_guardian),
+        cmocka_unit_test(test_guardian_alone), cmocka_unit_test(test_sh),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
