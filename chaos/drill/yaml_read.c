@@ -147,35 +147,34 @@ void yaml_read_text(struct yaml_read *read, yaml_ref at, char *ret, size_t size)
     memcpy(ret, text, strlen(text) + 1);
 }
 
-void yaml_read_int(struct yaml_read *read, yaml_ref at, int64_t limit, int64_t *ret) {
+static bool read_number(struct yaml_read *read, yaml_ref at, int64_t least, int64_t most,
+                        int64_t *ret) {
     const char *text = scalar_of(read, at);
     char *end = NULL;
     if (at == 0) {
-        return;
+        return false;
     }
     errno = 0;
     long long value = text != NULL ? strtoll(text, &end, 10) : 0;
-    if (text == NULL || end == text || *end != '\0' || errno != 0 || value > limit ||
-        value < -limit) {
+    if (text == NULL || end == text || *end != '\0' || errno != 0 || value < least ||
+        value > most) {
         yaml_read_fail(read, at, "a whole number from %lld to %lld is expected",
-                       (long long)-limit, (long long)limit);
-        return;
+                       (long long)least, (long long)most);
+        return false;
     }
     *ret = value;
+    return true;
+}
+
+void yaml_read_int(struct yaml_read *read, yaml_ref at, int64_t limit, int64_t *ret) {
+    read_number(read, at, -limit, limit, ret);
 }
 
 void yaml_read_uint(struct yaml_read *read, yaml_ref at, uint64_t max, uint64_t *ret) {
-    int64_t value = -1;
-    if (at == 0) {
-        return;
+    int64_t value;
+    if (read_number(read, at, 0, (int64_t)max, &value)) {
+        *ret = (uint64_t)value;
     }
-    yaml_read_int(read, at, (int64_t)max, &value);
-    if (value < 0) {
-        yaml_read_fail(read, at, "a whole number from 0 to %llu is expected",
-                       (unsigned long long)max);
-        return;
-    }
-    *ret = (uint64_t)value;
 }
 
 void yaml_read_share(struct yaml_read *read, yaml_ref at, double max, double *ret) {
