@@ -64,6 +64,9 @@ static void read_nodes(struct yaml_read *read, yaml_ref list, struct lab_plan *l
         }
         lab->nodes_count = i + 1;
     }
+    if (list != 0 && voters == 0) {
+        yaml_read_fail(read, list, "one node at least must begin the cluster");
+    }
 }
 
 static void read_lab(struct yaml_read *read, yaml_ref map, struct lab_plan *lab) {

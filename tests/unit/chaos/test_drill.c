@@ -82,7 +82,10 @@ static void test_refusals(void **state) {
             "type: tasuki");
     refuses(HEAD PROBES KILL "x-objectives: {error_budget: 1.5}\n", "from 0 to 1");
     refuses(HEAD PROBES KILL "x-load: {people: 100000}\n", "from 0 to 128");
-    refuses(HEAD PROBES KILL "x-lab: {nodes: [{region: a, spare: true}]}\n", "stand behind");
+    refuses(HEAD PROBES KILL "x-lab: {nodes: [{region: a, spare: true}]}\n",
+            "begin the cluster");
+    refuses(HEAD PROBES KILL "x-lab: {nodes: [{region: a, standby: true}, {region: a}]}\n",
+            "stand behind");
     refuses(HEAD KILL, "must be there");
     refuses(PROBES KILL, "must be there");
 }
