@@ -163,18 +163,21 @@ static bool is_hidden(uint32_t c) {
            c == 0xffa0 || (c >= 0xfff0 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe0fff);
 }
 
+static bool ends_a_word(struct span rest) {
+    return rest.len == 0 || rest.data[0] <= 0x20 ||
+           strchr(",;)\"'", rest.data[0]) != NULL;
+}
+
 /* Signs that make an address of a word (X2), and their wide forms, which people read
- * alike and programs do not. */
-static const char *wide_form(uint32_t c) {
+ * alike and programs do not. At a word's end they make none. */
+static const char *wide_form(uint32_t c, struct span rest) {
     switch (c) {
     case '.':
-        return "．";
+        return ends_a_word(rest) ? NULL : "．";
     case ':':
-        return "：";
+        return ends_a_word(rest) ? NULL : "：";
     case '@':
         return "＠";
-    case '/':
-        return "／";
     default:
         return NULL;
     }
@@ -199,7 +202,9 @@ static enum err put_words(struct span text, const struct value_rule *rule,
         if (len == 0)
             return ERR_INVALID;
         c = code_point(span_of(text.data, len));
-        wide = rule->words ? wide_form(c) : NULL;
+        wide = rule->words
+                   ? wide_form(c, span_of(text.data + len, text.len - len))
+                   : NULL;
         if (c == '\n' && lines < rule->lines_max) {
             lines++;
             chars = 0;
@@ -276,6 +281,23 @@ static enum message_value_kind kind_of(const struct message_spec *spec,
     return (enum message_value_kind)0;
 }
 
+/* Days and hours where they are whole, and more than one. */
+static void put_validity(uint32_t ttl_ms, bool english, struct buf *out) {
+    static const struct {
+        uint32_t ms;
+        const char *names[2];
+    } units[] = {
+        {24 * HOUR_MS, {"日", " days"}},
+        {HOUR_MS, {"時間", " hours"}},
+        {MINUTE_MS, {"分", " minutes"}},
+    };
+    size_t i = 0;
+
+    while (i < 2 && (ttl_ms < 2 * units[i].ms || ttl_ms % units[i].ms != 0))
+        i++;
+    buf_printf(out, "%u%s", (unsigned)(ttl_ms / units[i].ms), units[i].names[english]);
+}
+
 /* What every template knows. False: it is the caller's. */
 static bool put_known(const struct rendering *r, struct span name, struct buf *out) {
     if (span_is(name, "product"))
@@ -284,10 +306,8 @@ static bool put_known(const struct rendering *r, struct span name, struct buf *o
         buf_put(out, r->place->origin.data, r->place->origin.len);
     else if (span_is(name, "host"))
         buf_put(out, r->place->host.data, r->place->host.len);
-    else if (span_is(name, "minutes"))
-        buf_printf(out, "%u", (unsigned)(r->ttl_ms / MINUTE_MS));
-    else if (span_is(name, "hours"))
-        buf_printf(out, "%u", (unsigned)(r->ttl_ms / HOUR_MS));
+    else if (span_is(name, "validity"))
+        put_validity(r->ttl_ms, r->english, out);
     else if (span_is(name, "body") && r->inner.data)
         buf_put(out, r->inner.data, r->inner.len);
     else

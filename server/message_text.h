@@ -83,8 +83,7 @@ const char *message_product(enum client_environment environment, bool english);
 
 /* Append subject (mail alone; one line) and body (lines end with LF). ERR_INVALID: the
  * values are not those that the template wants, or one is not what its kind says.
- * ERR_TOO_BIG, ERR_NOMEM of the buffers. `minutes` and `hours`, of `ttl_ms`, are known
- * everywhere. */
+ * ERR_TOO_BIG, ERR_NOMEM of the buffers. `validity` is `ttl_ms` in words. */
 enum err message_text(enum message_template template, bool english,
                       const struct message_place *place, uint32_t ttl_ms,
                       const struct message_value *values, size_t count,

@@ -122,7 +122,7 @@ static void words_of_people_are_only_words(void **state) {
     struct fixture *f = *state;
 
     make_invitation(f, "ACME", "a\r\nBcc: victim@example.jp\r\n\r\nhttps://evil.example/x");
-    assert_true(has(&f->body, "a  Bcc： victim＠example．jp    https：／／evil．example／x of"));
+    assert_true(has(&f->body, "a  Bcc: victim＠example．jp    https：//evil．example/x of"));
     assert_false(has(&f->body, "evil.example"));
     assert_false(has(&f->body, "\r"));
     /* Reordering, zero width, controls. */
@@ -130,6 +130,10 @@ static void words_of_people_are_only_words(void **state) {
     assert_true(has(&f->body, "x of a b c d e f invites"));
     make_invitation(f, "<img src=x onerror=alert(1)>", "x");
     assert_true(has(&f->body, "<img src=x onerror=alert(1)>")); /* text is text */
+    make_invitation(f, "Tea Co., Ltd.", "A. B: (No.1)");
+    assert_true(has(&f->body, "A. B: (No．1) of Tea Co., Ltd. invites"));
+    make_invitation(f, "mailto:a@b.c tel:03 www.x.みんな", "x");
+    assert_true(has(&f->body, "mailto：a＠b．c tel：03 www．x．みんな invites"));
     make_invitation(f, "{{origin}}{{code}}", "x"); /* and no template */
     assert_true(has(&f->body, "{{origin}}{{code}}"));
     /* A long one is cut between characters. */
@@ -150,7 +154,7 @@ static void lines_are_a_few_lines(void **state) {
 
     assert_int_equal(make(f, MESSAGE_APPLICATION_DENIED, false, values, 3), OK);
     assert_true(has(&f->body, "A B\n"));
-    assert_true(has(&f->body, "1． 印影 \n2． http：／／x．y\n"));
+    assert_true(has(&f->body, "1. 印影 \n2. http：//x．y\n"));
     assert_true(has(&f->body, "申請書ID: E  X\n"));
     assert_false(has(&f->subject, "\n"));
     memset(many, '\n', sizeof many);
@@ -171,6 +175,31 @@ static void a_code_is_bound_to_the_host(void **state) {
     f->place.environment = ENV_DEMO;
     assert_int_equal(make(f, MESSAGE_SMS_CODE, true, &code, 1), OK);
     assert_true(has(&f->body, "[Tasuki (demo)] Your code is 123456.\n"));
+    assert_true(has(&f->body, "It is good for 30 minutes."));
+}
+
+static void validity_is_in_whole_units(void **state) {
+    static const struct {
+        uint32_t minutes;
+        const char *text;
+    } rows[] = {
+        {5, " 5 minutes"},         {60, " 60 minutes"},       {90, " 90 minutes"},
+        {120, " 2 hours"},         {24 * 60, " 24 hours"},    {36 * 60, " 36 hours"},
+        {7 * 24 * 60, " 7 days"},
+    };
+    struct fixture *f = *state;
+    const struct message_value link = {"link", span_str("/x")};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        buf_reset(&f->subject);
+        buf_reset(&f->body);
+        assert_int_equal(message_text(MESSAGE_ENTRY_CONFIRM, true, &f->place,
+                                      rows[i].minutes * 60000, &link, 1, &f->subject,
+                                      &f->body),
+                         OK);
+        if (!has(&f->body, rows[i].text))
+            fail_msg("%s", rows[i].text);
+    }
 }
 
 static void time_is_japans(void **state) {
@@ -191,6 +220,7 @@ int main(void) {
         TEST(words_of_people_are_only_words),
         TEST(lines_are_a_few_lines),
         TEST(a_code_is_bound_to_the_host),
+        TEST(validity_is_in_whole_units),
         TEST(time_is_japans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
