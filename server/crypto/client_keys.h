@@ -6,7 +6,8 @@
  * refused, `alg` must be one that the caller allows, of the kind of the key, and the
  * one that the key names if it names one.
  *
- * Parsed per call: that takes tens of microseconds, less than one verification.
+ * Parsed per call: what costs of that, whether a point is one of the curve, is
+ * remembered (server/crypto/jwk_cache).
  * Thread: its owner's. */
 #ifndef CRYPTO_CLIENT_KEYS_H
 #define CRYPTO_CLIENT_KEYS_H

@@ -3,7 +3,9 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/obj_mac.h>
+#include <string.h>
 
+#include "server/crypto/jwk_cache.h"
 #include "store/base/codec.h"
 
 #define RSA_BITS_MIN 2048
@@ -96,15 +98,24 @@ static enum err load_p256(const json_t *object, struct jwk *ret, const char **re
         .xlen = P256_BYTES,
         .ylen = P256_BYTES,
     };
+    static const char why[] = "x and y of an EC key must be a point of P-256";
+    uint8_t point[JWK_POINT];
     cjose_jwk_t *cjose;
 
     if (!number_of(object, "x", P256_BYTES, &x) || x.len != P256_BYTES ||
-        !number_of(object, "y", P256_BYTES, &y) || y.len != P256_BYTES ||
-        !on_curve(&x, &y))
-        return invalid(ret_why, "x and y of an EC key must be a point of P-256");
-    cjose = cjose_jwk_create_EC_spec(&spec, NULL);
-    if (!cjose)
-        return invalid(ret_why, "the EC key cannot be used");
+        !number_of(object, "y", P256_BYTES, &y) || y.len != P256_BYTES)
+        return invalid(ret_why, why);
+    memcpy(point, x.bytes, P256_BYTES);
+    memcpy(point + P256_BYTES, y.bytes, P256_BYTES);
+    cjose = jwk_cache_get(point);
+    if (!cjose) {
+        if (!on_curve(&x, &y))
+            return invalid(ret_why, why);
+        cjose = cjose_jwk_create_EC_spec(&spec, NULL);
+        if (!cjose)
+            return invalid(ret_why, "the EC key cannot be used");
+        jwk_cache_put(point, cjose);
+    }
     *ret = (struct jwk){
         .type = JWK_P256, .signature_len = (size_t)2 * P256_BYTES, .cjose = cjose};
     return OK;

@@ -11,6 +11,8 @@
 
 #include "store/base/err.h"
 
+/* Of its thread alone: the key may be one that others of the thread have too
+ * (server/crypto/jwk_cache). */
 enum jwk_type { JWK_RSA = 1, JWK_P256 = 2 };
 struct jwk {
     enum jwk_type type;
