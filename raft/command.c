@@ -436,6 +436,7 @@ static bool command_ok(const struct command *command) {
     case CMD_OUTBOX_RETRY:
     case CMD_STAFF_SESSION_END:
     case CMD_TICK:
+    CMD_INTAKE_CASES: /* command_intake_encode, _decode check their own */
         return true;
     case CMD_KEY_ADD:
         return key_add_ok(&command->key_add);
@@ -1070,11 +1071,12 @@ static const ProtobufCMessage *build(const struct command *command,
     case CMD_AUDIT_NOTE:
         build_audit_note(&command->audit_note, &parts->audit_note);
         break;
+    CMD_INTAKE_CASES:
+    case CMD_TICK:
+        return NULL;
     default:
         build_factor(command, parts);
         break;
-    case CMD_TICK:
-        return NULL;
     }
     return &parts->base;
 }
@@ -1135,7 +1137,8 @@ enum err command_encode(const struct command *command, struct buf *out) {
          command->fsm_version.version > FSM_VERSION_MAX)) {
         return ERR_INVALID;
     }
-    return pack(command, out);
+    return command_intake_is(command->type) ? command_intake_encode(command, out)
+                                            : pack(command, out);
 }
 
 /* --- messages to plain structs ------------------------------------------- */
@@ -1650,10 +1653,11 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
         return take_usage_add(m, &command->usage_add);
     case CMD_AUDIT_NOTE:
         return take_audit_note(m, &command->audit_note);
-    default:
-        return take_factor(m, command);
+    CMD_INTAKE_CASES:
     case CMD_TICK:
         break;
+    default:
+        return take_factor(m, command);
     }
     return false;
 }
@@ -1708,13 +1712,13 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
 }
 
 bool command_known(enum command_type type) {
-    return type == CMD_TICK || descriptor(type) != NULL;
+    return type == CMD_TICK || command_intake_is(type) || descriptor(type) != NULL;
 }
 
 bool command_takes_actor(enum command_type type) {
     const ProtobufCMessageDescriptor *known = descriptor(type);
 
-    return known != NULL && actor_field(known) != NULL;
+    return command_intake_is(type) || (known != NULL && actor_field(known) != NULL);
 }
 
 /* C2, shown by encoding again. */
@@ -1749,6 +1753,16 @@ enum err command_decode(enum command_type type, struct span payload,
         }
         *ret_command = command;
         return OK;
+    }
+    if (command_intake_is(type)) {
+        err = command_intake_decode(payload, &command);
+        if (err == OK && !actor_ok(&command.actor)) {
+            err = ERR_INVALID;
+        }
+        if (err == OK) {
+            *ret_command = command;
+        }
+        return err;
     }
     if (known == NULL) {
         return ERR_VERSION;

@@ -82,8 +82,47 @@ enum command_type {
     CMD_APP_ANSWER = 60,    /* of a device to a question */
     CMD_PASSKEY_LOGIN = 61, /* a sign-in by a passkey alone */
     CMD_STAFF_TOUCH = 65, /* a session is in use: its idle end moves on */
+    /* raft/command_intake.h */
+    CMD_APPLICATION_SUBMIT = 70,
+    CMD_APPLICATION_CONFIRM = 71, /* its mail address */
+    CMD_APPLICATION_MOVE = 72,    /* by a person: received, a defect, returned */
+    CMD_BLOB_ADD = 73,
+    CMD_BLOB_HOLD = 74, /* what a node holds, or lost */
+    CMD_BATCH_ADD = 75,
+    CMD_BUNDLE_ADD = 76,
+    CMD_PAGE_PLACE = 77, /* by a person: whose a page is */
+    CMD_JOB_LEASE = 78,
+    CMD_JOB_RESULT = 79,
+    CMD_REVIEW_CLAIM = 80,
+    CMD_REVIEW_RELEASE = 81,
+    CMD_REVIEW_DECIDE = 82,
+    CMD_ACTIVATION_RENEW = 83,
+    CMD_ACTIVATE = 84,
+    CMD_IMPORT_PROPOSE = 85,
+    CMD_IMPORT_APPROVE = 86,
+    CMD_IMPORT_LINE = 87,
 };
-#define CMD_LAST CMD_STAFF_TOUCH
+#define CMD_LAST CMD_IMPORT_LINE
+/* For switches over all types. */
+#define CMD_INTAKE_CASES                                                               \
+    case CMD_APPLICATION_SUBMIT:                                                       \
+    case CMD_APPLICATION_CONFIRM:                                                      \
+    case CMD_APPLICATION_MOVE:                                                         \
+    case CMD_BLOB_ADD:                                                                 \
+    case CMD_BLOB_HOLD:                                                                \
+    case CMD_BATCH_ADD:                                                                \
+    case CMD_BUNDLE_ADD:                                                               \
+    case CMD_PAGE_PLACE:                                                               \
+    case CMD_JOB_LEASE:                                                                \
+    case CMD_JOB_RESULT:                                                               \
+    case CMD_REVIEW_CLAIM:                                                             \
+    case CMD_REVIEW_RELEASE:                                                           \
+    case CMD_REVIEW_DECIDE:                                                            \
+    case CMD_ACTIVATION_RENEW:                                                         \
+    case CMD_ACTIVATE:                                                                 \
+    case CMD_IMPORT_PROPOSE:                                                           \
+    case CMD_IMPORT_APPROVE:                                                           \
+    case CMD_IMPORT_LINE
 /* Numbers below CMD_LAST may be unknown: they are given away in blocks. */
 bool command_known(enum command_type type);
 
@@ -167,6 +206,8 @@ struct message_out {
     struct span client_id;     /* an SMS is counted as this client's; empty: nobody's */
     struct caps caps;
 };
+#include "raft/command_intake.h"
+
 /* A message whose cause is no command. OUT_LIMITED, OUT_FULL. */
 struct cmd_message_send {
     struct message_out message;
@@ -556,8 +597,32 @@ struct command {
         struct cmd_app_register app_register;
         struct cmd_app_answer app_answer;
         struct cmd_passkey_login passkey_login;
+        struct cmd_application_submit application_submit;
+        struct cmd_application_confirm application_confirm;
+        struct cmd_application_move application_move;
+        struct cmd_blob_add blob_add;
+        struct cmd_blob_hold blob_hold;
+        struct cmd_batch_add batch_add;
+        struct cmd_bundle_add bundle_add;
+        struct cmd_page_place page_place;
+        struct cmd_job_lease job_lease;
+        struct cmd_job_result job_result;
+        struct cmd_review_claim review_claim;
+        struct cmd_review_release review_release;
+        struct cmd_review_decide review_decide;
+        struct cmd_activation_renew activation_renew;
+        struct cmd_activate activate;
+        struct cmd_import_propose import_propose;
+        struct cmd_import_approve import_approve;
+        struct cmd_import_line import_line;
     };
 };
+
+/* raft/command_intake.c, for raft/command.c. */
+bool command_intake_is(enum command_type type);
+enum err command_intake_encode(const struct command *command, struct buf *out);
+/* `command` is zero but for its type. ERR_INVALID. */
+enum err command_intake_decode(struct span payload, struct command *command);
 
 /* Append the payload's bytes to `out` (the type travels in the envelope).
  * ERR_INVALID: what command_decode would refuse, or an fsm_version that this
@@ -598,8 +663,14 @@ enum outcome_code {
     OUT_SECOND_STEP = 26,      /* the first step is done, the second is due */
     OUT_WAITING = 27,          /* the person has not answered yet */
     OUT_DENIED = 28,           /* the person said no: the sign-in is over */
+    OUT_APPLICATION_STATE = 70, /* not from the state that it is in */
+    OUT_DUPLICATE_ACCOUNT = 71,
+    OUT_DUPLICATE_PERSON = 72,
+    OUT_CLAIMED = 73, /* another person has it */
+    OUT_SAME_PERSON = 74,
+    OUT_JOB_LATE = 75, /* of an attempt that is over */
 };
-#define OUT_LAST OUT_DENIED
+#define OUT_LAST OUT_JOB_LATE
 const char *outcome_str(enum outcome_code code);
 
 struct outcome {
@@ -649,6 +720,15 @@ enum err outcome_tokens_encode(const struct outcome_tokens *tokens, struct buf *
 enum err outcome_tokens_decode(struct span in, struct outcome_tokens *ret_tokens);
 enum err outcome_claim_encode(const struct outcome_claim *claim, struct buf *out);
 enum err outcome_claim_decode(struct span in, struct outcome_claim *ret_claim);
+enum err outcome_leases_encode(const struct outcome_leases *from, struct buf *out);
+enum err outcome_leases_decode(struct span in, struct outcome_leases *ret);
+enum err outcome_claimed_encode(const struct outcome_claimed *from, struct buf *out);
+enum err outcome_claimed_decode(struct span in, struct outcome_claimed *ret);
+enum err outcome_decided_encode(const struct outcome_decided *from, struct buf *out);
+enum err outcome_decided_decode(struct span in, struct outcome_decided *ret);
+enum err outcome_import_line_encode(const struct outcome_import_line *from,
+                                    struct buf *out);
+enum err outcome_import_line_decode(struct span in, struct outcome_import_line *ret);
 enum err outcome_boot_encode(const struct outcome_boot *boot, struct buf *out);
 enum err outcome_boot_decode(struct span in, struct outcome_boot *ret_boot);
 

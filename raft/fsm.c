@@ -169,6 +169,7 @@ static uint64_t version_of(enum command_type type) {
     case CMD_APP_REGISTER:
     case CMD_APP_ANSWER:
     case CMD_PASSKEY_LOGIN:
+    CMD_INTAKE_CASES:
         return 1;
     }
     return 0;
@@ -272,6 +273,8 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_message_send(tx, &command->message_send, ret_code);
     case CMD_AUDIT_NOTE:
         return fsm_audit_note(tx, &command->audit_note, ret_code);
+    CMD_INTAKE_CASES:
+        return fsm_intake_dispatch(tx, command, ret_code);
     default:
         return dispatch_factor(tx, command, ret_code);
     }

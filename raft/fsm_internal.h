@@ -187,6 +187,93 @@ enum err fsm_member_settle(struct fsm_tx *tx, const struct cmd_member_settle *cm
                            enum outcome_code *ret_code);
 enum err fsm_member_regions(struct fsm_tx *tx, const struct cmd_leader_regions *cmd,
                             enum outcome_code *ret_code);
+/* fsm_application.c */
+/* One of CMD_INTAKE_CASES. */
+enum err fsm_intake_dispatch(struct fsm_tx *tx, const struct command *command,
+                             enum outcome_code *ret_code);
+enum err fsm_application_submit(struct fsm_tx *tx,
+                                const struct cmd_application_submit *cmd,
+                                enum outcome_code *ret_code);
+enum err fsm_application_confirm(struct fsm_tx *tx,
+                                 const struct cmd_application_confirm *cmd,
+                                 enum outcome_code *ret_code);
+enum err fsm_application_move(struct fsm_tx *tx, const struct cmd_application_move *cmd,
+                              enum outcome_code *ret_code);
+/* A record in the audit: the id, and a word about it. */
+enum err fsm_application_tell(struct fsm_tx *tx, enum audit_event what,
+                              const struct application_id *id, struct id128 staff,
+                              const char *word);
+/* Store it, in a state that it may move to (CHECKed) or is in. */
+enum err fsm_application_enter(struct fsm_tx *tx, struct application *application,
+                               enum application_state state);
+/* fsm_review.c */
+/* OUT_OK: an active person of the staff; OUT_ACCOUNT_STATE. A zero id: nobody asked. */
+enum err fsm_review_staff(struct fsm_tx *tx, struct id128 staff, bool may_be_none,
+                          enum outcome_code *ret_code);
+/* 相互牽制: does the decision need two people? One does where the farm said the same. */
+bool fsm_review_needs_two(const struct application *application,
+                          enum review_decision decision);
+enum err fsm_review_claim(struct fsm_tx *tx, const struct cmd_review_claim *cmd,
+                          enum outcome_code *ret_code);
+enum err fsm_review_release(struct fsm_tx *tx, const struct cmd_review_release *cmd,
+                            enum outcome_code *ret_code);
+enum err fsm_review_decide(struct fsm_tx *tx, const struct cmd_review_decide *cmd,
+                           enum outcome_code *ret_code);
+/* What was decided so far no longer stands: its documents changed. */
+enum err fsm_review_void(struct fsm_tx *tx, const struct application_id *id);
+struct fsm_activation {
+    struct key_hash token;
+    uint32_t ttl_ms;
+};
+/* OUT_OK: the application is approved or denied. OUT_EXISTS (of the token),
+ * OUT_DUPLICATE_ACCOUNT. */
+enum err fsm_review_settle(struct fsm_tx *tx, struct application *application,
+                           enum review_decision decision, uint32_t defects,
+                           const struct fsm_activation *activation,
+                           enum outcome_code *ret_code);
+enum err fsm_activation_renew(struct fsm_tx *tx, const struct cmd_activation_renew *cmd,
+                              enum outcome_code *ret_code);
+enum err fsm_activate(struct fsm_tx *tx, const struct cmd_activate *cmd,
+                      enum outcome_code *ret_code);
+/* fsm_import.c */
+enum err fsm_import_propose(struct fsm_tx *tx, const struct cmd_import_propose *cmd,
+                            enum outcome_code *ret_code);
+enum err fsm_import_approve(struct fsm_tx *tx, const struct cmd_import_approve *cmd,
+                            enum outcome_code *ret_code);
+enum err fsm_import_line(struct fsm_tx *tx, const struct cmd_import_line *cmd,
+                         enum outcome_code *ret_code);
+/* fsm_blob.c */
+enum err fsm_blob_add(struct fsm_tx *tx, const struct cmd_blob_add *cmd,
+                      enum outcome_code *ret_code);
+enum err fsm_blob_hold(struct fsm_tx *tx, const struct cmd_blob_hold *cmd,
+                       enum outcome_code *ret_code);
+/* One row more names it, or one less. ERR_NOT_FOUND: no such blob. */
+enum err fsm_blob_ref(struct fsm_tx *tx, const struct blob_id *id, int by);
+/* fsm_intake.c */
+enum err fsm_intake_batch(struct fsm_tx *tx, const struct cmd_batch_add *cmd,
+                          enum outcome_code *ret_code);
+enum err fsm_intake_bundle(struct fsm_tx *tx, const struct cmd_bundle_add *cmd,
+                           enum outcome_code *ret_code);
+enum err fsm_intake_place(struct fsm_tx *tx, const struct cmd_page_place *cmd,
+                          enum outcome_code *ret_code);
+/* The bundle's pages are known. OUT_NOT_FOUND: the bundle is gone, or sorted. */
+enum err fsm_intake_sorted(struct fsm_tx *tx, struct id128 bundle,
+                           const struct intake_page *pages, size_t count,
+                           enum outcome_code *ret_code);
+/* Nobody could sort it: every file is a page for a person. */
+enum err fsm_intake_unsorted(struct fsm_tx *tx, struct id128 bundle);
+/* fsm_job.c */
+enum err fsm_job_lease(struct fsm_tx *tx, const struct cmd_job_lease *cmd,
+                       enum outcome_code *ret_code);
+enum err fsm_job_result(struct fsm_tx *tx, const struct cmd_job_result *cmd,
+                        enum outcome_code *ret_code);
+/* A new round: what is under way for it does not count any more. */
+enum err fsm_job_start(struct fsm_tx *tx, struct job_key key,
+                       enum client_environment environment);
+/* Nothing is left to do; there may be no such job. */
+enum err fsm_job_cancel(struct fsm_tx *tx, struct job_key key);
+struct job_key fsm_job_of(const struct application_id *id);
+
 /* fsm_sweep.c: at most `rows_max` expired rows, oldest first. */
 enum err fsm_sweep(struct fsm_tx *tx, uint64_t rows_max);
 

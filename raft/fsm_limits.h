@@ -87,4 +87,20 @@
 #define FSM_USAGE_MONTHS 36
 #define FSM_USAGE_FORGET_ROWS 8
 
+/* The OCR farm's jobs: so many failures (lapsed leases included) of one round, then a
+ * person looks; the pause after a failure; and how long finished rows are known, longer
+ * than any result is under way. */
+#define FSM_JOB_FAILURES_MAX 5u
+#define FSM_JOB_PAUSE_MS 2000u
+#define FSM_JOB_LEASE_MAX_MS (10u * 60 * 1000)
+#define FSM_JOB_KEEP_MS (7ull * 24 * 60 * 60 * 1000)
+/* ocr_reasons of a job that nobody could finish. */
+#define FSM_OCR_REASON_POISON (1ull << 63)
+/* A blob that nothing names, or no longer. */
+#define FSM_BLOB_KEEP_MS (24ull * 60 * 60 * 1000)
+/* A person's claim of an application. */
+#define FSM_CLAIM_MAX_MS (2u * 60 * 60 * 1000)
+/* Imports of decisions; beyond it OUT_FULL. */
+#define FSM_IMPORTS_MAX 20000u
+
 #endif

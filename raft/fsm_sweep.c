@@ -2,8 +2,11 @@
 #include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/store_app.h"
+#include "store/store_application.h"
+#include "store/store_blob.h"
 #include "store/store_counter.h"
 #include "store/store_expiry.h"
+#include "store/store_job.h"
 #include "store/store_key.h"
 #include "store/store_outbox.h"
 #include "store/store_proof.h"
@@ -53,6 +56,57 @@ static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
     err = store_factor_guard_get(tx->read, entry->key, &guard);
     *ret_ms = err == OK ? guard.ends_ms : 0;
     return err == OK && guard.ends_ms == 0 ? ERR_NOT_FOUND : err; /* zeroed: no row */
+}
+
+static struct application_id application_of(const struct expiry *entry) {
+    struct application_id id = {{0}};
+
+    memcpy(id.text, entry->key.b, sizeof entry->key.b);
+    return id;
+}
+
+/* row_end of the intake's rows. */
+static enum err intake_end(struct fsm_tx *tx, const struct expiry *entry,
+                           uint64_t *ret_ms) {
+    struct application_id id = application_of(entry);
+    struct application application;
+    struct blob_row blob;
+    struct ocr_job job;
+    bool ends = false;
+    enum err err = ERR_CORRUPT;
+
+    if (entry->table == EXPIRY_APPLICATION) {
+        arena_reset(tx->scratch);
+        err = store_application_get(tx->read, tx->scratch, &id, &application);
+        ends = err == OK && application.state == APPLICATION_SUBMITTED;
+        *ret_ms = ends ? application.token_ends_ms : 0;
+    } else if (entry->table == EXPIRY_JOB) {
+        err = store_job_by_mark(tx->read, entry->key, &job);
+        ends = err == OK;
+        *ret_ms = ends ? job.at_ms : 0;
+    } else if (entry->table == EXPIRY_BLOB) {
+        err = store_blob_by_mark(tx->read, entry->key, &blob);
+        ends = err == OK && blob.refs == 0;
+        *ret_ms = ends ? blob.drop_ms : 0;
+    }
+    return err == OK && !ends ? ERR_NOT_FOUND : err;
+}
+
+static enum err intake_del(struct fsm_tx *tx, const struct expiry *entry) {
+    struct application_id id = application_of(entry);
+    struct blob_row blob;
+    struct ocr_job job;
+    enum err err;
+
+    if (entry->table == EXPIRY_APPLICATION) {
+        return store_application_del(tx->write, &id);
+    }
+    if (entry->table == EXPIRY_JOB) {
+        err = store_job_by_mark(tx->read, entry->key, &job);
+        return err == OK ? store_job_del(tx->write, job.key) : err;
+    }
+    err = store_blob_by_mark(tx->read, entry->key, &blob);
+    return err == OK ? store_blob_del(tx->write, &blob.id) : err;
 }
 
 /* When the row that the entry names ends. ERR_NOT_FOUND: it is gone. */
@@ -116,13 +170,12 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
         *ret_ms = err == OK ? key.ends_ms : 0;
         err = err == OK && key.ends_ms == 0 ? ERR_NOT_FOUND : err;
         break;
-    case EXPIRY_COUNTER:
-    case EXPIRY_SIGNIN:
-    case EXPIRY_FACTOR_GUARD:
-    case EXPIRY_APP_ENROLMENT:
-    case EXPIRY_APP_CHALLENGE:
-        err = counted_end(tx, entry, ret_ms);
-        break;
+    case EXPIRY_APPLICATION:
+    case EXPIRY_JOB:
+    case EXPIRY_BLOB:
+        return intake_end(tx, entry, ret_ms);
+    default:
+        return counted_end(tx, entry, ret_ms);
     }
     return err;
 }
@@ -168,6 +221,10 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
         return store_app_enrolment_del(tx->write, entry->key);
     case EXPIRY_APP_CHALLENGE:
         return store_app_challenge_del(tx->write, id_of(entry));
+    case EXPIRY_APPLICATION:
+    case EXPIRY_JOB:
+    case EXPIRY_BLOB:
+        return intake_del(tx, entry);
     }
     return ERR_CORRUPT;
 }

@@ -42,6 +42,12 @@ const char *outcome_str(enum outcome_code code) {
         [OUT_SECOND_STEP] = "the second step is due",
         [OUT_WAITING] = "not answered yet",
         [OUT_DENIED] = "denied by its holder",
+        [OUT_APPLICATION_STATE] = "not possible in the application's state",
+        [OUT_DUPLICATE_ACCOUNT] = "the account ID is taken",
+        [OUT_DUPLICATE_PERSON] = "the person has applied for the corporation before",
+        [OUT_CLAIMED] = "another person has it",
+        [OUT_SAME_PERSON] = "a second person is needed",
+        [OUT_JOB_LATE] = "of an attempt that is over",
     };
     return (size_t)code < sizeof names / sizeof names[0] && names[code] != NULL
                ? names[code]

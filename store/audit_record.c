@@ -178,6 +178,21 @@ static const char *const names[AUDIT_EVENT_MAX + 1] = {
     [AUDIT_OUTBOX_RETRY] = "outbox.retry",
     [AUDIT_SEARCHED] = "audit.searched",
     [AUDIT_EXPORTED] = "audit.exported",
+    [AUDIT_APPLICATION_SUBMITTED] = "application.submitted",
+    [AUDIT_APPLICATION_CONFIRMED] = "application.confirmed",
+    [AUDIT_APPLICATION_MOVED] = "application.moved",
+    [AUDIT_APPLICATION_APPROVED] = "application.approved",
+    [AUDIT_APPLICATION_DENIED] = "application.denied",
+    [AUDIT_APPLICATION_ACTIVATED] = "application.activated",
+    [AUDIT_ACTIVATION_RENEWED] = "application.activation_renewed",
+    [AUDIT_REVIEW_CLAIMED] = "review.claimed",
+    [AUDIT_REVIEW_RELEASED] = "review.released",
+    [AUDIT_REVIEW_DECIDED] = "review.decided",
+    [AUDIT_IMPORT_PROPOSED] = "import.proposed",
+    [AUDIT_IMPORT_APPROVED] = "import.approved",
+    [AUDIT_BATCH_ADDED] = "intake.batch_added",
+    [AUDIT_PAGE_PLACED] = "intake.page_placed",
+    [AUDIT_OCR_RESULT] = "ocr.result",
 };
 
 const char *audit_event_str(enum audit_event event) {

@@ -108,6 +108,22 @@ enum audit_event {
     AUDIT_OUTBOX_RETRY = 90,
     AUDIT_SEARCHED = 95, /* the audit itself was read */
     AUDIT_EXPORTED = 96,
+    /* note: the application's id, and what became of it */
+    AUDIT_APPLICATION_SUBMITTED = 120,
+    AUDIT_APPLICATION_CONFIRMED = 121,
+    AUDIT_APPLICATION_MOVED = 122,
+    AUDIT_APPLICATION_APPROVED = 123,
+    AUDIT_APPLICATION_DENIED = 124,
+    AUDIT_APPLICATION_ACTIVATED = 125,
+    AUDIT_ACTIVATION_RENEWED = 126,
+    AUDIT_REVIEW_CLAIMED = 130,
+    AUDIT_REVIEW_RELEASED = 131,
+    AUDIT_REVIEW_DECIDED = 132, /* by one person: another one is due, or 保留 */
+    AUDIT_IMPORT_PROPOSED = 133,
+    AUDIT_IMPORT_APPROVED = 134, /* or rejected */
+    AUDIT_BATCH_ADDED = 140,
+    AUDIT_PAGE_PLACED = 141, /* by a person */
+    AUDIT_OCR_RESULT = 142,
     /* 100 to 119: devices; 120 to 159: applications, reviews and OCR; 160 to 179: the
      * staff's console; 180 to 199: members and delegation */
 };

@@ -58,6 +58,17 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_FACTOR_INDEX] = "factor_index",
     [TABLE_APP_ENROLMENT] = "app_enrolment",
     [TABLE_APP_CHALLENGE] = "app_challenge",
+    [TABLE_APPLICATION] = "application",
+    [TABLE_APPLICATION_INDEX] = "application_index",
+    [TABLE_REVIEW] = "review",
+    [TABLE_IMPORT] = "import",
+    [TABLE_BATCH] = "batch",
+    [TABLE_BUNDLE] = "bundle",
+    [TABLE_INTAKE_INDEX] = "intake_index",
+    [TABLE_JOB] = "job",
+    [TABLE_JOB_INDEX] = "job_index",
+    [TABLE_BLOB] = "blob",
+    [TABLE_BLOB_SHORT] = "blob_short",
 };
 
 enum err store_lmdb_err(int rc) {

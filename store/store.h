@@ -105,7 +105,7 @@ enum err store_digest_recompute(struct store_read *read,
                                 struct store_digest *ret_digest);
 
 /* More than there are tables. */
-#define STORE_TABLES_MAX 64
+#define STORE_TABLES_MAX 96
 /* Row counts per table for status and metrics: fills names (static) and counts,
  * at most `max` of them; returns how many. */
 size_t store_table_counts(struct store_read *read, const char *names[],

@@ -25,8 +25,11 @@ enum expiry_table {
     EXPIRY_FACTOR_GUARD = 13,
     EXPIRY_APP_ENROLMENT = 14,
     EXPIRY_APP_CHALLENGE = 15,
+    EXPIRY_APPLICATION = 16, /* one that is not confirmed */
+    EXPIRY_JOB = 17,         /* by store_job_mark */
+    EXPIRY_BLOB = 18,        /* by the first half of its id */
 };
-#define EXPIRY_LAST EXPIRY_APP_CHALLENGE
+#define EXPIRY_LAST EXPIRY_BLOB
 
 struct expiry {
     uint64_t at_ms;

@@ -49,6 +49,17 @@ enum store_table {
     TABLE_FACTOR_INDEX = 31,  /* kind, index -> sub, factor id */
     TABLE_APP_ENROLMENT = 32, /* code's hash -> who may register a device with it */
     TABLE_APP_CHALLENGE = 33, /* id -> question to the account's devices */
+    TABLE_APPLICATION = 34, /* id -> application */
+    TABLE_APPLICATION_INDEX = 35, /* see store_application.c */
+    TABLE_REVIEW = 36, /* application -> review */
+    TABLE_IMPORT = 37, /* id -> import of decisions */
+    TABLE_BATCH = 38, /* id -> batch of scans */
+    TABLE_BUNDLE = 39, /* id -> bundle of scans */
+    TABLE_INTAKE_INDEX = 40, /* see store_intake.c */
+    TABLE_JOB = 41, /* kind, subject -> job */
+    TABLE_JOB_INDEX = 42, /* see store_job.c */
+    TABLE_BLOB = 43, /* SHA-256 -> who holds it */
+    TABLE_BLOB_SHORT = 44, /* SHA-256 -> nothing */
     TABLE_COUNT
 };
 

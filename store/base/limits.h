@@ -65,6 +65,19 @@
 #define LIMIT_MESSAGE_CAPS 8
 /* Clients that one batch of counters names. */
 #define LIMIT_USAGE_BATCH 64
+/* Intake: files and pages of a bundle, pages of an application, claims of blobs and jobs
+ * that one command names, a review's kept entries, lines of one import. */
+#define LIMIT_BUNDLE_FILES 16
+#define LIMIT_BUNDLE_PAGES 256
+#define LIMIT_APPLICATION_PAGES 32
+#define LIMIT_BLOB_BATCH 64
+#define LIMIT_JOB_LEASES 8
+#define LIMIT_REVIEW_ENTRIES 16
+#define LIMIT_REVIEW_NOTE 2048
+#define LIMIT_IMPORT_LINES 200
+/* One scan; and one piece of evidence. */
+#define LIMIT_BLOB (64 * 1024 * 1024)
+#define LIMIT_EVIDENCE (2 * 1024 * 1024)
 /* Rows that one frame may sweep. */
 #define LIMIT_SWEEP_ROWS 256
 /* Password hashes that wait for a thread; beyond it ERR_BUSY. */

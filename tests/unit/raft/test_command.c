@@ -5,6 +5,7 @@
 
 #include "store/base/limits.h"
 #include "tests/unit/raft/fsm_fixture.h"
+#include "tests/unit/raft/intake_fixture.h"
 
 struct fixture {
     struct buf out;
@@ -37,7 +38,7 @@ static struct command command_key(void) {
                             .sealed_private = span_of("\0\1", 2)}}};
 }
 
-#define EVERY_MAX 120
+#define EVERY_MAX 192
 
 /* What the protocol's later parts carry. */
 static size_t proof_commands(struct command *out) {
@@ -152,6 +153,7 @@ static size_t later_commands(struct command *out) {
     out[n - 1].factor_put.generation = 7;
     out[n++] = (struct command){.type = CMD_FACTOR_DEL,
                                 .factor_del = {.sub = id_of(1), .id = id_of(2)}};
+    n += intake_commands(out + n);
     return n;
 }
 

@@ -6,13 +6,14 @@
 #include <stdio.h>
 
 #include "tests/unit/raft/fsm_fixture.h"
+#include "tests/unit/raft/intake_fixture.h"
 
 #define ACCOUNTS 4
 #define SESSIONS 12
 #define CODES 40
 #define TOKENS 80
 #define MEMBERS 12
-#define FRAMES 150
+#define FRAMES 400
 #define FRAME_COMMANDS 8
 
 struct random {
@@ -267,11 +268,197 @@ static struct command draw_note(struct random *r) {
     return c;
 }
 
+#define APPLICATIONS 16
+#define BLOBS 24
+
+/* What a worker does next about the job, if it is due at all. */
+static struct command draw_work(struct fsm_fixture *fx, struct random *r, uint64_t n,
+                                enum job_kind kind) {
+    struct command c =
+        kind == JOB_READ
+            ? command_read(n, 1, "w", (enum ocr_verdict)(1 + draw(r, 3)))
+            : command_sorted(bundle_id_of(n, 1), 1, "w", 3);
+    struct ocr_job job = {.state = JOB_WAITING};
+
+    fixture_job(fx, c.job_result.key, &job);
+    if (job.state != JOB_LEASED) {
+        return command_lease("w", LIMIT_JOB_LEASES);
+    }
+    c.job_result.attempt = job.attempt;
+    if (kind == JOB_SORT) {
+        c.job_result.pages[1].how = PAGE_BY_QR;
+        c.job_result.pages[1].id = application_id_of(n);
+    }
+    return c;
+}
+
+/* What is to be done next with an application. */
+static struct command draw_next(struct fsm_fixture *fx, struct random *r) {
+    uint64_t n = 1 + draw(r, APPLICATIONS);
+    struct application application = {.state = APPLICATION_AWAITING};
+    struct review review;
+    struct command c;
+
+    fixture_application(fx, n, &application);
+    fixture_review(fx, n, &review);
+    switch (application.state) {
+    case APPLICATION_WAITING:
+    case APPLICATION_OCR:
+        return draw_work(fx, r, n, JOB_READ);
+    case APPLICATION_STAFF:
+    case APPLICATION_HELD:
+        c = command_review_claim(n, 4 + draw(r, 3));
+        c.review_claim.lease_ms = HOUR_MS;
+        if (review.claimed) {
+            c = command_decide(n, 1, review.claim,
+                               (enum review_decision)(1 + draw(r, 3)));
+            c.review_decide.staff = review.holder;
+        }
+        return c;
+    case APPLICATION_APPROVED:
+        c = command_activate(0, 900 + n);
+        c.activate.token = application.token;
+        return draw(r, 3) == 0 ? c : command_renew(n, 50100 + draw(r, 5000));
+    default:
+        return draw(r, 3) == 0 ? command_bundle(n, 1) : draw_work(fx, r, n, JOB_SORT);
+    }
+}
+
+/* What the desk may say, right or wrong. */
+static struct command draw_desk(struct random *r) {
+    uint64_t n = 1 + draw(r, APPLICATIONS), staff = 4 + draw(r, 3);
+
+    switch (draw(r, 8)) {
+    case 0:
+    case 1:
+        return command_review_release(n, staff);
+    case 2:
+        return command_import(1 + draw(r, 40), staff, APPLICATIONS);
+    case 3:
+        return command_import_approve(1 + draw(r, 40), staff);
+    case 4:
+        return command_import_line(1 + draw(r, 40), (uint16_t)draw(r, APPLICATIONS));
+    case 5:
+        return command_review_claim(n, staff);
+    default:
+        return command_decide(n, staff, (uint32_t)draw(r, 4),
+                              (enum review_decision)(1 + draw(r, 3)));
+    }
+}
+
+/* Of the job's current attempt, mostly. */
+static struct command draw_result(struct fsm_fixture *fx, struct random *r) {
+    struct ocr_job job = {.attempt = 1};
+    struct command c;
+    uint64_t n = 1;
+
+    for (int i = 0; i < 8 && job.state != JOB_LEASED; i++) {
+        n = 1 + draw(r, APPLICATIONS);
+        c = draw(r, 2) == 0
+                ? command_read(n, 1, "w", (enum ocr_verdict)(1 + draw(r, 3)))
+                : command_sorted(bundle_id_of(1 + draw(r, BLOBS), 1), 1, "w", 3);
+        fixture_job(fx, c.job_result.key, &job);
+    }
+    c.job_result.attempt = job.attempt - (uint32_t)draw(r, 8) / 7;
+    if (draw(r, 6) == 0) {
+        c.job_result.failed = true;
+        c.job_result.verdict = OCR_NONE;
+        c.job_result.pages_count = 0;
+        memset(c.job_result.pages, 0, sizeof c.job_result.pages);
+    } else if (c.job_result.key.kind == JOB_SORT) {
+        c.job_result.pages[draw(r, 3)].how = PAGE_BY_QR;
+        for (size_t i = 0; i < 3; i++) {
+            if (c.job_result.pages[i].how == PAGE_BY_QR) {
+                c.job_result.pages[i].id = application_id_of(n + draw(r, 10) / 9);
+            }
+        }
+    }
+    return c;
+}
+
+/* A bundle that is sorted, where there is one. */
+static struct id128 draw_sorted(struct fsm_fixture *fx, struct random *r) {
+    static struct intake_bundle bundle;
+    struct id128 id = bundle_id_of(1, 1);
+
+    for (int i = 0; i < 6; i++) {
+        id = bundle_id_of(1 + draw(r, BLOBS), 1);
+        if (fixture_bundle(fx, id, &bundle) && bundle.state == BUNDLE_SORTED) {
+            break;
+        }
+    }
+    return id;
+}
+
+static struct command draw_intake(struct fsm_fixture *fx, struct random *r) {
+    uint64_t n = 1 + draw(r, APPLICATIONS + 8), blob = 1 + draw(r, BLOBS);
+    struct application application = {.state = APPLICATION_AWAITING};
+    struct command c = command_apply(n);
+
+    switch (draw(r, 12)) {
+    case 0:
+        c.application_submit.confirmed = draw(r, 3) == 0;
+        if (!c.application_submit.confirmed) {
+            c.application_submit.token = key_of(70000 + n);
+            c.application_submit.token_ttl_ms = HOUR_MS;
+        }
+        c.application_submit.kind = (enum application_kind)(1 + draw(r, 2));
+        c.application_submit.pair_index = key_of(40000 + draw(r, 3));
+        return c;
+    case 1:
+        return command_confirm(70000 + APPLICATIONS + 1 + draw(r, 8));
+    case 2:
+        fixture_application(fx, n, &application);
+        return command_move(n, application.state,
+                            draw(r, 4) != 0 ? APPLICATION_RECEIVED
+                                            : (enum application_state)(11 + draw(r, 3)),
+                            4 + draw(r, 3));
+    case 3:
+        return command_blob(blob, draw(r, 2) * 2);
+    case 4:
+        return command_hold(1 + draw(r, 3), blob, draw(r, 2) == 0);
+    case 5:
+        return draw(r, 2) == 0 ? command_batch(1) : command_bundle(blob, 1);
+    case 6:
+        return command_place(draw_sorted(fx, r), (uint16_t)draw(r, 3),
+                             draw(r, 4) == 0 ? "" : application_id_of(n).text, 0);
+    case 7:
+    case 8:
+        return command_lease("w", (uint8_t)(1 + draw(r, 4)));
+    default:
+        return draw_result(fx, r);
+    }
+}
+
+static struct command draw_any_intake(struct fsm_fixture *fx, struct random *r) {
+    switch (draw(r, 4)) {
+    case 0:
+        return draw_desk(r);
+    case 1:
+        return draw_intake(fx, r);
+    default:
+        return draw_next(fx, r);
+    }
+}
+
+static struct command draw_client(struct random *r) {
+    struct command c = command_client("rp");
+
+    c.client_put.replace = true;
+    if (draw(r, 4) != 0) {
+        c.client_put.client.backchannel_logout_uri = "https://rp.example/bc";
+    }
+    return c;
+}
+
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
     if (draw(r, 4) == 0) {
         return draw(r, 2) == 0 ? draw_device(r) : draw_factor(fx, r);
+    }
+    if (draw(r, 3) == 0) {
+        return draw_any_intake(fx, r);
     }
     switch (draw(r, 29)) {
     case 0:
@@ -279,12 +466,7 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     case 26:
         return draw_change(r);
     case 1:
-        c = command_client("rp");
-        c.client_put.replace = true;
-        if (draw(r, 4) != 0) {
-            c.client_put.client.backchannel_logout_uri = "https://rp.example/bc";
-        }
-        return c;
+        return draw_client(r);
     case 2:
     case 3:
         return draw_login(r);
@@ -349,13 +531,29 @@ static void count_ok(void *arg, const struct envelope *envelope,
     seen->ok[envelope->type] += outcome->code == OUT_OK ? 1 : 0;
 }
 
+#define BEGUN_WITH (4 + APPLICATIONS + BLOBS)
+
+/* What the intake needs to get anywhere: people, a batch, applications, scans. */
+static struct command begin_with(uint16_t i) {
+    if (i < 3) {
+        return command_staff(4 + i, 0);
+    }
+    if (i == 3) {
+        return command_batch(1);
+    }
+    return i < 4 + APPLICATIONS ? command_apply(i - 3u)
+                                : command_blob(i - 3u - APPLICATIONS, 2);
+}
+
 static void draw_frame(struct fsm_fixture *fx, struct random *r, struct buf *frame) {
     struct buf envelopes;
-    uint16_t count = (uint16_t)(1 + draw(r, FRAME_COMMANDS));
+    bool first = fx->seq <= 1;
+    uint16_t count =
+        (uint16_t)(first ? BEGUN_WITH : 1 + draw(r, FRAME_COMMANDS));
 
     buf_init(&envelopes, LIMIT_FRAME);
     for (uint16_t i = 0; i < count; i++) {
-        struct command command = draw_command(fx, r);
+        struct command command = first ? begin_with(i) : draw_command(fx, r);
         uint64_t seq = fx->seq - (fx->seq > 3 && draw(r, 8) == 0 ? draw(r, 3) : 0);
         struct envelope envelope = {.node = FIXTURE_NODE,
                                     .boot = FIXTURE_BOOT + (draw(r, 50) == 0 ? 1 : 0),
@@ -414,6 +612,27 @@ static void check_members(struct fsm_fixture *fx) {
     }
     assert_true(unsettled <= 1);
     assert_true(count == 0 || voters > 0);
+}
+
+/* The stocks are the rows (P2), and nobody was approved by a machine: whoever is past
+ * the desk was decided by somebody. */
+static void check_applications(struct fsm_fixture *fx) {
+    uint64_t all = 0;
+
+    for (int state = APPLICATION_SUBMITTED; state <= APPLICATION_STATE_LAST; state++) {
+        all += fixture_stock(fx, (enum application_state)state);
+    }
+    assert_int_equal(all, fsm_fixture_rows(fx, "application"));
+    for (uint64_t n = 1; n <= APPLICATIONS + 1; n++) {
+        struct application application;
+        arena_reset(&fx->arena);
+        if (fixture_application(fx, n, &application) &&
+            (application.state == APPLICATION_APPROVED ||
+             application.state == APPLICATION_ACTIVATED ||
+             application.state == APPLICATION_DENIED)) {
+            assert_true(application.decided_ms > 0);
+        }
+    }
 }
 
 static void assert_same_head(struct fsm_fixture *a, struct fsm_fixture *b) {
@@ -490,6 +709,7 @@ static void run_seed(uint64_t seed, struct seen *seen) {
     assert_digest_sound(a->store.store);
     check_tokens(a);
     assert_chain_sound(a);
+    check_applications(a);
     assert_ok(fsm_commit(b->fsm));
     tail_drop(tail);
     free(tail);

@@ -1,0 +1,349 @@
+/* fsm_application: an application's way from the form to the desk.
+ *
+ * Here because racing requests could disagree: whether somebody has applied already, and
+ * which of two moves comes first. Which moves there are stands in
+ * store_application_may_move; every change of state goes through fsm_application_enter. */
+#include <stdio.h>
+
+#include "raft/fsm_audit.h"
+#include "raft/fsm_internal.h"
+#include "store/base/check.h"
+
+enum err fsm_intake_dispatch(struct fsm_tx *tx, const struct command *command,
+                             enum outcome_code *ret_code) {
+    switch (command->type) {
+    case CMD_APPLICATION_SUBMIT:
+        return fsm_application_submit(tx, &command->application_submit, ret_code);
+    case CMD_APPLICATION_CONFIRM:
+        return fsm_application_confirm(tx, &command->application_confirm, ret_code);
+    case CMD_APPLICATION_MOVE:
+        return fsm_application_move(tx, &command->application_move, ret_code);
+    case CMD_BLOB_ADD:
+        return fsm_blob_add(tx, &command->blob_add, ret_code);
+    case CMD_BLOB_HOLD:
+        return fsm_blob_hold(tx, &command->blob_hold, ret_code);
+    case CMD_BATCH_ADD:
+        return fsm_intake_batch(tx, &command->batch_add, ret_code);
+    case CMD_BUNDLE_ADD:
+        return fsm_intake_bundle(tx, &command->bundle_add, ret_code);
+    case CMD_PAGE_PLACE:
+        return fsm_intake_place(tx, &command->page_place, ret_code);
+    case CMD_JOB_LEASE:
+        return fsm_job_lease(tx, &command->job_lease, ret_code);
+    case CMD_JOB_RESULT:
+        return fsm_job_result(tx, &command->job_result, ret_code);
+    case CMD_REVIEW_CLAIM:
+        return fsm_review_claim(tx, &command->review_claim, ret_code);
+    case CMD_REVIEW_RELEASE:
+        return fsm_review_release(tx, &command->review_release, ret_code);
+    case CMD_REVIEW_DECIDE:
+        return fsm_review_decide(tx, &command->review_decide, ret_code);
+    case CMD_ACTIVATION_RENEW:
+        return fsm_activation_renew(tx, &command->activation_renew, ret_code);
+    case CMD_ACTIVATE:
+        return fsm_activate(tx, &command->activate, ret_code);
+    case CMD_IMPORT_PROPOSE:
+        return fsm_import_propose(tx, &command->import_propose, ret_code);
+    case CMD_IMPORT_APPROVE:
+        return fsm_import_approve(tx, &command->import_approve, ret_code);
+    case CMD_IMPORT_LINE:
+        return fsm_import_line(tx, &command->import_line, ret_code);
+    default:
+        return ERR_VERSION;
+    }
+}
+
+enum err fsm_application_enter(struct fsm_tx *tx, struct application *application,
+                               enum application_state state) {
+    if (application->state != state) {
+        CHECK(store_application_may_move(application->state, state));
+        application->state = state;
+        application->state_ms = tx->now_ms;
+    }
+    application->revision++;
+    return store_application_put(tx->write, application);
+}
+
+enum err fsm_application_tell(struct fsm_tx *tx, enum audit_event what,
+                              const struct application_id *id, struct id128 staff,
+                              const char *word) {
+    const struct id128 none = {{0}};
+    char note[LIMIT_AUDIT_NOTE];
+    struct fsm_audit_event event = {
+        .event = what,
+        .has_staff = memcmp(staff.b, none.b, sizeof none.b) != 0,
+        .staff = staff,
+    };
+
+    snprintf(note, sizeof note, "%s%s%s", id->text, word[0] == '\0' ? "" : " ", word);
+    event.note = span_str(note);
+    return fsm_audit_add(tx, &event);
+}
+
+/* --- duplicates (DOMAIN §3.2, items 8 and 9) --- */
+
+/* One whose mail is not confirmed stands in nobody's way: anybody could have typed it. */
+static bool stands_in_the_way(enum application_state state) {
+    return store_application_open(state) && state != APPLICATION_SUBMITTED;
+}
+
+struct alike {
+    struct fsm_tx *tx;
+    const struct application *of;
+    bool duplicate; /* one of the hash stands in the way */
+    bool other;     /* one of the hash has another person_index */
+    enum err err;
+};
+
+/* Is the account that came of it still there? */
+static enum err account_lives(struct fsm_tx *tx, const struct application *application,
+                              bool *ret_lives) {
+    struct account account;
+    enum err err = OK;
+
+    *ret_lives = false;
+    if (application->has_sub) {
+        err = store_account_get(tx->read, tx->scratch, application->sub, &account);
+        *ret_lives = err == OK && account.state != ACCOUNT_DELETED;
+    }
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static bool alike_each(void *arg, const struct application_id *id, uint64_t since_ms) {
+    struct alike *alike = arg;
+    struct application other;
+    bool lives = false;
+
+    (void)since_ms;
+    if (strcmp(id->text, alike->of->id.text) == 0) {
+        return true;
+    }
+    arena_reset(alike->tx->scratch);
+    alike->err =
+        store_application_get(alike->tx->read, alike->tx->scratch, id, &other);
+    if (alike->err == OK && other.state == APPLICATION_ACTIVATED) {
+        alike->err = account_lives(alike->tx, &other, &lives);
+    }
+    if (alike->err == OK && (lives || stands_in_the_way(other.state))) {
+        alike->duplicate = true;
+        alike->other = alike->other ||
+                       memcmp(other.person_index.b, alike->of->person_index.b,
+                              sizeof other.person_index.b) != 0;
+    }
+    return alike->err == OK && !alike->other;
+}
+
+static enum err find(struct fsm_tx *tx, const struct application *application,
+                     enum application_index index, struct key_hash key,
+                     struct alike *ret_alike) {
+    enum err err;
+
+    *ret_alike = (struct alike){.tx = tx, .of = application};
+    err = store_application_find(tx->read, index, key, alike_each, ret_alike);
+    return err == OK ? ret_alike->err : err;
+}
+
+/* The account ID: of an account that is no Entry of this applicant. */
+static enum err account_taken(struct fsm_tx *tx, const struct application *application,
+                              bool *ret_taken) {
+    struct account account;
+    enum err err;
+
+    arena_reset(tx->scratch);
+    err = store_account_find(tx->read, tx->scratch, application->account_index,
+                             &account);
+    *ret_taken = err == OK && !(application->has_entry &&
+                                account.type == ACCOUNT_ENTRY &&
+                                memcmp(account.sub.b, application->entry.b,
+                                       sizeof account.sub.b) == 0);
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static bool is_zero(const struct key_hash *hash) {
+    const struct key_hash zero = {{0}};
+
+    return memcmp(hash->b, zero.b, sizeof zero.b) == 0;
+}
+
+/* OUT_OK, and whether the pair is known under another name. */
+static enum err duplicates(struct fsm_tx *tx, struct application *application,
+                           enum outcome_code *ret_code) {
+    struct alike alike;
+    bool taken;
+    enum err err = account_taken(tx, application, &taken);
+
+    if (err == OK && !taken) {
+        err = find(tx, application, APPLICATION_BY_ACCOUNT, application->account_index,
+                   &alike);
+        taken = err == OK && alike.duplicate;
+    }
+    if (err != OK || taken) {
+        *ret_code = OUT_DUPLICATE_ACCOUNT;
+        return err;
+    }
+    *ret_code = OUT_OK;
+    if (!is_zero(&application->person_index)) {
+        err = find(tx, application, APPLICATION_BY_PERSON, application->person_index,
+                   &alike);
+        if (err != OK || alike.duplicate) {
+            *ret_code = OUT_DUPLICATE_PERSON;
+            return err;
+        }
+    }
+    if (!is_zero(&application->pair_index)) {
+        err =
+            find(tx, application, APPLICATION_BY_PAIR, application->pair_index, &alike);
+        application->alike = err == OK && alike.other;
+    }
+    return err;
+}
+
+/* --- commands --- */
+
+static const struct id128 nobody = {{0}};
+
+static struct application application_of(const struct fsm_tx *tx,
+                                         const struct cmd_application_submit *cmd) {
+    struct application application = {
+        .id = cmd->id,
+        .kind = cmd->kind,
+        .state = cmd->confirmed ? APPLICATION_AWAITING : APPLICATION_SUBMITTED,
+        .environment = cmd->environment,
+        .form_version = cmd->form_version,
+        .account_index = cmd->account_index,
+        .person_index = cmd->person_index,
+        .pair_index = cmd->pair_index,
+        .has_entry = cmd->has_entry,
+        .entry = cmd->entry,
+        .received_day = cmd->received_day,
+        .created_ms = tx->now_ms,
+        .state_ms = tx->now_ms,
+        .revision = 1,
+        .has_token = !cmd->confirmed,
+        .token = cmd->token,
+        .token_ends_ms = cmd->confirmed ? 0 : tx->now_ms + cmd->token_ttl_ms,
+        .sealed = cmd->sealed,
+    };
+
+    return application;
+}
+
+enum err fsm_application_submit(struct fsm_tx *tx,
+                                const struct cmd_application_submit *cmd,
+                                enum outcome_code *ret_code) {
+    struct application application = application_of(tx, cmd);
+    struct application there;
+    enum err err = store_application_get(tx->read, tx->arena, &cmd->id, &there);
+
+    if (err != ERR_NOT_FOUND) {
+        *ret_code = OUT_EXISTS;
+        return err;
+    }
+    if (!cmd->confirmed) {
+        err = store_application_by_token(tx->read, tx->arena, cmd->token, &there);
+        if (err != ERR_NOT_FOUND) {
+            *ret_code = OUT_EXISTS;
+            return err;
+        }
+    }
+    err = duplicates(tx, &application, ret_code);
+    if (err == OK && *ret_code == OUT_OK) {
+        err = fsm_message_add(tx, &cmd->message, ret_code);
+    }
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = store_application_put(tx->write, &application);
+    return err == OK
+               ? fsm_application_tell(tx, AUDIT_APPLICATION_SUBMITTED, &cmd->id,
+                                      nobody,
+                                      store_application_kind_name(cmd->kind))
+               : err;
+}
+
+enum err fsm_application_confirm(struct fsm_tx *tx,
+                                 const struct cmd_application_confirm *cmd,
+                                 enum outcome_code *ret_code) {
+    struct application application;
+    enum err err =
+        store_application_by_token(tx->read, tx->arena, cmd->token, &application);
+
+    *ret_code = OUT_NOT_FOUND;
+    if (err != OK || application.state != APPLICATION_SUBMITTED) {
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    if (tx->now_ms >= application.token_ends_ms) {
+        *ret_code = OUT_EXPIRED;
+        return OK;
+    }
+    err = duplicates(tx, &application, ret_code);
+    if (err == OK && *ret_code == OUT_OK) {
+        err = fsm_message_add(tx, &cmd->message, ret_code);
+    }
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    application.has_token = false;
+    memset(application.token.b, 0, sizeof application.token.b);
+    application.token_ends_ms = 0;
+    err = fsm_application_enter(tx, &application, APPLICATION_AWAITING);
+    return err == OK ? fsm_application_tell(tx, AUDIT_APPLICATION_CONFIRMED,
+                                            &application.id, nobody, "")
+                     : err;
+}
+
+/* The moves that a person makes by CMD_APPLICATION_MOVE. */
+static bool by_hand(enum application_state to) {
+    return to == APPLICATION_RECEIVED || to == APPLICATION_DEFECT ||
+           to == APPLICATION_WITHDRAWN || to == APPLICATION_RETURNED;
+}
+
+static enum err leave_desk(struct fsm_tx *tx, const struct application *application) {
+    enum err err = fsm_review_void(tx, &application->id);
+
+    return err == OK ? fsm_job_cancel(tx, fsm_job_of(&application->id)) : err;
+}
+
+enum err fsm_application_move(struct fsm_tx *tx, const struct cmd_application_move *cmd,
+                              enum outcome_code *ret_code) {
+    struct application application;
+    enum err err = fsm_review_staff(tx, cmd->staff, cmd->to == APPLICATION_WITHDRAWN,
+                                    ret_code);
+
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = store_application_get(tx->read, tx->arena, &cmd->id, &application);
+    if (err != OK) {
+        *ret_code = OUT_NOT_FOUND;
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    if (application.state != cmd->from || !by_hand(cmd->to) ||
+        !store_application_may_move(cmd->from, cmd->to)) {
+        *ret_code = OUT_APPLICATION_STATE;
+        return OK;
+    }
+    application.defects |= cmd->defects;
+    if (cmd->to == APPLICATION_RECEIVED && application.received_day == 0) {
+        application.received_day = cmd->received_day;
+    }
+    if (cmd->to == APPLICATION_RETURNED) {
+        memcpy(application.tracking, cmd->tracking, sizeof application.tracking);
+    } else if (cmd->to != APPLICATION_RECEIVED) {
+        application.decided_ms = tx->now_ms;
+        application.has_token = false;
+        memset(application.token.b, 0, sizeof application.token.b);
+        application.token_ends_ms = 0;
+        err = leave_desk(tx, &application);
+    }
+    if (err == OK) {
+        err = fsm_application_enter(tx, &application, cmd->to);
+    }
+    if (err == OK) {
+        err = fsm_message_tell(tx, &cmd->message);
+    }
+    return err == OK
+               ? fsm_application_tell(tx, AUDIT_APPLICATION_MOVED, &cmd->id, cmd->staff,
+                                      store_application_state_name(cmd->to))
+               : err;
+}

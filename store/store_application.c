@@ -1,0 +1,497 @@
+/* store_application: rows by id, and an index with these keys:
+ *
+ *   PART_STATE | kind | state | state_ms | id -> nothing
+ *   PART_ACCOUNT, PART_PERSON, PART_PAIR | hash | id -> nothing
+ *   PART_TOKEN | hash -> id
+ *   PART_COUNT | kind | state -> count */
+#include "store/store_application.h"
+
+#include "store/base/check.h"
+#include "store/base/fields.h"
+#include "store/store_expiry.h"
+#include "store/store_table.h"
+
+#define ROW_VERSION 1
+
+enum part {
+    PART_STATE = 1,
+    PART_ACCOUNT = 2,
+    PART_PERSON = 3,
+    PART_PAIR = 4,
+    PART_TOKEN = 5,
+    PART_COUNT = 6,
+};
+
+#define ID_LEN 16
+#define KEY_MAX (3 + 8 + ID_LEN + 16)
+
+/* --- the table of moves --- */
+
+#define TO(state) (1u << (state))
+
+bool store_application_may_move(enum application_state from,
+                                enum application_state to) {
+    static const uint32_t moves[APPLICATION_STATE_LAST + 1] = {
+        [APPLICATION_SUBMITTED] =
+            TO(APPLICATION_AWAITING) | TO(APPLICATION_WITHDRAWN),
+        [APPLICATION_AWAITING] = TO(APPLICATION_RECEIVED) | TO(APPLICATION_WAITING) |
+                                 TO(APPLICATION_STAFF) | TO(APPLICATION_DEFECT) |
+                                 TO(APPLICATION_WITHDRAWN),
+        [APPLICATION_RECEIVED] = TO(APPLICATION_WAITING) | TO(APPLICATION_STAFF) |
+                                 TO(APPLICATION_DEFECT) | TO(APPLICATION_WITHDRAWN),
+        [APPLICATION_WAITING] = TO(APPLICATION_OCR) | TO(APPLICATION_STAFF) |
+                                TO(APPLICATION_DEFECT) | TO(APPLICATION_WITHDRAWN),
+        [APPLICATION_OCR] = TO(APPLICATION_STAFF) | TO(APPLICATION_WAITING) |
+                            TO(APPLICATION_DEFECT) | TO(APPLICATION_WITHDRAWN),
+        [APPLICATION_STAFF] = TO(APPLICATION_HELD) | TO(APPLICATION_WAITING) |
+                              TO(APPLICATION_APPROVED) | TO(APPLICATION_DENIED) |
+                              TO(APPLICATION_WITHDRAWN),
+        [APPLICATION_HELD] = TO(APPLICATION_STAFF) | TO(APPLICATION_WAITING) |
+                             TO(APPLICATION_DENIED) | TO(APPLICATION_WITHDRAWN),
+        [APPLICATION_APPROVED] =
+            TO(APPLICATION_ACTIVATED) | TO(APPLICATION_WITHDRAWN),
+        [APPLICATION_DENIED] = TO(APPLICATION_RETURNED),
+        [APPLICATION_DEFECT] = TO(APPLICATION_RETURNED),
+    };
+
+    CHECK(from >= APPLICATION_SUBMITTED && from <= APPLICATION_STATE_LAST);
+    return to >= APPLICATION_SUBMITTED && to <= APPLICATION_STATE_LAST &&
+           (moves[from] & TO(to)) != 0;
+}
+
+bool store_application_open(enum application_state state) {
+    return state < APPLICATION_ACTIVATED;
+}
+
+const char *store_application_state_name(enum application_state state) {
+    static const char *const names[APPLICATION_STATE_LAST + 1] = {
+        [APPLICATION_SUBMITTED] = "submitted", [APPLICATION_AWAITING] = "awaiting",
+        [APPLICATION_RECEIVED] = "received",   [APPLICATION_WAITING] = "waiting",
+        [APPLICATION_OCR] = "ocr",             [APPLICATION_STAFF] = "staff",
+        [APPLICATION_HELD] = "held",           [APPLICATION_APPROVED] = "approved",
+        [APPLICATION_ACTIVATED] = "activated", [APPLICATION_DENIED] = "denied",
+        [APPLICATION_RETURNED] = "returned",   [APPLICATION_DEFECT] = "defect",
+        [APPLICATION_WITHDRAWN] = "withdrawn",
+    };
+
+    CHECK(state >= APPLICATION_SUBMITTED && state <= APPLICATION_STATE_LAST);
+    return names[state];
+}
+
+const char *store_application_kind_name(enum application_kind kind) {
+    static const char *const names[APPLICATION_KIND_LAST + 1] = {
+        [APPLICATION_CORPORATION] = "corporation",
+        [APPLICATION_SOLE] = "sole_proprietor",
+        [APPLICATION_PUBLIC] = "public_body",
+        [APPLICATION_OTHER] = "other_body",
+    };
+
+    CHECK(kind >= APPLICATION_CORPORATION && kind <= APPLICATION_KIND_LAST);
+    return names[kind];
+}
+
+/* --- ids --- */
+
+bool store_application_id_ok(const struct application_id *id) {
+    size_t len = strnlen(id->text, sizeof id->text);
+
+    if (len < 4 || len > APPLICATION_ID_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        char c = id->text[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct id128 store_application_key(const struct application_id *id) {
+    struct id128 key = {{0}};
+
+    _Static_assert(sizeof key.b == APPLICATION_ID_MAX, "an id fills a key");
+    memcpy(key.b, id->text, strnlen(id->text, APPLICATION_ID_MAX));
+    return key;
+}
+
+static struct application_id id_of(const uint8_t key[ID_LEN]) {
+    struct application_id id = {{0}};
+
+    memcpy(id.text, key, ID_LEN);
+    return id;
+}
+
+static struct span row_key(const struct id128 *key) {
+    return span_of(key->b, sizeof key->b);
+}
+
+/* --- rows --- */
+
+static void each_field(struct fields *f, struct application *a) {
+    uint8_t version = ROW_VERSION;
+
+    field_u8(f, &version);
+    field_rule(f, version == ROW_VERSION);
+    FIELD_ENUM(f, a->kind, APPLICATION_CORPORATION, APPLICATION_KIND_LAST);
+    FIELD_ENUM(f, a->state, APPLICATION_SUBMITTED, APPLICATION_STATE_LAST);
+    FIELD_ENUM(f, a->environment, ENV_DEMO, ENV_PRODUCTION);
+    field_u32(f, &a->form_version);
+    field_fixed(f, a->account_index.b, sizeof a->account_index.b);
+    field_fixed(f, a->person_index.b, sizeof a->person_index.b);
+    field_fixed(f, a->pair_index.b, sizeof a->pair_index.b);
+    field_bool(f, &a->alike);
+    field_bool(f, &a->has_entry);
+    field_fixed(f, a->entry.b, sizeof a->entry.b);
+    field_u32(f, &a->received_day);
+    field_u64(f, &a->created_ms);
+    field_u64(f, &a->state_ms);
+    field_u64(f, &a->decided_ms);
+    field_u64(f, &a->revision);
+    field_bool(f, &a->has_token);
+    field_fixed(f, a->token.b, sizeof a->token.b);
+    field_u64(f, &a->token_ends_ms);
+    field_u32(f, &a->reminders);
+    field_u32(f, &a->defects);
+    field_rule(f, (a->defects & ~DEFECTS_ALL) == 0);
+    FIELD_ENUM(f, a->ocr, OCR_NONE, OCR_REVIEW);
+    field_u64(f, &a->ocr_reasons);
+    field_fixed(f, a->evidence, sizeof a->evidence);
+    field_u16(f, &a->pages);
+    field_bool(f, &a->has_sub);
+    field_fixed(f, a->sub.b, sizeof a->sub.b);
+    field_text(f, a->tracking, sizeof a->tracking);
+    field_bytes(f, &a->sealed, LIMIT_SEALED_PROFILE);
+}
+
+enum err store_application_get(struct store_read *read, struct arena *arena,
+                               const struct application_id *id,
+                               struct application *ret_application) {
+    struct application application = {.kind = 0};
+    struct id128 key = store_application_key(id);
+    struct fields f;
+    struct span row;
+    enum err err = store_table_get(read, TABLE_APPLICATION, row_key(&key), &row);
+
+    if (err != OK) {
+        return err;
+    }
+    f = fields_from(row);
+    each_field(&f, &application);
+    if (fields_end(&f) != OK) {
+        return ERR_CORRUPT;
+    }
+    application.id = *id;
+    if (application.sealed.len > 0) {
+        application.sealed = arena_dup(arena, application.sealed);
+        if (application.sealed.data == NULL) {
+            return ERR_NOMEM;
+        }
+    }
+    *ret_application = application;
+    return OK;
+}
+
+/* --- index keys --- */
+
+static struct span hash_part(enum part part, const struct key_hash *hash,
+                             const struct id128 *id, uint8_t out[KEY_MAX]) {
+    out[0] = (uint8_t)part;
+    memcpy(out + 1, hash->b, sizeof hash->b);
+    if (id != NULL) {
+        memcpy(out + 17, id->b, ID_LEN);
+    }
+    return span_of(out, id != NULL ? 17 + ID_LEN : 17);
+}
+
+static struct span state_part(const struct application *a, const struct id128 *id,
+                              uint8_t out[KEY_MAX]) {
+    out[0] = PART_STATE;
+    out[1] = (uint8_t)a->kind;
+    out[2] = (uint8_t)a->state;
+    store_key_u64(out + 3, a->state_ms);
+    memcpy(out + 11, id->b, ID_LEN);
+    return span_of(out, 11 + ID_LEN);
+}
+
+static struct span count_part(enum application_kind kind, enum application_state state,
+                              uint8_t out[KEY_MAX]) {
+    out[0] = PART_COUNT;
+    out[1] = (uint8_t)kind;
+    out[2] = (uint8_t)state;
+    return span_of(out, 3);
+}
+
+enum err store_application_by_token(struct store_read *read, struct arena *arena,
+                                    struct key_hash token,
+                                    struct application *ret_application) {
+    uint8_t key[KEY_MAX];
+    struct application_id id;
+    struct span value;
+    enum err err = store_table_get(read, TABLE_APPLICATION_INDEX,
+                                   hash_part(PART_TOKEN, &token, NULL, key), &value);
+
+    if (err != OK) {
+        return err;
+    }
+    if (value.len != ID_LEN) {
+        return ERR_CORRUPT;
+    }
+    id = id_of(value.data);
+    err = store_application_get(read, arena, &id, ret_application);
+    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
+/* --- counts (P2) --- */
+
+enum err store_application_count(struct store_read *read, enum application_kind kind,
+                                 enum application_state state, uint64_t *ret_count) {
+    uint8_t key[KEY_MAX];
+    struct reader in;
+    struct span value;
+    enum err err = store_table_get(read, TABLE_APPLICATION_INDEX,
+                                   count_part(kind, state, key), &value);
+
+    if (err == ERR_NOT_FOUND) {
+        *ret_count = 0;
+        return OK;
+    }
+    if (err != OK || value.len != 8) {
+        return err == OK ? ERR_CORRUPT : err;
+    }
+    in = reader_of(value);
+    *ret_count = read_u64(&in);
+    return OK;
+}
+
+static enum err count_move(struct store_write *write, const struct application *a,
+                           int by) {
+    uint8_t key[KEY_MAX];
+    struct buf *row;
+    uint64_t count;
+    enum err err =
+        store_application_count(store_write_reader(write), a->kind, a->state, &count);
+
+    if (err != OK || (by < 0 && count == 0)) {
+        return err == OK ? ERR_CORRUPT : err;
+    }
+    row = store_table_row(write);
+    put_u64(row, by < 0 ? count - 1 : count + 1);
+    return store_table_put_row(write, TABLE_APPLICATION_INDEX,
+                               count_part(a->kind, a->state, key), row);
+}
+
+/* --- changing --- */
+
+static struct key_hash expiry_key(const struct id128 *id) {
+    struct key_hash key;
+
+    memcpy(key.b, id->b, sizeof key.b);
+    return key;
+}
+
+/* P5. */
+static uint64_t expiry_ms(const struct application *a) {
+    return a->state == APPLICATION_SUBMITTED ? a->token_ends_ms : 0;
+}
+
+static enum err index_del(struct store_write *write, struct span key) {
+    enum err err = store_table_del(write, TABLE_APPLICATION_INDEX, key);
+
+    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
+static enum err index_put(struct store_write *write, struct span key,
+                          struct span value) {
+    return store_table_put(write, TABLE_APPLICATION_INDEX, key, value);
+}
+
+/* Take what stands under the id out of every index. */
+static enum err forget(struct store_write *write, const struct application *old,
+                       const struct id128 *id) {
+    uint8_t key[KEY_MAX];
+    enum err err = index_del(write, state_part(old, id, key));
+
+    if (err == OK) {
+        err = index_del(write, hash_part(PART_ACCOUNT, &old->account_index, id, key));
+    }
+    if (err == OK) {
+        err = index_del(write, hash_part(PART_PERSON, &old->person_index, id, key));
+    }
+    if (err == OK) {
+        err = index_del(write, hash_part(PART_PAIR, &old->pair_index, id, key));
+    }
+    if (err == OK && old->has_token) {
+        err = index_del(write, hash_part(PART_TOKEN, &old->token, NULL, key));
+    }
+    return err == OK ? count_move(write, old, -1) : err;
+}
+
+static enum err remember(struct store_write *write, const struct application *a,
+                         const struct id128 *id) {
+    uint8_t key[KEY_MAX];
+    enum err err = index_put(write, state_part(a, id, key), span_str(""));
+
+    if (err == OK) {
+        err = index_put(write, hash_part(PART_ACCOUNT, &a->account_index, id, key),
+                        span_str(""));
+    }
+    if (err == OK) {
+        err = index_put(write, hash_part(PART_PERSON, &a->person_index, id, key),
+                        span_str(""));
+    }
+    if (err == OK) {
+        err = index_put(write, hash_part(PART_PAIR, &a->pair_index, id, key),
+                        span_str(""));
+    }
+    if (err == OK && a->has_token) {
+        err = index_put(write, hash_part(PART_TOKEN, &a->token, NULL, key),
+                        row_key(id));
+    }
+    return err == OK ? count_move(write, a, 1) : err;
+}
+
+/* ERR_EXISTS: the token is another application's. */
+static enum err token_free(struct store_write *write, const struct application *a,
+                           const struct id128 *id) {
+    uint8_t key[KEY_MAX];
+    struct span value;
+    enum err err;
+
+    if (!a->has_token) {
+        return OK;
+    }
+    err = store_table_get(store_write_reader(write), TABLE_APPLICATION_INDEX,
+                          hash_part(PART_TOKEN, &a->token, NULL, key), &value);
+    if (err == ERR_NOT_FOUND) {
+        return OK;
+    }
+    return err != OK || span_equal(value, row_key(id)) ? err : ERR_EXISTS;
+}
+
+enum err store_application_put(struct store_write *write,
+                               const struct application *application) {
+    struct id128 id = store_application_key(&application->id);
+    struct application row = *application;
+    struct application old;
+    struct fields f;
+    struct buf *out;
+    uint64_t was_ms = 0;
+    enum err err;
+
+    if (!store_application_id_ok(&row.id)) {
+        return ERR_INVALID;
+    }
+    err = token_free(write, &row, &id);
+    if (err != OK) {
+        return err;
+    }
+    err = store_application_get(store_write_reader(write), store_table_scratch(write),
+                                &row.id, &old);
+    if (err == OK) {
+        was_ms = expiry_ms(&old);
+        err = forget(write, &old, &id);
+    }
+    if (err != OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    err = store_expiry_move(write, EXPIRY_APPLICATION, expiry_key(&id), was_ms,
+                            expiry_ms(&row));
+    if (err == OK) {
+        err = remember(write, &row, &id);
+    }
+    if (err != OK) {
+        return err;
+    }
+    out = store_table_row(write);
+    f = fields_to(out);
+    each_field(&f, &row);
+    err = fields_end(&f);
+    return err == OK ? store_table_put_row(write, TABLE_APPLICATION, row_key(&id), out)
+                     : err;
+}
+
+enum err store_application_del(struct store_write *write,
+                               const struct application_id *id) {
+    struct id128 key = store_application_key(id);
+    struct application old;
+    enum err err = store_application_get(store_write_reader(write),
+                                         store_table_scratch(write), id, &old);
+
+    if (err == OK) {
+        err = forget(write, &old, &key);
+    }
+    if (err == OK) {
+        err = store_expiry_move(write, EXPIRY_APPLICATION, expiry_key(&key),
+                                expiry_ms(&old), 0);
+    }
+    return err == OK ? store_table_del(write, TABLE_APPLICATION, row_key(&key)) : err;
+}
+
+/* --- walks --- */
+
+/* All keys that begin with `head`, from `from` on; the id is their last bytes. */
+static enum err walk(struct store_read *read, struct span head, struct span from,
+                     store_application_each *each, void *arg) {
+    struct store_cursor cursor;
+    struct span key, value;
+    enum err err = store_cursor_open(read, TABLE_APPLICATION_INDEX, from, &cursor, &key,
+                                     &value);
+    bool more = true;
+
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    while (err == OK && more) {
+        struct application_id id;
+        uint64_t since_ms = 0;
+        if (key.len < head.len || memcmp(key.data, head.data, head.len) != 0) {
+            break;
+        }
+        if (key.len < ID_LEN + 1u) {
+            err = ERR_CORRUPT;
+            break;
+        }
+        id = id_of(key.data + key.len - ID_LEN);
+        if (key.data[0] == PART_STATE && key.len == 11 + ID_LEN) {
+            since_ms = store_key_u64_of(key.data + 3);
+        }
+        more = each(arg, &id, since_ms);
+        err = more ? store_cursor_next(&cursor, &key, &value) : OK;
+    }
+    store_cursor_close(&cursor);
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+enum err store_application_walk(struct store_read *read, enum application_kind kind,
+                                enum application_state state, uint64_t after_ms,
+                                const struct application_id *after,
+                                store_application_each *each, void *arg) {
+    const struct application at = {.kind = kind, .state = state, .state_ms = after_ms};
+    struct id128 id = {{0}};
+    uint8_t from[KEY_MAX + 1], head[3] = {PART_STATE, (uint8_t)kind, (uint8_t)state};
+    struct span start;
+
+    if (after != NULL) {
+        id = store_application_key(after);
+    }
+    start = state_part(&at, &id, from);
+    if (after != NULL) { /* behind it */
+        from[start.len++] = 0;
+    }
+    return walk(read, span_of(head, sizeof head), start, each, arg);
+}
+
+enum err store_application_find(struct store_read *read, enum application_index index,
+                                struct key_hash key, store_application_each *each,
+                                void *arg) {
+    static const enum part parts[] = {
+        [APPLICATION_BY_ACCOUNT] = PART_ACCOUNT,
+        [APPLICATION_BY_PERSON] = PART_PERSON,
+        [APPLICATION_BY_PAIR] = PART_PAIR,
+    };
+    uint8_t head[KEY_MAX];
+    struct span from = hash_part(parts[index], &key, NULL, head);
+
+    return walk(read, from, from, each, arg);
+}

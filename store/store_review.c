@@ -1,0 +1,159 @@
+/* store_review: reviews by application id, imports by id. */
+#include "store/store_review.h"
+
+#include "store/base/fields.h"
+#include "store/store_table.h"
+
+#define REVIEW_ROW_VERSION 1
+#define IMPORT_ROW_VERSION 1
+
+static struct span id_key(const struct id128 *id) {
+    return span_of(id->b, sizeof id->b);
+}
+
+static void review_fields(struct fields *f, struct review *review) {
+    uint8_t version = REVIEW_ROW_VERSION;
+
+    field_u8(f, &version);
+    field_rule(f, version == REVIEW_ROW_VERSION);
+    field_bool(f, &review->claimed);
+    field_fixed(f, review->holder.b, sizeof review->holder.b);
+    field_u64(f, &review->until_ms);
+    field_u32(f, &review->claim);
+    field_bool(f, &review->pending);
+    field_count(f, &review->count, LIMIT_REVIEW_ENTRIES);
+    for (size_t i = 0; i < review->count; i++) {
+        struct review_entry *entry = &review->entries[i];
+        field_fixed(f, entry->staff.b, sizeof entry->staff.b);
+        FIELD_ENUM(f, entry->decision, REVIEW_APPROVE, REVIEW_HOLD);
+        field_u32(f, &entry->defects);
+        field_u64(f, &entry->at_ms);
+        field_bytes(f, &entry->note, LIMIT_REVIEW_NOTE);
+    }
+}
+
+enum err store_review_get(struct store_read *read, struct arena *arena,
+                          const struct application_id *id, struct review *ret_review) {
+    struct id128 key = store_application_key(id);
+    struct fields f;
+    struct span row;
+    enum err err = store_table_get(read, TABLE_REVIEW, id_key(&key), &row);
+
+    memset(ret_review, 0, sizeof *ret_review);
+    ret_review->id = *id;
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    f = fields_from(row);
+    review_fields(&f, ret_review);
+    if (fields_end(&f) != OK) {
+        return ERR_CORRUPT;
+    }
+    for (size_t i = 0; i < ret_review->count; i++) {
+        struct span *note = &ret_review->entries[i].note;
+        if (note->len > 0) {
+            *note = arena_dup(arena, *note);
+            if (note->data == NULL) {
+                return ERR_NOMEM;
+            }
+        }
+    }
+    return OK;
+}
+
+enum err store_review_put(struct store_write *write, const struct review *review) {
+    struct id128 key = store_application_key(&review->id);
+    struct buf *out = store_table_row(write);
+    struct fields f = fields_to(out);
+    struct review row = *review;
+    enum err err;
+
+    review_fields(&f, &row);
+    err = fields_end(&f);
+    return err == OK ? store_table_put_row(write, TABLE_REVIEW, id_key(&key), out)
+                     : err;
+}
+
+enum err store_review_del(struct store_write *write, const struct application_id *id) {
+    struct id128 key = store_application_key(id);
+
+    return store_table_del(write, TABLE_REVIEW, id_key(&key));
+}
+
+/* --- imports --- */
+
+static void import_fields(struct fields *f, struct review_import *import) {
+    uint8_t version = IMPORT_ROW_VERSION;
+
+    field_u8(f, &version);
+    field_rule(f, version == IMPORT_ROW_VERSION);
+    FIELD_ENUM(f, import->state, IMPORT_PROPOSED, IMPORT_REJECTED);
+    field_fixed(f, import->proposer.b, sizeof import->proposer.b);
+    field_fixed(f, import->approver.b, sizeof import->approver.b);
+    field_u64(f, &import->created_ms);
+    field_count(f, &import->count, LIMIT_IMPORT_LINES);
+    for (size_t i = 0; i < import->count; i++) {
+        struct import_line *line = &import->lines[i];
+        field_text(f, line->id.text, sizeof line->id.text);
+        FIELD_ENUM(f, line->decision, REVIEW_APPROVE, REVIEW_DENY);
+        field_u32(f, &line->defects);
+        FIELD_ENUM(f, line->state, IMPORT_LINE_OPEN, IMPORT_LINE_LAST);
+    }
+}
+
+static enum err import_decode(struct span row, struct id128 id,
+                              struct review_import *ret_import) {
+    struct fields f = fields_from(row);
+
+    memset(ret_import, 0, sizeof *ret_import);
+    ret_import->id = id;
+    import_fields(&f, ret_import);
+    return fields_end(&f) == OK ? OK : ERR_CORRUPT;
+}
+
+enum err store_import_get(struct store_read *read, struct id128 id,
+                          struct review_import *ret_import) {
+    struct span row;
+    enum err err = store_table_get(read, TABLE_IMPORT, id_key(&id), &row);
+
+    return err == OK ? import_decode(row, id, ret_import) : err;
+}
+
+enum err store_import_put(struct store_write *write,
+                          const struct review_import *import) {
+    struct buf *out = store_table_row(write);
+    struct fields f = fields_to(out);
+    /* Fields are named for both directions; writing changes none. */
+    struct review_import *row = (struct review_import *)(uintptr_t)import;
+    enum err err;
+
+    import_fields(&f, row);
+    err = fields_end(&f);
+    return err == OK ? store_table_put_row(write, TABLE_IMPORT, id_key(&row->id), out)
+                     : err;
+}
+
+uint64_t store_import_count(struct store_read *read) {
+    return store_table_rows(read, TABLE_IMPORT);
+}
+
+enum err store_import_next(struct store_read *read, struct id128 from,
+                           struct review_import *ret_import) {
+    struct store_cursor cursor;
+    struct span key, value;
+    struct id128 id;
+    enum err err =
+        store_cursor_open(read, TABLE_IMPORT, id_key(&from), &cursor, &key, &value);
+
+    if (err != OK) {
+        return err;
+    }
+    if (key.len == sizeof id.b) {
+        memcpy(id.b, key.data, sizeof id.b);
+        err = import_decode(value, id, ret_import);
+    } else {
+        err = ERR_CORRUPT;
+    }
+    store_cursor_close(&cursor);
+    return err;
+}

@@ -1,0 +1,550 @@
+/* The state machine: from the application to the activated Prime. Nothing is lost,
+ * nothing is judged twice, no machine decides, two people are two people. */
+#include "tests/unit/store/unit.h"
+
+#include <stdio.h>
+
+#include "raft/fsm_limits.h"
+#include "tests/unit/raft/intake_fixture.h"
+
+static int setup(void **state) {
+    struct fsm_fixture *fx = calloc(1, sizeof *fx);
+    assert_non_null(fx);
+    fsm_fixture_open(fx);
+    for (uint64_t n = 1; n <= 3; n++) {
+        struct command staff = command_staff(n, 0);
+        assert_code(fsm_fixture_do(fx, &staff), OUT_OK);
+    }
+    *state = fx;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fsm_fixture *fx = *state;
+    fsm_fixture_close(fx);
+    free(fx);
+    return 0;
+}
+
+static enum outcome_code give(struct fsm_fixture *fx, struct command command) {
+    return fsm_fixture_do(fx, &command);
+}
+
+static void in_state(struct fsm_fixture *fx, uint64_t n, enum application_state state) {
+    struct application application;
+    assert_true(fixture_application(fx, n, &application));
+    assert_string_equal(store_application_state_name(application.state),
+                        store_application_state_name(state));
+}
+
+static void past(struct fsm_fixture *fx, uint64_t ms) {
+    fx->now_ms += ms;
+    fsm_fixture_tick(fx);
+}
+
+/* Scans of application `n`: blobs 10n and on, one bundle, leased by "w". */
+static void scanned(struct fsm_fixture *fx, uint64_t n, size_t pages) {
+    struct command sorted;
+    struct id128 bundle = bundle_id_of(10 * n, 1);
+
+    assert_code(give(fx, command_blob(10 * n, 2)), OUT_OK);
+    assert_code(give(fx, command_batch(1)), OUT_OK);
+    assert_code(give(fx, command_bundle(10 * n, 1)), OUT_OK);
+    assert_code(give(fx, command_lease("w", 1)), OUT_OK);
+    sorted = command_sorted(bundle, 1, "w", pages);
+    sorted.job_result.pages[0].id = application_id_of(n);
+    sorted.job_result.pages[0].how = PAGE_BY_QR;
+    sorted.job_result.pages[0].kind = PAGE_FORM;
+    assert_code(give(fx, sorted), OUT_OK);
+}
+
+/* At the desk with the verdict of the farm. */
+static void at_desk(struct fsm_fixture *fx, uint64_t n, enum ocr_verdict verdict) {
+    assert_code(give(fx, command_apply(n)), OUT_OK);
+    scanned(fx, n, 2);
+    assert_code(give(fx, command_lease("w", 1)), OUT_OK);
+    in_state(fx, n, APPLICATION_OCR);
+    assert_code(give(fx, command_read(n, 1, "w", verdict)), OUT_OK);
+    in_state(fx, n, APPLICATION_STAFF);
+}
+
+static uint32_t claim(struct fsm_fixture *fx, uint64_t n, uint64_t staff) {
+    struct outcome_claimed claimed;
+    assert_code(give(fx, command_review_claim(n, staff)), OUT_OK);
+    assert_ok(outcome_claimed_decode(fx->outcome.detail, &claimed));
+    return claimed.claim;
+}
+
+static struct outcome_decided decide(struct fsm_fixture *fx, uint64_t n, uint64_t staff,
+                                     enum review_decision decision) {
+    struct outcome_decided decided;
+    uint32_t number = claim(fx, n, staff);
+    assert_code(give(fx, command_decide(n, staff, number, decision)), OUT_OK);
+    assert_ok(outcome_decided_decode(fx->outcome.detail, &decided));
+    return decided;
+}
+
+static void every_move_is_in_the_table(void **state) {
+    (void)state;
+    /* From where nothing leads away again (P3). */
+    for (int to = 1; to <= APPLICATION_STATE_LAST; to++) {
+        enum application_state end = (enum application_state)to;
+        assert_false(store_application_may_move(APPLICATION_ACTIVATED, end));
+        assert_false(store_application_may_move(APPLICATION_RETURNED, end));
+        assert_false(store_application_may_move(APPLICATION_WITHDRAWN, end));
+        assert_int_equal(store_application_may_move(APPLICATION_DENIED, end),
+                         end == APPLICATION_RETURNED);
+        /* Nothing but the desk approves or denies. */
+        enum application_state from = end;
+        if (store_application_may_move(from, APPLICATION_APPROVED)) {
+            assert_int_equal(from, APPLICATION_STAFF);
+        }
+        if (store_application_may_move(from, APPLICATION_DENIED)) {
+            assert_true(from == APPLICATION_STAFF || from == APPLICATION_HELD);
+        }
+    }
+}
+
+static void whoever_applied_does_not_apply_again(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_apply(1);
+    struct application application;
+
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, c), OUT_EXISTS);
+    c = command_apply(2);
+    c.application_submit.account_index = command_apply(1).application_submit.account_index;
+    assert_code(give(fx, c), OUT_DUPLICATE_ACCOUNT);
+    c = command_apply(2);
+    c.application_submit.person_index = command_apply(1).application_submit.person_index;
+    assert_code(give(fx, c), OUT_DUPLICATE_PERSON);
+    /* The same corporation and birth date with another name: a person looks. */
+    c = command_apply(2);
+    c.application_submit.pair_index = command_apply(1).application_submit.pair_index;
+    assert_code(give(fx, c), OUT_OK);
+    assert_true(fixture_application(fx, 2, &application));
+    assert_true(application.alike);
+    /* What was withdrawn stands in nobody's way. */
+    assert_code(
+        give(fx, command_move(1, APPLICATION_AWAITING, APPLICATION_WITHDRAWN, 0)),
+        OUT_OK);
+    c = command_apply(3);
+    c.application_submit.person_index = command_apply(1).application_submit.person_index;
+    assert_code(give(fx, c), OUT_OK);
+}
+
+static void an_account_id_of_a_prime_is_taken_and_of_an_entry_its_own(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command account = command_account(1), c = command_apply(1);
+
+    account.account_put.account.type = ACCOUNT_ENTRY;
+    account.account_put.account.login_index = c.application_submit.account_index;
+    assert_code(give(fx, account), OUT_OK);
+    assert_code(give(fx, c), OUT_DUPLICATE_ACCOUNT);
+    c.application_submit.has_entry = true;
+    c.application_submit.entry = id_of(2);
+    assert_code(give(fx, c), OUT_DUPLICATE_ACCOUNT);
+    c.application_submit.entry = id_of(1);
+    assert_code(give(fx, c), OUT_OK);
+}
+
+static void who_did_not_confirm_stands_in_nobodys_way(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_apply(1), other = command_apply(2);
+    struct application application;
+
+    c.application_submit.confirmed = false;
+    c.application_submit.token = key_of(77);
+    c.application_submit.token_ttl_ms = HOUR_MS;
+    assert_code(give(fx, c), OUT_OK);
+    other.application_submit.person_index = c.application_submit.person_index;
+    other.application_submit.account_index = c.application_submit.account_index;
+    assert_code(give(fx, other), OUT_OK);
+    assert_code(give(fx, command_confirm(77)), OUT_DUPLICATE_ACCOUNT);
+    assert_code(give(fx, command_confirm(78)), OUT_NOT_FOUND);
+    past(fx, HOUR_MS);
+    past(fx, 1);
+    assert_false(fixture_application(fx, 1, &application)); /* swept */
+    assert_code(give(fx, command_confirm(77)), OUT_NOT_FOUND);
+    /* One whose token is used in time waits for its documents. */
+    c = command_apply(3);
+    c.application_submit.confirmed = false;
+    c.application_submit.token = key_of(79);
+    c.application_submit.token_ttl_ms = HOUR_MS;
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, command_confirm(79)), OUT_OK);
+    in_state(fx, 3, APPLICATION_AWAITING);
+    assert_code(give(fx, command_confirm(79)), OUT_NOT_FOUND);
+    past(fx, 2 * HOUR_MS);
+    in_state(fx, 3, APPLICATION_AWAITING);
+}
+
+static void stocks_are_the_rows(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    at_desk(fx, 1, OCR_OK);
+    assert_code(give(fx, command_apply(2)), OUT_OK);
+    assert_int_equal(fixture_stock(fx, APPLICATION_STAFF), 1);
+    assert_int_equal(fixture_stock(fx, APPLICATION_AWAITING), 1);
+    decide(fx, 1, 1, REVIEW_APPROVE);
+    assert_int_equal(fixture_stock(fx, APPLICATION_STAFF), 0);
+    assert_int_equal(fixture_stock(fx, APPLICATION_APPROVED), 1); /* 未完了 */
+    assert_code(give(fx, command_activate(50001, 900)), OUT_OK);
+    assert_int_equal(fixture_stock(fx, APPLICATION_APPROVED), 0);
+    assert_int_equal(fixture_stock(fx, APPLICATION_ACTIVATED), 1);
+}
+
+static void a_batch_that_comes_twice_changes_nothing(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct store_digest before;
+
+    assert_code(give(fx, command_apply(1)), OUT_OK);
+    scanned(fx, 1, 3);
+    before = fsm_meta(fx->fsm)->digest;
+    (void)before;
+    assert_int_equal(fsm_fixture_rows(fx, "bundle"), 1);
+    uint64_t jobs = fsm_fixture_rows(fx, "job");
+    assert_code(give(fx, command_batch(1)), OUT_OK);
+    assert_code(give(fx, command_bundle(10, 1)), OUT_EXISTS);
+    assert_int_equal(fsm_fixture_rows(fx, "bundle"), 1);
+    assert_int_equal(fsm_fixture_rows(fx, "job"), jobs);
+    struct application application;
+    assert_true(fixture_application(fx, 1, &application));
+    assert_int_equal(application.pages, 3);
+}
+
+static void pages_without_an_id_go_with_their_form(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct intake_bundle *bundle = calloc(1, sizeof *bundle);
+    struct command sorted;
+    struct id128 id = bundle_id_of(70, 1);
+
+    assert_non_null(bundle);
+    for (uint64_t n = 1; n <= 3; n++) {
+        assert_code(give(fx, command_apply(n)), OUT_OK);
+    }
+    assert_code(give(fx, command_blob(70, 2)), OUT_OK);
+    assert_code(give(fx, command_batch(1)), OUT_OK);
+    assert_code(give(fx, command_bundle(70, 1)), OUT_OK);
+    assert_code(give(fx, command_lease("w", 1)), OUT_OK);
+    sorted = command_sorted(id, 1, "w", 7);
+    /* form 1, certificate, form 2, certificate, cover, form of nobody, certificate */
+    static const uint64_t ids[7] = {1, 0, 2, 0, 0, 999, 0};
+    for (size_t i = 0; i < 7; i++) {
+        if (ids[i] != 0) {
+            sorted.job_result.pages[i].id = application_id_of(ids[i]);
+            sorted.job_result.pages[i].how = PAGE_BY_QR;
+        }
+    }
+    assert_code(give(fx, sorted), OUT_OK);
+    assert_true(fixture_bundle(fx, id, bundle));
+    static const uint64_t got[7] = {1, 1, 2, 2, 2, 999, 999};
+    for (size_t i = 0; i < 7; i++) {
+        assert_string_equal(bundle->pages[i].id.text,
+                            application_id_of(got[i]).text);
+        assert_int_equal(bundle->pages[i].state,
+                         i < 5 ? PAGE_ASSIGNED : PAGE_OPEN_UNMATCHED);
+    }
+    in_state(fx, 1, APPLICATION_WAITING);
+    in_state(fx, 2, APPLICATION_WAITING);
+    in_state(fx, 3, APPLICATION_AWAITING);
+    free(bundle);
+}
+
+static void what_comes_later_or_again_waits_for_a_person(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct intake_bundle *bundle = calloc(1, sizeof *bundle);
+    struct application application;
+    struct command sorted;
+    struct id128 id = bundle_id_of(10, 2); /* the file of before, and a new one */
+
+    assert_non_null(bundle);
+    assert_code(give(fx, command_apply(1)), OUT_OK);
+    scanned(fx, 1, 1);
+    assert_code(give(fx, command_blob(11, 2)), OUT_OK);
+    assert_code(give(fx, command_bundle(10, 2)), OUT_OK);
+    assert_code(give(fx, command_lease("w", 2)), OUT_OK); /* the read job, too */
+    sorted = command_sorted(id, 1, "w", 2);
+    sorted.job_result.pages[1].file = 1;
+    sorted.job_result.pages[1].id = application_id_of(1);
+    sorted.job_result.pages[1].how = PAGE_BY_PRINT;
+    assert_code(give(fx, sorted), OUT_OK);
+    assert_true(fixture_bundle(fx, id, bundle));
+    assert_int_equal(bundle->pages[0].state, PAGE_OPEN_DUPLICATE);
+    assert_int_equal(bundle->pages[1].state, PAGE_OPEN_SURPLUS);
+    /* A person says that it belongs there: what is being read is void. */
+    assert_code(give(fx, command_place(id, 1, "P00001", 1)), OUT_OK);
+    assert_true(fixture_application(fx, 1, &application));
+    assert_int_equal(application.pages, 2);
+    in_state(fx, 1, APPLICATION_WAITING);
+    assert_code(give(fx, command_read(1, 1, "w", OCR_OK)), OUT_JOB_LATE);
+    assert_code(give(fx, command_lease("w", 1)), OUT_OK);
+    assert_code(give(fx, command_read(1, 2, "w", OCR_OK)), OUT_OK);
+    in_state(fx, 1, APPLICATION_STAFF);
+    assert_code(give(fx, command_place(id, 0, "", 1)), OUT_OK); /* nobody's */
+    assert_code(give(fx, command_place(id, 0, "P77777", 1)), OUT_NOT_FOUND);
+    assert_code(give(fx, command_place(id, 9, "P00001", 1)), OUT_NOT_FOUND);
+    free(bundle);
+}
+
+static void a_dead_workers_job_is_offered_again_and_its_result_is_late(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct outcome_leases leases;
+    struct application application;
+
+    assert_code(give(fx, command_apply(1)), OUT_OK);
+    scanned(fx, 1, 2);
+    assert_code(give(fx, command_lease("dies", 8)), OUT_OK);
+    assert_ok(outcome_leases_decode(fx->outcome.detail, &leases));
+    assert_int_equal(leases.count, 1);
+    assert_code(give(fx, command_lease("lives", 8)), OUT_OK);
+    assert_ok(outcome_leases_decode(fx->outcome.detail, &leases));
+    assert_int_equal(leases.count, 0);
+    past(fx, MINUTE_MS);
+    assert_code(give(fx, command_lease("lives", 8)), OUT_OK);
+    assert_ok(outcome_leases_decode(fx->outcome.detail, &leases));
+    assert_int_equal(leases.count, 1);
+    assert_int_equal(leases.jobs[0].attempt, 2);
+    assert_code(give(fx, command_read(1, 1, "dies", OCR_NG)), OUT_JOB_LATE);
+    assert_code(give(fx, command_read(1, 2, "dies", OCR_NG)), OUT_JOB_LATE);
+    assert_code(give(fx, command_read(1, 2, "lives", OCR_OK)), OUT_OK);
+    assert_code(give(fx, command_read(1, 2, "lives", OCR_NG)), OUT_REPLAYED);
+    assert_code(give(fx, command_read(1, 1, "dies", OCR_NG)), OUT_JOB_LATE);
+    assert_true(fixture_application(fx, 1, &application));
+    assert_int_equal(application.ocr, OCR_OK);
+    assert_int_equal(application.pages, 2);
+}
+
+static void what_kills_every_worker_comes_to_a_person(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct application application;
+
+    assert_code(give(fx, command_apply(1)), OUT_OK);
+    scanned(fx, 1, 2);
+    for (unsigned i = 0; i <= FSM_JOB_FAILURES_MAX; i++) {
+        assert_code(give(fx, command_lease("w", 1)), OUT_OK);
+        past(fx, MINUTE_MS);
+    }
+    assert_true(fixture_application(fx, 1, &application));
+    assert_int_equal(application.state, APPLICATION_STAFF);
+    assert_int_equal(application.ocr, OCR_REVIEW);
+    assert_true((application.ocr_reasons & FSM_OCR_REASON_POISON) != 0);
+}
+
+static void a_bundle_that_cannot_be_sorted_is_listed(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct intake_bundle *bundle = calloc(1, sizeof *bundle);
+    struct id128 id = bundle_id_of(70, 2);
+
+    assert_non_null(bundle);
+    assert_code(give(fx, command_blob(70, 2)), OUT_OK);
+    assert_code(give(fx, command_blob(71, 2)), OUT_OK);
+    assert_code(give(fx, command_batch(1)), OUT_OK);
+    assert_code(give(fx, command_bundle(70, 2)), OUT_OK);
+    for (unsigned i = 0; i < FSM_JOB_FAILURES_MAX; i++) {
+        struct command failed = command_sorted(id, i + 1, "w", 0);
+        failed.job_result.failed = true;
+        memcpy(failed.job_result.error, "bomb", sizeof "bomb");
+        assert_code(give(fx, command_lease("w", 1)), OUT_OK);
+        assert_code(give(fx, failed), OUT_OK);
+        past(fx, MINUTE_MS);
+    }
+    assert_true(fixture_bundle(fx, id, bundle));
+    assert_int_equal(bundle->state, BUNDLE_SORTED);
+    assert_int_equal(bundle->pages_count, 2);
+    assert_int_equal(bundle->pages[1].state, PAGE_OPEN_UNREADABLE);
+    /* A person can still say whose it is. */
+    assert_code(give(fx, command_apply(1)), OUT_OK);
+    assert_code(give(fx, command_place(id, 0, "P00001", 2)), OUT_OK);
+    in_state(fx, 1, APPLICATION_WAITING);
+    free(bundle);
+}
+
+static void farms_of_two_environments_do_not_meet(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct outcome_leases leases;
+    struct command lease = command_lease("w", 1);
+
+    assert_code(give(fx, command_apply(1)), OUT_OK);
+    scanned(fx, 1, 1);
+    lease.job_lease.environment = ENV_PRODUCTION;
+    assert_code(give(fx, lease), OUT_OK);
+    assert_ok(outcome_leases_decode(fx->outcome.detail, &leases));
+    assert_int_equal(leases.count, 0);
+}
+
+static void one_person_does_where_the_farm_agrees_and_two_elsewhere(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct outcome_decided decided;
+    struct application application;
+
+    at_desk(fx, 1, OCR_OK);
+    decided = decide(fx, 1, 1, REVIEW_APPROVE);
+    assert_false(decided.needs_second);
+    in_state(fx, 1, APPLICATION_APPROVED);
+
+    at_desk(fx, 2, OCR_NG);
+    decided = decide(fx, 2, 1, REVIEW_DENY);
+    assert_false(decided.needs_second);
+    in_state(fx, 2, APPLICATION_DENIED);
+    assert_true(fixture_application(fx, 2, &application));
+    assert_int_equal(application.defects, DEFECT_CERT_COPY | DEFECT_FORM_DIFFERS);
+
+    at_desk(fx, 3, OCR_REVIEW);
+    decided = decide(fx, 3, 1, REVIEW_APPROVE);
+    assert_true(decided.needs_second);
+    in_state(fx, 3, APPLICATION_STAFF);
+    assert_code(give(fx, command_review_claim(3, 1)), OUT_SAME_PERSON);
+    decided = decide(fx, 3, 2, REVIEW_DENY); /* they disagree */
+    assert_true(decided.needs_second);
+    in_state(fx, 3, APPLICATION_STAFF);
+    decided = decide(fx, 3, 3, REVIEW_DENY);
+    assert_false(decided.needs_second);
+    in_state(fx, 3, APPLICATION_DENIED);
+    assert_code(give(fx, command_review_claim(3, 2)), OUT_APPLICATION_STATE);
+}
+
+static void a_claim_is_one_persons_and_ends(void **state) {
+    struct fsm_fixture *fx = *state;
+    uint32_t first, second;
+
+    at_desk(fx, 1, OCR_OK);
+    first = claim(fx, 1, 1);
+    assert_code(give(fx, command_review_claim(1, 2)), OUT_CLAIMED);
+    assert_code(give(fx, command_decide(1, 2, first, REVIEW_APPROVE)), OUT_CLAIMED);
+    assert_int_equal(claim(fx, 1, 1), first); /* extended */
+    past(fx, MINUTE_MS);
+    second = claim(fx, 1, 2);
+    assert_int_not_equal(first, second);
+    assert_code(give(fx, command_decide(1, 1, first, REVIEW_APPROVE)), OUT_CLAIMED);
+    assert_code(give(fx, command_review_release(1, 1)), OUT_CLAIMED);
+    assert_code(give(fx, command_review_release(1, 2)), OUT_OK);
+    first = claim(fx, 1, 1);
+    assert_code(give(fx, command_decide(1, 1, first, REVIEW_HOLD)), OUT_OK);
+    in_state(fx, 1, APPLICATION_HELD);
+    decide(fx, 1, 1, REVIEW_APPROVE);
+    in_state(fx, 1, APPLICATION_APPROVED);
+}
+
+static void who_is_no_active_staff_decides_nothing(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command staff = command_staff(2, 1);
+
+    at_desk(fx, 1, OCR_OK);
+    assert_code(give(fx, command_review_claim(1, 99)), OUT_ACCOUNT_STATE);
+    claim(fx, 1, 2);
+    staff.staff_put.staff.state = STAFF_DISABLED;
+    assert_code(give(fx, staff), OUT_OK);
+    assert_code(give(fx, command_decide(1, 2, 1, REVIEW_APPROVE)), OUT_ACCOUNT_STATE);
+}
+
+static void activation_is_once_and_makes_a_prime(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct application application;
+
+    at_desk(fx, 1, OCR_OK);
+    decide(fx, 1, 1, REVIEW_APPROVE);
+    assert_code(give(fx, command_renew(1, 88)), OUT_OK);
+    assert_code(give(fx, command_activate(50001, 900)), OUT_NOT_FOUND); /* replaced */
+    past(fx, HOUR_MS);
+    assert_code(give(fx, command_activate(88, 900)), OUT_EXPIRED);
+    assert_code(give(fx, command_renew(1, 89)), OUT_OK);
+    assert_code(give(fx, command_activate(89, 900)), OUT_OK);
+    assert_code(give(fx, command_activate(89, 900)), OUT_NOT_FOUND);
+    assert_true(fixture_application(fx, 1, &application));
+    assert_int_equal(application.state, APPLICATION_ACTIVATED);
+    assert_true(application.has_sub);
+    assert_int_equal(application.reminders, 3);
+    /* The person has a Prime now. */
+    struct command again = command_apply(2);
+    again.application_submit.person_index =
+        command_apply(1).application_submit.person_index;
+    assert_code(give(fx, again), OUT_DUPLICATE_PERSON);
+}
+
+static void an_import_is_of_two_people_and_each_line_once(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct outcome_import_line line;
+
+    at_desk(fx, 1, OCR_REVIEW);
+    at_desk(fx, 2, OCR_REVIEW);
+    assert_code(give(fx, command_import(1, 1, 3)), OUT_OK);
+    assert_code(give(fx, command_import(1, 2, 3)), OUT_EXISTS);
+    assert_code(give(fx, command_import_line(1, 0)), OUT_APPLICATION_STATE);
+    assert_code(give(fx, command_import_approve(1, 1)), OUT_SAME_PERSON);
+    assert_code(give(fx, command_import_approve(1, 2)), OUT_OK);
+    assert_code(give(fx, command_import_approve(1, 3)), OUT_APPLICATION_STATE);
+    static const enum import_line_state want[3] = {IMPORT_LINE_DONE, IMPORT_LINE_DONE,
+                                                   IMPORT_LINE_UNKNOWN};
+    for (int round = 0; round < 2; round++) {
+        for (uint16_t i = 0; i < 3; i++) {
+            assert_code(give(fx, command_import_line(1, i)), OUT_OK);
+            assert_ok(outcome_import_line_decode(fx->outcome.detail, &line));
+            assert_int_equal(line.state, want[i]);
+        }
+    }
+    assert_code(give(fx, command_import_line(1, 3)), OUT_NOT_FOUND);
+    in_state(fx, 1, APPLICATION_APPROVED);
+    in_state(fx, 2, APPLICATION_DENIED);
+}
+
+static void a_blob_that_nothing_names_goes_and_a_short_one_is_known(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct blob_row blob;
+
+    assert_code(give(fx, command_blob(1, 0)), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "blob_short"), 1);
+    assert_code(give(fx, command_hold(3, 1, true)), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "blob_short"), 0);
+    assert_code(give(fx, command_hold(1, 1, false)), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "blob_short"), 1);
+    assert_true(fixture_blob(fx, 1, &blob));
+    assert_int_equal(blob.holders_count, 1);
+    assert_int_equal(blob.holders[0], 3);
+    assert_code(give(fx, command_blob(10, 2)), OUT_OK);
+    assert_code(give(fx, command_batch(1)), OUT_OK);
+    assert_code(give(fx, command_bundle(10, 1)), OUT_OK);
+    assert_code(give(fx, command_bundle(12, 1)), OUT_NOT_FOUND);
+    past(fx, FSM_BLOB_KEEP_MS);
+    past(fx, 1);
+    assert_false(fixture_blob(fx, 1, &blob));
+    assert_true(fixture_blob(fx, 10, &blob));
+    assert_int_equal(fsm_fixture_rows(fx, "blob_short"), 0);
+}
+
+static void a_machine_never_approves(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    at_desk(fx, 1, OCR_OK);
+    past(fx, 30ull * 24 * HOUR_MS);
+    in_state(fx, 1, APPLICATION_STAFF);
+    at_desk(fx, 2, OCR_NG);
+    past(fx, 30ull * 24 * HOUR_MS);
+    in_state(fx, 2, APPLICATION_STAFF);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(every_move_is_in_the_table),
+        TEST(whoever_applied_does_not_apply_again),
+        TEST(an_account_id_of_a_prime_is_taken_and_of_an_entry_its_own),
+        TEST(who_did_not_confirm_stands_in_nobodys_way),
+        TEST(stocks_are_the_rows),
+        TEST(a_batch_that_comes_twice_changes_nothing),
+        TEST(pages_without_an_id_go_with_their_form),
+        TEST(what_comes_later_or_again_waits_for_a_person),
+        TEST(a_dead_workers_job_is_offered_again_and_its_result_is_late),
+        TEST(what_kills_every_worker_comes_to_a_person),
+        TEST(a_bundle_that_cannot_be_sorted_is_listed),
+        TEST(farms_of_two_environments_do_not_meet),
+        TEST(one_person_does_where_the_farm_agrees_and_two_elsewhere),
+        TEST(a_claim_is_one_persons_and_ends),
+        TEST(who_is_no_active_staff_decides_nothing),
+        TEST(activation_is_once_and_makes_a_prime),
+        TEST(an_import_is_of_two_people_and_each_line_once),
+        TEST(a_blob_that_nothing_names_goes_and_a_short_one_is_known),
+        TEST(a_machine_never_approves),
+    };
+    return cmocka_run_group_tests_name("fsm_intake", tests, NULL, NULL);
+}
