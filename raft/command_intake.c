@@ -204,7 +204,7 @@ static void job_result(struct fields *f, struct cmd_job_result *c) {
     field_text(f, c->worker, sizeof c->worker);
     field_bool(f, &c->failed);
     field_text(f, c->error, sizeof c->error);
-    FIELD_ENUM(f, c->verdict, OCR_NONE, OCR_REVIEW);
+    FIELD_ENUM(f, c->verdict, FARM_NONE, FARM_REVIEW);
     field_u64(f, &c->reasons);
     field_bool(f, &c->has_evidence);
     FIELD_FIXED(f, c->evidence.b);
@@ -212,7 +212,7 @@ static void job_result(struct fields *f, struct cmd_job_result *c) {
     read = c->key.kind == JOB_READ && !c->failed;
     sort = c->key.kind == JOB_SORT && !c->failed;
     field_rule(f, c->worker[0] != '\0' && (c->failed || c->error[0] == '\0'));
-    field_rule(f, read == (c->verdict != OCR_NONE));
+    field_rule(f, read == (c->verdict != FARM_NONE));
     field_rule(f, read || (c->reasons == 0 && !c->has_evidence));
     field_rule(f, sort == (c->pages_count > 0));
     field_rule(f, c->has_evidence == any(c->evidence.b, sizeof c->evidence.b));

@@ -114,7 +114,7 @@ struct cmd_job_result {
     bool failed;    /* nothing could be said: it is offered again, if it may */
     char error[65]; /* why */
     /* JOB_READ */
-    enum ocr_verdict verdict;
+    enum farm_verdict verdict;
     uint64_t reasons;
     bool has_evidence;
     struct blob_id evidence; /* a blob of the cluster: OUT_NOT_FOUND */

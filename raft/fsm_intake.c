@@ -363,7 +363,7 @@ static enum err pages_changed(struct fsm_tx *tx, const struct application_id *id
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     }
     application.pages = (uint16_t)(application.pages + by);
-    application.ocr = OCR_NONE;
+    application.ocr = FARM_NONE;
     application.ocr_reasons = 0;
     if (application.received_day == 0) {
         application.received_day = received_day;

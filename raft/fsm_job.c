@@ -60,10 +60,10 @@ enum err fsm_job_cancel(struct fsm_tx *tx, struct job_key key) {
 
 /* The verdict goes to the desk; a machine decides nothing. */
 static enum err to_desk(struct fsm_tx *tx, struct application *application,
-                        enum ocr_verdict verdict, uint64_t reasons,
+                        enum farm_verdict verdict, uint64_t reasons,
                         const uint8_t evidence[32]) {
     static const char *const words[] = {
-        [OCR_NONE] = "", [OCR_OK] = "ok", [OCR_NG] = "ng", [OCR_REVIEW] = "review"};
+        [FARM_NONE] = "", [FARM_OK] = "ok", [FARM_NG] = "ng", [FARM_REVIEW] = "review"};
     static const struct id128 nobody;
     static const uint8_t none[32];
     struct blob_id old, new;
@@ -114,7 +114,7 @@ static enum err give_up(struct fsm_tx *tx, struct ocr_job *job) {
     } else {
         err = reading(tx, job, &application, &reads);
         if (err == OK && reads) {
-            err = to_desk(tx, &application, OCR_REVIEW, FSM_OCR_REASON_POISON, none);
+            err = to_desk(tx, &application, FARM_REVIEW, FSM_OCR_REASON_POISON, none);
         }
     }
     return err == OK ? finish(tx, job, JOB_POISON) : err;

@@ -46,8 +46,8 @@ bool fsm_review_needs_two(const struct application *application,
     if (application->kind != APPLICATION_CORPORATION) {
         return true;
     }
-    return !(decision == REVIEW_APPROVE && application->ocr == OCR_OK) &&
-           !(decision == REVIEW_DENY && application->ocr == OCR_NG);
+    return !(decision == REVIEW_APPROVE && application->ocr == FARM_OK) &&
+           !(decision == REVIEW_DENY && application->ocr == FARM_NG);
 }
 
 static bool at_desk(const struct application *application) {

@@ -154,7 +154,7 @@ static void each_field(struct fields *f, struct application *a) {
     field_u32(f, &a->reminders);
     field_u32(f, &a->defects);
     field_rule(f, (a->defects & ~DEFECTS_ALL) == 0);
-    FIELD_ENUM(f, a->ocr, OCR_NONE, OCR_REVIEW);
+    FIELD_ENUM(f, a->ocr, FARM_NONE, FARM_REVIEW);
     field_u64(f, &a->ocr_reasons);
     field_fixed(f, a->evidence, sizeof a->evidence);
     field_u16(f, &a->pages);

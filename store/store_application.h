@@ -73,7 +73,7 @@ enum application_defect {
 #define DEFECTS_ALL 127u
 
 /* What the OCR farm says; it decides nothing. */
-enum ocr_verdict { OCR_NONE = 0, OCR_OK = 1, OCR_NG = 2, OCR_REVIEW = 3 };
+enum farm_verdict { FARM_NONE = 0, FARM_OK = 1, FARM_NG = 2, FARM_REVIEW = 3 };
 
 struct application {
     struct application_id id;
@@ -97,7 +97,7 @@ struct application {
     uint64_t token_ends_ms;
     uint32_t reminders; /* 承認メール sent, the first one included */
     uint32_t defects;   /* bits of enum application_defect */
-    enum ocr_verdict ocr;
+    enum farm_verdict ocr;
     uint64_t ocr_reasons;  /* bits of ocr-worker/wire */
     uint8_t evidence[32];  /* blob of the evidence; zero: none */
     uint16_t pages;        /* assigned to it */

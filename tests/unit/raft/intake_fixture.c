@@ -123,7 +123,7 @@ struct command command_sorted(struct id128 bundle, uint32_t attempt, const char 
 }
 
 struct command command_read(uint64_t n, uint32_t attempt, const char *worker,
-                            enum ocr_verdict verdict) {
+                            enum farm_verdict verdict) {
     struct application_id id = application_id_of(n);
     struct command c = {.type = CMD_JOB_RESULT,
                         .job_result = {.key = {JOB_READ, store_application_key(&id)},
@@ -229,11 +229,11 @@ size_t intake_commands(struct command *out) {
     out[n++] = command_sorted(id_of(1), 1, "w1", 3);
     out[n - 1].job_result.pages[1].id = application_id_of(1);
     out[n - 1].job_result.pages[1].how = PAGE_BY_QR;
-    out[n++] = command_read(1, 2, "w2", OCR_NG);
+    out[n++] = command_read(1, 2, "w2", FARM_NG);
     out[n - 1].job_result.reasons = UINT64_MAX;
     out[n - 1].job_result.has_evidence = true;
     out[n - 1].job_result.evidence = blob_id_of(9);
-    out[n++] = command_read(1, 2, "w2", OCR_NONE);
+    out[n++] = command_read(1, 2, "w2", FARM_NONE);
     out[n - 1].job_result.failed = true;
     memcpy(out[n - 1].job_result.error, "killed", sizeof "killed");
     out[n++] = command_review_claim(1, 1);

@@ -26,7 +26,7 @@ struct command command_lease(const char *worker, uint8_t count);
 struct command command_sorted(struct id128 bundle, uint32_t attempt, const char *worker,
                               size_t pages);
 struct command command_read(uint64_t n, uint32_t attempt, const char *worker,
-                            enum ocr_verdict verdict);
+                            enum farm_verdict verdict);
 struct command command_review_claim(uint64_t n, uint64_t staff);
 struct command command_review_release(uint64_t n, uint64_t staff);
 struct command command_decide(uint64_t n, uint64_t staff, uint32_t claim,

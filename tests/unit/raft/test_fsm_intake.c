@@ -59,7 +59,7 @@ static void scanned(struct fsm_fixture *fx, uint64_t n, size_t pages) {
 }
 
 /* At the desk with the verdict of the farm. */
-static void at_desk(struct fsm_fixture *fx, uint64_t n, enum ocr_verdict verdict) {
+static void at_desk(struct fsm_fixture *fx, uint64_t n, enum farm_verdict verdict) {
     assert_code(give(fx, command_apply(n)), OUT_OK);
     scanned(fx, n, 2);
     assert_code(give(fx, command_lease("w", 1)), OUT_OK);
@@ -182,7 +182,7 @@ static void who_did_not_confirm_stands_in_nobodys_way(void **state) {
 static void stocks_are_the_rows(void **state) {
     struct fsm_fixture *fx = *state;
 
-    at_desk(fx, 1, OCR_OK);
+    at_desk(fx, 1, FARM_OK);
     assert_code(give(fx, command_apply(2)), OUT_OK);
     assert_int_equal(fixture_stock(fx, APPLICATION_STAFF), 1);
     assert_int_equal(fixture_stock(fx, APPLICATION_AWAITING), 1);
@@ -277,9 +277,9 @@ static void what_comes_later_or_again_waits_for_a_person(void **state) {
     assert_true(fixture_application(fx, 1, &application));
     assert_int_equal(application.pages, 2);
     in_state(fx, 1, APPLICATION_WAITING);
-    assert_code(give(fx, command_read(1, 1, "w", OCR_OK)), OUT_JOB_LATE);
+    assert_code(give(fx, command_read(1, 1, "w", FARM_OK)), OUT_JOB_LATE);
     assert_code(give(fx, command_lease("w", 1)), OUT_OK);
-    assert_code(give(fx, command_read(1, 2, "w", OCR_OK)), OUT_OK);
+    assert_code(give(fx, command_read(1, 2, "w", FARM_OK)), OUT_OK);
     in_state(fx, 1, APPLICATION_STAFF);
     assert_code(give(fx, command_place(id, 0, "", 1)), OUT_OK); /* nobody's */
     assert_code(give(fx, command_place(id, 0, "P77777", 1)), OUT_NOT_FOUND);
@@ -305,13 +305,13 @@ static void a_dead_workers_job_is_offered_again_and_its_result_is_late(void **st
     assert_ok(outcome_leases_decode(fx->outcome.detail, &leases));
     assert_int_equal(leases.count, 1);
     assert_int_equal(leases.jobs[0].attempt, 2);
-    assert_code(give(fx, command_read(1, 1, "dies", OCR_NG)), OUT_JOB_LATE);
-    assert_code(give(fx, command_read(1, 2, "dies", OCR_NG)), OUT_JOB_LATE);
-    assert_code(give(fx, command_read(1, 2, "lives", OCR_OK)), OUT_OK);
-    assert_code(give(fx, command_read(1, 2, "lives", OCR_NG)), OUT_REPLAYED);
-    assert_code(give(fx, command_read(1, 1, "dies", OCR_NG)), OUT_JOB_LATE);
+    assert_code(give(fx, command_read(1, 1, "dies", FARM_NG)), OUT_JOB_LATE);
+    assert_code(give(fx, command_read(1, 2, "dies", FARM_NG)), OUT_JOB_LATE);
+    assert_code(give(fx, command_read(1, 2, "lives", FARM_OK)), OUT_OK);
+    assert_code(give(fx, command_read(1, 2, "lives", FARM_NG)), OUT_REPLAYED);
+    assert_code(give(fx, command_read(1, 1, "dies", FARM_NG)), OUT_JOB_LATE);
     assert_true(fixture_application(fx, 1, &application));
-    assert_int_equal(application.ocr, OCR_OK);
+    assert_int_equal(application.ocr, FARM_OK);
     assert_int_equal(application.pages, 2);
 }
 
@@ -327,7 +327,7 @@ static void what_kills_every_worker_comes_to_a_person(void **state) {
     }
     assert_true(fixture_application(fx, 1, &application));
     assert_int_equal(application.state, APPLICATION_STAFF);
-    assert_int_equal(application.ocr, OCR_REVIEW);
+    assert_int_equal(application.ocr, FARM_REVIEW);
     assert_true((application.ocr_reasons & FSM_OCR_REASON_POISON) != 0);
 }
 
@@ -378,19 +378,19 @@ static void one_person_does_where_the_farm_agrees_and_two_elsewhere(void **state
     struct outcome_decided decided;
     struct application application;
 
-    at_desk(fx, 1, OCR_OK);
+    at_desk(fx, 1, FARM_OK);
     decided = decide(fx, 1, 1, REVIEW_APPROVE);
     assert_false(decided.needs_second);
     in_state(fx, 1, APPLICATION_APPROVED);
 
-    at_desk(fx, 2, OCR_NG);
+    at_desk(fx, 2, FARM_NG);
     decided = decide(fx, 2, 1, REVIEW_DENY);
     assert_false(decided.needs_second);
     in_state(fx, 2, APPLICATION_DENIED);
     assert_true(fixture_application(fx, 2, &application));
     assert_int_equal(application.defects, DEFECT_CERT_COPY | DEFECT_FORM_DIFFERS);
 
-    at_desk(fx, 3, OCR_REVIEW);
+    at_desk(fx, 3, FARM_REVIEW);
     decided = decide(fx, 3, 1, REVIEW_APPROVE);
     assert_true(decided.needs_second);
     in_state(fx, 3, APPLICATION_STAFF);
@@ -408,7 +408,7 @@ static void a_claim_is_one_persons_and_ends(void **state) {
     struct fsm_fixture *fx = *state;
     uint32_t first, second;
 
-    at_desk(fx, 1, OCR_OK);
+    at_desk(fx, 1, FARM_OK);
     first = claim(fx, 1, 1);
     assert_code(give(fx, command_review_claim(1, 2)), OUT_CLAIMED);
     assert_code(give(fx, command_decide(1, 2, first, REVIEW_APPROVE)), OUT_CLAIMED);
@@ -430,7 +430,7 @@ static void who_is_no_active_staff_decides_nothing(void **state) {
     struct fsm_fixture *fx = *state;
     struct command staff = command_staff(2, 1);
 
-    at_desk(fx, 1, OCR_OK);
+    at_desk(fx, 1, FARM_OK);
     assert_code(give(fx, command_review_claim(1, 99)), OUT_ACCOUNT_STATE);
     claim(fx, 1, 2);
     staff.staff_put.staff.state = STAFF_DISABLED;
@@ -442,7 +442,7 @@ static void activation_is_once_and_makes_a_prime(void **state) {
     struct fsm_fixture *fx = *state;
     struct application application;
 
-    at_desk(fx, 1, OCR_OK);
+    at_desk(fx, 1, FARM_OK);
     decide(fx, 1, 1, REVIEW_APPROVE);
     assert_code(give(fx, command_renew(1, 88)), OUT_OK);
     assert_code(give(fx, command_activate(50001, 900)), OUT_NOT_FOUND); /* replaced */
@@ -466,8 +466,8 @@ static void an_import_is_of_two_people_and_each_line_once(void **state) {
     struct fsm_fixture *fx = *state;
     struct outcome_import_line line;
 
-    at_desk(fx, 1, OCR_REVIEW);
-    at_desk(fx, 2, OCR_REVIEW);
+    at_desk(fx, 1, FARM_REVIEW);
+    at_desk(fx, 2, FARM_REVIEW);
     assert_code(give(fx, command_import(1, 1, 3)), OUT_OK);
     assert_code(give(fx, command_import(1, 2, 3)), OUT_EXISTS);
     assert_code(give(fx, command_import_line(1, 0)), OUT_APPLICATION_STATE);
@@ -515,10 +515,10 @@ static void a_blob_that_nothing_names_goes_and_a_short_one_is_known(void **state
 static void a_machine_never_approves(void **state) {
     struct fsm_fixture *fx = *state;
 
-    at_desk(fx, 1, OCR_OK);
+    at_desk(fx, 1, FARM_OK);
     past(fx, 30ull * 24 * HOUR_MS);
     in_state(fx, 1, APPLICATION_STAFF);
-    at_desk(fx, 2, OCR_NG);
+    at_desk(fx, 2, FARM_NG);
     past(fx, 30ull * 24 * HOUR_MS);
     in_state(fx, 2, APPLICATION_STAFF);
 }

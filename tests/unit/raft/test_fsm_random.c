@@ -276,7 +276,7 @@ static struct command draw_work(struct fsm_fixture *fx, struct random *r, uint64
                                 enum job_kind kind) {
     struct command c =
         kind == JOB_READ
-            ? command_read(n, 1, "w", (enum ocr_verdict)(1 + draw(r, 3)))
+            ? command_read(n, 1, "w", (enum farm_verdict)(1 + draw(r, 3)))
             : command_sorted(bundle_id_of(n, 1), 1, "w", 3);
     struct ocr_job job = {.state = JOB_WAITING};
 
@@ -355,14 +355,14 @@ static struct command draw_result(struct fsm_fixture *fx, struct random *r) {
     for (int i = 0; i < 8 && job.state != JOB_LEASED; i++) {
         n = 1 + draw(r, APPLICATIONS);
         c = draw(r, 2) == 0
-                ? command_read(n, 1, "w", (enum ocr_verdict)(1 + draw(r, 3)))
+                ? command_read(n, 1, "w", (enum farm_verdict)(1 + draw(r, 3)))
                 : command_sorted(bundle_id_of(1 + draw(r, BLOBS), 1), 1, "w", 3);
         fixture_job(fx, c.job_result.key, &job);
     }
     c.job_result.attempt = job.attempt - (uint32_t)draw(r, 8) / 7;
     if (draw(r, 6) == 0) {
         c.job_result.failed = true;
-        c.job_result.verdict = OCR_NONE;
+        c.job_result.verdict = FARM_NONE;
         c.job_result.pages_count = 0;
         memset(c.job_result.pages, 0, sizeof c.job_result.pages);
     } else if (c.job_result.key.kind == JOB_SORT) {
