@@ -273,8 +273,6 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_message_send(tx, &command->message_send, ret_code);
     case CMD_AUDIT_NOTE:
         return fsm_audit_note(tx, &command->audit_note, ret_code);
-    CMD_INTAKE_CASES:
-        return fsm_intake_dispatch(tx, command, ret_code);
     default:
         return dispatch_factor(tx, command, ret_code);
     }
@@ -318,7 +316,8 @@ static enum err decide(struct fsm_tx *tx, const struct envelope *envelope,
         return err;
     }
     tx->actor = &command.actor;
-    err = dispatch(tx, &command, ret_code);
+    err = command_intake_is(command.type) ? fsm_intake_dispatch(tx, &command, ret_code)
+                                          : dispatch(tx, &command, ret_code);
     tx->actor = NULL;
     /* A refusal may have revoked what its caller looks at next. */
     tx->early = tx->early && *ret_code == OUT_OK && tells_early(&command);
