@@ -4,6 +4,8 @@
 
 #include "server/svc_admin.h"
 #include "server/svc_internal.h"
+#include "server/svc_process.h"
+#include "store/base/log.h"
 #include "store/store_outbox.h"
 
 static void head(struct buf *out, const char *metric, const char *type,
@@ -192,12 +194,37 @@ static void put_store(struct svc *svc, struct buf *out) {
                    counts[i]);
 }
 
+/* What Prometheus' clients call the same everywhere. /proc is no disk: it answers when
+ * the disk does not. */
+static void put_process(struct buf *out) {
+    static const char *const levels[] = {"debug", "info", "warn", "error", "fatal"};
+    struct svc_process process;
+
+    head(out, "tasuki_log_lines_total", "counter", "Lines logged since the start");
+    for (int i = LOG_INFO; i <= LOG_FATAL; i++)
+        buf_printf(out, "tasuki_log_lines_total{level=\"%s\"} %" PRIu64 "\n", levels[i],
+                   log_lines((enum log_level)i));
+    if (!svc_process_read(&process))
+        return; /* absent then, which a scrape shows */
+    gauge(out, "process_start_time_seconds", "When the process was started",
+          process.start_s);
+    gauge(out, "process_resident_memory_bytes", "Memory in use, mapped store included",
+          process.resident_bytes);
+    gauge(out, "process_anonymous_memory_bytes", "Memory in use without the mapped store",
+          process.anonymous_bytes);
+    gauge(out, "process_open_fds", "Open files and connections", process.open_files);
+    gauge(out, "process_max_fds", "As many may be open", process.open_files_max);
+    head(out, "process_cpu_seconds_total", "counter", "Processor time used");
+    buf_printf(out, "process_cpu_seconds_total %.2f\n", process.cpu_s);
+}
+
 void svc_metrics(struct svc *svc, struct buf *out) {
     struct repl_status status;
 
     repl_status(svc->shared->repl, &status);
     put_counters(svc->shared->counters, out);
     put_providers(svc->shared->counters, out);
+    put_process(out);
     put_http_times(svc->shared->counters, out);
     put_repl(&status, out);
     put_nodes(&status, out);

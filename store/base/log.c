@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,6 +120,12 @@ static void write_all(struct span out) {
     }
 }
 
+static _Atomic uint64_t log_counts[LOG_FATAL + 1];
+
+uint64_t log_lines(enum log_level level) {
+    return atomic_load_explicit(&log_counts[level], memory_order_relaxed);
+}
+
 void log_event(enum log_level level, const char *event, ...) {
     struct buf line;
     va_list args;
@@ -126,6 +133,7 @@ void log_event(enum log_level level, const char *event, ...) {
     if (level < log_level_min) {
         return;
     }
+    atomic_fetch_add_explicit(&log_counts[level], 1, memory_order_relaxed);
     buf_init(&line, LOG_LINE_MAX);
     put_head(&line, level, event);
     va_start(args, event);

@@ -36,4 +36,7 @@ void log_init(enum log_level level_min, uint64_t node_id);
 
 void log_event(enum log_level level, const char *event, ...);
 
+/* Lines of that level since the start, for metrics. */
+uint64_t log_lines(enum log_level level);
+
 #endif

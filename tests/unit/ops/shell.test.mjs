@@ -10,7 +10,7 @@ const demo = (...args) => run(`${ROOT}ops/demo`, args);
 const shell = (script) => run('bash', ['-euo', 'pipefail', '-c', `. ops/lib.sh; ${script}`]);
 
 test('usage', async () => {
-  for (const name of ['demo', 'install', 'build', 'test', 'pki']) {
+  for (const name of ['demo', 'install', 'build', 'test', 'pki', 'chaos', 'upgrade']) {
     const { code, out } = await run(`${ROOT}ops/${name}`, ['--help']);
     assert.equal(code, 0, name);
     assert.match(out, new RegExp(`usage: ops/${name}`));
