@@ -49,7 +49,7 @@
  * ADMIN_OUTBOX_TEST  one of mail and sms (address, number), english? -> id: a message
  *                    that says that it is a test. Not in production also: template
  *                    (its name), values? {name: text} (samples for the others), source?
- *                    (the address that is taken to have asked)
+ *                    (the address that is taken to have asked), valid_s? (true so long)
  *                    dry_run: only say what is wrong with it
  * ADMIN_CLIENT_CHANGE client_id, and stage (applied|in_verification|approved|live|
  *                    suspended|retired), or rotate_secret true with client_secret?

@@ -12,6 +12,7 @@
 #define SOURCE_MAX 45 /* of a textual IP address */
 #define VALUE_MAX 4096
 #define TEMPLATE_NAME_MAX 64
+#define VALID_S_MAX (7 * 24 * 3600)
 
 static void sent(struct svc_state *state) {
     struct admin_op *op = (struct admin_op *)state;
@@ -98,6 +99,16 @@ static void read_values(struct admin_op *op, struct message_draft *draft) {
     }
 }
 
+/* How long it is true; 0: as the template says. */
+static uint32_t read_valid_s(struct svc_json *json) {
+    json_t *value = json->failed ? NULL : json_object_get(json->root, "valid_s");
+    json_int_t seconds = json_is_integer(value) ? json_integer_value(value) : 0;
+
+    if (value && (seconds < 1 || seconds > VALID_S_MAX))
+        svc_json_fail(json, "valid_s: 1 to %d are expected", VALID_S_MAX);
+    return json->failed ? 0 : (uint32_t)seconds;
+}
+
 /* What an operator of a demo or of the verification environment may ask for more. */
 static void read_more(struct admin_op *op, struct message_draft *draft) {
     struct svc_json *json = &op->json;
@@ -105,13 +116,15 @@ static void read_more(struct admin_op *op, struct message_draft *draft) {
     enum outbox_kind kind = spec->kind;
     struct span name = svc_json_text(json, "template", false, 1, TEMPLATE_NAME_MAX);
     struct span source = svc_json_text(json, "source", false, 1, SOURCE_MAX);
+    uint32_t valid_s = read_valid_s(json);
 
-    if ((name.len > 0 || source.len > 0) &&
+    if ((name.len > 0 || source.len > 0 || valid_s > 0) &&
         op->base.svc->shared->config->environment == ENV_PRODUCTION) {
-        svc_json_fail(json, "template, source: not in the environment production");
+        svc_json_fail(json, "template, source, valid_s: not in the environment production");
         return;
     }
     draft->source = source;
+    draft->ttl_ms = 1000 * valid_s;
     for (int i = 1; i <= MESSAGE_TEMPLATE_LAST && name.len > 0; i++)
         if (span_is(name, message_spec((enum message_template)i)->name))
             draft->template = (enum message_template)i;
@@ -132,7 +145,7 @@ static void keep_id(struct svc_json *json, struct id128 id) {
 
 void svc_admin_outbox_test(struct admin_op *op) {
     static const char *const members[] = {"mail",   "sms",    "english", "template",
-                                          "values", "source", NULL};
+                                          "values", "source", "valid_s", NULL};
     struct command command = {.type = CMD_MESSAGE_SEND};
     struct message_out *message = &command.message_send.message;
     struct message_draft draft = {.sub = NULL};

@@ -8,7 +8,7 @@ import { after, beforeEach, test } from 'node:test';
 import { Cluster } from '../lib/cluster.mjs';
 import { ROOT, sleep, until } from '../lib/demo.mjs';
 import { get } from '../lib/http.mjs';
-import { operatorAgent } from '../lib/admin.mjs';
+import { operator, operatorAgent } from '../lib/admin.mjs';
 import { leader } from '../lib/leader.mjs';
 import { allMail, allSms, lastMail, Sinks } from '../lib/messages.mjs';
 
@@ -164,6 +164,24 @@ test('while all providers are down nothing is used up, and nothing lost', async 
   await both({ sms: {} });
   await until('all arrive', () => sent.every(({ id }) => [...keptIds(first), ...keptIds(second)].includes(id)), { timeout: 60000 + BREAKER_PAUSE_MS });
   await settled();
+});
+
+test('a code that is older than its validity is not sent any more, and its content is gone', async () => {
+  await both({ sms: { status: 503 } });
+  const { status, json } = await operator(1, 'POST', '/v1/outbox/test', { sms: NUMBER, template: 'sms_code', valid_s: 3 });
+  assert.equal(status, 200, JSON.stringify(json));
+  const dead = await until('a dead letter', async () => (await outbox()).messages.find((one) => one.id === json.id && one.state === 'dead'), { timeout: 30000 });
+  assert.equal(dead.reason, 'expired');
+  assert.ok(dead.attempts <= 3, `${dead.attempts} attempts`);
+  await both({ sms: {} });
+  const again = await cluster.ask(['outbox', 'retry', json.id]);
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /true no more/);
+  await settled();
+  await sleep(1000);
+  assert.ok(![...keptIds(first), ...keptIds(second)].includes(json.id));
+  for (const args of [['test'], ['test', '--mail', 'a@b.example', '--sms', NUMBER], ['list', '--sms', NUMBER], ['test', 'x', '--sms', NUMBER]]) assert.equal((await cluster.ask(['outbox', ...args])).code, 64, args.join(' '));
+  assert.match((await cluster.ask(['outbox', 'test', '--sms', '03-1234-5678'])).stderr, /not a mobile number/);
 });
 
 test('the leader dies in mid-send: nothing is lost, and nothing is kept twice', async () => {

@@ -182,6 +182,7 @@ static void an_operators_test_is_capped_and_judged(void **state) {
         {"{\"sms\":9012345678}", "sms: a string is expected"},
         {"{\"mail\":\"a@b.example\",\"template\":\"none\"}", "template: there is none"},
         {"{\"mail\":\"a@b.example\",\"template\":\"sms_code\"}", "template: there is"},
+        {"{\"mail\":\"a@b.example\",\"valid_s\":0}", "valid_s: 1 to 604800"},
         {"{\"mail\":\"a@b.example\",\"values\":[]}", "values: an object is expected"},
         {"{\"mail\":\"a@b.example\",\"template\":\"password_reset\","
          "\"values\":{\"link\":\"//evil.example\"}}",
@@ -213,9 +214,9 @@ static void in_production_a_test_says_that_it_is_one(void **state) {
     f->config.environment = ENV_PRODUCTION;
     expect_test(f, "{\"mail\":\"a@b.example\"}", ADMIN_OK, "");
     expect_test(f, "{\"mail\":\"a@b.example\",\"template\":\"mail_code\"}", ADMIN_INVALID,
-                "template, source: not in the environment production");
+                "template, source, valid_s: not in the environment production");
     expect_test(f, "{\"sms\":\"09012345678\",\"source\":\"192.0.2.1\"}", ADMIN_INVALID,
-                "template, source: not in the environment production");
+                "template, source, valid_s: not in the environment production");
 }
 
 int main(void) {
