@@ -36,7 +36,8 @@ extern "C" {
     X(PEOPLE, people)                                                                  \
     X(PEOPLE_FORM, people_form)                                                        \
     X(PEOPLE_SEED, people_seed)                                                        \
-    X(OPERATION, operation)
+    X(OPERATION, operation)                                                            \
+    X(AUDIT, audit)
 
 enum console_page {
 #define X(id, name) CONSOLE_##id,

@@ -98,6 +98,7 @@ static const struct route staff_routes[] = {
     {"/staff/people", route_staff_get, route_staff_post, OWN_FORM},
     {"/staff/people/add", route_staff_get, route_staff_post, OWN_FORM},
     {"/staff/operation", route_staff_get, route_staff_post, OWN_FORM},
+    {"/staff/audit", route_staff_get, NULL, PLAIN},
     {"/", route_staff_root, NULL, PLAIN},
     {"/health", route_health, NULL, PLAIN},
     {"/favicon.ico", route_icon, NULL, PLAIN},

@@ -52,6 +52,8 @@ static const struct staff_route routes[] = {
      "/staff/people/add"},
     {"/staff/operation", STAFF_DO_OPERATION, CONSOLE_OPERATION, STAFF_DO_OUTBOX_RETRY,
      NONE, NONE, "/staff/operation"},
+    {"/staff/audit", STAFF_DO_AUDIT, CONSOLE_AUDIT, NONE, NONE, CONSOLE_AUDIT,
+     "/staff/audit"},
 };
 
 /* A field that stands twice is taken for none. */
@@ -303,6 +305,8 @@ static void on_staff(struct svc_staff *staff) {
         http_request_choose_lang(request);
         if (staff->signed_out) {
             http_respond_cookie(request, COOKIE_STAFF, span_of("", 0));
+        } else if (staff->set_session_cookie.len > 0) {
+            http_respond_cookie(request, COOKIE_STAFF, staff->set_session_cookie);
         }
         if (staff->op.err != OK) {
             unavailable(request, staff->op.err, staff->me);

@@ -366,6 +366,7 @@ static bool audit_note_ok(const struct cmd_audit_note *c) {
     case AUDIT_RECOVERED:
     case AUDIT_SEARCHED:
     case AUDIT_EXPORTED:
+    case AUDIT_STAFF_REFUSED:
         return c->client_id.len <= LIMIT_CLIENT_ID && utf8_valid(c->client_id) &&
                c->note.len <= LIMIT_AUDIT_NOTE && utf8_valid(c->note);
     default:

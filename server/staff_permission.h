@@ -39,7 +39,8 @@
     X(PEOPLE_CHANGE, "people_change", STAFF_ADMIN, WRITES | FRESH)                     \
     /* Keys, nodes, outbox. */                                                         \
     X(OPERATION, "operation", STAFF_OPERATOR | STAFF_AUDITOR, 0)                       \
-    X(OUTBOX_RETRY, "outbox_retry", STAFF_OPERATOR, WRITES)
+    X(OUTBOX_RETRY, "outbox_retry", STAFF_OPERATOR, WRITES)                            \
+    X(AUDIT, "audit", STAFF_AUDITOR | STAFF_ADMIN, 0)
 
 enum staff_action {
 #define STAFF_ACTION(id, name, roles, flags) STAFF_DO_##id,

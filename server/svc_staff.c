@@ -41,6 +41,7 @@ static void (*const actions[STAFF_ACTIONS_COUNT])(struct staff_op *op) = {
     [STAFF_DO_PEOPLE_CHANGE] = svc_staff_people_change,
     [STAFF_DO_OPERATION] = svc_staff_operation,
     [STAFF_DO_OUTBOX_RETRY] = svc_staff_outbox_retry,
+    [STAFF_DO_AUDIT] = svc_staff_audit,
 };
 
 static void finish(struct svc_state *state) {
@@ -70,7 +71,25 @@ static enum err dump(struct staff_op *op, json_t *json, struct span *ret_text) {
     return ret_text->data ? OK : ERR_NOMEM;
 }
 
+/* S4: this node has applied what the action has written. */
+static enum err renew_cookie(struct staff_op *op) {
+    struct repl_status status;
+
+    if (!staff_permission_writes(op->staff->action) || op->staff->signed_out)
+        return OK;
+    repl_status(op->base.svc->shared->repl, &status);
+    return svc_stamp_make(op->base.svc, SEAL_STAFF_COOKIE, status.applied_index,
+                          token_format_secret(&op->stamp), &op->staff->op.arena,
+                          &op->staff->set_session_cookie);
+}
+
 static void end(struct staff_op *op, enum svc_staff_kind kind) {
+    enum err err = kind == STAFF_VIEW || kind == STAFF_DONE ? renew_cookie(op) : OK;
+
+    if (err) {
+        svc_fail(&op->base, err);
+        return;
+    }
     op->staff->kind = kind;
     finish(&op->base);
 }
@@ -250,13 +269,28 @@ static bool is_fresh(const struct staff_op *op) {
     return now_ms < op->session.auth_time_ms + limit_ms;
 }
 
+static void forbidden(struct svc_state *state) {
+    end((struct staff_op *)state, STAFF_FORBIDDEN);
+}
+
+/* Who tries what the roles do not give leaves a record (SECURITY G12). */
+static void forbid(struct staff_op *op) {
+    struct command command = {.type = CMD_AUDIT_NOTE};
+
+    command.audit_note.event = AUDIT_STAFF_REFUSED;
+    command.audit_note.has_staff = true;
+    command.audit_note.staff = op->account.id;
+    command.audit_note.note = span_str(staff_permission_name(op->staff->action));
+    svc_submit(&op->base, &command, forbidden);
+}
+
 static void allowed(struct svc_state *state) {
     struct staff_op *op = (struct staff_op *)state;
     enum staff_action action = op->staff->action;
     char csrf[CSRF_LEN + 1];
 
     if (!staff_permission(op->account.roles, action))
-        end(op, STAFF_FORBIDDEN);
+        forbid(op);
     else if (staff_permission_writes(action) &&
              !secret_equal(svc_staff_field(op, "csrf"), csrf_of(op, csrf)))
         end(op, STAFF_CSRF);
@@ -339,7 +373,7 @@ void svc_staff(struct svc *svc, struct svc_staff *staff) {
     enum err err;
 
     staff->me = staff->view = staff->message = staff->location = none;
-    staff->file = staff->file_name = none;
+    staff->file = staff->file_name = staff->set_session_cookie = none;
     staff->signed_out = false;
     op = svc_op_begin(svc, &staff->op, sizeof *op, finish);
     if (!op) {

@@ -11,7 +11,9 @@
  *   S2  what changes something carries the session's token, and is judged by data that
  *       are proven to be the newest (svc_settle): who was disabled on another node a
  *       moment ago does nothing more here;
- *   S3  an unknown name and a wrong factor have one answer, by one path. */
+ *   S3  an unknown name and a wrong factor have one answer, by one path;
+ *   S4  the cookie of who has changed something names the index of that, so that the
+ *       next page shows it, whichever node makes it. */
 #ifndef SERVER_SVC_STAFF_H
 #define SERVER_SVC_STAFF_H
 
@@ -47,6 +49,7 @@ struct svc_staff {
     struct span location;
     struct span file, file_name;
     bool signed_out;  /* the session is over: drop the cookie */
+    struct span set_session_cookie; /* S4; empty: leave it */
 };
 void svc_staff(struct svc *svc, struct svc_staff *staff);
 

@@ -74,5 +74,6 @@ void svc_staff_people_add(struct staff_op *op);
 void svc_staff_people_change(struct staff_op *op);
 void svc_staff_operation(struct staff_op *op);
 void svc_staff_outbox_retry(struct staff_op *op);
+void svc_staff_audit(struct staff_op *op);
 
 #endif

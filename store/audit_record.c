@@ -193,6 +193,7 @@ static const char *const names[AUDIT_EVENT_MAX + 1] = {
     [AUDIT_BATCH_ADDED] = "intake.batch_added",
     [AUDIT_PAGE_PLACED] = "intake.page_placed",
     [AUDIT_OCR_RESULT] = "ocr.result",
+    [AUDIT_STAFF_REFUSED] = "staff.refused",
 };
 
 const char *audit_event_str(enum audit_event event) {

@@ -43,6 +43,7 @@ static const struct {
     {"people_change", "s", "wf"},
     {"operation", "oa", ""},
     {"outbox_retry", "o", "w"},
+    {"audit", "as", ""},
 };
 
 static void every_action_by_every_role(void **state) {

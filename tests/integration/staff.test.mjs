@@ -1,0 +1,212 @@
+// The staff console over three nodes: its own listener, two factors, sessions that hold
+// and end everywhere, and what each role may do (SECURITY D, F, G08, G12).
+import '../lib/runtime.mjs';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { operator, word } from '../lib/admin.mjs';
+import { demo, run, until } from '../lib/demo.mjs';
+import { get, parseCookie, post } from '../lib/http.mjs';
+import { addStaff, consoles, Desk, freshCode, ROLES } from '../lib/staff.mjs';
+import { join } from 'node:path';
+
+const { balancer, nodes } = consoles();
+
+test('G08: the console is on its own side alone, and asks nodes for the balancer', async () => {
+  for (const target of [demo().balancer, ...demo().nodes]) {
+    for (const path of ['/staff', '/staff/login', '/staff/rps']) assert.equal((await get(target, path)).status, 404, `${target.name} ${path}`);
+    assert.equal((await post(target, '/staff/login', { form: { name: 'demo' } })).status, 404);
+  }
+  for (const path of ['/oauth/token', '/oauth/authorize', '/oauth/jwks', '/v1/status', '/metrics'])
+    assert.equal((await get(balancer, path)).status, 404, path);
+  for (const node of nodes) await assert.rejects(get({ ...node, tls: undefined }, '/staff/login', { fresh: true }), 'without a certificate');
+});
+
+test('cookies are __Host-, Strict and unseen by scripts; pages bring their policy', async () => {
+  const person = await addStaff(['auditor']);
+  const desk = new Desk(balancer);
+  const page = await desk.form();
+  assert.equal(page.status, 200);
+  const answer = await desk.post('/staff/login', { ...person, code: await freshCode(person), next: 'https://evil.example/' });
+  assert.equal(answer.status, 303);
+  assert.equal(answer.location, '/staff', 'no redirect to elsewhere');
+  const cookies = [...page.cookies, ...answer.cookies].map(parseCookie).filter((c) => c.name.startsWith('__Host-tasuki_staff'));
+  assert.equal(cookies.length, 2);
+  for (const { name, attributes } of cookies) {
+    assert.equal(attributes.samesite, 'Strict', name);
+    assert.ok(attributes.secure && attributes.httponly && attributes.path === '/' && !attributes.domain, name);
+  }
+  const home = await desk.get('/staff');
+  assert.match(home.headers['content-security-policy'], /default-src 'none'.*frame-ancestors 'none'/);
+  assert.equal(home.headers['cache-control'], 'no-store');
+  assert.equal(home.headers['x-frame-options'], 'DENY');
+});
+
+test('D01, D15: one answer for whatever is wrong; a form of elsewhere is refused', async () => {
+  const person = await addStaff(['auditor']);
+  const bodies = new Set();
+  for (const wrong of [{ name: `nobody-${word()}` }, { password: 'something else altogether' }, { code: '000000' }]) {
+    const answer = await new Desk(balancer).attempt({ ...person, code: await freshCode(person), ...wrong });
+    assert.equal(answer.status, 200);
+    bodies.add(answer.body.replaceAll(/value="[^"]*"/g, ''));
+  }
+  assert.equal(bodies.size, 1);
+  const desk = new Desk(balancer);
+  await desk.form();
+  const code = await freshCode(person);
+  for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { origin: 'https://evil.example' }])
+    assert.equal((await desk.post('/staff/login', { ...person, code }, { headers })).status, 403);
+  const other = new Desk(balancer);
+  await other.form();
+  other.csrf = desk.csrf;
+  assert.equal((await other.post('/staff/login', { ...person, code })).status, 403, "another browser's form");
+});
+
+test('D08, D12: a session holds on every node and ends on every node; a code is good once', { timeout: 120000 }, async () => {
+  const person = await addStaff(['operator']);
+  const desk = new Desk(nodes[0]);
+  await desk.form();
+  const code = await freshCode(person);
+  const before = desk.jar.clone();
+  assert.equal((await desk.post('/staff/login', { ...person, code })).status, 303);
+  for (const node of nodes) assert.equal((await desk.at(node).get('/staff/operation')).status, 200, node.name);
+  const replay = new Desk(nodes[1]);
+  assert.equal((await replay.attempt({ ...person, code })).status, 200, 'the same code elsewhere');
+  assert.ok(!before.cookies.has('__Host-tasuki_staff'));
+  await desk.form('/staff');
+  const kept = desk.jar.clone();
+  assert.equal((await desk.at(nodes[2]).post('/staff/logout')).status, 303);
+  for (const node of nodes) {
+    const answer = await new Desk(node, kept).get('/staff/operation');
+    assert.equal(answer.status, 302, node.name);
+    assert.match(answer.location, /^\/staff\/login/);
+  }
+});
+
+test('D16: who is disabled on one node does nothing more on another', { timeout: 120000 }, async () => {
+  const boss = await addStaff(['staff-admin']);
+  const person = await addStaff(['rp-admin']);
+  const admin = await new Desk(nodes[0]).signIn(boss);
+  const desk = await new Desk(nodes[1]).signIn(person);
+  const change = { id: person.id, generation: '1', what: 'disable' };
+  assert.equal((await admin.post('/staff/people', change)).status, 303);
+  const edit = await desk.post('/staff/rp/edit', { client_id: `t-${word()}`, name: 'x', scopes: 'openid', redirect_uris: 'https://rp.example/' });
+  assert.equal(edit.status, 303, 'at once, since what writes asks for the newest data');
+  assert.match(edit.location, /^\/staff\/login/);
+  assert.equal((await admin.post('/staff/people', { ...change, id: boss.id })).status, 409, 'nobody disables oneself');
+});
+
+// Each path with the roles that may; all others get 403, and a record (G12).
+const PAGES = {
+  '/staff': ROLES,
+  '/staff/sessions': ROLES,
+  '/staff/rps': ['rp-admin', 'operator', 'auditor', 'supervisor', 'help-desk'],
+  '/staff/rp?id=jgrants': ['rp-admin', 'operator', 'auditor', 'supervisor', 'help-desk'],
+  '/staff/rps/ministries': ['rp-admin', 'operator', 'auditor', 'supervisor', 'help-desk'],
+  '/staff/rps.json': ['rp-admin', 'auditor'],
+  '/staff/rp/edit': ['rp-admin'],
+  '/staff/rps/import': ['rp-admin'],
+  '/staff/people': ['staff-admin', 'auditor'],
+  '/staff/people/add': ['staff-admin'],
+  '/staff/operation': ['operator', 'auditor'],
+  '/staff/audit': ['auditor', 'staff-admin'],
+};
+const FORMS = {
+  '/staff/rp/edit': ['rp-admin'],
+  '/staff/rp/stage': ['rp-admin'],
+  '/staff/rp/retire': ['rp-admin'],
+  '/staff/rp/secret': ['rp-admin'],
+  '/staff/rps/import': ['rp-admin'],
+  '/staff/people': ['staff-admin'],
+  '/staff/people/add': ['staff-admin'],
+  '/staff/operation': ['operator'],
+};
+
+test('G12: every page and form by every role, with ids of others', { timeout: 120000 }, async (t) => {
+  const victim = await addStaff(['auditor']);
+  const other = await new Desk(balancer).signIn(victim);
+  for (const role of ROLES) {
+    await t.test(role, async () => {
+      const person = await addStaff([role]);
+      const desk = await new Desk(balancer).signIn(person);
+      for (const [path, may] of Object.entries(PAGES))
+        assert.equal((await desk.get(path)).status, may.includes(role) ? 200 : 403, `GET ${path}`);
+      for (const [path, may] of Object.entries(FORMS)) {
+        const fields = { id: path.includes('people') ? victim.id : 'no-such-rp', generation: '99', what: 'roles', role: 'staff-admin' };
+        const { status } = await desk.post(path, fields);
+        assert.ok(may.includes(role) ? [404, 409, 422].includes(status) : status === 403, `POST ${path}: ${status}`);
+      }
+      const { json } = await operator(1, 'POST', '/v1/audit', { staff: person.name, event: 'staff.refused', limit: 100 });
+      if (role !== 'rp-admin') assert.ok(json.records.some((r) => r.note === 'rp_save' && r.actor === person.id), 'the attempt is recorded');
+      const session = await desk.get('/staff/sessions');
+      const id = session.body.match(/name="id" value="([0-9a-f]{32})"/)[1];
+      assert.equal((await other.post('/staff/sessions', { id })).status, 404, "another's session");
+      assert.equal((await desk.get('/staff')).status, 200);
+    });
+  }
+});
+
+test('an RP from application to retirement, in pages; its acts are in the audit', { timeout: 120000 }, async () => {
+  const person = await addStaff(['rp-admin']);
+  const desk = await new Desk(balancer).signIn(person);
+  const id = `t-console-${word()}`;
+  const form = [['client_id', id], ['name', '試験用'], ['scopes', 'openid'], ['profile', 'standard'], ['auth', 'basic'], ['alg', 'RS256'], ['stage', 'applied']];
+  const refused = await desk.post('/staff/rp/edit', [...form, ['redirect_uris', 'http://rp.example/']]);
+  assert.equal(refused.status, 422);
+  assert.match(refused.body, /redirect_uris\[0\]/);
+  const made = await desk.post('/staff/rp/edit', [...form, ['redirect_uris', 'https://rp.example/cb']]);
+  assert.equal(made.status, 200);
+  const secret = made.body.match(/id="secret">([^<]+)</)[1];
+  assert.equal((await desk.get(`/staff/rp?id=${id}`)).body.includes(secret), false, 'shown once');
+  let revision = 1;
+  for (const to of ['in_verification', 'approved', 'live']) {
+    const moved = await desk.post('/staff/rp/stage', { id, to, revision: String(revision++) });
+    assert.equal(moved.status, 303, to);
+  }
+  assert.equal((await desk.post('/staff/rp/stage', { id, to: 'approved', revision: String(revision) })).status, 409);
+  // The next page shows the change, whichever node makes it: the cookie names its index.
+  for (let i = 0; i < 12; i++) {
+    const target = nodes[i % 3];
+    await desk.at(target).post('/staff/rp/stage', { id, to: i % 2 === 0 ? 'suspended' : 'live', revision: String(revision++) });
+    const page = await desk.at(nodes[(i + 1) % 3]).get(`/staff/rp?id=${id}`);
+    assert.equal(page.status, 200);
+    assert.ok(page.body.includes(`stage-${i % 2 === 0 ? 'suspended' : 'live'}`), `change ${i} on the next node`);
+  }
+  const rotated = await desk.post('/staff/rp/secret', { id, revision: String(revision++), overlap_days: '7' });
+  const next = rotated.body.match(/id="secret">([^<]+)</)[1];
+  for (const good of [secret, next]) {
+    const auth = `Basic ${Buffer.from(`${id}:${good}`).toString('base64')}`;
+    const answer = await post(demo().balancer, '/oauth/token', { form: { grant_type: 'authorization_code', code: 'x', redirect_uri: 'https://rp.example/cb' }, headers: { authorization: auth } });
+    assert.equal(answer.json.error, 'invalid_grant', 'both secrets are the client');
+  }
+  assert.equal((await desk.post('/staff/rp/retire', { id, revision: String(revision) })).status, 303);
+  const { json } = await operator(2, 'POST', '/v1/audit', { client_id: id, limit: 100 });
+  const acts = json.records.filter((r) => r.actor_kind === 'staff' && r.actor === person.id).map((r) => r.event);
+  assert.ok(acts.length >= 6, `recorded as the person's: ${acts}`);
+});
+
+test('what is exported is imported again; a wrong entry stops all', { timeout: 120000 }, async () => {
+  const person = await addStaff(['rp-admin']);
+  const desk = await new Desk(balancer).signIn(person);
+  const exported = await desk.get('/staff/rps.json');
+  assert.match(exported.headers['content-disposition'], /attachment; filename="relying-parties.json"/);
+  const one = { ...exported.json.find((rp) => rp.auth === 'basic'), client_id: `t-import-${word()}` };
+  const wrong = { ...one, client_id: `t-import-${word()}`, scopes: [] };
+  const refused = await desk.post('/staff/rps/import', { json: JSON.stringify([one, wrong]) });
+  assert.equal(refused.status, 422);
+  assert.ok(refused.body.includes(wrong.client_id));
+  assert.equal((await desk.get(`/staff/rp?id=${one.client_id}`)).status, 404, 'none is there');
+  const taken = await desk.post('/staff/rps/import', { json: JSON.stringify([one]) });
+  assert.equal(taken.status, 200);
+  assert.equal((await desk.get(`/staff/rp?id=${one.client_id}`)).status, 200);
+});
+
+test('ops/demo has an account for each role, and tells its code', async () => {
+  const { env, dir, binDir } = demo();
+  assert.ok(binDir);
+  for (const role of ROLES) assert.equal(env[`TASUKI_STAFF_${role.replaceAll('-', '_').toUpperCase()}_USER`], role);
+  await until('a step that lasts', async () => Date.now() % 30000 < 25000);
+  const told = await run(join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../../ops/demo'), ['code', 'auditor', '--dir', dir]);
+  assert.match(told.stdout, /^[0-9]{6}\n$/);
+  const answer = await new Desk(balancer).attempt({ name: 'auditor', password: env.TASUKI_STAFF_AUDITOR_PASSWORD, code: told.stdout.trim() });
+  assert.equal(answer.status, 303);
+});
