@@ -71,14 +71,19 @@ static enum err dump(struct staff_op *op, json_t *json, struct span *ret_text) {
     return ret_text->data ? OK : ERR_NOMEM;
 }
 
-/* S4: this node has applied what the action has written. */
-static enum err renew_cookie(struct staff_op *op) {
-    struct repl_status status;
+/* The command of this operation, or of the operator's use case, was taken. */
+static void note_index(struct staff_op *op, const struct svc_state *state) {
+    if (state && state->request_open && !state->request.err &&
+        state->request.outcome.index > op->written_index)
+        op->written_index = state->request.outcome.index;
+}
 
-    if (!staff_permission_writes(op->staff->action) || op->staff->signed_out)
+/* S4. */
+static enum err renew_cookie(struct staff_op *op) {
+    note_index(op, &op->base);
+    if (op->written_index <= op->stamp.index || op->staff->signed_out)
         return OK;
-    repl_status(op->base.svc->shared->repl, &status);
-    return svc_stamp_make(op->base.svc, SEAL_STAFF_COOKIE, status.applied_index,
+    return svc_stamp_make(op->base.svc, SEAL_STAFF_COOKIE, op->written_index,
                           token_format_secret(&op->stamp), &op->staff->op.arena,
                           &op->staff->set_session_cookie);
 }
@@ -175,6 +180,7 @@ json_t *svc_staff_id(struct id128 id) {
 static void called(struct svc_admin *admin) {
     struct staff_op *op = admin->arg;
 
+    note_index(op, admin->op.state);
     if (admin->op.err) {
         svc_fail(&op->base, admin->op.err);
         return;

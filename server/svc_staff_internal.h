@@ -19,6 +19,7 @@ struct staff_op {
     /* The operator's use case that the action calls. */
     struct svc_admin admin;
     bool admin_open;
+    uint64_t written_index; /* of the latest command that was taken; 0: none was */
     struct buf call;
     void (*after)(struct staff_op *op);
     json_t *typed; /* what the form held, for it to be shown again; NULL: nothing */
