@@ -124,6 +124,7 @@ enum audit_event {
     AUDIT_BATCH_ADDED = 140,
     AUDIT_PAGE_PLACED = 141, /* by a person */
     AUDIT_OCR_RESULT = 142,
+    /* the staff's console */
     AUDIT_STAFF_REFUSED = 160, /* the roles do not give what was tried */
     /* 100 to 119: devices; 120 to 159: applications, reviews and OCR; 160 to 179: the
      * staff's console; 180 to 199: members and delegation */
