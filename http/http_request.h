@@ -17,6 +17,8 @@
 #include "http/http_tls.h"
 #include "server/svc.h"
 #include "server/svc_admin.h"
+#include "server/svc_blob.h"
+#include "server/svc_job.h"
 #include "server/svc_app.h"
 #include "server/svc_staff.h"
 
@@ -47,6 +49,8 @@ struct http_request {
         struct svc_logout logout;
         struct svc_register registration;
         struct svc_app app;
+        struct svc_blob blob;
+        struct svc_job job;
         struct svc_admin admin;
         struct svc_staff staff;
         struct svc_staff_login staff_login;

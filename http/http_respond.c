@@ -156,6 +156,14 @@ void http_respond_text(struct http_request *request, int status, const char *tex
     respond(request, status, "text/plain; charset=utf-8", "no-store", span_str(text));
 }
 
+void http_respond_bytes(struct http_request *request, struct span body) {
+    respond(request, 200, "application/octet-stream", "no-store", body);
+}
+
+void http_respond_nothing(struct http_request *request) {
+    respond(request, 204, NULL, "no-store", span_of("", 0));
+}
+
 void http_respond_metrics(struct http_request *request, struct span body) {
     respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", "no-store", body);
 }

@@ -26,6 +26,9 @@ void http_respond_document(struct http_request *request, struct span body,
 void http_respond_asset(struct http_request *request, const char *type,
                         struct span body);
 void http_respond_text(struct http_request *request, int status, const char *text);
+/* Bytes for a program; and an answer without any (204). */
+void http_respond_bytes(struct http_request *request, struct span body);
+void http_respond_nothing(struct http_request *request);
 void http_respond_metrics(struct http_request *request, struct span body);
 
 /* {"error", "error_description"} (RFC 6749 §5.2). */

@@ -63,6 +63,15 @@ static const struct route operator_routes[] = {
     {"/v1/nodes/promote", NULL, route_operator_node_promote, PLAIN},
     {"/v1/nodes/remove", NULL, route_operator_node_remove, PLAIN},
     {"/v1/leader-regions", NULL, route_operator_leader_regions, PLAIN},
+    {"/v1/blobs/known", NULL, route_blob_known, PLAIN},
+    {"/v1/blobs/part", NULL, route_blob_part, PLAIN},
+    {"/v1/blobs/commit", NULL, route_blob_commit, PLAIN},
+    {"/v1/applications", route_operator_application_list,
+     route_operator_application_add, PLAIN},
+    {"/v1/intake/batches", NULL, route_operator_batch_add, PLAIN},
+    {"/v1/intake/bundles", NULL, route_operator_bundle_add, PLAIN},
+    {"/v1/intake/progress", NULL, route_operator_batch_progress, PLAIN},
+    {"/v1/intake/place", NULL, route_operator_page_place, PLAIN},
     {"/v1/transfer", NULL, route_operator_transfer, PLAIN},
     {"/metrics", route_operator_metrics, NULL, PLAIN},
     {"/health", route_health, NULL, PLAIN},
@@ -102,6 +111,15 @@ static const struct route staff_routes[] = {
     {"/", route_staff_root, NULL, PLAIN},
     {"/health", route_health, NULL, PLAIN},
     {"/favicon.ico", route_icon, NULL, PLAIN},
+};
+
+/* What the OCR farm asks for (server/svc_job.h). */
+static const struct route worker_routes[] = {
+    {"/v1/jobs/lease", NULL, route_job_lease, PLAIN},
+    {"/v1/jobs/blob", route_blob_chunk, NULL, PLAIN},
+    {"/v1/jobs/result", NULL, route_job_result, PLAIN},
+    {"/v1/jobs/failed", NULL, route_job_failed, PLAIN},
+    {"/health", route_health, NULL, PLAIN},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -282,6 +300,7 @@ static const struct route *find(enum http_door door, struct span path) {
         [DOOR_OPERATOR] = {operator_routes, COUNT(operator_routes), false},
         [DOOR_MTLS] = {mtls_routes, COUNT(mtls_routes), false},
         [DOOR_STAFF] = {staff_routes, COUNT(staff_routes), true},
+        [DOOR_WORKER] = {worker_routes, COUNT(worker_routes), false},
     };
     for (size_t i = 0; i < tables[door].count; i++) {
         if (span_is(path, tables[door].routes[i].path)) {

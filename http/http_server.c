@@ -70,13 +70,13 @@ static int bind_listener(const struct sockaddr_in *address) {
 
 static const char *const door_keys[DOORS] = {"http_listen", "balancer_listen",
                                              "operator_listen", "mtls_listen",
-                                             "staff_listen"};
+                                             "staff_listen", "worker_listen"};
 
 static enum err bind_doors(const struct config *config, bool first, int fds[DOORS],
                            char why[256]) {
     const char *texts[DOORS] = {config->http.address, config->balancer.address,
                                 config->operator_.address, config->mtls.address,
-                                config->staff.address};
+                                config->staff.address, config->worker.address};
     for (int door = 0; door < DOORS; door++) {
         struct sockaddr_in address;
         if (texts[door][0] == '\0') {

@@ -173,7 +173,8 @@ static void on_accept(h2o_socket_t *listen_socket, const char *error) {
 }
 
 static void listen_for_certificates(struct http_listener *listener) {
-    if (listener->door == DOOR_MTLS || listener->door == DOOR_OPERATOR) {
+    if (listener->door == DOOR_MTLS || listener->door == DOOR_OPERATOR ||
+        listener->door == DOOR_WORKER) {
         http_tls_on_certificate(listener->accept.ssl_ctx, on_certificate);
     }
 }
@@ -279,7 +280,7 @@ static void configure_h2o(struct http_thread *thread) {
     for (int door = 0; door < DOORS; door++) {
         struct http_listener *listener = &thread->listeners[door];
         static const char *const names[DOORS] = {"direct", "balancer", "operator",
-                                                 "mtls", "staff"};
+                                                 "mtls", "staff", "worker"};
         listener->thread = thread;
         listener->door = (enum http_door)door;
         listener->host = h2o_config_register_host(

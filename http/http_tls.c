@@ -41,6 +41,14 @@ static int wanted_index(void) {
     return index;
 }
 
+/* The very name, or (where that ends with a slash) one below it. */
+static bool is_wanted(struct span name, const char *uri) {
+    size_t len = strlen(uri);
+    return uri[len - 1] == '/'
+               ? name.len > len && memcmp(name.data, uri, len) == 0
+               : span_is(name, uri);
+}
+
 static bool has_uri(X509 *cert, const char *uri) {
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     bool found = false;
@@ -48,7 +56,7 @@ static bool has_uri(X509 *cert, const char *uri) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
         if (name->type == GEN_URI) {
             const ASN1_IA5STRING *s = name->d.uniformResourceIdentifier;
-            found |= span_is(
+            found |= is_wanted(
                 span_of(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s)), uri);
         }
     }
@@ -167,7 +175,10 @@ enum err http_tls_new(const struct config *config, enum http_door door,
         SSL_CTX_set_num_tickets(ctx, 0);
     } else if (door != DOOR_DIRECT) {
         err = require_client(config, ctx,
-                             door == DOOR_OPERATOR ? "operator" : "balancer", why);
+                             door == DOOR_OPERATOR ? "operator"
+                             : door == DOOR_WORKER ? "worker/"
+                                                   : "balancer",
+                             why);
     }
 done:
     ERR_clear_error();

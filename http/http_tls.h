@@ -14,7 +14,8 @@
 
 #include "server/config.h"
 
-enum http_door { DOOR_DIRECT, DOOR_BALANCER, DOOR_OPERATOR, DOOR_MTLS, DOOR_STAFF, DOORS };
+enum http_door { DOOR_DIRECT, DOOR_BALANCER, DOOR_OPERATOR, DOOR_MTLS, DOOR_STAFF, DOOR_WORKER,
+                 DOORS };
 
 /* ERR_CONFIG with one sentence that names the file. */
 enum err http_tls_new(const struct config *config, enum http_door door,

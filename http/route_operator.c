@@ -150,6 +150,30 @@ void route_operator_transfer(struct http_request *request) {
     start(request, ADMIN_TRANSFER);
 }
 
+void route_operator_application_list(struct http_request *request) {
+    start(request, ADMIN_APPLICATION_LIST);
+}
+
+void route_operator_application_add(struct http_request *request) {
+    start(request, ADMIN_APPLICATION_ADD);
+}
+
+void route_operator_batch_add(struct http_request *request) {
+    start(request, ADMIN_BATCH_ADD);
+}
+
+void route_operator_bundle_add(struct http_request *request) {
+    start(request, ADMIN_BUNDLE_ADD);
+}
+
+void route_operator_batch_progress(struct http_request *request) {
+    start(request, ADMIN_BATCH_PROGRESS);
+}
+
+void route_operator_page_place(struct http_request *request) {
+    start(request, ADMIN_PAGE_PLACE);
+}
+
 void route_operator_metrics(struct http_request *request) {
     struct buf text;
     buf_init(&text, 256 * 1024);

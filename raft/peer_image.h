@@ -49,6 +49,8 @@ struct peer_image_take {
     struct repl_peer_config donors[LIMIT_NODES]; /* tried in turn; self is skipped */
     size_t donors_count;
     uint64_t floor_index; /* an older image is refused (REFUSED at the donor) */
+    const uint8_t *blob;  /* 32 bytes: not an image but the file of this blob, as the
+                             donor has it; NULL: an image */
     struct port_clock clock;
     void (*progress)(void *arg, uint64_t donor, const char *state);
     /* NULL: it is no backup. Else called behind END, the connection open: verify and
@@ -86,11 +88,14 @@ struct peer_image_call {
     uint64_t peer;                    /* by its certificate, and its FETCH */
     bool member;                      /* else it is refused (G1) */
     uint64_t floor_index;
+    uint8_t blob[32]; /* zero: an image */
 };
 
 enum err peer_image_donor_new(struct repl *repl, uint64_t bytes_per_s,
                               struct port_clock clock,
                               struct peer_image_donor **ret_donor);
+/* Where this node's blobs stand (server/blob.h); none are given without. Before `serve`. */
+void peer_image_donor_blobs(struct peer_image_donor *donor, const char *data_dir);
 /* Raft thread. Does not block: the rest happens on the job's thread. */
 void peer_image_donor_serve(struct peer_image_donor *donor,
                             const struct peer_image_call *call);

@@ -3,6 +3,7 @@
  * A job is one thread and one connection. Its place is free -> running -> ended
  * (by its thread, under the mutex) -> joined and free (by the next call). */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "raft/peer_image_channel.h"
 #include "raft/repl_note.h"
 #include "store/base/check.h"
+#include "store/base/codec.h"
 #include "store/base/log.h"
 #include "store/base/mailbox.h"
 
@@ -33,6 +35,7 @@ struct job {
     enum place place;      /* mutex */
     atomic_bool cancelled; /* set under the mutex */
     uint64_t floor_index;
+    uint8_t blob[32];
     struct repl_image_status status; /* mutex */
     struct peer_channel channel;
     struct mailbox mailbox;
@@ -45,6 +48,7 @@ struct peer_image_donor {
     struct repl *repl;
     uint64_t bytes_per_s;
     struct port_clock clock;
+    char data_dir[1024]; /* "": no blobs are given */
     pthread_mutex_t mutex;
     bool closed;
     struct job job[PEER_IMAGE_JOBS];
@@ -268,6 +272,45 @@ static enum err give(struct job *job) {
     return err == OK ? farewell(job, &capture.head) : err;
 }
 
+static bool is_blob(const struct job *job) {
+    static const uint8_t none[sizeof(job->blob)];
+    return memcmp(job->blob, none, sizeof(none)) != 0;
+}
+
+/* The sealed file as it stands (server/blob.h); the taker reads it back. -1: none. */
+static int open_blob(const struct job *job) {
+    char name[2 * sizeof(job->blob) + 1], path[1200];
+    hex_encode(span_of(job->blob, sizeof(job->blob)), name);
+    snprintf(path, sizeof(path), "%s/blobs/%.2s/%s", job->donor->data_dir, name, name);
+    return job->donor->data_dir[0] == '\0' ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static enum err give_blob(struct job *job) {
+    struct peer_message end = {.type = PEER_IMAGE_END};
+    struct peer_message none = refusal(PEER_IMAGE_BUSY, "this node does not hold the blob");
+    uint8_t chunk[32 * 1024];
+    ssize_t n = 1;
+    int fd = open_blob(job);
+    enum err err = OK;
+    if (fd < 0) {
+        (void)say(job, &none); /* a courtesy: the connection ends in any case */
+        return ERR_NOT_FOUND;
+    }
+    while (err == OK && n > 0) {
+        n = read(fd, chunk, sizeof(chunk));
+        if (n > 0) {
+            err = send_bytes(job, span_of(chunk, (size_t)n));
+        }
+    }
+    close(fd);
+    if (err == OK && n == 0) {
+        err = say(job, &end);
+        /* The taker closes. */
+        (void)peer_channel_pause(&job->channel, PEER_IMAGE_SILENCE_MS);
+    }
+    return err == OK && n < 0 ? ERR_IO : err;
+}
+
 static void log_end_of(struct job *job, enum err err) {
     const struct repl_image_status *status = &job->status;
     uint64_t ms = peer_channel_now(&job->channel) - job->begun_ms;
@@ -289,9 +332,11 @@ static void *run(void *arg) {
     /* For this thread alone. A refinement: the rate is the real bound. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     mailbox_init(&job->mailbox);
-    enum err err = give(job);
+    enum err err = is_blob(job) ? give_blob(job) : give(job);
     mailbox_close(&job->mailbox);
-    log_end_of(job, err);
+    if (!is_blob(job)) {
+        log_end_of(job, err);
+    }
     pthread_mutex_lock(&job->donor->mutex);
     peer_channel_close(&job->channel); /* not while somebody shuts it down */
     job->place = PLACE_ENDED;
@@ -318,6 +363,10 @@ enum err peer_image_donor_new(struct repl *repl, uint64_t bytes_per_s,
     CHECK(pthread_mutex_init(&donor->mutex, NULL) == 0);
     *ret_donor = donor;
     return OK;
+}
+
+void peer_image_donor_blobs(struct peer_image_donor *donor, const char *data_dir) {
+    snprintf(donor->data_dir, sizeof(donor->data_dir), "%s", data_dir);
 }
 
 /* A few bytes into an empty socket: they go, or the peer is gone. */
@@ -348,6 +397,7 @@ static bool begin(struct job *job, const struct peer_image_call *call) {
     sigset_t all, before;
     atomic_store(&job->cancelled, false);
     job->floor_index = call->floor_index;
+    memcpy(job->blob, call->blob, sizeof(job->blob));
     job->status = (struct repl_image_status){.peer = call->peer};
     job->begun_ms = donor->clock.mono_ms(donor->clock.impl);
     job->due_us = job->begun_ms * 1000;

@@ -110,6 +110,9 @@ static enum err greet(struct taking *t, char why[256]) {
                                            .from = t->take->node_id,
                                            .to = t->donor->id,
                                            .floor_index = t->take->floor_index}};
+    if (t->take->blob != NULL) {
+        memcpy(fetch.fetch.blob, t->take->blob, sizeof(fetch.fetch.blob));
+    }
     enum err err = peer_channel_handshake(&t->channel, deadline, &peer, why);
     if (err == ERR_DENIED) {
         return ERR_IO; /* `why` is said; whether this node may come, the donor says */

@@ -232,6 +232,7 @@ static bool in_fetch(struct peer_links *links, struct peer_conn *conn,
                                    .member = conn->peer == links->self ||
                                              link_find(links, conn->peer) != NULL,
                                    .floor_index = fetch->floor_index};
+    memcpy(call.blob, fetch->blob, sizeof(call.blob));
     if (links->handlers.fetch == NULL || fetch->from != conn->peer ||
         fetch->to != links->self ||
         memcmp(&fetch->cluster_id, &links->cluster_id, sizeof(struct id128)) != 0 ||

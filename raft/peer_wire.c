@@ -112,6 +112,7 @@ void peer_message_encode(const struct peer_message *message, struct buf *out) {
     case PEER_FETCH:
         put_greeting(message->fetch.cluster_id, message->fetch.from, message->fetch.to,
                      message->fetch.floor_index, out);
+        buf_put(out, message->fetch.blob, sizeof(message->fetch.blob));
         break;
     case PEER_IMAGE_DATA:
         buf_put(out, message->image_data.data, message->image_data.len);
@@ -210,6 +211,16 @@ static enum err get_forward(struct reader *r, struct peer_forward *f) {
     return OK;
 }
 
+static enum err get_fetch(struct reader *r, struct peer_fetch *fetch) {
+    enum err err = get_greeting(r, &fetch->cluster_id, &fetch->from, &fetch->to,
+                                &fetch->floor_index);
+    struct span blob = read_bytes(r, sizeof(fetch->blob));
+    if (blob.len == sizeof(fetch->blob)) {
+        memcpy(fetch->blob, blob.data, blob.len);
+    }
+    return err;
+}
+
 static enum err get_body(enum peer_type type, struct reader *r,
                          struct peer_message *m) {
     uint8_t flag = 0;
@@ -245,8 +256,7 @@ static enum err get_body(enum peer_type type, struct reader *r,
         m->beyond.first_index = read_u64(r);
         return OK;
     case PEER_FETCH:
-        return get_greeting(r, &m->fetch.cluster_id, &m->fetch.from, &m->fetch.to,
-                            &m->fetch.floor_index);
+        return get_fetch(r, &m->fetch);
     case PEER_IMAGE_DATA:
         m->image_data = read_bytes(r, reader_left(r));
         return m->image_data.len > 0 ? OK : ERR_INVALID;

@@ -25,7 +25,7 @@
 #define PEER_HEADER_LEN 8
 #define PEER_VERSION 1
 /* Before HELLO or FETCH nothing longer is taken. */
-#define PEER_HELLO_MAX 64
+#define PEER_HELLO_MAX 96
 #define PEER_WHY_MAX 200
 /* Envelopes in one FORWARD, in bytes; one more command may exceed it. */
 #define PEER_FORWARD_BYTES (256 * 1024)
@@ -100,6 +100,7 @@ struct peer_fetch {
     struct id128 cluster_id;
     uint64_t from, to;
     uint64_t floor_index; /* an older image is of no use */
+    uint8_t blob[32];     /* SHA-256 of a blob that is asked for; zero: an image */
 };
 enum peer_image_refusal {
     PEER_IMAGE_BUSY = 1,   /* come again, or ask another */

@@ -309,6 +309,9 @@ static enum err open_links(struct node *node, char why[256]) {
         peer_tls_free(tls);
         return err;
     }
+    if (node->repl->config.data_dir != NULL) {
+        peer_image_donor_blobs(node->donor, node->repl->config.data_dir);
+    }
     err = peer_links_new(&node->loop, &node->config, tls, &handlers, &node->links, why);
     if (err != OK) {
         peer_tls_free(tls);

@@ -413,6 +413,7 @@ static const struct key_spec keys[] = {
     {"http_listen", value_listener, TEXT(http.address), OPTIONAL},
     {"balancer_listen", value_listener, TEXT(balancer.address), OPTIONAL},
     {"operator_listen", value_listener, TEXT(operator_.address), OPTIONAL},
+    {"worker_listen", value_listener, TEXT(worker.address), OPTIONAL},
     {"staff_listen", value_listener, TEXT(staff.address), OPTIONAL},
     {"mtls_listen", value_listener, TEXT(mtls.address), OPTIONAL},
     {"mtls_url", value_issuer, TEXT(mtls_url), OPTIONAL},
@@ -610,6 +611,7 @@ static enum err check_listeners(struct parser *parser) {
         {"http_listen", config->http.address},
         {"balancer_listen", config->balancer.address},
         {"operator_listen", config->operator_.address},
+        {"worker_listen", config->worker.address},
         {"mtls_listen", config->mtls.address},
         {"staff_listen", config->staff.address},
     };

@@ -48,6 +48,7 @@ struct config {
     char client_ca[1024]; /* client_ca: proves subjects of tls_client_auth */
     struct config_listener staff; /* staff_listen: HTTPS, the staff console; behind a
                                      balancer, as balancer_listen */
+    struct config_listener worker; /* worker_listen: HTTPS, OCR worker certificate */
     struct config_listener operator_; /* operator_listen: HTTPS, operator certificate */
     char http_cert[1024], http_key[1024]; /* shown to browsers and the balancer */
     char peer_cert[1024], peer_key[1024];

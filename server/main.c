@@ -17,6 +17,7 @@
 #include "raft/repl_exit.h"
 #include "server/crypto/client_cert.h"
 #include "server/main_backup.h"
+#include "server/main_blobs.h"
 #include "server/main_check.h"
 #include "server/main_dirs.h"
 #include "server/main_offline.h"
@@ -46,6 +47,7 @@ struct node {
     struct svc_bootstrap *bootstrap;
     struct outbound *outbound;
     struct http_server *http;
+    struct main_blobs *blobs;
 };
 
 static int exit_code(enum err err) {
@@ -291,6 +293,9 @@ static int start_node(struct node *node, bool bootstrap) {
         return damaged(node, "store", why);
     if (err)
         return failed("store", err, why);
+    err = blob_open(node->config.data_dir, &shared->blobs, why);
+    if (err)
+        return failed("data_dir", err, why);
     err = start_pools(node);
     if (err)
         return failed("hash_threads", err, why);
@@ -305,6 +310,9 @@ static int start_node(struct node *node, bool bootstrap) {
     err = svc_bootstrap_start(shared, &node->bootstrap);
     if (err)
         return failed("bootstrap", err, why);
+    err = main_blobs_start(shared, &node->blobs);
+    if (err)
+        return failed("blobs", err, why);
     err = usage_start(shared, &shared->usage);
     if (err)
         return failed("usage", err, why);
@@ -323,12 +331,14 @@ static void stop_node(struct node *node) {
 
     if (node->http)
         http_server_stop(node->http);
+    main_blobs_stop(node->blobs);
     scrub_stop(shared->scrub);
     outbound_stop(node->outbound);
     usage_stop(shared->usage);
     svc_bootstrap_stop(node->bootstrap);
     if (shared->hash_pool)
         hash_pool_free(shared->hash_pool);
+    blob_close(shared->blobs);
     client_ca_free(shared->client_ca);
     if (shared->repl)
         repl_stop(shared->repl);

@@ -119,6 +119,8 @@ static size_t size_of(enum svc_admin_action action) {
         return svc_admin_client_size();
     if (action == ADMIN_CLIENT_CHANGE)
         return svc_admin_client_change_size();
+    if (action >= ADMIN_APPLICATION_ADD && action <= ADMIN_PAGE_PLACE)
+        return svc_admin_intake_size();
     if (action == ADMIN_AUDIT)
         return svc_admin_audit_size();
     if (action == ADMIN_REGISTRATION)
@@ -157,6 +159,12 @@ static void (*const actions[])(struct admin_op *op) = {
     [ADMIN_NODE_PROMOTE] = svc_admin_node_change,
     [ADMIN_NODE_REMOVE] = svc_admin_node_change,
     [ADMIN_LEADER_REGIONS] = svc_admin_node_change,
+    [ADMIN_APPLICATION_ADD] = svc_admin_intake,
+    [ADMIN_APPLICATION_LIST] = svc_admin_intake,
+    [ADMIN_BATCH_ADD] = svc_admin_intake,
+    [ADMIN_BUNDLE_ADD] = svc_admin_intake,
+    [ADMIN_BATCH_PROGRESS] = svc_admin_intake,
+    [ADMIN_PAGE_PLACE] = svc_admin_intake,
     [ADMIN_TRANSFER] = transfer,
 };
 

@@ -74,6 +74,18 @@
  *                    the record that the search leaves)
  *                    -> as above, next (`at` of the next page; 0: none), records
  *                    [svc_audit_put]
+ * ADMIN_APPLICATION_ADD kind corporation|sole_proprietor|public_body|other_body,
+ *                    profile {as with ADMIN_ACCOUNT_ADD}, application_id?, received_on?
+ *                    -> application_id. Not in production
+ * ADMIN_APPLICATION_LIST -> stocks [{kind, state, count}], jobs {waiting, leased, done,
+ *                    poison}, blobs, blobs_short (with fewer copies than there should be)
+ * ADMIN_BATCH_ADD    id (32 hex digits), label, received_on yyyy-mm-dd -> result added
+ * ADMIN_BUNDLE_ADD   batch, position, files [1 to 16 {sha256, size, format
+ *                    tiff|pdf|jpeg|png, name}] -> result added|known
+ * ADMIN_BATCH_PROGRESS batch -> bundles, sorted, pages, open_pages, open [{bundle, page,
+ *                    file, number, state unreadable|unknown|surplus|duplicate,
+ *                    application_id}]
+ * ADMIN_PAGE_PLACE   bundle, page, application_id? (none: nobody's) -> result added
  * ADMIN_LEADER_REGIONS regions? [at most 8, best first; none: no preference]
  *                    -> changed_index
  * ADMIN_TRANSFER     to? (0: any voter) -> leader_id
@@ -118,6 +130,12 @@ enum svc_admin_action {
     ADMIN_NODE_PROMOTE,   /* POST /v1/nodes/promote */
     ADMIN_NODE_REMOVE,    /* POST /v1/nodes/remove */
     ADMIN_LEADER_REGIONS, /* POST /v1/leader-regions */
+    ADMIN_APPLICATION_ADD,  /* POST /v1/applications */
+    ADMIN_APPLICATION_LIST, /* GET  /v1/applications */
+    ADMIN_BATCH_ADD,        /* POST /v1/intake/batches */
+    ADMIN_BUNDLE_ADD,       /* POST /v1/intake/bundles */
+    ADMIN_BATCH_PROGRESS,   /* POST /v1/intake/progress */
+    ADMIN_PAGE_PLACE,       /* POST /v1/intake/place */
     ADMIN_TRANSFER,       /* POST /v1/transfer {"to": id or 0} */
 };
 struct svc_admin {

@@ -21,6 +21,7 @@ void svc_admin_invalid(struct admin_op *op);
 
 /* Room of an action's own state: svc_admin allocates the largest. */
 size_t svc_admin_account_size(void);
+size_t svc_admin_intake_size(void);
 size_t svc_admin_client_size(void);
 size_t svc_admin_staff_size(void);
 size_t svc_admin_key_size(void);
@@ -29,6 +30,7 @@ size_t svc_admin_node_size(void);
 size_t svc_admin_audit_size(void);
 size_t svc_admin_registration_size(void);
 
+void svc_admin_intake(struct admin_op *op);
 void svc_admin_account_add(struct admin_op *op);
 void svc_admin_factor(struct admin_op *op);
 void svc_admin_client_add(struct admin_op *op);

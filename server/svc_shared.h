@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "raft/repl.h"
+#include "server/blob.h"
 #include "server/config.h"
 #include "server/crypto/keyring.h"
 #include "server/hash_pool.h"
@@ -25,6 +26,7 @@ struct svc_shared {
     struct port_random random;
     atomic_bool draining; /* this node is about to end: no new work for it */
     struct client_ca *client_ca; /* proves subjects (RFC 8705 §2.1); NULL: none does */
+    struct blob_dir *blobs;        /* server/blob.h */
     struct scrub *scrub;         /* NULL: none runs */
     struct usage *usage;           /* server/usage.h; NULL: nothing is counted */
     struct svc_counters *counters; /* server/svc_metrics.h: relaxed atomics */

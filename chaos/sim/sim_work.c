@@ -6,6 +6,7 @@
 
 #include "chaos/sim/sim_command.h"
 #include "chaos/sim/sim_history.h"
+#include "chaos/sim/sim_intake.h"
 #include "chaos/sim/sim_outbox.h"
 #include "chaos/sim/sim_world.h"
 #include "store/base/check.h"
@@ -82,6 +83,7 @@ struct sim_work {
     size_t acked_count, acked_cap;
     struct sim_history *history;
     struct sim_outbox *outbox;
+    struct sim_intake *intake;
     struct arena arena;
     uint64_t done, unknown, refused_busy;
 };
@@ -696,6 +698,7 @@ void sim_work_begin(struct sim_work *work) {
         client_later(work, n);
     }
     sim_outbox_begin(work->outbox);
+    sim_intake_begin(work->intake);
 }
 
 /* --- tasks of the clients' side --- */
@@ -731,6 +734,7 @@ struct sim_work *sim_work_new(struct sim *sim, uint64_t seed, unsigned clients) 
     work->mean_us = 100 * SIM_US_PER_MS;
     work->history = sim_history_new();
     work->outbox = sim_outbox_new(sim, &work->loop, seed);
+    work->intake = sim_intake_new(sim, &work->loop, seed);
     CHECK(work->client != NULL);
     arena_init(&work->arena, 1u << 20);
     sim_rng_seed(&work->rng, seed, 2);
@@ -744,6 +748,7 @@ void sim_work_free(struct sim_work *work) {
     }
     sim_history_free(work->history);
     sim_outbox_free(work->outbox);
+    sim_intake_free(work->intake);
     arena_close(&work->arena);
     free(work->acked);
     free(work->client);
@@ -753,6 +758,7 @@ void sim_work_free(struct sim_work *work) {
 void sim_work_pause(struct sim_work *work) {
     work->active = false;
     sim_outbox_pause(work->outbox);
+    sim_intake_pause(work->intake);
 }
 
 void sim_work_pace(struct sim_work *work, uint64_t mean_us) {
@@ -760,7 +766,8 @@ void sim_work_pace(struct sim_work *work, uint64_t mean_us) {
 }
 
 bool sim_work_idle(const struct sim_work *work) {
-    return work->ops_count == 0 && sim_outbox_idle(work->outbox);
+    return work->ops_count == 0 && sim_outbox_idle(work->outbox) &&
+           sim_intake_idle(work->intake);
 }
 
 struct lost {
@@ -786,6 +793,7 @@ static void on_lost(struct sim *sim, unsigned owner, void *arg) {
         }
     }
     sim_outbox_lost(work->outbox, lost->node, lost->life);
+    sim_intake_lost(work->intake, lost->node, lost->life);
 }
 
 void sim_work_lost(struct sim_work *work, unsigned node) {
@@ -809,6 +817,7 @@ void sim_work_judge(struct sim_work *work, struct sim_result *result) {
     result->operations += work->done;
     result->unknown += work->unknown;
     sim_outbox_judge(work->outbox);
+    sim_intake_judge(work->intake);
     sim_history_judge(work->history, work->sim);
 }
 

@@ -38,6 +38,7 @@ static const char usage_text[] =
     "  node remove        take a node out of the cluster\n"
     "  node replace       a new node in the place of another\n"
     "  leader prefer      regions where leadership is preferred\n"
+    "  intake             scans of a folder: to the OCR farm, by application\n"
     "  transfer           hand leadership to another node\n"
     "\n"
     "on a node's own machine, while the cluster runs:\n"
@@ -69,6 +70,7 @@ static const struct {
     {"rp", "rotate-secret", cmd_rp_rotate_secret},
     {"registration", "token", cmd_registration_token},
     {"staff", "add", cmd_staff_add},
+    {"intake", NULL, cmd_intake},
     {"key", NULL, cmd_key},
     {"outbox", NULL, cmd_outbox},
     {"audit", NULL, cmd_audit},

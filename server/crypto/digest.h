@@ -10,6 +10,11 @@
 #include "store/base/span.h"
 
 void digest_sha256(struct span in, uint8_t out[32]);
+/* The same of what comes piece by piece; ended by digest_stream_end. */
+struct digest_stream;
+struct digest_stream *digest_stream_new(void);
+void digest_stream_add(struct digest_stream *stream, struct span in);
+void digest_stream_end(struct digest_stream *stream, uint8_t out[32]);
 
 /* Left half of SHA-256, base64url: claim at_hash for RS256 and ES256 (OpenID
  * Connect Core §3.1.3.6). Terminated. */

@@ -38,6 +38,8 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_SIGNIN] = "tasuki seal signin",
     [SEAL_DEVICE_COOKIE] = "tasuki seal device-cookie",
     [SEAL_STAFF_COOKIE] = "tasuki seal staff-cookie",
+    [SEAL_APPLICATION] = "tasuki seal application",
+    [SEAL_BLOB] = "tasuki seal blob",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",
@@ -68,6 +70,8 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_DEVICE] = "tasuki hash device",
     [HASH_STAFF_SESSION] = "tasuki hash staff-session",
     [HASH_STAFF_FORM] = "tasuki hash staff-form",
+    [HASH_APPLICANT] = "tasuki hash applicant",
+    [HASH_APPLICATION_TOKEN] = "tasuki hash application-token",
 };
 
 struct keyring {

@@ -38,6 +38,8 @@ enum seal_purpose {
     SEAL_SIGNIN, /* what a sign-in in progress keeps for its method; AAD: its key */
     SEAL_DEVICE_COOKIE, /* browsers that accounts have signed in with */
     SEAL_STAFF_COOKIE, /* session of the staff's realm */
+    SEAL_APPLICATION, /* what an applicant typed; AAD: the application */
+    SEAL_BLOB, /* chunks of scans and evidence (server/blob) */
     SEAL_PURPOSES
 };
 enum hash_purpose {
@@ -69,6 +71,8 @@ enum hash_purpose {
     HASH_DEVICE, /* counter of an account on a device */
     HASH_STAFF_SESSION,
     HASH_STAFF_FORM, /* binds the staff's forms to session or browser */
+    HASH_APPLICANT, /* blind index of a corporation's person (svc_application) */
+    HASH_APPLICATION_TOKEN, /* confirms a mail address, or activates */
     HASH_PURPOSES
 };
 

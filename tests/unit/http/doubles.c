@@ -7,6 +7,8 @@
 
 #include "server/svc_admin.h"
 #include "server/svc_app.h"
+#include "server/svc_blob.h"
+#include "server/svc_job.h"
 #include "server/svc_staff.h"
 #include "store/base/check.h"
 
@@ -152,6 +154,27 @@ void svc_app(struct svc *svc, struct svc_app *app) {
     app->refusal = APP_UNKNOWN_DEVICE;
     app->description = "the device is not registered";
     app->done(app);
+}
+
+void svc_blob(struct svc *svc, struct svc_blob *blob) {
+    (void)svc;
+    blob->kind = BLOB_NOT_HERE;
+    blob->message = "this node does not hold it";
+    blob->done(blob);
+}
+
+bool svc_blob_read(const struct params *params, struct svc_blob *blob,
+                   const char **ret_message) {
+    (void)params;
+    (void)blob;
+    *ret_message = "sha256: 64 hex digits are expected, once";
+    return false;
+}
+
+void svc_job(struct svc *svc, struct svc_job *job) {
+    (void)svc;
+    job->kind = JOB_NOTHING;
+    job->done(job);
 }
 
 void svc_staff(struct svc *svc, struct svc_staff *staff) {

@@ -1,0 +1,557 @@
+#include "chaos/sim/sim_intake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chaos/sim/sim_command.h"
+#include "chaos/sim/sim_world.h"
+#include "store/base/check.h"
+#include "store/store_application.h"
+#include "store/store_intake.h"
+
+#define DEADLINE_MS 5000
+#define PAPERS_MAX 200
+#define SUBMITTED_MAX 64
+#define LEASE_MS 3000
+#define CLAIM_MS 3000
+#define PAPER_EVERY_US (300 * SIM_US_PER_MS)
+#define WORK_EVERY_US (60 * SIM_US_PER_MS)
+#define DESK_EVERY_US (100 * SIM_US_PER_MS)
+#define STAFF 3u
+#define STAFF_IDS (1u << 23)
+
+enum errand_kind {
+    ERRAND_STAFF,
+    ERRAND_BATCH,
+    /* A paper's steps, one after another. */
+    ERRAND_APPLY,
+    ERRAND_BLOB,
+    ERRAND_BUNDLE,
+    ERRAND_LEASE,
+    ERRAND_RESULT,
+    ERRAND_CLAIM,
+    ERRAND_DECIDE,
+};
+
+struct errand {
+    struct repl_request request; /* first */
+    struct errand *next;
+    struct sim_intake *intake;
+    struct buf payload;
+    enum errand_kind kind;
+    size_t paper;
+    unsigned person;
+    struct job_key key;
+    unsigned node;
+    uint64_t life;
+    uint64_t clock_ms; /* ERRAND_LEASE: replicated time that its worker knew */
+    char worker[65];
+};
+
+/* What is known of a job. */
+struct known_job {
+    uint32_t attempt;   /* the newest lease that a worker knows */
+    uint64_t leased_ms; /* replicated time before it was given */
+    bool let_go;        /* its worker has told */
+    unsigned taken;     /* results that were answered as taken */
+};
+
+struct paper {
+    bool applied, bundled; /* acknowledged */
+    struct known_job sort, read;
+    unsigned decided; /* decisions that were answered as final */
+};
+
+struct sim_intake {
+    struct sim *sim;
+    struct port_loop *loop;
+    struct sim_rng rng;
+    struct errand *errands;
+    size_t errands_count;
+    struct paper paper[PAPERS_MAX];
+    size_t papers;
+    uint64_t workers;
+    bool active;
+};
+
+static struct application_id application_of(size_t n) {
+    struct application_id id = {{0}};
+    snprintf(id.text, sizeof(id.text), "S%06u", (unsigned)(n % 1000000));
+    return id;
+}
+
+static struct intake_file file_of(size_t n) {
+    struct intake_file file = {.size = 1000 + n, .format = SCAN_TIFF, .name = "s.tif"};
+    memcpy(file.blob.b, &n, sizeof(n));
+    file.blob.b[31] = 1;
+    return file;
+}
+
+static struct id128 bundle_of(size_t n) {
+    struct intake_file file = file_of(n);
+    return store_intake_bundle_id(&file, 1);
+}
+
+static struct job_key key_of(size_t n, enum job_kind kind) {
+    struct application_id id = application_of(n);
+    return (struct job_key){kind, kind == JOB_SORT ? bundle_of(n)
+                                                   : store_application_key(&id)};
+}
+
+/* --- errands --- */
+
+static struct errand *errand_new(struct sim_intake *intake, enum errand_kind kind,
+                                 size_t paper) {
+    struct errand *errand = calloc(1, sizeof(*errand));
+    CHECK(errand != NULL);
+    errand->intake = intake;
+    errand->kind = kind;
+    errand->paper = paper;
+    errand->next = intake->errands;
+    intake->errands = errand;
+    intake->errands_count++;
+    buf_init(&errand->payload, LIMIT_COMMAND);
+    return errand;
+}
+
+static void errand_free(struct errand *errand) {
+    struct sim_intake *intake = errand->intake;
+    struct errand **at = &intake->errands;
+    while (*at != errand) {
+        at = &(*at)->next;
+    }
+    *at = errand->next;
+    intake->errands_count--;
+    buf_free(&errand->payload);
+    free(errand);
+}
+
+static unsigned any_node(struct sim_intake *intake) {
+    struct sim *sim = intake->sim;
+    unsigned up[SIM_OWNERS], count = 0;
+    for (unsigned id = 1; id <= sim->nodes_count; id++) {
+        if (sim->node[id]->repl != NULL && !sim->node[id]->quitting) {
+            up[count++] = id;
+        }
+    }
+    return count == 0 ? 0 : up[sim_below(&intake->rng, count)];
+}
+
+static void on_done(struct repl_request *request);
+
+struct submission {
+    struct errand *errand;
+    enum err err;
+};
+
+static void submit_call(struct sim_node *node, void *arg) {
+    struct submission *submission = arg;
+    struct repl_request *request = &submission->errand->request;
+    request->deadline_mono_ms =
+        node->mono_origin_ms + sim_ms(&node->sim->loop) + DEADLINE_MS;
+    request->loop = submission->errand->intake->loop;
+    request->done = on_done;
+    submission->err = repl_submit(node->repl, request);
+}
+
+/* Replicated time as the node has it. */
+static uint64_t clock_of(const struct sim_node *node) {
+    struct store_meta meta;
+    CHECK(store_read_begin(node->read) == OK);
+    CHECK(store_read_meta(node->read, &meta) == OK);
+    store_read_end(node->read);
+    return meta.clock_ms;
+}
+
+static void submit(struct errand *errand, const struct command *command) {
+    struct sim *sim = errand->intake->sim;
+    errand->node = any_node(errand->intake);
+    if (errand->node == 0 || errand->intake->errands_count > SUBMITTED_MAX) {
+        errand_free(errand);
+        return;
+    }
+    CHECK(command_encode(command, &errand->payload) == OK);
+    errand->request.type = command->type;
+    errand->request.payload = buf_span(&errand->payload);
+    errand->life = sim->loop.life[errand->node];
+    errand->clock_ms = clock_of(sim->node[errand->node]);
+    struct submission submission = {errand, ERR_CLOSED};
+    if (sim_node_enter(sim->node[errand->node], submit_call, &submission) &&
+        submission.err != OK) {
+        errand_free(errand);
+    } /* else if it ended: sim_intake_lost has the errand */
+}
+
+/* --- papers --- */
+
+static void put_staff(struct sim_intake *intake, unsigned person) {
+    struct command command = {
+        .type = CMD_STAFF_PUT,
+        .staff_put = {.staff = {.id = sim_id(STAFF_IDS | person),
+                                .login_index = sim_key(NAME_LOGIN, 2, person),
+                                .name = span_str("staff"),
+                                .state = STAFF_ACTIVE,
+                                .password_hash = span_str("x"),
+                                .sealed_seed = span_str("x")}}};
+    submit(errand_new(intake, ERRAND_STAFF, 0), &command);
+}
+
+static void begin_step(struct sim_intake *intake, size_t n, enum errand_kind kind) {
+    struct intake_file file = file_of(n);
+    struct command command = {.type = CMD_BATCH_ADD};
+    if (kind == ERRAND_APPLY) {
+        command.type = CMD_APPLICATION_SUBMIT;
+        command.application_submit = (struct cmd_application_submit){
+            .id = application_of(n),
+            .kind = APPLICATION_CORPORATION,
+            .environment = ENV_DEMO,
+            .account_index = sim_key(NAME_LOGIN, 3, n),
+            .person_index = sim_key(NAME_LOGIN, 4, n),
+            .confirmed = true,
+        };
+    } else if (kind == ERRAND_BLOB) {
+        command.type = CMD_BLOB_ADD;
+        command.blob_add = (struct cmd_blob_add){.id = file.blob,
+                                                 .kind = BLOB_SCAN,
+                                                 .size = file.size,
+                                                 .nodes_count = 2,
+                                                 .nodes = {1, 2}};
+    } else if (kind == ERRAND_BUNDLE) {
+        command.type = CMD_BUNDLE_ADD;
+        command.bundle_add = (struct cmd_bundle_add){
+            .batch = sim_id(STAFF_IDS | 99), .count = 1, .files = {file}};
+    } else {
+        command.batch_add = (struct cmd_batch_add){.id = sim_id(STAFF_IDS | 99),
+                                                   .label = "batch",
+                                                   .environment = ENV_DEMO,
+                                                   .received_day = 1};
+    }
+    submit(errand_new(intake, kind, n), &command);
+}
+
+/* --- workers --- */
+
+static void begin_lease(struct sim_intake *intake) {
+    struct errand *errand = errand_new(intake, ERRAND_LEASE, 0);
+    struct command command = {.type = CMD_JOB_LEASE};
+    struct cmd_job_lease *lease = &command.job_lease;
+    lease->environment = ENV_DEMO;
+    lease->lease_ms = LEASE_MS;
+    lease->count = (uint8_t)(1 + sim_below(&intake->rng, 3));
+    snprintf(lease->worker, sizeof(lease->worker), "w%llu",
+             (unsigned long long)intake->workers++);
+    memcpy(errand->worker, lease->worker, sizeof(errand->worker));
+    submit(errand, &command);
+}
+
+static void begin_result(struct errand *lease, size_t n, const struct leased *leased) {
+    struct sim_intake *intake = lease->intake;
+    struct errand *errand = errand_new(intake, ERRAND_RESULT, n);
+    struct command *command = calloc(1, sizeof(*command));
+    struct cmd_job_result *result = &command->job_result;
+    CHECK(command != NULL);
+    command->type = CMD_JOB_RESULT;
+    result->key = errand->key = leased->key;
+    result->attempt = leased->attempt;
+    memcpy(result->worker, lease->worker, sizeof(result->worker));
+    if (sim_percent(&intake->rng, 10)) {
+        result->failed = true;
+    } else if (leased->key.kind == JOB_READ) {
+        result->verdict = (enum farm_verdict)(1 + sim_below(&intake->rng, 3));
+    } else {
+        result->pages_count = 2;
+        result->pages[0] = (struct intake_page){
+            .kind = PAGE_FORM, .how = PAGE_BY_QR, .id = application_of(n)};
+        result->pages[1] = (struct intake_page){.number = 1, .kind = PAGE_CERTIFICATE};
+    }
+    submit(errand, command);
+    free(command);
+}
+
+static struct known_job *job_of(struct sim_intake *intake, const struct job_key *key,
+                                size_t *ret_paper) {
+    for (size_t n = 0; n < intake->papers; n++) {
+        struct job_key own = key_of(n, key->kind);
+        if (memcmp(&own.subject, &key->subject, sizeof(own.subject)) == 0) {
+            *ret_paper = n;
+            return key->kind == JOB_SORT ? &intake->paper[n].sort
+                                         : &intake->paper[n].read;
+        }
+    }
+    return NULL;
+}
+
+/* `now_ms`: replicated time that the node knows with the answer. */
+static void work_on(struct errand *errand, const struct leased *leased,
+                    uint64_t now_ms) {
+    struct sim_intake *intake = errand->intake;
+    size_t n = 0;
+    struct known_job *job = job_of(intake, &leased->key, &n);
+    CHECK(job != NULL);
+    if (leased->attempt == job->attempt) {
+        sim_violation(intake->sim, "paper %zu: attempt %u was leased twice", n,
+                      leased->attempt);
+    }
+    if (leased->attempt > job->attempt && job->attempt > 0 && !job->let_go &&
+        now_ms < job->leased_ms + LEASE_MS) {
+        sim_violation(intake->sim, "paper %zu: attempt %u while another is leased", n,
+                      leased->attempt);
+    }
+    if (job->taken > 0) {
+        sim_violation(intake->sim, "paper %zu: leased after its result was taken", n);
+    }
+    if (leased->attempt > job->attempt) {
+        job->attempt = leased->attempt;
+        job->leased_ms = errand->clock_ms;
+        job->let_go = false;
+    }
+    uint64_t dice = sim_below(&intake->rng, 100);
+    if (dice < 80) { /* else the worker dies with it */
+        job->let_go = true;
+        begin_result(errand, n, leased);
+        if (dice < 20) { /* said twice, the second time perhaps otherwise */
+            begin_result(errand, n, leased);
+        }
+    }
+}
+
+/* --- the desk --- */
+
+static void begin_claim(struct sim_intake *intake) {
+    if (intake->papers == 0) {
+        return;
+    }
+    size_t n = sim_below(&intake->rng, intake->papers);
+    struct errand *errand = errand_new(intake, ERRAND_CLAIM, n);
+    errand->person = (unsigned)sim_below(&intake->rng, STAFF);
+    struct command command = {
+        .type = CMD_REVIEW_CLAIM,
+        .review_claim = {.id = application_of(n),
+                         .staff = sim_id(STAFF_IDS | errand->person),
+                         .lease_ms = CLAIM_MS}};
+    submit(errand, &command);
+}
+
+static void begin_decide(struct errand *claim, uint32_t number) {
+    struct sim_intake *intake = claim->intake;
+    struct errand *errand = errand_new(intake, ERRAND_DECIDE, claim->paper);
+    bool approve = sim_percent(&intake->rng, 60);
+    struct command command = {
+        .type = CMD_REVIEW_DECIDE,
+        .review_decide = {.id = application_of(claim->paper),
+                          .staff = sim_id(STAFF_IDS | claim->person),
+                          .claim = number,
+                          .decision = approve ? REVIEW_APPROVE : REVIEW_DENY,
+                          .defects = approve ? 0 : DEFECT_CERT_COPY}};
+    if (approve) {
+        command.review_decide.token = sim_key(NAME_LOGIN, 5, claim->paper);
+        command.review_decide.token_ttl_ms = 1u << 30;
+    }
+    errand->person = claim->person;
+    submit(errand, &command);
+}
+
+/* --- answers --- */
+
+static void answer_lease(struct errand *errand) {
+    const struct sim *sim = errand->intake->sim;
+    bool lives = sim->loop.life[errand->node] == errand->life;
+    const struct sim_node *node = sim->node[errand->node];
+    uint64_t now_ms = lives && node->repl != NULL ? clock_of(node) : UINT64_MAX;
+    struct outcome_leases leases;
+    CHECK(outcome_leases_decode(errand->request.outcome.detail, &leases) == OK);
+    for (size_t i = 0; i < leases.count; i++) {
+        work_on(errand, &leases.jobs[i], now_ms);
+    }
+}
+
+static void answer_result(struct errand *errand) {
+    struct sim_intake *intake = errand->intake;
+    size_t n = 0;
+    struct known_job *job = job_of(intake, &errand->key, &n);
+    struct command result;
+    struct arena arena;
+    arena_init(&arena, 1u << 16);
+    CHECK(command_decode(CMD_JOB_RESULT, buf_span(&errand->payload), &arena, &result) ==
+          OK);
+    if (!result.job_result.failed && ++job->taken > 1) {
+        sim_violation(intake->sim, "paper %zu: judged twice", n);
+    }
+    arena_close(&arena);
+}
+
+static void answer_decide(struct errand *errand) {
+    struct sim_intake *intake = errand->intake;
+    struct outcome_decided decided;
+    CHECK(outcome_decided_decode(errand->request.outcome.detail, &decided) == OK);
+    if (!decided.needs_second && ++intake->paper[errand->paper].decided > 1) {
+        sim_violation(intake->sim, "paper %zu: decided twice", errand->paper);
+    }
+}
+
+static void answer_ok(struct errand *errand) {
+    struct sim_intake *intake = errand->intake;
+    struct outcome_claimed claimed;
+    switch (errand->kind) {
+    case ERRAND_APPLY:
+        intake->paper[errand->paper].applied = true;
+        begin_step(intake, errand->paper, ERRAND_BLOB);
+        return;
+    case ERRAND_BLOB:
+        begin_step(intake, errand->paper, ERRAND_BUNDLE);
+        return;
+    case ERRAND_BUNDLE:
+        intake->paper[errand->paper].bundled = true;
+        return;
+    case ERRAND_LEASE:
+        answer_lease(errand);
+        return;
+    case ERRAND_RESULT:
+        answer_result(errand);
+        return;
+    case ERRAND_CLAIM:
+        CHECK(outcome_claimed_decode(errand->request.outcome.detail, &claimed) == OK);
+        if (sim_percent(&intake->rng, 85)) { /* else the person goes home with it */
+            begin_decide(errand, claimed.claim);
+        }
+        return;
+    case ERRAND_DECIDE:
+        answer_decide(errand);
+        return;
+    case ERRAND_STAFF:
+    case ERRAND_BATCH:
+        return;
+    }
+}
+
+static void on_done(struct repl_request *request) {
+    struct errand *errand = (struct errand *)(void *)request;
+    if (request->err == OK && request->outcome.code == OUT_OK) {
+        answer_ok(errand);
+    }
+    repl_request_close(request);
+    errand_free(errand);
+}
+
+/* --- turns --- */
+
+struct turn {
+    struct sim_intake *intake;
+    uint64_t mean_us;
+    void (*begin)(struct sim_intake *intake);
+};
+
+static void on_turn(struct sim *sim, unsigned owner, void *arg);
+
+static void later(struct sim_intake *intake, uint64_t mean_us,
+                  void (*begin)(struct sim_intake *intake)) {
+    struct turn *turn = malloc(sizeof(*turn));
+    CHECK(turn != NULL);
+    *turn = (struct turn){intake, mean_us, begin};
+    sim_after(&intake->sim->loop, sim_between(&intake->rng, 1, 2 * mean_us), 0,
+              "intake.turn", on_turn, turn);
+}
+
+static void on_turn(struct sim *sim, unsigned owner, void *arg) {
+    struct turn turn = *(struct turn *)arg;
+    (void)sim;
+    (void)owner;
+    if (turn.intake->active) {
+        turn.begin(turn.intake);
+        later(turn.intake, turn.mean_us, turn.begin);
+    }
+}
+
+static void begin_paper(struct sim_intake *intake) {
+    /* The first ones may come before there is a leader: said again. */
+    for (unsigned person = 0; person < STAFF && intake->papers < 8; person++) {
+        put_staff(intake, person);
+    }
+    if (intake->papers < 8) {
+        begin_step(intake, 0, ERRAND_BATCH);
+    }
+    if (intake->papers < PAPERS_MAX) {
+        begin_step(intake, intake->papers++, ERRAND_APPLY);
+    }
+}
+
+struct sim_intake *sim_intake_new(struct sim *sim, struct port_loop *loop,
+                                  uint64_t seed) {
+    struct sim_intake *intake = calloc(1, sizeof(*intake));
+    CHECK(intake != NULL);
+    intake->sim = sim;
+    intake->loop = loop;
+    sim_rng_seed(&intake->rng, seed, 8);
+    return intake;
+}
+
+void sim_intake_free(struct sim_intake *intake) {
+    while (intake->errands != NULL) {
+        errand_free(intake->errands);
+    }
+    free(intake);
+}
+
+void sim_intake_begin(struct sim_intake *intake) {
+    intake->active = true;
+    later(intake, PAPER_EVERY_US, begin_paper);
+    later(intake, WORK_EVERY_US, begin_lease);
+    later(intake, DESK_EVERY_US, begin_claim);
+}
+
+void sim_intake_pause(struct sim_intake *intake) {
+    intake->active = false;
+}
+
+bool sim_intake_idle(const struct sim_intake *intake) {
+    return intake->errands_count == 0;
+}
+
+void sim_intake_lost(struct sim_intake *intake, unsigned node, uint64_t life) {
+    struct errand *next;
+    for (struct errand *errand = intake->errands; errand != NULL; errand = next) {
+        next = errand->next;
+        if (errand->node == node && errand->life == life) {
+            errand_free(errand);
+        }
+    }
+}
+
+/* --- the end --- */
+
+static void judge_paper(struct sim_intake *intake, struct sim_node *node, size_t n) {
+    const struct paper *paper = &intake->paper[n];
+    struct application_id id = application_of(n);
+    struct application application = {.pages = 0};
+    static struct intake_bundle bundle;
+    struct arena arena;
+    arena_init(&arena, 1u << 16);
+    CHECK(store_read_begin(node->read) == OK);
+    enum err err = store_application_get(node->read, &arena, &id, &application);
+    enum err there = store_intake_bundle_get(node->read, bundle_of(n), &bundle);
+    store_read_end(node->read);
+    arena_close(&arena);
+    if (paper->applied && err != OK) {
+        sim_violation(intake->sim, "paper %zu: its application is lost", n);
+    }
+    if (paper->bundled && there != OK) {
+        sim_violation(intake->sim, "paper %zu: its scans are lost", n);
+    }
+    if (paper->sort.taken > 0 && application.pages != 2) {
+        sim_violation(intake->sim, "paper %zu: %u pages of 2", n, application.pages);
+    }
+}
+
+void sim_intake_judge(struct sim_intake *intake) {
+    struct sim *sim = intake->sim;
+    for (unsigned id = 1; id <= sim->nodes_count; id++) {
+        struct sim_node *node = sim->node[id];
+        if (node->repl == NULL || node->removed) {
+            continue;
+        }
+        for (size_t n = 0; n < intake->papers; n++) {
+            judge_paper(intake, node, n);
+        }
+    }
+}
