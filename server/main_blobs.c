@@ -106,7 +106,8 @@ static void fetch(struct main_blobs *blobs, const struct blob_row *row) {
     enum err err = ERR_NOT_FOUND;
 
     for (size_t i = 0; i < row->holders_count && err; i++)
-        err = fetch_from(blobs, row, row->holders[i], why);
+        if (row->holders[i] != blobs->shared->config->node_id)
+            err = fetch_from(blobs, row, row->holders[i], why);
     if (err)
         log_blob(LOG_WARN, "blob.not_fetched", &row->id, why);
     else
@@ -159,8 +160,10 @@ static void scrub_next(struct main_blobs *blobs) {
     if (err != ERR_NOT_FOUND && err != ERR_FORGED)
         return;
     log_blob(LOG_ERROR, "blob.rotten", &row.id, err_str(err));
-    if (blob_delete(blobs->shared->blobs, &row.id) == OK)
-        tell(blobs, &row.id, false);
+    if (blob_delete(blobs->shared->blobs, &row.id) != OK)
+        return;
+    tell(blobs, &row.id, false);
+    fetch(blobs, &row); /* from the others, at once */
 }
 
 static bool is_known(void *arg, const struct blob_id *id) {

@@ -322,6 +322,8 @@ static void batch_add(struct intake_op *op) {
     if (!json->failed)
         memcpy(add->label, label.data, label.len);
     add->received_day = day_of(json, "received_on");
+    if (add->received_day == 0)
+        svc_json_fail(json, "received_on: the day of the post is expected");
     add->environment = op->admin.base.svc->shared->config->environment;
     op->command.type = CMD_BATCH_ADD;
     submit(op);

@@ -148,6 +148,20 @@ static enum err read_bundle(struct job_op *op) {
     return err;
 }
 
+/* A bundle has no record, and the wire wants one: nobody's. */
+static void no_record(struct job_record *ret_record) {
+    *ret_record = (struct job_record){
+        .application_id = span_str("-"),
+        .corporate_number = span_str("0000000000000"),
+        .company = span_str(""),
+        .address = span_str(""),
+        .title = span_str(""),
+        .name = span_str("-"),
+        .birth_date = span_str("1970-01-01"),
+        .received_on = span_str("1970-01-01"),
+    };
+}
+
 static enum err put_job(struct job_op *op, struct buf *out) {
     struct svc *svc = op->base.svc;
     char name[JOB_NAME_MAX];
@@ -156,6 +170,7 @@ static enum err put_job(struct job_op *op, struct buf *out) {
 
     if (err)
         return err;
+    no_record(&job.record);
     err = op->leased.key.kind == JOB_READ ? read_record(op, &job.record)
                                           : read_bundle(op);
     svc_read_end(svc);

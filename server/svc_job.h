@@ -9,8 +9,8 @@
  * tasuki://CLUSTER/worker/NAME. A farm works for the environment of the cluster that
  * signed its certificates: test and production systems cannot meet.
  *
- * A job named s… is a bundle: its record is empty, and what is wanted are the kinds of
- * its pages and the 申請書ID on each; r… is an application to be read.
+ * A job named s… is a bundle: its record is nobody's ("-", zeros), and what is wanted are
+ * the kinds of its pages and the 申請書ID on each; r… is an application to be read.
  * What a worker sends is input from outside. Thread: the svc's. */
 #ifndef SERVER_SVC_JOB_H
 #define SERVER_SVC_JOB_H

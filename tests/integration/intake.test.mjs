@@ -54,7 +54,7 @@ writeFileSync(join(folder, 'notes.txt'), 'no scan');
 
 test('a folder is loaded; each scan stands on two nodes, sealed, before it counts', async () => {
   for (const n of [0, 1, 2]) await apply(n);
-  const taken = await cluster.tasuki(['intake', folder, '--label', '朝の便', '--received-on', '2026-11-16', '--json']);
+  const taken = await cluster.ask(['intake', folder, '--label', '朝の便', '--received-on', '2026-11-16', '--json']);
   assert.equal(taken.code, 0, taken.stderr);
   const result = JSON.parse(taken.stdout);
   assert.deepEqual([result.files, result.bundles, result.added, result.known, result.failed], [2, 2, 2, 0, 0]);
@@ -68,7 +68,7 @@ test('a folder is loaded; each scan stands on two nodes, sealed, before it count
 
 test('a batch that is loaded twice changes nothing', async () => {
   const before = (await operator(1, 'GET', '/v1/applications')).json;
-  const again = await cluster.tasuki(['intake', folder, '--json']);
+  const again = await cluster.ask(['intake', folder, '--json']);
   assert.equal(again.code, 0, again.stderr);
   const result = JSON.parse(again.stdout);
   assert.deepEqual([result.added, result.known, result.failed], [0, 2, 0]);
