@@ -338,8 +338,12 @@ enum decode_fault decode_next(struct decode *d, bool *ret_more, struct raster *r
         return DECODE_OK;
     if (d->kind == KIND_PDF && page >= decode_pdf_pages(d->pdf))
         return DECODE_OK;
-    if (d->kind == KIND_TIFF && page > 0 && !TIFFReadDirectory(d->tiff))
-        return TIFFLastDirectory(d->tiff) ? DECODE_OK : DECODE_BROKEN;
+    if (d->kind == KIND_TIFF && page > 0) {
+        if (TIFFLastDirectory(d->tiff)) /* asked first: a failed step forgets it */
+            return DECODE_OK;
+        if (page < DECODE_PAGES_MAX && !TIFFReadDirectory(d->tiff))
+            return DECODE_BROKEN;
+    }
     if (page >= DECODE_PAGES_MAX)
         return DECODE_TOO_LARGE;
     *ret_more = true;

@@ -12,6 +12,7 @@
 #include "ocr-worker/variant.h"
 
 #define TEXT_POOL 4096
+#define FORM_VALUES_MAX 4
 
 struct engine {
     struct reader_core core;
@@ -252,20 +253,45 @@ static void which_application(struct reading *r) {
         r->f.other_application = true;
 }
 
-static uint8_t read_form_field(struct reading *r, enum label label, unsigned kind,
-                               struct field_read *ret) {
-    const struct label_hit *hit = locate_form_label(&r->form, label);
-    struct box box;
+/* How much a reading of one of several places tells. */
+static int worth(const struct field_read *read) {
+    switch (read->verdict) {
+    case OCR_FIELD_AGREES:
+        return 4;
+    case OCR_FIELD_VARIANT:
+        return 3;
+    case OCR_FIELD_DIFFERS:
+        return 2;
+    default:
+        return read->text_len > 0 ? 1 : 0;
+    }
+}
 
-    *ret = (struct field_read){.verdict = OCR_FIELD_ABSENT};
-    if (hit == NULL || !locate_value(&r->form, hit, &box))
-        return OCR_FIELD_DOUBTFUL;
+static void read_value(struct reading *r, enum label label, struct box box,
+                       struct field_read *ret) {
     if (label == LABEL_FORM_NUMBER)
         field_number(&r->engine->core, &r->form, box, &r->expected, ret);
     else if (label == LABEL_NAME)
         field_name(&r->engine->core, &r->form, box, &r->expected, ret);
     else
         field_date(&r->engine->core, &r->form, box, true, &r->expected, ret);
+}
+
+static uint8_t read_form_field(struct reading *r, enum label label, unsigned kind,
+                               struct field_read *ret) {
+    struct box boxes[FORM_VALUES_MAX];
+    size_t count = locate_form_values(&r->form, label, boxes, FORM_VALUES_MAX);
+
+    *ret = (struct field_read){.verdict = OCR_FIELD_ABSENT};
+    for (size_t i = 0; i < count; i++) {
+        struct field_read here;
+
+        read_value(r, label, boxes[i], &here);
+        if (i == 0 || worth(&here) > worth(ret))
+            *ret = here;
+    }
+    if (count == 0)
+        return OCR_FIELD_DOUBTFUL;
     add_read(r, kind, ret, false);
     r->f.correction |= ret->strike;
     r->f.correction_doubt |= ret->strike_doubt;
@@ -295,9 +321,12 @@ static void read_form(struct reading *r, struct texts *t) {
 static void read_cert(struct reading *r, struct texts *t) {
     struct reader_core *core = &r->engine->core;
     struct field_expected twelve = r->expected;
+    uint32_t title[TEXT_CHARS_MAX];
+    struct located_want want = {r->expected.name, title, r->expected.name_count,
+                                fold_name(r->record->title, title, TEXT_CHARS_MAX)};
     struct located_cert at;
 
-    locate_cert(core, &r->cert, r->expected.name, r->expected.name_count, &at);
+    locate_cert(core, &r->cert, &want, &at);
     r->f.cert_number = r->f.cert_name = r->f.cert_birth = r->f.issued =
         OCR_FIELD_DOUBTFUL;
     twelve.digits++;
@@ -352,6 +381,7 @@ static void compare_seals(struct reading *r) {
     r->f.seal_found[0] = pair[0].found;
     r->f.seal_found[1] = pair[1].found;
     r->f.form_seal_red = pair[0].red;
+    r->f.seals_framed = pair[0].framed && pair[1].framed;
     r->f.seal_score = -1;
     if (pair[0].found && pair[1].found) {
         r->f.seal_score = seal_match(&pair[0], &pair[1], &turn);

@@ -7,6 +7,7 @@
 #define SURE_MARGIN 0.035f
 #define OTHER_SCORE 0.82f
 #define OTHER_MARGIN 0.06f
+#define FAINT_INK 85 /* of 255: print is darker somewhere, even where strokes are thin */
 
 /* ---- a field's strip: its text at full resolution */
 
@@ -20,8 +21,30 @@ static void strip_close(struct strip *s) {
     page_free(&s->cut);
 }
 
+static uint8_t darkest(const struct plane *ink, const struct box *b) {
+    uint8_t peak = 0;
+
+    for (int y = b->y0; y < b->y1; y++)
+        for (int x = b->x0; x < b->x1; x++)
+            if (plane_at(ink, x, y) > peak)
+                peak = plane_at(ink, x, y);
+    return peak;
+}
+
+/* Sides of frames are high and thin, or run through the whole strip; a frame in one
+ * piece is wide; the pattern of the paper is faint. */
+static bool is_text(const struct page *cut, const struct box *b) {
+    double mm = cut->dpi / 25.4;
+
+    if (box_width(b) > 14 * mm || (box_height(b) > 5.8 * mm && box_width(b) < mm))
+        return false;
+    return !(b->y0 <= 1 && b->y1 >= cut->ink.height - 1) &&
+           darkest(&cut->ink, b) >= FAINT_INK;
+}
+
 static bool strip_open(const struct sheet *sheet, struct box box, struct strip *s) {
     struct text_blob *blobs;
+    size_t count = 0;
     bool good;
 
     s->text.count = 0;
@@ -30,8 +53,9 @@ static bool strip_open(const struct sheet *sheet, struct box box, struct strip *
     blobs = malloc((s->cut.blob_count + 1) * sizeof *blobs);
     good = blobs != NULL;
     for (size_t i = 0; good && i < s->cut.blob_count; i++)
-        blobs[i] = (struct text_blob){s->cut.blobs[i].box, s->cut.blobs[i].area};
-    good = good && text_single(&s->cut.ink, blobs, s->cut.blob_count, 0, &s->text) &&
+        if (is_text(&s->cut, &s->cut.blobs[i].box))
+            blobs[count++] = (struct text_blob){s->cut.blobs[i].box, s->cut.blobs[i].area};
+    good = good && text_single(&s->cut.ink, blobs, count, 0, &s->text) &&
            s->text.lines[0].count > 0;
     free(blobs);
     if (!good)
@@ -170,10 +194,30 @@ void field_name(struct reader_core *core, const struct sheet *sheet, struct box 
 
 /* ---- dates */
 
+/* Dots are dirt, unless there is no date without them. */
+static bool find_date(struct read_line *line, struct date *ret, size_t *ret_from,
+                      size_t *ret_to) {
+    uint32_t chars[TEXT_CHARS_MAX];
+    struct read_line plain = *line;
+
+    plain.count = 0;
+    for (size_t i = 0; i < line->count; i++)
+        if (line->chars[i].ch != '.')
+            plain.chars[plain.count++] = line->chars[i];
+    for (size_t i = 0; i < plain.count; i++)
+        chars[i] = plain.chars[i].ch;
+    if (date_find(chars, plain.count, ret, ret_from, ret_to)) {
+        *line = plain;
+        return true;
+    }
+    for (size_t i = 0; i < line->count; i++)
+        chars[i] = line->chars[i].ch;
+    return date_find(chars, line->count, ret, ret_from, ret_to);
+}
+
 void field_date(struct reader_core *core, const struct sheet *sheet, struct box box,
                 bool compare, const struct field_expected *expected,
                 struct field_read *ret) {
-    uint32_t chars[TEXT_CHARS_MAX];
     struct read_line line;
     struct strip s;
     size_t from, to;
@@ -183,9 +227,7 @@ void field_date(struct reader_core *core, const struct sheet *sheet, struct box 
         return;
     reading_transcribe(core, &s.text, &s.text.lines[0], &core->dates, &line);
     set_text(line.chars, line.count, ret);
-    for (size_t i = 0; i < line.count; i++)
-        chars[i] = line.chars[i].ch;
-    if (date_find(chars, line.count, &ret->date, &from, &to)) {
+    if (find_date(&line, &ret->date, &from, &to)) {
         bool sure = line.left == 0, very = line.left == 0;
 
         ret->confidence = 1;

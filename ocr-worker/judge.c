@@ -83,7 +83,7 @@ static void seals(const struct findings *f, struct sums *s) {
         return;
     if (!f->seal_found[0] || !f->seal_found[1] || !f->form_seal_red)
         s->doubt |= OCR_REASON(OCR_DOUBT_SEAL);
-    else if (f->seal_score < SEAL_DIFFERENT)
+    else if (f->seal_score < SEAL_DIFFERENT && f->seals_framed)
         s->against |= OCR_REASON(OCR_SEAL_MISMATCH);
     else if (f->seal_score < SEAL_CONSISTENT)
         s->doubt |= OCR_REASON(OCR_DOUBT_SEAL);
@@ -109,6 +109,8 @@ void judge(const struct findings *f, struct ocr_evidence *ret) {
         dates(f, &s);
         seals(f, &s);
     }
+    if (f->faults != 0) /* what is missing may be what could not be read */
+        s.against = 0;
     if (f->other_application)
         s.doubt |= OCR_REASON(OCR_OTHER_APPLICATION);
     /* What stopped the reading, or a page of unknown kind, overrules a fault found. */

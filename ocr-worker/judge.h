@@ -35,6 +35,7 @@ struct findings {
     struct date issued_on, received_on;
     bool seal_found[2]; /* form, certificate */
     bool form_seal_red;
+    bool seals_framed; /* both where a seal belongs: the right things were compared */
     double seal_score;
     bool correction, correction_doubt;
     bool cert_copy, cert_copy_doubt, form_copy, form_copy_doubt;

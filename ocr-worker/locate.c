@@ -6,7 +6,9 @@
 #include "ocr-worker/variant.h"
 
 #define BAND_EM 1.15 /* half a row's height where no rules bound it */
+#define ROW_MM 16
 #define VALUE_FAR_MM 60
+#define VALUE_GAP_MM 11 /* within a value */
 
 static int mm(const struct page *page, double millimetres) {
     return (int)(page->dpi * millimetres / 25.4);
@@ -14,28 +16,30 @@ static int mm(const struct page *page, double millimetres) {
 
 /* ---- a form's value */
 
-/* The row of a label: between the rules above and below it, or some heights. */
+/* The row of a label: between the rules above and below it where they are near, else
+ * some heights. */
 static void row_of(const struct page *page, const struct box *label, int *top,
                    int *bottom) {
     int cy = (label->y0 + label->y1) / 2, cx = (label->x0 + label->x1) / 2;
-    int em = box_height(label);
+    int em = box_height(label), far = mm(page, ROW_MM);
+    int above = cy - far, below = cy + far;
 
-    *top = cy - (int)(BAND_EM * em) - 2;
-    *bottom = cy + (int)(BAND_EM * em) + 2;
     for (size_t i = 0; i < page->across_count; i++) {
         const struct rule *r = &page->across[i];
 
         if (r->from > cx || r->to < cx)
             continue;
-        if (r->last < label->y0 && r->last + 1 > *top)
-            *top = r->last + 1;
-        if (r->first > label->y1 && r->first - 1 < *bottom)
-            *bottom = r->first - 1;
+        if (r->last < label->y0 && r->last > above)
+            above = r->last;
+        if (r->first > label->y1 && r->first < below)
+            below = r->first;
     }
+    *top = above > cy - far ? above + 1 : cy - (int)(BAND_EM * em) - 2;
+    *bottom = below < cy + far ? below - 1 : cy + (int)(BAND_EM * em) + 2;
 }
 
 static bool is_dirt(const struct page *page, const struct box *b) {
-    return int_max(box_width(b), box_height(b)) < int_max(3, mm(page, 0.55));
+    return int_max(box_width(b), box_height(b)) < int_max(3, mm(page, 0.85));
 }
 
 /* Text ink whose middle lies in the region. */
@@ -51,7 +55,7 @@ static bool ink_in(const struct page *page, struct box region, struct box *ret) 
             is_dirt(page, b) || box_height(b) > mm(page, 10) || b->y0 < region.y0 - 3 ||
             b->y1 > region.y1 + 3)
             continue;
-        if (box.x1 > 0 && b->x0 - right > mm(page, 25)) /* another field */
+        if (box.x1 > 0 && b->x0 - right > mm(page, VALUE_GAP_MM)) /* another field */
             break;
         box = box_join(box, *b);
         right = box.x1;
@@ -75,33 +79,44 @@ static int value_end(const struct sheet *s, const struct label_hit *label, int t
     return end;
 }
 
-bool locate_value(const struct sheet *s, const struct label_hit *label, struct box *ret) {
-    const struct page *page = &s->page;
-    int top, bottom, start = label->box.x1 + box_height(&label->box) / 3;
-    int end, cy = (label->box.y0 + label->box.y1) / 2;
-    struct box region;
+/* The rule between a label and its value; -1: none near. */
+static int rule_after(const struct page *page, const struct box *label) {
+    int cy = (label->y0 + label->y1) / 2, best = -1;
 
-    row_of(page, &label->box, &top, &bottom);
-    for (size_t i = 0; i < page->down_count; i++) { /* the rule between both */
+    for (size_t i = 0; i < page->down_count; i++) {
         const struct rule *r = &page->down[i];
 
-        if (r->from < cy && r->to > cy && r->first > label->box.x1 &&
-            r->first < label->box.x1 + mm(page, VALUE_FAR_MM)) {
-            start = r->last + 1;
-            break;
-        }
+        if (r->from < cy && r->to > cy && r->first > label->x1 &&
+            r->first < label->x1 + mm(page, VALUE_FAR_MM) &&
+            (best < 0 || r->last < best))
+            best = r->last;
     }
+    return best;
+}
+
+bool locate_value(const struct sheet *s, const struct label_hit *label, struct box *ret) {
+    const struct page *page = &s->page;
+    const struct box *at = &label->box;
+    int top, bottom, end, left, rule = rule_after(page, at);
+
+    row_of(page, at, &top, &bottom);
     end = value_end(s, label, top, bottom);
-    region = (struct box){start, top, end, bottom};
-    if (ink_in(page, region, ret))
+    if (rule >= 0 && ink_in(page, (struct box){rule + 1, top, end, bottom}, ret))
         return true;
-    region = (struct box){label->box.x1 + 2, top, end, bottom};
-    if (ink_in(page, region, ret))
+    /* In the label's own cell, under it: the line may begin before the words found. */
+    left = s->text.lines[label->line].box.x0;
+    if (left < at->x0 - mm(page, 45))
+        left = at->x0;
+    left -= mm(page, 3);
+    if (ink_in(page, (struct box){left, at->y1 + 1, end, bottom}, ret) &&
+        ret->x0 < at->x1)
         return true;
-    region = (struct box){label->box.x0 - mm(page, 8), label->box.y1 + 2,
-                          label->box.x0 + mm(page, 90),
-                          label->box.y1 + 3 * box_height(&label->box) + 4};
-    return ink_in(page, region, ret);
+    if (ink_in(page, (struct box){at->x1 + box_height(at) / 3, top, end, bottom}, ret))
+        return true;
+    return ink_in(page,
+                  (struct box){left, at->y1 + 2, at->x0 + mm(page, 90),
+                               at->y1 + 3 * box_height(at) + 4},
+                  ret);
 }
 
 static bool line_has(const struct sheet *s, size_t line, enum label label) {
@@ -111,27 +126,19 @@ static bool line_has(const struct sheet *s, size_t line, enum label label) {
     return false;
 }
 
-/* Of several: the one whose row stands nearest above the birth date's. */
-const struct label_hit *locate_form_label(const struct sheet *s, enum label label) {
-    const struct label_hit *birth = labels_best(&s->labels, LABEL_BIRTH), *best = NULL;
-    int best_far = 0;
+size_t locate_form_values(const struct sheet *s, enum label label, struct box *values,
+                          size_t max) {
+    size_t count = 0;
 
-    for (size_t i = 0; i < s->labels.count; i++) {
+    for (size_t i = 0; i < s->labels.count && count < max; i++) {
         const struct label_hit *h = &s->labels.hits[i];
-        struct box value;
-        int far;
 
-        if (h->label != label || line_has(s, h->line, LABEL_CERT_NUMBER) ||
-            (label == LABEL_NAME && line_has(s, h->line, LABEL_KANA)) ||
-            !locate_value(s, h, &value))
-            continue;
-        far = birth == NULL ? h->box.y0 : abs(birth->box.y0 - h->box.y0);
-        if (best == NULL || far < best_far) {
-            best = h;
-            best_far = far;
-        }
+        if (h->label == label && !line_has(s, h->line, LABEL_CERT_NUMBER) &&
+            !(label == LABEL_NAME && line_has(s, h->line, LABEL_KANA)) &&
+            locate_value(s, h, &values[count]))
+            count++;
     }
-    return best;
+    return count;
 }
 
 /* ---- a certificate */
@@ -150,12 +157,16 @@ static bool date_in_line(struct reader_core *core, struct sheet *s, size_t at,
     struct line *line = &s->text.lines[at];
     struct read_line read;
     uint32_t chars[TEXT_CHARS_MAX];
-    size_t from, to;
+    size_t from, to, count = 0;
 
     if (line->count < 5 || line->count > 60)
         return false;
     reading_transcribe(core, &s->text, line, &core->dates, &read);
-    for (size_t i = 0; i < read.count; i++)
+    for (size_t i = 0; i < read.count; i++) /* dots are dirt here */
+        if (read.chars[i].ch != '.')
+            read.chars[count++] = read.chars[i];
+    read.count = count;
+    for (size_t i = 0; i < count; i++)
         chars[i] = read.chars[i].ch;
     if (!date_find(chars, read.count, &ret->date, &from, &to))
         return false;
@@ -227,9 +238,56 @@ static bool after_office(const struct sheet *s, size_t at, struct box *ret) {
     return from > 0 && ret->x1 > ret->x0;
 }
 
+/* Is an atom of a line part of an office or a label? */
+static bool in_office(const struct sheet *s, size_t at, size_t atom) {
+    for (size_t i = 0; i < s->labels.count; i++) {
+        const struct label_hit *h = &s->labels.hits[i];
+
+        if (h->line == at && (h->label == LABEL_TITLE || h->label == LABEL_NAME) &&
+            atom >= h->start && atom < h->end)
+            return true;
+    }
+    return false;
+}
+
+/* The record's office, where it stands before the name: atoms up to its end. */
+static size_t office_end(struct reader_core *core, struct sheet *s, struct line *line,
+                         const struct located_want *want, size_t name_at) {
+    struct aligned a = {0};
+
+    if (want->title_count > 1)
+        a = reading_place(core, &s->text, line, want->title, want->title_count);
+    return a.found && a.mean > 0.7f && a.end <= name_at ? a.end : 0;
+}
+
+/* A number of twelve digits in a line of its own, where its label could not be read. */
+static bool find_number(struct reader_core *core, struct sheet *s, struct box *ret) {
+    for (size_t i = 0; i < s->text.count; i++) {
+        struct line *line = &s->text.lines[i];
+        struct read_line read;
+        struct box box = {0};
+
+        if (line->count < 12 || line->count > 60 || line->em < mm(&s->page, 1.5))
+            continue;
+        reading_transcribe(core, &s->text, line, &core->digits, &read);
+        if (read.count < 12)
+            continue;
+        for (size_t k = read.count - 12; k < read.count; k++) {
+            if (read.chars[k].score < 0.7f) /* read again later, at full resolution */
+                break;
+            box = box_join(box, read.chars[k].box);
+            if (k + 1 == read.count) {
+                *ret = box;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* By content first: the line near the birth date that looks most like the name. */
-static void find_name(struct reader_core *core, struct sheet *s, const uint32_t *name,
-                      size_t count, struct located_cert *ret) {
+static void find_name(struct reader_core *core, struct sheet *s,
+                      const struct located_want *want, struct located_cert *ret) {
     int cy = (ret->birth.y0 + ret->birth.y1) / 2, far = mm(&s->page, 22);
     float best = 0.62f;
     int nearest = far;
@@ -240,10 +298,11 @@ static void find_name(struct reader_core *core, struct sheet *s, const uint32_t 
     for (size_t i = 0; i < s->text.count; i++) {
         struct line *line = &s->text.lines[i];
         struct aligned a;
+        size_t office;
 
         if (abs((line->box.y0 + line->box.y1) / 2 - cy) > far || line->count > 80)
             continue;
-        a = reading_place(core, &s->text, line, name, count);
+        a = reading_place(core, &s->text, line, want->name, want->name_count);
         if (!a.found || a.mean <= best)
             continue;
         best = a.mean;
@@ -256,8 +315,15 @@ static void find_name(struct reader_core *core, struct sheet *s, const uint32_t 
                 line->atoms[k].box.x1 <= ret->birth.x0 ||
                 line->atoms[k].box.y0 > ret->birth.y1)
                 ret->name = box_join(ret->name, line->atoms[k].box);
-        if (after_office(s, i, &box) && box.x0 < ret->name.x0)
-            ret->name = box_join(ret->name, box);
+        box = line->atoms[a.start].box;
+        office = office_end(core, s, line, want, a.start);
+        for (size_t k = a.start; k-- > office;) { /* a character more before it, if any */
+            if (box.x0 - line->atoms[k].box.x1 > line->em * 0.38 || in_office(s, i, k) ||
+                abs(box.x0 - ret->birth.x0) < line->em * 0.5)
+                break;
+            box = box_join(box, line->atoms[k].box);
+        }
+        ret->name = box_join(ret->name, box);
     }
     for (size_t i = 0; i < s->text.count && !ret->has_name; i++) {
         const struct line *line = &s->text.lines[i];
@@ -280,14 +346,15 @@ static void find_name(struct reader_core *core, struct sheet *s, const uint32_t 
     ret->has_name |= nearest < far;
 }
 
-void locate_cert(struct reader_core *core, struct sheet *s, const uint32_t *name,
-                 size_t count, struct located_cert *ret) {
+void locate_cert(struct reader_core *core, struct sheet *s,
+                 const struct located_want *want, struct located_cert *ret) {
     const struct label_hit *number = labels_best(&s->labels, LABEL_CERT_NUMBER);
 
     *ret = (struct located_cert){0};
-    ret->has_number = number != NULL && locate_value(s, number, &ret->number);
+    ret->has_number = (number != NULL && locate_value(s, number, &ret->number)) ||
+                      find_number(core, s, &ret->number);
     find_dates(core, s, ret);
-    find_name(core, s, name, count, ret);
+    find_name(core, s, want, ret);
 }
 
 /* ---- frames */
@@ -301,6 +368,27 @@ static bool rule_near(const struct rule *rules, size_t count, int at, int from, 
             covered += int_max(0, int_min(to, rules[i].to) -
                                       int_max(from, rules[i].from));
     return covered * 10 >= (to - from) * 6;
+}
+
+/* Cells of a table look like one frame from outside. */
+static bool is_divided(const struct page *page, struct box frame) {
+    int w = box_width(&frame), h = box_height(&frame);
+
+    for (size_t i = 0; i < page->across_count; i++) {
+        const struct rule *r = &page->across[i];
+
+        if (r->first > frame.y0 + h / 10 && r->last < frame.y1 - h / 10 &&
+            int_min(r->to, frame.x1) - int_max(r->from, frame.x0) > w * 6 / 10)
+            return true;
+    }
+    for (size_t i = 0; i < page->down_count; i++) {
+        const struct rule *r = &page->down[i];
+
+        if (r->first > frame.x0 + w / 10 && r->last < frame.x1 - w / 10 &&
+            int_min(r->to, frame.y1) - int_max(r->from, frame.y0) > h * 6 / 10)
+            return true;
+    }
+    return false;
 }
 
 size_t locate_frames(const struct page *page, double min_mm, double max_mm,
@@ -322,7 +410,8 @@ size_t locate_frames(const struct page *page, double min_mm, double max_mm,
                 !rule_near(page->across, page->across_count, bottom, l->last, r->first,
                            2 * slack))
                 continue;
-            frames[count++] = (struct box){l->last + 1, top, r->first, bottom};
+            if (!is_divided(page, (struct box){l->last, top, r->first, bottom}))
+                frames[count++] = (struct box){l->last + 1, top, r->first, bottom};
         }
     }
     return count;

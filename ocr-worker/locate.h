@@ -13,16 +13,23 @@
 bool locate_value(const struct sheet *sheet, const struct label_hit *label,
                   struct box *ret_box);
 
-/* The label of a form's field; NULL: none. Names skip those of readings (フリガナ). */
-const struct label_hit *locate_form_label(const struct sheet *sheet, enum label label);
+/* Values of a form's label, from top to bottom. Names skip readings (フリガナ) where
+ * their label could be read. Returns how many. */
+size_t locate_form_values(const struct sheet *sheet, enum label label,
+                          struct box *values, size_t max);
 
 struct located_cert {
     bool has_number, has_name, has_birth, has_issued;
     struct box number, name, birth, issued;
     bool name_by_content; /* the expected name stands there, more or less */
 };
-void locate_cert(struct reader_core *core, struct sheet *sheet, const uint32_t *name,
-                 size_t name_count, struct located_cert *ret);
+/* What is looked for, folded. */
+struct located_want {
+    const uint32_t *name, *title;
+    size_t name_count, title_count;
+};
+void locate_cert(struct reader_core *core, struct sheet *sheet,
+                 const struct located_want *want, struct located_cert *ret);
 
 /* Square frames of rules, at least `min_mm` a side, largest `max_mm`. */
 size_t locate_frames(const struct page *page, double min_mm, double max_mm,

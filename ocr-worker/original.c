@@ -90,6 +90,7 @@ bool original_seal(const struct sheet *s, bool certificate, struct seal *ret) {
         if (!seal_cut(&s->page, inner, !certificate, ret))
             return false;
     }
+    ret->framed = ret->found;
     if (ret->found)
         return true;
     return seal_cut(&s->page, certificate ? loose_seal(s) : loose_red(s), !certificate,

@@ -60,6 +60,11 @@ static bool is_dash(const struct line *line, struct box box) {
            (box.y0 + box.y1) / 2 < line->box.y1 - box_height(&line->box) / 5;
 }
 
+/* A dot: a point of a date, or dirt. No digit, no 年 or 月 falls into such pieces. */
+static bool is_point(const struct line *line, const struct box *b) {
+    return int_max(box_width(b), box_height(b)) < line->em * 0.3 + 1;
+}
+
 static bool is_speck(const struct line *line, const struct box *b) {
     return int_max(box_width(b), box_height(b)) < line->em * 0.2 + 1;
 }
@@ -91,7 +96,7 @@ static void divide(struct text *text, struct line *line, const struct alphabet *
         best[at].len = 1;
         best[at].skip = true;
         best[at].value = best[at + 1].value -
-                         (dash || is_speck(line, b) ? 0.02f : 0.3f) * width;
+                         (dash || is_point(line, b) ? 0.02f : 0.3f) * width;
         for (size_t len = 1; len <= TEXT_GROUP_MAX && at + len <= line->count; len++) {
             struct box group = line_group(line, at, len);
             float score, value;
@@ -159,6 +164,9 @@ void reading_transcribe(struct reader_core *core, struct text *text, struct line
         } else if (is_dash(line, *b)) {
             if (alphabet == &core->dates)
                 ret->chars[ret->count++] = (struct read_char){'-', 1, 1, *b};
+        } else if (is_point(line, b)) {
+            if (alphabet == &core->dates)
+                ret->chars[ret->count++] = (struct read_char){'.', 1, 1, *b};
         } else if (!is_speck(line, b)) {
             ret->left++;
         }
@@ -398,6 +406,20 @@ static bool same_char(uint32_t a, uint32_t b) {
     return variant_kin(a, b) || variant_one_shape(a, b);
 }
 
+/* The expected name, and something before or behind it: an office, dirt. */
+static bool contains(const struct read_char *chars, size_t n, const uint32_t *expected,
+                     size_t count) {
+    for (size_t from = 0; from + count <= n; from++) {
+        size_t i = 0;
+
+        while (i < count && same_char(chars[from + i].ch, expected[i]))
+            i++;
+        if (i == count)
+            return true;
+    }
+    return false;
+}
+
 /* Another name is supported where every character of it is, and one is not ours. */
 static void name_whole(struct reader_core *core, struct text *text, struct line *line,
                        const uint32_t *expected, size_t count,
@@ -433,7 +455,7 @@ static void name_whole(struct reader_core *core, struct text *text, struct line 
         memcpy(ret->chars, chars, n * sizeof *chars);
     }
     /* Most of it is certain, and at least two characters are certainly others. */
-    if (left == 0 && n >= 2 && n <= 12 && least >= 0.75f && strange >= 2 &&
+    if (!contains(chars, n, expected, count) && left == 0 && n >= 2 && n <= 12 && least >= 0.75f && strange >= 2 &&
         sure * 4 >= n * 3) {
         ret->result = NAME_DIFFERS;
         ret->count = n;

@@ -33,7 +33,7 @@ struct read_line {
     size_t left; /* pieces of ink, larger than dirt, that are no character of it */
 };
 
-/* Dashes are dropped from numbers, and are '-' among dates. */
+/* Dashes and dots are dropped from numbers, and are '-' and '.' among dates. */
 void reading_transcribe(struct reader_core *core, struct text *text, struct line *line,
                         const struct alphabet *alphabet, struct read_line *ret);
 

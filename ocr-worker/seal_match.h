@@ -15,6 +15,7 @@
 
 struct seal {
     bool found;
+    bool framed;    /* it stood in a frame of its own */
     bool red;       /* its ink is red */
     struct box box; /* on the upright reduced page */
     double radius_mm;

@@ -103,7 +103,7 @@ static struct findings all_well(void) {
         .cert_name = OCR_FIELD_VARIANT, .cert_birth = OCR_FIELD_AGREES,
         .issued = OCR_FIELD_AGREES, .issued_on = {2026, 8, 16},
         .received_on = {2026, 11, 16}, .seal_found = {true, true},
-        .form_seal_red = true, .seal_score = 0.97};
+        .form_seal_red = true, .seals_framed = true, .seal_score = 0.97};
 }
 
 static void assert_verdict(const struct findings *f, enum ocr_verdict verdict,
@@ -124,6 +124,8 @@ static void test_verdict_ok(void **state) {
     assert_verdict(&f, OCR_REVIEW, OCR_REASON(OCR_DOUBT_SEAL));
     f.seal_score = SEAL_DIFFERENT - 0.001;
     assert_verdict(&f, OCR_NG, OCR_REASON(OCR_SEAL_MISMATCH));
+    f.seals_framed = false; /* perhaps something else was compared */
+    assert_verdict(&f, OCR_REVIEW, OCR_REASON(OCR_DOUBT_SEAL));
     f = all_well();
     f.form_gray = true;
     assert_verdict(&f, OCR_REVIEW, OCR_REASON(OCR_GRAY_SCAN));

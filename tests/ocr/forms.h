@@ -1,0 +1,87 @@
+/* forms: invented applications on invented paper, for measuring the reader.
+ *
+ * Everything follows from a seed: who applies, what is wrong with it, which fonts and
+ * layouts it is printed in, what the scanner did to it. Not random by security. */
+#ifndef TESTS_OCR_FORMS_H
+#define TESTS_OCR_FORMS_H
+
+#include <cairo.h>
+#include <pango/pangocairo.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PAGES_MAX 4
+
+struct chance {
+    uint64_t state;
+};
+uint32_t chance_next(struct chance *c);
+int chance_int(struct chance *c, int from, int to); /* both inclusive */
+double chance_real(struct chance *c, double from, double to);
+bool chance_is(struct chance *c, double part);
+
+struct who {
+    char id[16];
+    char number[14];
+    char company[96], address[128], title[32], name[64];
+    int birth[3], received[3];
+};
+
+enum fault {
+    FAULT_NONE, FAULT_NUMBER, FAULT_NAME, FAULT_BIRTH, FAULT_EXPIRED, FAULT_SEAL,
+    FAULT_RECUT, FAULT_CERT_MISSING, FAULT_WRONG_DOCUMENT, FAULT_BLANK, FAULT_CERT_COPY,
+    FAULT_FORM_COPY, FAULT_CORRECTED, FAULT_RECORD, FAULT_END
+};
+extern const char *const fault_names[FAULT_END];
+
+/* What the papers say. */
+struct papers {
+    struct who record, form;
+    char cert_number[13], cert_name[64];
+    int cert_birth[3], issued[3];
+    enum fault fault;
+    bool variant, doubtful;
+    uint32_t seal[2]; /* of form and certificate: equal seeds, equal seals */
+    bool recut;
+};
+void who_make(struct chance *c, int index, struct who *ret);
+void papers_make(struct chance *c, const struct who *who, enum fault fault,
+                 struct papers *ret);
+void number_complete(char number[14]);
+
+struct style {
+    const char *label_font, *form_font, *cert_font, *seal_font;
+    int form_layout, cert_layout, form_birth; /* 0 kanji, 1 slashes, 2 era */
+    bool era_padded;
+    int tint; /* of the certificate */
+    double size; /* of the form's values, pt */
+};
+void style_make(struct chance *c, const char *fonts, struct style *ret);
+
+/* Draw in millimetres on A4, upright. */
+void draw_form(cairo_t *cr, const struct papers *p, const struct style *s,
+               struct chance *c);
+void draw_cert(cairo_t *cr, const struct papers *p, const struct style *s,
+               struct chance *c, bool copy);
+void draw_other(cairo_t *cr, const char *kind, const struct papers *p,
+                const struct style *s, struct chance *c);
+void draw_seal(cairo_t *cr, double x, double y, uint32_t seed, const char *company,
+               const char *font, double turn, bool red, bool square);
+void draw_text(cairo_t *cr, double x, double y, double pt, const char *font,
+               const char *text, double spacing_pt);
+double text_width(cairo_t *cr, double pt, const char *font, const char *text);
+
+/* The scanner: an upright page at `dpi` to a JPEG stream. */
+struct scan {
+    int dpi, turn, quality;
+    bool gray;
+    double angle;
+    bool folds, streaks, stain, holes, through;
+    double blur, noise, shade;
+    int specks;
+};
+void scan_make(struct chance *c, int hard, struct scan *ret);
+bool scan_page(const struct scan *s, cairo_surface_t *page, struct chance *c,
+               unsigned char **ret_jpeg, unsigned long *ret_len, int *ret_w, int *ret_h);
+
+#endif
