@@ -318,6 +318,30 @@ static void read_form(struct reading *r, struct texts *t) {
     r->f.form_gray = r->form.raster.cr.px == NULL;
 }
 
+/* Where no line of the reduced page gave a date: those below the certification, at full
+ * resolution. */
+static void find_issued(struct reading *r, struct texts *t) {
+    const struct label_hit *proof = labels_best(&r->cert.labels, LABEL_PROOF);
+    const struct text *text = &r->cert.text;
+
+    for (size_t i = 0; proof != NULL && i < text->count; i++) {
+        const struct line *line = &text->lines[i];
+        struct field_read read;
+
+        if (line->box.y0 < proof->box.y1 || line->count < 6 || line->count > 24 ||
+            line->box.y0 > proof->box.y1 + r->cert.page.dpi * 3)
+            continue;
+        field_date(&r->engine->core, &r->cert, line->box, false, &r->expected, &read);
+        if (!read.has_date)
+            continue;
+        t->issued = read;
+        r->f.issued = read.verdict;
+        r->f.issued_on = read.date;
+        add_read(r, OCR_FIELD_CERT_ISSUED, &t->issued, true);
+        return;
+    }
+}
+
 static void read_cert(struct reading *r, struct texts *t) {
     struct reader_core *core = &r->engine->core;
     struct field_expected twelve = r->expected;
@@ -351,6 +375,8 @@ static void read_cert(struct reading *r, struct texts *t) {
         add_read(r, OCR_FIELD_CERT_ISSUED, &t->issued, true);
         r->f.issued = t->issued.verdict;
         r->f.issued_on = t->issued.date;
+    } else {
+        find_issued(r, t);
     }
     r->f.cert_gray = r->cert.raster.cr.px == NULL;
 }

@@ -109,6 +109,9 @@ void judge(const struct findings *f, struct ocr_evidence *ret) {
         dates(f, &s);
         seals(f, &s);
     }
+    /* What stands on a paper that may be a copy is no evidence against anybody. */
+    if ((s.against & unfit) == 0 && (s.doubt & OCR_REASON(OCR_DOUBT_ORIGINAL)) != 0)
+        s.against = 0;
     if (f->faults != 0) /* what is missing may be what could not be read */
         s.against = 0;
     if (f->other_application)

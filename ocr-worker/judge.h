@@ -13,7 +13,7 @@
 #include "ocr-worker/wire/evidence_wire.h"
 
 #define SEAL_DIFFERENT 0.70
-#define SEAL_CONSISTENT 0.95
+#define SEAL_CONSISTENT 0.96
 #define CERT_MONTHS 3
 
 struct finding {

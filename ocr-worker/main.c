@@ -5,15 +5,22 @@
 #include <string.h>
 
 #include "ocr-worker/cmd_read.h"
+#include "ocr-worker/cmd_run.h"
 
 static const char HELP[] =
-    "usage: tasuki-ocr read [--record FILE] [--no-sandbox] SCAN...\n"
+    "usage: tasuki-ocr run --config FILE [--once]\n"
+    "       tasuki-ocr read [--record FILE] [--no-sandbox] SCAN...\n"
     "       tasuki-ocr read --batch [--without-font PART]\n"
     "\n"
     "Reads scanned applications and says, as JSON on standard output, what stands on\n"
     "them and whether it agrees with the record.\n"
     "\n"
+    "  run     work for a cluster: lease jobs from its nodes, read, return evidence\n"
     "  read    the scans of one application (TIFF, JPEG or PDF files, in any order)\n"
+    "\n"
+    "  --config FILE        nodes = https://HOST:PORT ..., ca, cert and key (PEM files),\n"
+    "                       idle_ms, time_limit_ms, memory_limit_mb: one name = value a line\n"
+    "  --once               end when no job is waiting\n"
     "\n"
     "  --record FILE        what the applicant typed: a JSON object with application_id,\n"
     "                       corporate_number, company, address, title, name, birth_date,\n"
@@ -34,6 +41,8 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "read") == 0)
         return cmd_read(argc - 1, argv + 1, HELP);
+    if (strcmp(argv[1], "run") == 0)
+        return cmd_run(argc - 1, argv + 1, HELP);
     fprintf(stderr, "tasuki-ocr: unknown command '%s'; see tasuki-ocr --help\n", argv[1]);
     return 2;
 }

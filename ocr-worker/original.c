@@ -4,6 +4,7 @@
 
 #define FRAMES_MAX 12
 #define PALE_CHROMA 90    /* hundredths: security paper has some hundreds */
+#define COPY_PAPER 226    /* of 255: what a copier makes of the paper's pattern */
 #define COPY_GRAY 0.06    /* part of the paper that is neither white nor print */
 
 static int mm(const struct page *page, double millimetres) {
@@ -122,6 +123,6 @@ void original_cert(const struct sheet *cert, bool in_colour, struct findings *f)
     bool colourless = cert->raster.cr.px == NULL || page->chroma < PALE_CHROMA;
     bool marks = gray_part(page) > COPY_GRAY;
 
-    f->cert_copy = colourless && in_colour && marks;
+    f->cert_copy = colourless && in_colour && (marks || page->paper < COPY_PAPER);
     f->cert_copy_doubt = (colourless && in_colour) || marks;
 }

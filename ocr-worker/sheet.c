@@ -112,7 +112,10 @@ static enum ocr_page_kind kind_of(const struct sheet *s) {
     enum ocr_page_kind best = OCR_PAGE_UNKNOWN;
 
     weight[OCR_PAGE_FORM] = 2 * labels_weight(l, LABEL_FORM_TITLE) +
-                            labels_weight(l, LABEL_FORM) + (s->qr.found ? 20.0f : 0);
+                            labels_weight(l, LABEL_FORM);
+    /* A code that shines through a blank page is read, too: it needs company. */
+    if (weight[OCR_PAGE_FORM] > 0 && s->qr.found)
+        weight[OCR_PAGE_FORM] += 20;
     weight[OCR_PAGE_CERTIFICATE] =
         2 * labels_weight(l, LABEL_CERT_TITLE) + labels_weight(l, LABEL_PROOF) +
         (labels_weight(l, LABEL_CERT_TITLE) + labels_weight(l, LABEL_PROOF) > 0
