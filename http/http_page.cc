@@ -26,6 +26,7 @@ struct assets {
     std::unique_ptr<mustache> frame; /* around every page */
     std::array<std::map<std::string, std::string>, LANGS> messages;
     std::string style_path;
+    std::string script_path;
 };
 
 assets *shared = nullptr;
@@ -116,6 +117,8 @@ extern "C" enum err http_page_init(void) {
             compile(pages_login_mustache, pages_login_mustache_len);
         made->pages[PAGE_FACTOR] =
             compile(pages_factor_mustache, pages_factor_mustache_len);
+        made->pages[PAGE_ENROL] =
+            compile(pages_enrol_mustache, pages_enrol_mustache_len);
         made->pages[PAGE_CONSENT] =
             compile(pages_consent_mustache, pages_consent_mustache_len);
         made->pages[PAGE_POST] = compile(pages_post_mustache, pages_post_mustache_len);
@@ -142,6 +145,8 @@ extern "C" enum err http_page_init(void) {
         ok = ok && made->messages[LANG_JA].size() == made->messages[LANG_EN].size();
         made->style_path =
             http_page_asset("style", "css", pages_style_css, pages_style_css_len);
+        made->script_path =
+            http_page_asset("factor", "js", pages_factor_js, pages_factor_js_len);
         if (!ok) {
             return ERR_INVALID;
         }
@@ -252,7 +257,10 @@ extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
         values.set("environment_text", shared->messages[lang].at(
                                            std::string("environment_") + environment));
         values.set("style", shared->style_path);
-        const char *titles[PAGES] = {"home_title", "login_title", "factor_title",
+        if (http_page_has_script(page)) {
+            values.set("script", shared->script_path);
+        }
+        const char *titles[PAGES] = {"home_title", "login_title", "factor_title", "enrol_title",
                                      "consent_title",
                                      "post_title",   "logout_title", "error_title"};
         values.set("title", shared->messages[lang].at(titles[page]));
@@ -271,4 +279,16 @@ extern "C" const char *http_page_style_path(void) {
 
 extern "C" struct span http_page_style(void) {
     return span_of(pages_style_css, pages_style_css_len);
+}
+
+extern "C" bool http_page_has_script(enum http_page page) {
+    return page == PAGE_LOGIN || page == PAGE_FACTOR || page == PAGE_ENROL;
+}
+
+extern "C" const char *http_page_script_path(void) {
+    return shared->script_path.c_str();
+}
+
+extern "C" struct span http_page_script(void) {
+    return span_of(pages_factor_js, pages_factor_js_len);
 }

@@ -22,6 +22,7 @@ enum http_page {
     PAGE_HOME,
     PAGE_LOGIN,
     PAGE_FACTOR,
+    PAGE_ENROL,
     PAGE_CONSENT,
     PAGE_POST,
     PAGE_LOGOUT,
@@ -62,6 +63,10 @@ enum err http_page_render(enum http_page page, enum http_lang lang,
 /* The style sheet: its path (with its hash) and its bytes. Static. */
 const char *http_page_style_path(void);
 struct span http_page_style(void);
+/* The script of the pages that have one, likewise. */
+bool http_page_has_script(enum http_page page);
+const char *http_page_script_path(void);
+struct span http_page_script(void);
 
 #ifdef __cplusplus
 }

@@ -15,6 +15,8 @@
 
 #include "http/http_lang.h"
 #include "http/http_tls.h"
+#include "server/svc_enrol.h"
+#include "server/svc_passkey.h"
 #include "server/svc.h"
 #include "server/svc_admin.h"
 #include "server/svc_blob.h"
@@ -38,6 +40,8 @@ struct http_request {
     struct params params; /* of the query (GET) or the body (POST) */
     union {
         struct svc_authorize authorize;
+        struct svc_passkey passkey;
+        struct svc_enrol enrol;
         struct svc_login login;
         struct svc_factor factor;
         struct svc_consent consent;

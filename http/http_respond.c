@@ -251,7 +251,9 @@ static void add_page_headers(h2o_req_t *h2o, enum http_page page,
     struct buf built;
     buf_init(&built, sizeof(policy) - 1);
     buf_str(&built, "default-src 'none';");
-    buf_str(&built, page == PAGE_POST ? POST_SCRIPT : "");
+    buf_str(&built, page == PAGE_POST              ? POST_SCRIPT
+                    : http_page_has_script(page) ? " script-src 'self';"
+                                                 : "");
     buf_str(&built, " style-src 'self'; img-src 'self'");
     put_origin(&built, origins.image);
     buf_str(&built, "; form-action 'self'");

@@ -33,6 +33,8 @@ static const struct route public_routes[] = {
     {"/oauth/.well-known/openid-configuration", route_discovery, NULL, CROSS_ORIGIN},
     {"/oauth/login", NULL, route_login, OWN_FORM},
     {"/oauth/factor", NULL, route_factor, OWN_FORM},
+    {"/oauth/passkey", NULL, route_passkey, OWN_FORM},
+    {"/account/enrol", route_enrol_get, route_enrol_post, OWN_FORM},
     {"/oauth/consent", NULL, route_consent, OWN_FORM},
     {"/oauth/app/register", NULL, route_app_register, PLAIN},
     {"/oauth/app/challenges", NULL, route_app_challenges, PLAIN},
@@ -312,7 +314,13 @@ static const struct route *find(enum http_door door, struct span path) {
     if (door == DOOR_STAFF && span_is(path, http_console_style_path())) {
         return &staff_style;
     }
-    return tables[door].pages && span_is(path, http_page_style_path()) ? &style : NULL;
+    static const struct route script = {NULL, route_script, NULL, PLAIN};
+    if (!tables[door].pages) {
+        return NULL;
+    }
+    return span_is(path, http_page_style_path())    ? &style
+           : span_is(path, http_page_script_path()) ? &script
+                                                    : NULL;
 }
 
 /* Browsers name it first when they go to an address. */

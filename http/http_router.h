@@ -25,13 +25,14 @@ bool http_router_host_known(const struct config *config, struct span host);
 
 /* The routes; each owns the request until http_request_end. */
 typedef void http_route(struct http_request *request);
-http_route route_home, route_health, route_style, route_icon, route_missing;
+http_route route_home, route_health, route_style, route_script, route_passkey, route_icon, route_missing;
 http_route route_authorize_get, route_authorize_post, route_login, route_factor,
     route_consent;
 http_route route_token, route_par, route_revoke, route_introspect, route_userinfo_get,
     route_userinfo_post;
 http_route route_discovery, route_jwks, route_logout_get, route_logout_post;
 http_route route_register_read, route_register_write;
+http_route route_enrol_get, route_enrol_post;
 http_route route_app_register, route_app_challenges, route_app_answer;
 http_route route_staff_root, route_staff_style, route_staff_login_get,
     route_staff_login_post, route_staff_get, route_staff_post;

@@ -39,6 +39,10 @@ static const char *notice_key(enum svc_login_notice notice) {
         return "notice_phone";
     case NOTICE_APP_WAITING:
         return "notice_app_waiting";
+    case NOTICE_APP_EXPIRED:
+        return "notice_app_expired";
+    case NOTICE_APP_UNREGISTERED:
+        return "notice_app_unregistered";
     case NOTICE_APP_DENIED:
         return "notice_app_denied";
     case NOTICE_PASSKEY:
@@ -82,6 +86,8 @@ static void show_login(struct http_request *request,
     http_page_set(data, "login_state", authorize->login_state);
     struct http_origins origins = set_service(data, authorize);
     http_page_set(data, "account_id", account_id);
+    http_page_set(data, "passkey_challenge", authorize->passkey_challenge);
+    http_page_set(data, "passkey_rp_id", authorize->passkey_rp_id);
     set_notice(request, data, authorize->notice);
     http_respond_page(request, 200, PAGE_LOGIN, data, origins);
 }

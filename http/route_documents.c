@@ -34,6 +34,11 @@ void route_style(struct http_request *request) {
     http_request_end(request);
 }
 
+void route_script(struct http_request *request) {
+    http_respond_asset(request, "text/javascript; charset=utf-8", http_page_script());
+    http_request_end(request);
+}
+
 void route_icon(struct http_request *request) {
     http_respond_text(request, 404, "");
     http_request_end(request);

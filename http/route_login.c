@@ -86,6 +86,38 @@ void route_factor(struct http_request *request) {
     svc_factor(request->thread->svc, factor);
 }
 
+static void on_passkey(struct svc_passkey *passkey) {
+    struct http_request *request = passkey->arg;
+    if (passkey->op.err != OK) {
+        http_respond_failure(request, passkey->op.err, false);
+    } else if (passkey->kind == LOGIN_REFUSED) {
+        refuse_form(request);
+    } else {
+        http_route_authorized(request, &passkey->next, span_of("", 0));
+    }
+    svc_op_close(&passkey->op);
+    http_request_end(request);
+}
+
+void route_passkey(struct http_request *request) {
+    if (!http_request_form(request, false)) {
+        return;
+    }
+    struct svc_passkey *passkey = &request->op.passkey;
+    http_request_choose_lang(request);
+    *passkey = (struct svc_passkey){
+        .op.from = http_request_origin(request),
+        .done = on_passkey,
+        .arg = request,
+        .params = &request->params,
+        .login_state = field(request, "login_state"),
+        .session_cookie = http_request_cookie(request, COOKIE_SESSION),
+        .browser_cookie = http_request_cookie(request, COOKIE_BROWSER),
+        .device_cookie = http_request_cookie(request, COOKIE_DEVICE),
+    };
+    svc_passkey(request->thread->svc, passkey);
+}
+
 static void on_consent(struct svc_consent *consent) {
     struct http_request *request = consent->arg;
     if (consent->op.err != OK) {

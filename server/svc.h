@@ -78,6 +78,8 @@ enum svc_login_notice {
     NOTICE_CODE_UNSENT,  /* no more of them can be sent now */
     NOTICE_PHONE,        /* not a number that can be sent to */
     NOTICE_APP_WAITING,  /* not approved yet */
+    NOTICE_APP_EXPIRED,  /* nobody has answered in time */
+    NOTICE_APP_UNREGISTERED, /* no device has come yet */
     NOTICE_APP_DENIED,
     NOTICE_PASSKEY,      /* not what was asked for */
 };
@@ -131,6 +133,7 @@ struct svc_authorize {
     /* What the service says of itself, empty: nothing. Addresses over TLS. */
     struct span logo_uri, policy_uri, tos_uri;
     uint64_t consent_scopes;     /* AUTHORIZE_CONSENT */
+    struct span passkey_challenge, passkey_rp_id; /* AUTHORIZE_LOGIN */
     struct svc_factor_page *factor; /* AUTHORIZE_FACTOR */
     enum svc_login_notice notice;   /* AUTHORIZE_LOGIN, AUTHORIZE_FACTOR */
     struct span set_session_cookie; /* empty: leave as it is */

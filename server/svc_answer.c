@@ -2,6 +2,7 @@
 
 #include "server/oidc/redirect_uri.h"
 #include "server/svc_factor.h"
+#include "server/svc_passkey.h"
 #include "server/svc_subject.h"
 #include "store/base/secret.h"
 
@@ -109,12 +110,20 @@ enum err svc_flow_describe(struct svc_flow *flow) {
     return OK;
 }
 
+enum err svc_answer_passkey(struct svc *svc, struct arena *arena,
+                            struct svc_authorize *out) {
+    out->passkey_rp_id = svc_passkey_rp_id(svc);
+    return svc_passkey_challenge(svc, arena, out->login_state, &out->passkey_challenge);
+}
+
 static void answer_page(struct svc_flow *flow, enum svc_authorize_kind kind,
                         uint32_t flags) {
     enum err err = svc_flow_describe(flow);
 
     if (!err)
         err = seal_request(flow, flags);
+    if (!err && kind == AUTHORIZE_LOGIN)
+        err = svc_answer_passkey(flow->base.svc, &flow->base.op->arena, flow->out);
     if (err) {
         svc_fail(&flow->base, err);
         return;

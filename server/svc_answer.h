@@ -19,4 +19,8 @@ enum err svc_flow_browser(struct svc_flow *flow, uint8_t out[32]);
  * not ours. */
 bool svc_browser_hash(struct svc *svc, struct span cookie, uint8_t out[32]);
 
+/* What a login page offers for passkeys, by its login_state. ERR_NOMEM. */
+enum err svc_answer_passkey(struct svc *svc, struct arena *arena,
+                            struct svc_authorize *out);
+
 #endif

@@ -1,6 +1,6 @@
 /* svc_app: a request of a device: body, signature, then one command.
  *
- *   register   ─ CMD_APP_REGISTER
+ *   register   ─ is there such a code? ─ CMD_APP_REGISTER
  *   challenges ─ is the device known? ─ CMD_PROOF_USE ─ the list, from a snapshot that
  *                                       has that command, so as new as the request
  *   answer     ─ is the question what the person saw? ─ CMD_APP_ANSWER
@@ -9,9 +9,9 @@
  * it does not find it looks for once more when a probe has gone round. */
 #include "server/svc_app.h"
 
+#include "server/svc_app_body.h"
 #include "server/svc_app_device.h"
 #include "server/svc_dpop.h"
-#include "server/svc_json.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 #include "store/store_app.h"
@@ -24,14 +24,7 @@ struct app_op {
     struct key_hash index; /* of the device */
     struct proof proof;
     bool settled; /* a probe has gone round for this request */
-    /* What the body says. */
-    uint8_t code[APP_CODE_BYTES];
-    enum app_platform platform;
-    struct span name;
-    struct id128 challenge;
-    enum app_answer answer;
-    unsigned number; /* 0: none */
-    struct span service;
+    struct svc_app_body body;
 };
 
 unsigned svc_app_number(struct svc *svc, struct id128 challenge) {
@@ -60,7 +53,7 @@ struct key_hash svc_app_index(struct svc *svc, const uint8_t thumbprint[32]) {
 static void finish(struct svc_state *state) {
     struct app_op *op = (struct app_op *)state;
 
-    secret_wipe(op->code, sizeof op->code);
+    secret_wipe(op->body.code, sizeof op->body.code);
     op->app->done(op->app);
 }
 
@@ -126,19 +119,40 @@ static void registered(struct svc_state *state) {
     }
 }
 
-static void begin_register(struct app_op *op) {
+static void submit_register(struct app_op *op) {
     struct svc *svc = op->base.svc;
     struct command command = {.type = CMD_APP_REGISTER};
     struct cmd_app_register *cmd = &command.app_register;
 
-    cmd->code = svc_app_code_hash(svc, op->code);
+    cmd->code = svc_app_code_hash(svc, op->body.code);
     cmd->device.id = svc_random_id(svc);
     cmd->device.index = op->index;
-    cmd->device.label = op->name;
-    cmd->platform = op->platform;
+    cmd->device.label = op->body.name;
+    cmd->platform = op->body.platform;
     cmd->proofs.count = 1;
     cmd->proofs.at[0] = op->proof;
     svc_submit(&op->base, &command, registered);
+}
+
+/* Anybody can make a key and a proof: a code that there is not costs no command. */
+static void begin_register(struct svc_state *state) {
+    struct app_op *op = (struct app_op *)state;
+    struct app_enrolment enrolment;
+    enum err err = svc_read_begin(state->svc);
+
+    if (!err) {
+        err = store_app_enrolment_get(state->svc->read,
+                                      svc_app_code_hash(state->svc, op->body.code),
+                                      &enrolment);
+        svc_read_end(state->svc);
+    }
+    if (err == ERR_NOT_FOUND)
+        look_again(op, begin_register, APP_BAD_CODE,
+                   "the code is unknown or used, or its time is over: show a new one");
+    else if (err)
+        svc_fail(state, err);
+    else
+        submit_register(op);
 }
 
 /* ---- what both of the others need */
@@ -273,7 +287,7 @@ static void answered(struct svc_state *state) {
         buf_reset(out);
         buf_str(out, "{");
         buf_json_member(out, "result",
-                        span_str(op->answer == APP_APPROVE ? "approved" : "denied"));
+                        span_str(op->body.answer == APP_APPROVE ? "approved" : "denied"));
         buf_str(out, "}");
         serve(op);
         return;
@@ -306,7 +320,7 @@ static enum err find_challenge(struct app_op *op, struct span *ret_name) {
         return err;
     err = find_device(op, &device);
     if (!err)
-        err = store_app_challenge_get(svc->read, &op->base.op->arena, op->challenge,
+        err = store_app_challenge_get(svc->read, &op->base.op->arena, op->body.challenge,
                                       &challenge);
     if (!err && memcmp(challenge.sub.b, device.sub.b, sizeof device.sub.b) != 0)
         err = ERR_NOT_FOUND;
@@ -332,79 +346,20 @@ static void begin_answer(struct svc_state *state) {
         svc_fail(state, err);
         return;
     }
-    if (op->answer == APP_APPROVE && !span_equal(name, op->service)) {
+    if (op->body.answer == APP_APPROVE && !span_equal(name, op->body.service)) {
         refuse(op, APP_BAD_REQUEST, "`service` is not the one that asks");
         return;
     }
     *cmd = (struct cmd_app_answer){
         .device = op->index,
-        .challenge = op->challenge,
-        .answer = op->answer,
-        .right = op->answer == APP_APPROVE &&
-                 op->number == svc_app_number(state->svc, op->challenge),
+        .challenge = op->body.challenge,
+        .answer = op->body.answer,
+        .right = op->body.answer == APP_APPROVE &&
+                 op->body.number == svc_app_number(state->svc, op->body.challenge),
         .proofs = {.count = 1},
     };
     cmd->proofs.at[0] = op->proof;
     svc_submit(state, &command, answered);
-}
-
-/* ---- the body */
-
-static void read_register(struct app_op *op, struct svc_json *json) {
-    static const char *const platforms[] = {"android", "ios", NULL};
-    struct span code = svc_json_text(json, "code", true, 1, 64);
-
-    op->platform = (enum app_platform)svc_json_choice(json, "platform", platforms, 0);
-    op->name = svc_json_text(json, "name", true, 1, SVC_APP_NAME_MAX);
-    if (!json->failed && app_code_parse(code, op->code))
-        svc_json_fail(json, "code: 26 letters and digits are needed");
-}
-
-static void read_answer(struct app_op *op, struct svc_json *json) {
-    static const char *const answers[] = {"approve", "deny", "not_me", NULL};
-    struct span challenge = svc_json_text(json, "challenge", true, 32, 32);
-    struct span number;
-
-    op->answer = (enum app_answer)svc_json_choice(json, "answer", answers, 0);
-    op->service = svc_json_text(json, "service", false, 0, LIMIT_CLIENT_NAME);
-    number = svc_json_text(json, "number", op->answer == APP_APPROVE, 2, 2);
-    if (json->failed)
-        return;
-    if (hex_decode(challenge, op->challenge.b, sizeof op->challenge.b))
-        svc_json_fail(json, "challenge: 32 hexadecimal digits are needed");
-    for (size_t i = 0; i < number.len; i++) {
-        if (number.data[i] < '0' || number.data[i] > '9')
-            svc_json_fail(json, "number: two digits are needed");
-        op->number = op->number * 10 + (unsigned)(number.data[i] - '0');
-    }
-}
-
-/* NULL: it is good, and what it says lives in the arena. Else what is wrong. */
-static const char *read_body(struct app_op *op) {
-    static const char *const members[][5] = {
-        [APP_REGISTER] = {"code", "platform", "name", NULL},
-        [APP_CHALLENGES] = {NULL},
-        [APP_ANSWER] = {"challenge", "answer", "number", "service", NULL},
-    };
-    struct arena *arena = &op->base.op->arena;
-    struct svc_json json = {.root = NULL};
-    const char *why = NULL;
-
-    if (op->app->body_in.len > SVC_APP_BODY_MAX)
-        return "the body is too long";
-    svc_json_parse(&json, op->app->body_in, members[op->app->action]);
-    if (!json.failed && op->app->action == APP_REGISTER)
-        read_register(op, &json);
-    if (!json.failed && op->app->action == APP_ANSWER)
-        read_answer(op, &json);
-    op->name = arena_dup(arena, op->name);
-    op->service = arena_dup(arena, op->service);
-    if (json.failed) {
-        why = arena_strndup(arena, json.message, strlen(json.message));
-        why = why ? why : "the body is not what is needed";
-    }
-    svc_json_close(&json);
-    return why;
 }
 
 /* ---- all of them */
@@ -435,11 +390,12 @@ static void begin(struct app_op *op) {
         return;
     }
     op->index = svc_app_index(svc, binding.thumbprint);
-    why = read_body(op);
+    why = svc_app_body_parse(op->app->action, op->app->body_in, &op->base.op->arena,
+                             &op->body);
     if (why)
         refuse(op, APP_BAD_REQUEST, why);
     else if (op->app->action == APP_REGISTER)
-        begin_register(op);
+        begin_register(&op->base);
     else if (op->app->action == APP_CHALLENGES)
         begin_challenges(&op->base);
     else
@@ -459,6 +415,9 @@ void svc_app(struct svc *svc, struct svc_app *app) {
     app->description = NULL;
     app->body = span_of(NULL, 0);
     err = svc_dpop_nonce(svc, &app->op.arena, &app->dpop_nonce);
+    if (!err && app->action == APP_REGISTER && svc->shared->login_limit &&
+        !rate_limit_take(svc->shared->login_limit, app->op.from.address))
+        err = ERR_BUSY;
     if (err)
         svc_fail(&op->base, err);
     else if (svc_fresh(&op->base))

@@ -9,6 +9,18 @@
 /* How long a device may be registered with a code. */
 #define SVC_APP_CODE_TTL_MS (10u * 60 * 1000)
 
+/* How long a question may be answered: raft/fsm_limits.h. */
+#define SVC_APP_QUESTION_TTL_MS (2u * 60 * 1000)
+
+/* A code as people read it, and as the path of a QR code that holds it with the server's
+ * address. In `arena`. */
+struct svc_app_picture {
+    struct span code, path, size;
+};
+enum err svc_app_picture(struct svc *svc, struct arena *arena,
+                         const uint8_t code[APP_CODE_BYTES],
+                         struct svc_app_picture *ret_picture);
+
 /* A question's two digits, 10 to 99: a keyed hash of its id, so every node knows it and
  * no row holds it. */
 unsigned svc_app_number(struct svc *svc, struct id128 challenge);

@@ -33,6 +33,7 @@ enum proof_kind {
     PROOF_ASSERTION = 'a',
     PROOF_DPOP = 'd',
     PROOF_INITIAL_ACCESS = 'i', /* svc_register */
+    PROOF_PASSKEY = 'p', /* svc_passkey: a login page's challenge */
     PROOF_REVOKED = 'r',        /* svc_access: a JWT that is no more */
 };
 /* Add to caller->proofs what `text` names of this client, for `ttl_s` seconds.

@@ -8,6 +8,8 @@
 
 /* In the order in which they are offered. */
 static const struct factor_method *const methods[] = {
+    &factor_method_app,
+    &factor_method_passkey,
     &factor_method_totp,
     &factor_method_sms,
 };
@@ -85,6 +87,11 @@ static bool load(struct svc_flow *flow) {
     if (!err) {
         err = read_rows(flow);
         svc_read_end(svc);
+    }
+    if (!err && flow->factor->signin.denied) {
+        flow->out->notice = NOTICE_APP_DENIED;
+        svc_flow_login_page(flow);
+        return false;
     }
     if (err == ERR_NOT_FOUND) {
         flow->out->notice = NOTICE_SIGNIN_OVER;
@@ -256,6 +263,10 @@ static void challenged(struct svc_state *state) {
         /* Nothing was sent: what was asked for before, if anything was, still holds. */
         svc_factor_show(flow, NOTICE_CODE_UNSENT);
         return;
+    case OUT_DENIED:
+        flow->out->notice = NOTICE_APP_DENIED;
+        svc_flow_login_page(flow);
+        return;
     case OUT_EXISTS: /* another window has enrolled one: it is asked for now */
         svc_factor_start(flow);
         return;
@@ -350,7 +361,19 @@ static void passed(struct svc_state *state) {
     case OUT_LOCKED:
         svc_count(state->svc->shared->counters,
                   code == OUT_LOCKED ? COUNT_LOGIN_LOCKED : COUNT_LOGIN_FAILED);
-        svc_factor_show(flow, notice_of(code));
+        svc_factor_show(flow, flow->factor->method->kind == FACTOR_PASSKEY
+                                  ? NOTICE_PASSKEY
+                                  : notice_of(code));
+        return;
+    case OUT_WAITING: /* this node is ahead of the frame that decides */
+        svc_factor_show(flow, NOTICE_APP_WAITING);
+        return;
+    case OUT_DENIED:
+        flow->out->notice = NOTICE_APP_DENIED;
+        svc_flow_login_page(flow);
+        return;
+    case OUT_EXISTS: /* the passkey is registered already */
+        svc_factor_show(flow, NOTICE_PASSKEY);
         return;
     case OUT_NOT_FOUND:
     case OUT_ACCOUNT_STATE:
@@ -377,7 +400,7 @@ void svc_factor_pass(struct svc_flow *flow) {
     memcpy(cmd->browser, factor->signin.browser, sizeof cmd->browser);
     cmd->kind = factor->method->kind;
     cmd->factor = factor->signin.factor;
-    cmd->methods = factor->method->auth;
+    cmd->methods = cmd->methods ? cmd->methods : factor->method->auth;
     cmd->session = svc_hash(
         svc, HASH_SESSION, span_of(factor->session_secret, sizeof factor->session_secret));
     cmd->sid = svc_random_id(svc);

@@ -99,6 +99,7 @@ enum err svc_factor_open(struct svc *svc, const struct factor *factor,
 /* The account IDs of the sign-in's account, for messages and apps. Empty: not known. */
 enum err svc_factor_account(struct svc_flow *flow, struct span *ret_account_id);
 
-extern const struct factor_method factor_method_sms, factor_method_totp;
+extern const struct factor_method factor_method_sms, factor_method_totp,
+    factor_method_passkey, factor_method_app;
 
 #endif

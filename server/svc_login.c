@@ -43,6 +43,8 @@ static void again(struct login_op *op, enum svc_login_notice notice) {
     if (!err && login->account_id.len <= LIMIT_ACCOUNT_ID &&
         utf8_valid(login->account_id))
         login->next.login_hint = arena_dup(arena, login->account_id);
+    if (!err)
+        err = svc_answer_passkey(op->flow.base.svc, arena, &login->next);
     if (err) {
         svc_fail(&op->flow.base, err);
         return;

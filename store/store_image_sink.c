@@ -76,12 +76,14 @@ static bool is_kept(const struct image_sink *sink, enum store_table table,
     case TABLE_KEY:
     case TABLE_PROOF:
     case TABLE_REQUEST:
+    case TABLE_SIGNIN:
     case TABLE_APP_ENROLMENT:
     case TABLE_APP_CHALLENGE:
         return false;
     case TABLE_EXPIRY:
         return store_expiry_table_of(key) == EXPIRY_ATTEMPTS ||
-               store_expiry_table_of(key) == EXPIRY_COUNTER;
+               store_expiry_table_of(key) == EXPIRY_COUNTER ||
+               store_expiry_table_of(key) == EXPIRY_FACTOR_GUARD;
     default:
         return true;
     }

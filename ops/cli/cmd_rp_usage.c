@@ -37,9 +37,10 @@ static json_t *chosen(const json_t *rows, const char *client_id, const char *mon
 }
 
 static void print_rows(const json_t *rows) {
-    static const char *const heads[] = {"MONTH",    "CLIENT_ID", "LOGINS",
-                                        "USERINFO", "TOP",       "SMS"};
-    static const char *const numbers[] = {"logins", "userinfo", "top", "sms"};
+    static const char *const heads[] = {"MONTH", "CLIENT_ID", "LOGINS",  "USERINFO",
+                                        "TOP",   "SMS",       "ANDROID", "IOS"};
+    static const char *const numbers[] = {"logins", "userinfo",    "top",
+                                          "sms",    "app_android", "app_ios"};
     struct table table;
 
     table_init(&table, sizeof heads / sizeof heads[0]);

@@ -28,6 +28,7 @@ enum seal_purpose {
     SEAL_PROFILE,     /* personal data of an account */
     SEAL_SIGNING_KEY,
     SEAL_STAFF_SEED, /* of a staff account's one-time codes */
+    SEAL_ENROL, /* form of svc_enrol */
     SEAL_REQUEST_URI, /* of a pushed request */
     SEAL_DPOP_NONCE,  /* a moment of replicated time */
     SEAL_INITIAL_ACCESS, /* tokens of dynamic registration (RFC 7591 §1.2) */
@@ -51,6 +52,7 @@ enum hash_purpose {
     HASH_CLIENT_SECRET,
     HASH_NEXT_REFRESH, /* successor of a refresh token (svc_token) */
     HASH_NEXT_ACCESS,
+    HASH_PASSKEY_PAGE, /* challenge of a login page */
     HASH_CSRF,
     HASH_STAFF_NAME, /* blind index of the staff's realm */
     HASH_PROOF, /* client_id and jti of what may be used once */

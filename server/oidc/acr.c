@@ -17,15 +17,15 @@ static const struct {
     {"otp", ACR_BY_SMS | ACR_BY_TOTP},
     {"sms", ACR_BY_SMS},
     {"hwk", ACR_BY_PASSKEY},
-    {"user", ACR_BY_PASSKEY},
-    {"swk", ACR_BY_APP},
+    {"user", ACR_BY_PASSKEY | ACR_BY_SYNCED_PASSKEY},
+    {"swk", ACR_BY_APP | ACR_BY_SYNCED_PASSKEY},
 };
 
 enum acr_level acr_level(uint32_t methods) {
     uint32_t something_one_has =
         ACR_BY_SMS | ACR_BY_TOTP | ACR_BY_PASSKEY | ACR_BY_APP;
 
-    if (methods & ACR_BY_PASSKEY) /* it is two by itself */
+    if (methods & (ACR_BY_PASSKEY | ACR_BY_SYNCED_PASSKEY)) /* two by itself */
         return ACR_LEVEL_TWO_FACTORS;
     if (methods & ACR_BY_PASSWORD && methods & something_one_has)
         return ACR_LEVEL_TWO_FACTORS;

@@ -18,6 +18,7 @@ enum acr_method {
     ACR_BY_TOTP = 1 << 2,     /* otp */
     ACR_BY_PASSKEY = 1 << 3,  /* hwk, user: a passkey that has verified its holder */
     ACR_BY_APP = 1 << 4,      /* swk: approved with a key of the smartphone app */
+    ACR_BY_SYNCED_PASSKEY = 1 << 5, /* swk, user: one that may leave its device */
 };
 
 enum acr_level {

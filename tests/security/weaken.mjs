@@ -77,6 +77,20 @@ const lenientToken = {
   },
 };
 
+// What was taken once is said again, whatever is asked next at the path: of the forms
+// that `about` fits.
+const lenient = (path, good, about = /^/) => ({
+  response(answer, m) {
+    if (m.method !== 'POST' || !m.path.startsWith(path) || !about.test(m.body.toString())) return;
+    if (good(answer)) this.last = { status: answer.status, headers: { ...answer.headers }, body: answer.body };
+    else if (this.last) Object.assign(answer, this.last);
+  },
+});
+const PASSKEY = /client_data=[^&]/;
+const WAITING = /^(?!.*enrol=).*quiet=/;
+const withCode = (answer) => /[?&]code=/.test(answer.headers.location ?? '');
+const served = (answer) => answer.status === 200;
+
 export const weaknesses = [
   { id: 'A01', what: 'redirect URIs are compared by prefix', request: (m) => authorizeParams(m, (p) => {
     const sent = p.get('redirect_uri') ?? '';
@@ -313,6 +327,13 @@ export const weaknesses = [
   } },
   { id: 'G06', what: 'TRACE echoes', request: (m) => (m.method === 'TRACE' ? { status: 200, headers: {}, body: Buffer.from(JSON.stringify(m.headers)) } : undefined) },
   { id: 'G08', what: 'metrics are public', request: (m) => (m.path === '/metrics' ? { status: 200, headers: {}, body: Buffer.from('tasuki_logins_total 3\n') } : undefined) },
+  { id: 'P01', what: 'a page of a passkey may be answered again', ...lenient('/oauth/passkey', withCode) },
+  { id: 'P02', what: 'a passkey answers for any place and anybody', ...lenient('/oauth/passkey', withCode) },
+  { id: 'P03', what: "any account's passkey is a second step", ...lenient('/oauth/factor', withCode, PASSKEY) },
+  { id: 'P04', what: 'counters are not looked at', ...lenient('/oauth/passkey', withCode) },
+  { id: 'P05', what: 'any device, number and repetition is an approval', ...lenient('/oauth/app/answer', served) },
+  { id: 'P05', what: 'a browser is believed before the app has answered', ...lenient('/oauth/factor', withCode, WAITING) },
+  { id: 'P06', what: "a device's proofs are not looked at", ...lenient('/oauth/app/challenges', served) },
 ];
 
 // Weaknesses of what people are sent (e_messages.test.mjs). edit(body): how a careless

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "server/svc_enrol.h"
+#include "server/svc_passkey.h"
 #include "server/svc_admin.h"
 #include "server/svc_app.h"
 #include "server/svc_blob.h"
@@ -54,6 +56,18 @@ void svc_authorize(struct svc *svc, struct svc_authorize *authorize) {
     note(asked.session_cookie, sizeof(asked.session_cookie), authorize->session_cookie);
     ANSWER(authorize, answer.authorize);
     authorize->done(authorize);
+}
+
+void svc_passkey(struct svc *svc, struct svc_passkey *passkey) {
+    (void)svc;
+    passkey->kind = LOGIN_REFUSED;
+    passkey->done(passkey);
+}
+
+void svc_enrol(struct svc *svc, struct svc_enrol *enrol) {
+    (void)svc;
+    enrol->kind = ENROL_SIGN_IN;
+    enrol->done(enrol);
 }
 
 void svc_login(struct svc *svc, struct svc_login *login) {

@@ -1,0 +1,80 @@
+/* route_enrol: a further passkey, or a further device, of somebody who is signed in. */
+#include "http/http_cookie.h"
+#include "http/http_page.h"
+#include "http/http_respond.h"
+#include "http/http_router.h"
+
+static const char *notice_of(enum enrol_notice notice) {
+    switch (notice) {
+    case ENROL_PASSKEY:
+        return "notice_passkey";
+    case ENROL_FULL:
+        return "enrol_full";
+    default:
+        return NULL;
+    }
+}
+
+static void show(struct http_request *request, const struct svc_enrol *enrol) {
+    struct http_page_data *data = http_page_data_new();
+    const char *notice = notice_of(enrol->notice);
+    http_page_set(data, "enrol_state", enrol->state);
+    http_page_set(data, "challenge", enrol->challenge);
+    http_page_set(data, "rp_id", enrol->rp_id);
+    http_page_set(data, "user", enrol->user);
+    http_page_set(data, "user_name", enrol->user_name);
+    if (notice != NULL) {
+        http_page_add_message(data, "notices", request->lang, notice);
+        http_page_set_bool(data, "has_notice", true);
+    }
+    http_page_set_bool(data, "enrolled", enrol->notice == ENROL_DONE);
+    if (enrol->app_code.len > 0) {
+        http_page_set(data, "app_code", enrol->app_code);
+        http_page_set(data, "qr_path", enrol->qr_path);
+        http_page_set(data, "qr_size", enrol->qr_size);
+    }
+    http_respond_page(request, 200, PAGE_ENROL, data, (struct http_origins){.image = {0}});
+}
+
+static void on_enrol(struct svc_enrol *enrol) {
+    struct http_request *request = enrol->arg;
+    http_request_choose_lang(request);
+    if (enrol->op.err != OK) {
+        http_respond_failure(request, enrol->op.err, false);
+    } else if (enrol->kind == ENROL_SIGN_IN) {
+        http_respond_redirect(request, span_str("/account/factors"));
+    } else if (enrol->kind == ENROL_FORGED) {
+        http_respond_error_page(request, 400, OIDC_INVALID_REQUEST,
+                                "the form has expired or belongs to another session; "
+                                "open the page again");
+    } else {
+        show(request, enrol);
+    }
+    svc_op_close(&enrol->op);
+    http_request_end(request);
+}
+
+static void start(struct http_request *request, bool post) {
+    struct svc_enrol *enrol = &request->op.enrol;
+    *enrol = (struct svc_enrol){
+        .op.from = http_request_origin(request),
+        .done = on_enrol,
+        .arg = request,
+        .post = post,
+        .params = &request->params,
+        .session_cookie = http_request_cookie(request, COOKIE_SESSION),
+    };
+    svc_enrol(request->thread->svc, enrol);
+}
+
+void route_enrol_get(struct http_request *request) {
+    if (http_request_query(request, false)) {
+        start(request, false);
+    }
+}
+
+void route_enrol_post(struct http_request *request) {
+    if (http_request_form(request, false)) {
+        start(request, true);
+    }
+}

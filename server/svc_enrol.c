@@ -1,0 +1,324 @@
+#include "server/svc_enrol.h"
+
+#include "server/domain/app_code.h"
+#include "server/domain/profile.h"
+#include "server/svc_app_device.h"
+#include "server/svc_credential.h"
+#include "server/svc_factor.h"
+#include "server/svc_origin.h"
+#include "store/base/codec.h"
+#include "store/base/secret.h"
+
+#define STATE_VERSION 1
+#define STATE_LEN (1 + 16 + 16 + 8 + 8 + WEBAUTHN_CHALLENGE)
+
+struct enrol_op {
+    struct svc_state base; /* first */
+    struct svc_enrol *enrol;
+    struct stamped_token stamp;
+    struct session session;
+    struct account account;
+    bool has_factor;
+    struct span user_name;
+    uint8_t challenge[WEBAUTHN_CHALLENGE]; /* of the form that came */
+    uint8_t code[APP_CODE_BYTES];
+};
+
+static void finish(struct svc_state *state) {
+    struct enrol_op *op = (struct enrol_op *)state;
+
+    secret_wipe(op->code, sizeof op->code);
+    op->enrol->done(op->enrol);
+}
+
+static void end(struct enrol_op *op, enum enrol_kind kind) {
+    op->enrol->kind = kind;
+    finish(&op->base);
+}
+
+/* ---- the page */
+
+static enum err seal_state(struct enrol_op *op,
+                           const uint8_t challenge[WEBAUTHN_CHALLENGE]) {
+    struct svc *svc = op->base.svc;
+    struct buf plain;
+    enum err err;
+
+    buf_init(&plain, STATE_LEN);
+    put_u8(&plain, STATE_VERSION);
+    buf_put(&plain, op->session.key.b, sizeof op->session.key.b);
+    buf_put(&plain, op->account.sub.b, sizeof op->account.sub.b);
+    put_u64(&plain, op->account.generation);
+    put_u64(&plain, repl_now_ms(svc->shared->repl));
+    buf_put(&plain, challenge, WEBAUTHN_CHALLENGE);
+    err = buf_err(&plain);
+    if (!err)
+        err = svc_seal_text(svc, SEAL_ENROL, buf_span(&plain), &op->base.op->arena,
+                            &op->enrol->state);
+    buf_free(&plain);
+    return err;
+}
+
+/* False: not of this session, or too old. Fills op->challenge. */
+static bool open_state(struct enrol_op *op) {
+    struct svc *svc = op->base.svc;
+    uint64_t now_ms = repl_now_ms(svc->shared->repl), generation, issued_ms;
+    bool twice = false;
+    struct span text = params_get(op->enrol->params, "enrol_state", &twice);
+    struct span plain, session, sub, challenge;
+    struct reader in;
+
+    if (twice || !text.data || svc_open_text(svc, SEAL_ENROL, text, STATE_LEN, &plain) ||
+        plain.len != STATE_LEN)
+        return false;
+    in = reader_of(plain);
+    if (read_u8(&in) != STATE_VERSION)
+        return false;
+    session = read_bytes(&in, sizeof op->session.key.b);
+    sub = read_bytes(&in, sizeof op->account.sub.b);
+    generation = read_u64(&in);
+    issued_ms = read_u64(&in);
+    challenge = read_bytes(&in, WEBAUTHN_CHALLENGE);
+    memcpy(op->challenge, challenge.data, sizeof op->challenge);
+    return secret_equal(session, span_of(op->session.key.b, sizeof op->session.key.b)) &&
+           secret_equal(sub, span_of(op->account.sub.b, sizeof op->account.sub.b)) &&
+           generation == op->account.generation &&
+           (issued_ms >= now_ms || now_ms - issued_ms <= SVC_ENROL_FORM_MS);
+}
+
+static void show(struct enrol_op *op, enum enrol_notice notice) {
+    struct svc_enrol *enrol = op->enrol;
+    struct svc *svc = op->base.svc;
+    struct arena *arena = &op->base.op->arena;
+    struct key_hash user = svc_credential_user(svc, op->account.sub);
+    uint8_t challenge[WEBAUTHN_CHALLENGE];
+    enum err err;
+
+    svc_random(svc, challenge, sizeof challenge);
+    err = seal_state(op, challenge);
+    enrol->challenge = svc_credential_text(arena, span_of(challenge, sizeof challenge));
+    enrol->user = svc_credential_text(arena, span_of(user.b, sizeof user.b));
+    enrol->rp_id = svc_credential_expect(svc, challenge).rp_id;
+    enrol->user_name = op->user_name;
+    enrol->notice = notice;
+    if (!err && (!enrol->challenge.data || !enrol->user.data))
+        err = ERR_NOMEM;
+    if (err)
+        svc_fail(&op->base, err);
+    else
+        end(op, ENROL_SHOW);
+}
+
+/* ---- a passkey */
+
+static void put_done(struct svc_state *state) {
+    struct enrol_op *op = (struct enrol_op *)state;
+
+    switch (state->request.outcome.code) {
+    case OUT_OK:
+        show(op, ENROL_DONE);
+        return;
+    case OUT_EXISTS:
+        show(op, ENROL_PASSKEY);
+        return;
+    case OUT_FULL:
+        show(op, ENROL_FULL);
+        return;
+    case OUT_NOT_FOUND:
+    case OUT_ACCOUNT_STATE:
+        end(op, ENROL_SIGN_IN);
+        return;
+    default:
+        svc_fail(state, ERR_CORRUPT);
+    }
+}
+
+/* What its holder calls it, cut between two characters. */
+static struct span label_of(const struct enrol_op *op) {
+    bool twice = false;
+    struct span label = params_get(op->enrol->params, "label", &twice);
+    size_t len = 0;
+
+    if (twice || !label.data || !utf8_valid(label))
+        return span_of("", 0);
+    while (len < label.len) {
+        size_t step = utf8_sequence(span_of(label.data + len, label.len - len));
+
+        if (step == 0 || len + step > LIMIT_FACTOR_LABEL)
+            break;
+        len += step;
+    }
+    return span_of(label.data, len);
+}
+
+static void add_passkey(struct enrol_op *op) {
+    struct svc *svc = op->base.svc;
+    struct arena *arena = &op->base.op->arena;
+    struct webauthn_expect expect = svc_credential_expect(svc, op->challenge);
+    struct command command = {.type = CMD_FACTOR_PUT};
+    struct factor *factor = &command.factor_put.factor;
+    struct webauthn_credential made;
+    struct svc_credential credential;
+    struct buf plain;
+    enum err err;
+
+    if (svc_credential_create(arena, op->enrol->params, &expect, &made)) {
+        show(op, ENROL_PASSKEY);
+        return;
+    }
+    credential = (struct svc_credential){made.flags, made.id, made.key};
+    factor->sub = op->account.sub;
+    factor->id = svc_random_id(svc);
+    factor->kind = FACTOR_PASSKEY;
+    factor->step = made.sign_count;
+    factor->index = svc_credential_index(svc, made.id);
+    factor->label = label_of(op);
+    command.factor_put.generation = op->account.generation;
+    buf_init(&plain, LIMIT_FACTOR_SEALED);
+    err = svc_credential_pack(&credential, &plain);
+    if (!err)
+        err = svc_factor_seal(svc, factor->sub, factor->id, buf_span(&plain), arena,
+                              &factor->sealed);
+    buf_free(&plain);
+    if (err)
+        svc_fail(&op->base, err);
+    else
+        svc_submit(&op->base, &command, put_done);
+}
+
+/* ---- a device */
+
+static void offered(struct svc_state *state) {
+    struct enrol_op *op = (struct enrol_op *)state;
+    struct svc_app_picture picture = {.code = {NULL, 0}};
+    enum err err = ERR_CORRUPT;
+
+    if (state->request.outcome.code == OUT_ACCOUNT_STATE) {
+        end(op, ENROL_SIGN_IN);
+        return;
+    }
+    if (state->request.outcome.code == OUT_OK)
+        err = svc_app_picture(state->svc, &state->op->arena, op->code, &picture);
+    op->enrol->app_code = picture.code;
+    op->enrol->qr_path = picture.path;
+    op->enrol->qr_size = picture.size;
+    if (err)
+        svc_fail(state, err);
+    else
+        show(op, ENROL_NO_NOTICE);
+}
+
+static void offer_code(struct enrol_op *op) {
+    struct svc *svc = op->base.svc;
+    struct command command = {.type = CMD_APP_ENROL};
+
+    svc_random(svc, op->code, sizeof op->code);
+    command.app_enrol.code = svc_app_code_hash(svc, op->code);
+    command.app_enrol.sub = op->account.sub;
+    command.app_enrol.generation = op->account.generation;
+    command.app_enrol.ttl_ms = SVC_APP_CODE_TTL_MS;
+    svc_submit(&op->base, &command, offered);
+}
+
+/* ---- who asks */
+
+static bool is_fresh(const struct enrol_op *op) {
+    uint64_t now_ms = repl_now_ms(op->base.svc->shared->repl);
+
+    return (now_ms < op->session.auth_time_ms ||
+            now_ms - op->session.auth_time_ms <= SVC_ENROL_FRESH_MS) &&
+           (!op->has_factor || acr_level(op->session.methods) >= ACR_LEVEL_TWO_FACTORS);
+}
+
+static void decide(struct enrol_op *op) {
+    bool twice = false;
+    struct span action;
+
+    if (!is_fresh(op)) {
+        end(op, ENROL_SIGN_IN);
+        return;
+    }
+    if (!op->enrol->post) {
+        show(op, ENROL_NO_NOTICE);
+        return;
+    }
+    if (!open_state(op)) {
+        end(op, ENROL_FORGED);
+        return;
+    }
+    action = params_get(op->enrol->params, "action", &twice);
+    if (!twice && span_is(action, "passkey"))
+        add_passkey(op);
+    else if (!twice && span_is(action, "app"))
+        offer_code(op);
+    else
+        end(op, ENROL_FORGED);
+}
+
+/* In the open snapshot. ERR_NOT_FOUND: nobody is signed in. */
+static enum err load(struct enrol_op *op) {
+    struct svc *svc = op->base.svc;
+    struct arena *arena = &op->base.op->arena;
+    struct factor factor;
+    struct profile profile;
+    enum err err =
+        svc_session_read(svc, arena, &op->stamp, &op->session, &op->account);
+
+    if (err)
+        return err;
+    err = store_factor_next(svc->read, arena, op->account.sub, NULL, &factor);
+    op->has_factor = err == OK;
+    if (err && err != ERR_NOT_FOUND)
+        return err;
+    op->user_name = span_of("", 0);
+    if (op->account.sealed_profile.len == 0)
+        return OK;
+    buf_reset(&svc->plain);
+    err = sealer_open(svc->sealer, SEAL_PROFILE,
+                      span_of(op->account.sub.b, sizeof op->account.sub.b),
+                      op->account.sealed_profile, &svc->plain);
+    if (!err)
+        err = profile_decode(buf_span(&svc->plain), &profile);
+    if (!err)
+        op->user_name = arena_dup(arena, profile.fields[PROFILE_EMAIL]);
+    return err;
+}
+
+static void judge(struct svc_state *state) {
+    struct enrol_op *op = (struct enrol_op *)state;
+    enum err err = svc_read_begin(state->svc);
+
+    if (!err) {
+        err = load(op);
+        svc_read_end(state->svc);
+    }
+    if (!err)
+        err = svc_act_as_account(state, op->session.sub);
+    if (err == ERR_NOT_FOUND)
+        end(op, ENROL_SIGN_IN);
+    else if (err)
+        svc_fail(state, err == ERR_FORGED ? ERR_CORRUPT : err);
+    else
+        decide(op);
+}
+
+void svc_enrol(struct svc *svc, struct svc_enrol *enrol) {
+    struct enrol_op *op = svc_op_begin(svc, &enrol->op, sizeof *op, finish);
+    enum err err;
+
+    if (!op) {
+        enrol->done(enrol);
+        return;
+    }
+    op->enrol = enrol;
+    enrol->kind = ENROL_SHOW;
+    enrol->notice = ENROL_NO_NOTICE;
+    enrol->app_code = enrol->qr_path = enrol->qr_size = span_of(NULL, 0);
+    err = svc_stamp_open(svc, SEAL_SESSION_COOKIE, enrol->session_cookie, &op->stamp);
+    if (err == ERR_FORGED)
+        end(op, ENROL_SIGN_IN);
+    else if (err)
+        svc_fail(&op->base, err);
+    else
+        svc_stamp_await(&op->base, &op->stamp, judge);
+}
