@@ -142,6 +142,17 @@ static void add_page(struct reading *r, const struct sheet *s, uint8_t scan,
     };
 }
 
+static void add_code(struct reading *r, const struct sheet *s) {
+    struct box whole = {0, 0, s->page.ink.width, s->page.ink.height};
+
+    if (!s->qr.found || s->kind != OCR_PAGE_FORM)
+        return;
+    r->out->form_version = s->qr.form_version;
+    add_field(r, OCR_FIELD_APPLICATION_ID, OCR_FIELD_AGREES, 1,
+              (uint8_t)(r->out->page_count - 1), &s->page, whole,
+              keep_text(r->engine, s->qr.application_id, strlen(s->qr.application_id)));
+}
+
 /* Keep the pixels of the first form and the first certificate. */
 static void take_sheet(struct reading *r, struct sheet *s) {
     uint8_t page = (uint8_t)(r->out->page_count - 1);
@@ -208,6 +219,7 @@ static void read_file(struct reading *r, struct span file, uint8_t scan) {
             raster_free(&raster);
         } else {
             add_page(r, s, scan, index);
+            add_code(r, s);
             take_sheet(r, s);
         }
         free(s);
@@ -484,7 +496,11 @@ void engine_read(struct engine *e, const struct job_record *record,
     r->engine = e;
     r->record = record;
     r->out = ret;
-    if (reading_begin(r)) {
+    if (span_is(record->application_id, "-")) { /* a bundle: whose pages are these? */
+        for (size_t i = 0; i < count; i++)
+            read_file(r, files[i], (uint8_t)i);
+        ret->reasons = r->f.faults | OCR_REASON(OCR_DOUBT_PAGE);
+    } else if (reading_begin(r)) {
         for (size_t i = 0; i < count; i++)
             read_file(r, files[i], (uint8_t)i);
         read_papers(r);

@@ -14,6 +14,7 @@
 
 #define CONNECT_MS 3000
 #define TRANSFER_MS 60000
+#define CHUNK_MAX (64 * 1024) /* a node's are smaller */
 #define AGAIN_MS 500
 #define AGAIN_MAX_MS 10000
 
@@ -178,7 +179,8 @@ static long call(struct link *l, const char *path, const struct span *post, size
         curl_slist_free_all(headers);
         if (code == CURLE_OK)
             curl_easy_getinfo(l->curl, CURLINFO_RESPONSE_CODE, &status);
-        if (status > 0 && status < 500) {
+        /* 404: that node does not hold the blob; another may. */
+        if (status > 0 && status < 500 && (status != 404 || i + 1 == l->config->node_count)) {
             l->node = node;
             return status;
         }
@@ -196,19 +198,30 @@ static bool hash_is(struct span bytes, const uint8_t want[JOB_HASH_LEN]) {
            len == JOB_HASH_LEN && memcmp(got, want, len) == 0;
 }
 
+/* Chunk by chunk, from whichever node holds it. */
+static bool fetch_one(struct link *l, const struct job_scan *scan, struct buf *file) {
+    char hash[2 * JOB_HASH_LEN + 1], path[128];
+
+    hex_encode(span_of(scan->hash, JOB_HASH_LEN), hash);
+    buf_init(file, scan->len);
+    for (unsigned index = 0; file->len < scan->len; index++) {
+        size_t left = scan->len - file->len;
+
+        snprintf(path, sizeof path, "/v1/jobs/blob?sha256=%s&index=%u", hash, index);
+        if (call(l, path, NULL, CHUNK_MAX) != 200 || l->body.len == 0 ||
+            l->body.len > left)
+            return false;
+        buf_put(file, l->body.data, l->body.len);
+        if (buf_err(file) != OK)
+            return false;
+    }
+    return hash_is(buf_span(file), scan->hash);
+}
+
 static bool fetch(struct link *l, const struct job *job, struct buf *files,
                   struct span *spans) {
     for (uint32_t i = 0; i < job->scan_count; i++) {
-        const struct job_scan *scan = &job->scans[i];
-        char path[32 + 2 * JOB_HASH_LEN] = "/worker/scan/";
-
-        hex_encode(span_of(scan->hash, JOB_HASH_LEN), path + strlen(path));
-        if (call(l, path, NULL, (size_t)scan->len + 1) != 200 ||
-            l->body.len != scan->len || !hash_is(buf_span(&l->body), scan->hash))
-            return false;
-        buf_init(&files[i], scan->len);
-        buf_put(&files[i], l->body.data, l->body.len);
-        if (buf_err(&files[i]) != OK)
+        if (!fetch_one(l, &job->scans[i], &files[i]))
             return false;
         spans[i] = buf_span(&files[i]);
     }
@@ -227,7 +240,7 @@ static void return_result(struct link *l, const struct job *job,
     if (evidence_encode(evidence, &bytes) == OK) {
         body = buf_span(&bytes);
         for (int i = 0; i < 5 && status == 0; i++)
-            status = call(l, "/worker/result", &body, 4096);
+            status = call(l, "/v1/jobs/result", &body, 4096);
     }
     buf_free(&bytes);
     if (status == 200 || status == 204)
@@ -279,7 +292,7 @@ enum err lease_run(struct engine *engine, const struct lease_config *config, boo
     buf_init(&l.body, JOB_WIRE_MAX);
     while (err == OK && !*stop) {
         struct span nothing = {0};
-        long status = call(&l, "/worker/lease", &nothing, JOB_WIRE_MAX);
+        long status = call(&l, "/v1/jobs/lease", &nothing, JOB_WIRE_MAX);
 
         if (status == 200) {
             struct buf job;

@@ -3,9 +3,10 @@
  * lease a job, fetch its scans, read them in the sandbox, return the evidence; from any
  * node that answers. Contract, all over TLS 1.3 with both certificates (the worker is
  * who its certificate says):
- *   POST /worker/lease            200: a job (wire/job_wire.h); 204: none is waiting
- *   GET  /worker/scan/SHA256      200: the file; the worker checks the hash
- *   POST /worker/result           evidence (wire/evidence_wire.h); 200 or 204: taken,
+ *   POST /v1/jobs/lease           200: a job (wire/job_wire.h); 204: none is waiting
+ *   GET  /v1/jobs/blob?sha256=&index=   200: one chunk of a scan, from 0; the worker
+ *                                 checks the hash of the whole
+ *   POST /v1/jobs/result          evidence (wire/evidence_wire.h); 200 or 204: taken,
  *                                 or taken before; 409: too late, another has the job
  * Invariants:
  *   L1  a result names the job and attempt of its lease, so sending it again, to

@@ -27,6 +27,7 @@ function certificates(dir) {
   }
 }
 
+const CHUNK = 48 * 1024;
 const u16 = (v) => { const b = Buffer.alloc(2); b.writeUInt16LE(v); return b; };
 const u32 = (v) => { const b = Buffer.alloc(4); b.writeUInt32LE(v); return b; };
 const text = (s) => { const b = Buffer.from(s); return Buffer.concat([u16(b.length), b]); };
@@ -59,15 +60,16 @@ test('a worker leases, fetches, reads and returns', async (t) => {
     const parts = [];
     req.on('data', (p) => parts.push(p));
     req.on('end', () => {
-      const hash = req.url.match(/^\/worker\/scan\/([0-9a-f]{64})$/)?.[1];
-      if (req.url === '/worker/lease') {
+      const [, hash, index] = req.url.match(/^\/v1\/jobs\/blob\?sha256=([0-9a-f]{64})&index=(\d+)$/) ?? [];
+      const chunk = (bytes) => bytes.subarray(index * CHUNK, (Number(index) + 1) * CHUNK);
+      if (req.url === '/v1/jobs/lease') {
         const job = jobs.shift();
         res.writeHead(job ? 200 : 204).end(job);
       } else if (hash === rotten) {
-        res.writeHead(200).end(Buffer.alloc(scans[1].length)); // as long, and not it
+        res.writeHead(200).end(chunk(Buffer.alloc(scans[1].length))); // as long, and not it
       } else if (hash) {
-        res.writeHead(200).end(scans.find((s) => createHash('sha256').update(s).digest('hex') === hash));
-      } else if (req.url === '/worker/result') {
+        res.writeHead(200).end(chunk(scans[0]));
+      } else if (req.url === '/v1/jobs/result') {
         results.push(Buffer.concat(parts));
         res.writeHead(results.length === 1 ? 503 : 204).end(); // once more, please
       } else res.writeHead(404).end();
