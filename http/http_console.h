@@ -37,7 +37,9 @@ extern "C" {
     X(PEOPLE_FORM, people_form)                                                        \
     X(PEOPLE_SEED, people_seed)                                                        \
     X(OPERATION, operation)                                                            \
-    X(AUDIT, audit)
+    X(AUDIT, audit)                                                                    \
+    X(DESK, desk)                                                                      \
+    X(APPLICATION, application)
 
 enum console_page {
 #define X(id, name) CONSOLE_##id,

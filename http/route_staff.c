@@ -54,6 +54,12 @@ static const struct staff_route routes[] = {
      NONE, NONE, "/staff/operation"},
     {"/staff/audit", STAFF_DO_AUDIT, CONSOLE_AUDIT, NONE, NONE, CONSOLE_AUDIT,
      "/staff/audit"},
+    {"/staff/desk", STAFF_DO_DESK, CONSOLE_DESK, NONE, NONE, NONE, "/staff/desk"},
+    {"/staff/application", STAFF_DO_APPLICATION, CONSOLE_APPLICATION, NONE, NONE, NONE,
+     "/staff/desk"},
+    {"/staff/application/claim", NONE, NONE, STAFF_DO_CLAIM, NONE, NONE, "/staff/desk"},
+    {"/staff/application/release", NONE, NONE, STAFF_DO_RELEASE, NONE, NONE,
+     "/staff/desk"},
 };
 
 /* A field that stands twice is taken for none. */

@@ -8,6 +8,8 @@
 #define RP_READERS                                                                     \
     (STAFF_RP_ADMIN | STAFF_OPERATOR | STAFF_AUDITOR | STAFF_HELP_DESK |               \
      STAFF_SUPERVISOR)
+#define REVIEWERS (STAFF_REVIEWER | STAFF_APPROVER | STAFF_SUPERVISOR)
+#define DESK_READERS (REVIEWERS | STAFF_INTAKE | STAFF_AUDITOR)
 #define WRITES 1u
 #define FRESH 2u
 

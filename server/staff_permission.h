@@ -40,7 +40,12 @@
     /* Keys, nodes, outbox. */                                                         \
     X(OPERATION, "operation", STAFF_OPERATOR | STAFF_AUDITOR, 0)                       \
     X(OUTBOX_RETRY, "outbox_retry", STAFF_OPERATOR, WRITES)                            \
-    X(AUDIT, "audit", STAFF_AUDITOR | STAFF_ADMIN, 0)
+    X(AUDIT, "audit", STAFF_AUDITOR | STAFF_ADMIN, 0)                                  \
+    /* The operation center. */                                                        \
+    X(DESK, "desk", DESK_READERS, 0)                                                   \
+    X(APPLICATION, "application", DESK_READERS, 0)                                     \
+    X(CLAIM, "claim", REVIEWERS, WRITES)                                               \
+    X(RELEASE, "release", REVIEWERS, WRITES)
 
 enum staff_action {
 #define STAFF_ACTION(id, name, roles, flags) STAFF_DO_##id,

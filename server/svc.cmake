@@ -8,6 +8,6 @@ set(TASUKI_SVC_SOURCES
   svc_json.c svc_rp.c svc_rp_operator.c svc_rp_metadata.c svc_register.c svc_keys.c svc_admin.c svc_admin_status.c svc_admin_account.c svc_admin_factor.c svc_admin_staff.c
   svc_admin_client.c svc_admin_client_change.c svc_admin_registration.c svc_admin_usage.c svc_admin_node.c svc_admin_key.c svc_admin_outbox.c svc_admin_outbox_test.c svc_admin_audit.c svc_audit.c)
 list(APPEND TASUKI_SVC_SOURCES
-  qr_code.c staff_permission.c svc_staff.c svc_staff_audit.c svc_staff_login.c svc_staff_own.c svc_staff_people.c
+  qr_code.c staff_permission.c svc_staff.c svc_staff_audit.c svc_staff_desk.c svc_staff_login.c svc_staff_own.c svc_staff_people.c
   svc_staff_operation.c svc_staff_rp.c svc_staff_rp_change.c)
 list(APPEND TASUKI_SVC_SOURCES svc_admin_intake.c svc_application.c svc_blob.c svc_job.c)

@@ -42,6 +42,10 @@ static void (*const actions[STAFF_ACTIONS_COUNT])(struct staff_op *op) = {
     [STAFF_DO_OPERATION] = svc_staff_operation,
     [STAFF_DO_OUTBOX_RETRY] = svc_staff_outbox_retry,
     [STAFF_DO_AUDIT] = svc_staff_audit,
+    [STAFF_DO_DESK] = svc_staff_desk,
+    [STAFF_DO_APPLICATION] = svc_staff_application,
+    [STAFF_DO_CLAIM] = svc_staff_claim,
+    [STAFF_DO_RELEASE] = svc_staff_release,
 };
 
 static void finish(struct svc_state *state) {

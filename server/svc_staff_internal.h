@@ -76,5 +76,9 @@ void svc_staff_people_change(struct staff_op *op);
 void svc_staff_operation(struct staff_op *op);
 void svc_staff_outbox_retry(struct staff_op *op);
 void svc_staff_audit(struct staff_op *op);
+void svc_staff_desk(struct staff_op *op);
+void svc_staff_application(struct staff_op *op);
+void svc_staff_claim(struct staff_op *op);
+void svc_staff_release(struct staff_op *op);
 
 #endif

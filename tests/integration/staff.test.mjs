@@ -109,6 +109,7 @@ const PAGES = {
   '/staff/people/add': ['staff-admin'],
   '/staff/operation': ['operator', 'auditor'],
   '/staff/audit': ['auditor', 'staff-admin'],
+  '/staff/desk': ['auditor', 'intake', 'reviewer', 'approver', 'supervisor'],
 };
 const FORMS = {
   '/staff/rp/edit': ['rp-admin'],
@@ -119,6 +120,8 @@ const FORMS = {
   '/staff/people': ['staff-admin'],
   '/staff/people/add': ['staff-admin'],
   '/staff/operation': ['operator'],
+  '/staff/application/claim': ['reviewer', 'approver', 'supervisor'],
+  '/staff/application/release': ['reviewer', 'approver', 'supervisor'],
 };
 
 test('G12: every page and form by every role, with ids of others', { timeout: 120000 }, async (t) => {

@@ -44,6 +44,10 @@ static const struct {
     {"operation", "oa", ""},
     {"outbox_retry", "o", "w"},
     {"audit", "as", ""},
+    {"desk", "aivpu", ""},
+    {"application", "aivpu", ""},
+    {"claim", "vpu", "w"},
+    {"release", "vpu", "w"},
 };
 
 static void every_action_by_every_role(void **state) {

@@ -254,7 +254,8 @@ static void changes_carry_the_sessions_token(void **state) {
     struct fixture *f = *state;
     struct person hana, taro;
 
-    add_person(f, "hana", "\"rp-admin\",\"staff-admin\",\"operator\"", &hana);
+    add_person(f, "hana",
+               "\"rp-admin\",\"staff-admin\",\"operator\",\"supervisor\"", &hana);
     add_person(f, "taro", "\"rp-admin\"", &taro);
     enter(f, &hana);
     enter(f, &taro);
@@ -639,6 +640,52 @@ static void a_long_import_is_taken(void **state) {
     buf_free(&text);
 }
 
+/* The desk: stocks by kind and state, one application, and its claim. */
+static void the_desk_shows_stocks_and_claims_what_is_there(void **state) {
+    struct fixture *f = *state;
+    struct command submit = {.type = CMD_APPLICATION_SUBMIT};
+    struct cmd_application_submit *cmd = &submit.application_submit;
+    struct person hana;
+    struct params params;
+    struct svc_staff got;
+    char text[4096];
+
+    add_person(f, "hana", "\"reviewer\"", &hana);
+    enter(f, &hana);
+    snprintf(cmd->id.text, sizeof cmd->id.text, "A2B3C4D5");
+    cmd->kind = APPLICATION_PUBLIC;
+    cmd->environment = ENV_DEMO;
+    cmd->form_version = 1;
+    memset(cmd->account_index.b, 1, sizeof cmd->account_index.b);
+    cmd->confirmed = true;
+    cmd->sealed = span_str("sealed");
+    fixture_apply(f, &submit);
+
+    params = params_make("kind", "public_body", "state", "awaiting", NULL);
+    got = run(f, &hana, STAFF_DO_DESK, &params);
+    assert_int_equal(got.kind, STAFF_VIEW);
+    text_of(got.view, text, sizeof text);
+    assert_non_null(strstr(text, "\"kind\":\"public_body\",\"state\":\"awaiting\","
+                                 "\"count\":1"));
+    assert_non_null(strstr(text, "\"id\":\"A2B3C4D5\""));
+    svc_op_close(&got.op);
+    params = params_make("id", "A2B3C4D5", NULL);
+    got = run(f, &hana, STAFF_DO_APPLICATION, &params);
+    assert_int_equal(got.kind, STAFF_VIEW);
+    json_text(got.view, "state", text);
+    assert_string_equal(text, "awaiting");
+    svc_op_close(&got.op);
+    const char *unknown[] = {"Z9Y8X7W6", "", "no application", "A2B3C4D5A2B3C4D5A"};
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        params = params_make("csrf", hana.token, "id", unknown[i], NULL);
+        assert_int_equal(act(f, &hana, STAFF_DO_APPLICATION, &params), STAFF_MISSING);
+        assert_int_equal(act(f, &hana, STAFF_DO_CLAIM, &params), STAFF_MISSING);
+        assert_int_equal(act(f, &hana, STAFF_DO_RELEASE, &params), STAFF_MISSING);
+    }
+    params = params_make("csrf", hana.token, "id", "A2B3C4D5", NULL);
+    assert_int_equal(act(f, &hana, STAFF_DO_CLAIM, &params), STAFF_CONFLICT);
+}
+
 #define TEST(name)                                                                     \
     cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -661,6 +708,7 @@ int main(void) {
         TEST(onboarding_goes_step_by_step),
         TEST(an_import_is_taken_whole_or_not),
         TEST(a_long_import_is_taken),
+        TEST(the_desk_shows_stocks_and_claims_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
