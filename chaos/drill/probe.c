@@ -34,31 +34,75 @@ static uint64_t leader(struct lab *lab, char why[256]) {
     return id != 0;
 }
 
-/* Statuses are some ms old: those that stand at the same index are compared. */
-static uint64_t digests_equal(struct lab *lab, char why[256]) {
-    struct lab_status first = {0};
+/* What nodes said of their digest, at whichever index they stood. */
+struct sample {
+    unsigned node;
+    uint64_t index;
+    char digest[80];
+};
+#define SAMPLES_MAX 256
+
+/* How many nodes stand at that index in the samples; 0: two differ there. */
+static unsigned agree_at(const struct sample *samples, size_t count, uint64_t index) {
+    unsigned seen = 0, nodes = 0;
+    const char *digest = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (samples[i].index != index) {
+            continue;
+        }
+        if (digest != NULL && strcmp(digest, samples[i].digest) != 0) {
+            return 0;
+        }
+        digest = samples[i].digest;
+        nodes += (seen >> samples[i].node & 1) == 0;
+        seen |= 1u << samples[i].node;
+    }
+    return nodes;
+}
+
+/* Asks every node; how many belong to the cluster. *ret_differs: one says so itself. */
+static unsigned sample_all(struct lab *lab, struct sample *samples, size_t *count,
+                           bool *ret_differs) {
+    unsigned nodes = 0;
     for (size_t i = 0; i < lab->count; i++) {
         struct machine *machine = &lab->machines[i];
         struct lab_status status;
-        if (machine->spare || machine->gone ||
-            !lab_status(lab, machine->id, &status)) {
+        if (machine->spare || machine->gone) {
             continue;
         }
-        if (status.differs) {
-            snprintf(why, 256, "node %u says that a digest differs", machine->id);
-            return 0;
+        nodes++;
+        if (*count < SAMPLES_MAX && lab_status(lab, machine->id, &status)) {
+            struct sample *sample = &samples[(*count)++];
+            *sample = (struct sample){.node = machine->id, .index = status.digest_index};
+            memcpy(sample->digest, status.digest, sizeof(sample->digest));
+            *ret_differs |= status.differs;
         }
-        if (first.digest[0] == '\0') {
-            first = status;
-        } else if (status.digest_index != first.digest_index ||
-                   strcmp(status.digest, first.digest) != 0) {
-            snprintf(why, 256, "node %u stands at %llu, another at %llu", machine->id,
-                     (unsigned long long)status.digest_index,
-                     (unsigned long long)first.digest_index);
+    }
+    return nodes;
+}
+
+/* Nodes are asked one after the other while they go on: some index is met by all. */
+static uint64_t digests_equal(struct lab *lab, char why[256]) {
+    static struct sample samples[SAMPLES_MAX];
+    size_t count = 0;
+    bool differs = false;
+
+    for (int turn = 0; turn < 30; turn++) {
+        unsigned nodes = sample_all(lab, samples, &count, &differs);
+        for (size_t i = 0; i < count && !differs; i++) {
+            unsigned agree = agree_at(samples, count, samples[i].index);
+            if (agree == nodes) {
+                return 1;
+            }
+            differs = agree == 0;
+        }
+        if (differs) {
+            snprintf(why, 256, "two nodes differ at the same index");
             return 0;
         }
     }
-    return first.digest[0] != '\0';
+    snprintf(why, 256, "no index was met by all nodes");
+    return 0;
 }
 
 static uint64_t pages(struct lab *lab, char why[256]) {
