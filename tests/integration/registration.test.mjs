@@ -154,6 +154,7 @@ test('a person signs in to what registered itself, and sees where its rules stan
   const account = await addAccount({ name: 'selfreg' });
   assert.ok(account.sub);
   const rp = await registered(one, { client_name: '自分で登録', tos_uri: 'https://self.example.test/tos', logo_uri: 'https://self.example.test/logo.png' });
+  await everywhere(1);
   const page = await get(two, authorizePath(authorizeParams({ clientId: rp.client_id, redirectUri: REDIRECT })));
   assert.ok(page.body.includes('href="https:&#x2F;&#x2F;self.example.test&#x2F;tos"') || page.body.includes('href="https://self.example.test/tos"'), 'a link to its terms');
   assert.match(page.headers['content-security-policy'], /img-src 'self' https:\/\/self\.example\.test;/);

@@ -41,7 +41,7 @@ test('sign-ins, userinfo and the TOP page are counted, on whatever node, and all
   const all = await Promise.all(nodes.map((node) => usageAt(node.id, rp.clientId)));
   assert.deepEqual(all[1], all[0]);
   assert.deepEqual(all[2], all[0]);
-  assert.deepEqual(all[0], { month, client_id: rp.clientId, logins: 6, userinfo: userinfos, top: 0, sms: 0 });
+  assert.deepEqual(all[0], { month, client_id: rp.clientId, logins: 6, userinfo: userinfos, top: 0, sms: 0, app_android: 0, app_ios: 0 });
 
   const told = await run(join(binDir, 'tasuki'), ['rp', 'usage', rp.clientId, '--month', month, '--json', '--env', file]);
   assert.deepEqual(JSON.parse(told.stdout), [all[0]]);
