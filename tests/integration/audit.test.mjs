@@ -12,7 +12,7 @@ import { leader } from '../lib/leader.mjs';
 
 const binDir = process.env.TASUKI_BIN_DIR;
 const MAP_BYTES = '1073741824';
-const cluster = await Cluster.make({ name: 'audit', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450), binDir });
+const cluster = await Cluster.make({ name: 'audit', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12600), binDir });
 after(() => cluster.close());
 await cluster.bootstrap();
 const rp = await addClient({ name: 'audit' });

@@ -15,7 +15,7 @@ import { get, post } from '../lib/http.mjs';
 import { clientAssertion, newKey, selfSigned } from '../conformance/lib/keys.mjs';
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-const base = Number(process.env.TASUKI_CLUSTER_PORT ?? 12450);
+const base = Number(process.env.TASUKI_CLUSTER_PORT ?? 12600);
 const binDir = process.env.TASUKI_BIN_DIR;
 const key = await newKey();
 const pair = await selfSigned('rp of both');

@@ -11,7 +11,7 @@ import { demo, ROOT, sleep, until } from '../lib/demo.mjs';
 import { Worker } from '../lib/farm.mjs';
 import { request } from '../lib/http.mjs';
 
-const port = Number(process.env.TASUKI_CLUSTER_PORT ?? 12450);
+const port = Number(process.env.TASUKI_CLUSTER_PORT ?? 12600);
 const cluster = await Cluster.make({ name: 'intake', port, binDir: process.env.TASUKI_BIN_DIR });
 after(() => cluster.close());
 for (const name of ['one', 'two']) await cluster.mustRun(join(ROOT, 'ops/pki'), ['worker', cluster.pki, '--name', name]);

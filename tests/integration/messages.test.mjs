@@ -25,7 +25,7 @@ const first = await Sinks.open(secrets);
 const second = await Sinks.open(secrets);
 const cluster = await Cluster.make({
   name: 'messages',
-  port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450),
+  port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12600),
   binDir: process.env.TASUKI_BIN_DIR,
   lines: [...first.lines(), ...second.lines({ second: true }), ...CAPS, `sms_timeout_ms = ${SMS_TIMEOUT_MS}`, 'smtp_timeout_ms = 2000'],
 });

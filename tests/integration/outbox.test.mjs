@@ -20,7 +20,7 @@ const LEASE_MS = 15000; // FSM_OUTBOX_LEASE_MS
 
 const cluster = await Cluster.make({
   name: 'outbox',
-  port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450),
+  port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12600),
   binDir: process.env.TASUKI_BIN_DIR,
 });
 const receivers = [];

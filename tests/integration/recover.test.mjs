@@ -9,7 +9,7 @@ import { assertAlive, assertDead, issue, joins } from '../lib/epoch.mjs';
 import { signIn } from '../lib/flow.mjs';
 
 const EXIT = { refused: 1, usage: 64 };
-const cluster = await Cluster.make({ name: 'recover', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450), binDir: process.env.TASUKI_BIN_DIR });
+const cluster = await Cluster.make({ name: 'recover', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12600), binDir: process.env.TASUKI_BIN_DIR });
 after(() => cluster.close());
 await cluster.bootstrap();
 const rp = await addClient({ name: 'recover' });

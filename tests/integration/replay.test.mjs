@@ -16,7 +16,7 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const KILLS = 2;
 const THINGS = 20;
 
-const cluster = await Cluster.make({ name: 'replay', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450), binDir: process.env.TASUKI_BIN_DIR });
+const cluster = await Cluster.make({ name: 'replay', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12600), binDir: process.env.TASUKI_BIN_DIR });
 after(() => cluster.close());
 await cluster.bootstrap();
 const { issuer } = demo();

@@ -15,7 +15,7 @@ const EXIT = { usage: 64, rotten: 77, config: 78 };
 const ENTRIES_BEYOND = 3400;
 const cluster = await Cluster.make({
   name: 'reseed',
-  port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450),
+  port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12600),
   binDir: process.env.TASUKI_BIN_DIR,
   lines: ['log_retained_bytes = 65536'],
 });

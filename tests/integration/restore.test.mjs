@@ -10,7 +10,7 @@ import { assertAlive, assertDead, issue, joins } from '../lib/epoch.mjs';
 import { redeem, signIn } from '../lib/flow.mjs';
 
 const EXIT = { data: 65, config: 78 };
-const cluster = await Cluster.make({ name: 'restore', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450), binDir: process.env.TASUKI_BIN_DIR });
+const cluster = await Cluster.make({ name: 'restore', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12600), binDir: process.env.TASUKI_BIN_DIR });
 after(() => cluster.close());
 await cluster.bootstrap();
 const rp = await addClient({ name: 'restore' });

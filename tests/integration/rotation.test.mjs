@@ -17,7 +17,7 @@ const WORKERS = 6;
 const AUDIENCE = 'https://api.example.test/';
 
 const cluster = await Cluster.make({
-  name: 'rotation', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450), binDir: process.env.TASUKI_BIN_DIR,
+  name: 'rotation', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12600), binDir: process.env.TASUKI_BIN_DIR,
   lines: [`key_publish_s = ${PUBLISH_S}`],
 });
 after(() => cluster.close());

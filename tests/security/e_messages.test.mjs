@@ -18,7 +18,7 @@ const SMS_TIMEOUT_MS = 2000;
 const sinks = await Sinks.open();
 const cluster = await Cluster.make({
   name: 'e-messages',
-  port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12450),
+  port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12600),
   binDir: process.env.TASUKI_BIN_DIR,
   lines: [...sinks.lines(), ...Object.entries(CAP).map(([name, max]) => `sms_cap_${name} = ${max}`), 'mail_cap_source = 1000', `sms_timeout_ms = ${SMS_TIMEOUT_MS}`, 'smtp_timeout_ms = 2000'],
 });
