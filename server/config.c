@@ -442,6 +442,9 @@ static const struct key_spec keys[] = {
     {"remember_device_s", value_u32, AT(remember_device_s), 0, 31536000, OPTIONAL},
     {"staff_idle_s", value_u32, AT(staff_idle_s), 60, 3600, OPTIONAL},
     {"staff_lifetime_s", value_u32, AT(staff_lifetime_s), 60, 86400, OPTIONAL},
+    {"login_cap_account", value_u32, AT(login_cap_account), 0, CAP_MAX, OPTIONAL},
+    {"login_cap_source", value_u32, AT(login_cap_source), 0, CAP_MAX, OPTIONAL},
+    {"login_cap_client", value_u32, AT(login_cap_client), 0, CAP_MAX, OPTIONAL},
     {"login_limit_per_minute", value_u32, AT(login_limit_per_minute), 0, 100000,
      OPTIONAL},
     {"log_retained_bytes", value_u64, AT(log_retained_bytes), 64u << 10, 1ull << 40,
@@ -495,6 +498,9 @@ static void set_defaults(struct config *config) {
     config->staff_idle_s = 900;
     config->staff_lifetime_s = 36000;
     config->login_limit_per_minute = 60;
+    config->login_cap_account = 60;
+    config->login_cap_source = 300;
+    config->login_cap_client = 100000;
     config->log_retained_bytes = (uint64_t)64 << 20;
     config->image_bytes_per_s = (uint64_t)64 << 20;
     config->smtp_timeout_ms = 8000;

@@ -70,6 +70,10 @@ struct config {
     uint32_t remember_device_s;  /* a browser that its holder trusts is not asked so
                                     long; default 0: never */
     uint32_t staff_idle_s, staff_lifetime_s; /* 900, 36000: of the staff's sessions */
+    /* Attempts to sign in, held by all nodes together, whatever comes of them; those from
+     * a browser that the account knows do not count. 0: no bound. Of one account in an
+     * hour; of one address (IPv6: /64), and of one relying party, in ten minutes. */
+    uint32_t login_cap_account, login_cap_source, login_cap_client;
     uint32_t login_limit_per_minute; /* per client address, default 60; 0: off */
     uint64_t log_retained_bytes;     /* default 64 MiB: an outage that it covers needs
                                         no image */

@@ -3,7 +3,7 @@
  * Input is the JSON of a request body, parsed here with named errors; output is
  * JSON text for the CLI (ops/cli). Unknown and doubled members are errors.
  *
- * ADMIN_ACCOUNT_ADD  account_id, password (15 to 512 bytes), type entry|prime|member,
+ * ADMIN_ACCOUNT_ADD  account_id, password (domain/password_rule.h), type entry|prime|member,
  *                    parent (account ID of a Prime: members only), profile {corp_type
  *                    1|2, and the members of server/domain/profile.h; email is the
  *                    account ID when left out}

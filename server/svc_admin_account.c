@@ -4,12 +4,11 @@
 
 #include "server/crypto/password.h"
 #include "server/domain/account_id.h"
+#include "server/domain/password_rule.h"
 #include "server/domain/profile.h"
 #include "server/svc_admin_internal.h"
 #include "store/base/codec.h"
-
-/* SP 800-63B-4 §3.1.1.2: a password that is the only factor. */
-#define PASSWORD_LEN_MIN 15
+#include "store/base/secret.h"
 
 struct account_op {
     struct admin_op admin; /* first */
@@ -81,6 +80,35 @@ static void read_profile(struct account_op *op) {
         svc_json_fail(json, "profile.%s: %s", profile_field_name(field), why);
 }
 
+/* By the rule for its kind of account; op->password is then as it is hashed. ERR_NOMEM. */
+static enum err check_password(struct account_op *op) {
+    const struct config *config = op->admin.base.svc->shared->config;
+    const struct span words[] = {account_id_span(&op->id),
+                                 op->profile.fields[PROFILE_NAME],
+                                 op->profile.fields[PROFILE_EN_NAME]};
+    bool alone = op->account.type == ACCOUNT_ENTRY || config->second_factor_enrolled;
+    enum password_refusal refusal;
+    struct buf normal;
+    enum err err;
+
+    buf_init(&normal, LIMIT_PASSWORD * 8);
+    err = password_normal(op->password, &normal);
+    if (!err)
+        err = svc_take(&op->admin.admin->op.arena, &normal, &op->password);
+    secret_wipe(normal.data, normal.len);
+    buf_free(&normal);
+    if (err)
+        return err;
+    refusal = password_check(
+        op->password, alone ? PASSWORD_LEN_MIN_ALONE : PASSWORD_LEN_MIN_BESIDE, words,
+        sizeof words / sizeof words[0]);
+    if (refusal != PASSWORD_OK)
+        svc_json_fail(&op->admin.json, "password: %s (%d characters are the least)",
+                      password_refusal_str(refusal),
+                      alone ? PASSWORD_LEN_MIN_ALONE : PASSWORD_LEN_MIN_BESIDE);
+    return OK;
+}
+
 /* A Member's parent is an active Prime. */
 static enum err read_parent(struct account_op *op) {
     struct svc *svc = op->admin.base.svc;
@@ -132,10 +160,11 @@ static enum err read_request(struct account_op *op) {
     id = svc_json_text(json, "account_id", true, 1, LIMIT_ACCOUNT_ID);
     if (!json->failed && !account_id_parse(id, &op->id, &why))
         svc_json_fail(json, "account_id: %s", why);
-    op->password =
-        svc_json_text(json, "password", true, PASSWORD_LEN_MIN, LIMIT_PASSWORD);
+    op->password = svc_json_text(json, "password", true, 1, LIMIT_PASSWORD);
     op->account.type = (enum account_type)svc_json_choice(json, "type", types, 0);
     read_profile(op);
+    if (!json->failed && check_password(op))
+        return ERR_NOMEM;
     return read_parent(op);
 }
 

@@ -4,12 +4,17 @@
  *   sealed request -> limits -> account row -> hash pool -> CMD_LOGIN -> svc_flow */
 #include "server/crypto/password.h"
 #include "server/domain/account_id.h"
+#include "server/domain/password_rule.h"
 #include "server/oidc/acr.h"
 #include "server/svc_device.h"
 #include "server/svc_answer.h"
 #include "server/svc_factor.h"
+#include "server/svc_origin.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
+
+#define HOUR_MS (60u * 60 * 1000)
+#define BURST_MS (10u * 60 * 1000)
 
 struct login_op {
     struct svc_flow flow; /* first */
@@ -19,6 +24,7 @@ struct login_op {
     struct id128 sub;
     uint64_t generation;
     enum account_type type;
+    struct span password;      /* as it is compared (password_rule.h) */
     struct span password_hash; /* empty: unknown account */
     uint8_t secret[SVC_SESSION_SECRET];
 };
@@ -103,6 +109,10 @@ static void attempted(struct svc_state *state) {
         svc_count(counters, COUNT_LOGIN_FAILED);
         again(op, NOTICE_BAD_CREDENTIALS);
         return;
+    case OUT_LIMITED:
+        svc_count(counters, COUNT_LOGIN_LIMITED);
+        again(op, NOTICE_LIMITED);
+        return;
     case OUT_LOCKED:
         svc_count(counters, COUNT_LOGIN_LOCKED);
         again(op, NOTICE_LOCKED);
@@ -152,6 +162,37 @@ static enum err second_fill(struct login_op *op, struct cmd_login *cmd) {
     return OK;
 }
 
+static void add_cap(struct login_op *op, struct cmd_login *cmd, const char *what,
+                    struct span whom, uint32_t max, uint32_t window_ms) {
+    struct svc *svc = op->flow.base.svc;
+
+    if (max == 0 || whom.len == 0)
+        return;
+    buf_reset(&svc->scratch);
+    buf_str(&svc->scratch, what);
+    buf_put(&svc->scratch, whom.data, whom.len);
+    cmd->caps.at[cmd->caps.count++] = (struct cap){
+        svc_hash(svc, HASH_COUNTER, buf_span(&svc->scratch)), max, window_ms};
+}
+
+/* Strangers are held by account, network and service, on all nodes together (D03, D04);
+ * who signs in where the account has signed in before is not kept out by them. */
+static void fill_caps(struct login_op *op, struct cmd_login *cmd) {
+    const struct config *config = op->flow.base.svc->shared->config;
+    char network[SVC_NETWORK_MAX];
+
+    if (cmd->has_device)
+        return;
+    add_cap(op, cmd, "login account ",
+            span_of(op->login_index.b, sizeof op->login_index.b),
+            config->login_cap_account, HOUR_MS);
+    add_cap(op, cmd, "login source ",
+            svc_network_of(op->login->client_address, network),
+            config->login_cap_source, BURST_MS);
+    add_cap(op, cmd, "login client ", op->flow.request.client_id,
+            config->login_cap_client, BURST_MS);
+}
+
 static void attempt(struct svc_state *state) {
     struct login_op *op = (struct login_op *)state;
     struct svc *svc = state->svc;
@@ -179,6 +220,7 @@ static void attempt(struct svc_state *state) {
         svc_fail(state, err);
         return;
     }
+    fill_caps(op, cmd);
     /* The session that the browser had ends with the new sign-in (D08, A14). */
     if (!svc_stamp_open(svc, SEAL_SESSION_COOKIE, op->login->session_cookie,
                         &earlier)) {
@@ -192,7 +234,7 @@ static void attempt(struct svc_state *state) {
 static void compare_password(struct svc_state *state) {
     struct login_op *op = (struct login_op *)state;
 
-    op->password_ok = password_verify(op->login->password, op->password_hash);
+    op->password_ok = password_verify(op->password, op->password_hash);
 }
 
 /* The blind index of the canonical account ID. What is not an account ID has an
@@ -229,6 +271,20 @@ static enum err find_account(struct login_op *op) {
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
+/* The same for known and unknown accounts, before anything is looked up. */
+static enum err normalize(struct login_op *op) {
+    struct buf normal;
+    enum err err;
+
+    buf_init(&normal, LIMIT_PASSWORD * 8);
+    err = password_normal(op->login->password, &normal);
+    if (!err)
+        err = svc_take(&op->login->op.arena, &normal, &op->password);
+    secret_wipe(normal.data, normal.len);
+    buf_free(&normal);
+    return err;
+}
+
 static bool within_limit(const struct login_op *op) {
     struct rate_limit *limit = op->flow.base.svc->shared->login_limit;
 
@@ -254,7 +310,9 @@ static void check_attempt(struct login_op *op) {
     }
     if (!svc_fresh(state))
         return;
-    err = find_account(op);
+    err = normalize(op);
+    if (!err)
+        err = find_account(op);
     if (err)
         svc_fail(state, err);
     else

@@ -1,11 +1,11 @@
 #include "server/svc_message.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "server/domain/account_id.h"
 #include "server/domain/phone.h"
 #include "server/svc_internal.h"
+#include "server/svc_origin.h"
 #include "store/base/codec.h"
 
 #define DRAFT_VERSION 1
@@ -101,24 +101,9 @@ static void cap(struct capping *c, const char *what, struct span whom, uint32_t 
                        window_ms};
 }
 
-/* An IPv6 host has a whole /64 to ask from. */
-static struct span network_of(struct span source, char out[INET6_ADDRSTRLEN]) {
-    struct in6_addr address;
-
-    if (source.len >= INET6_ADDRSTRLEN)
-        return source;
-    memcpy(out, source.data, source.len);
-    out[source.len] = '\0';
-    if (inet_pton(AF_INET6, out, &address) != 1)
-        return source;
-    memset(address.s6_addr + 8, 0, 8);
-    return inet_ntop(AF_INET6, &address, out, INET6_ADDRSTRLEN) ? span_str(out)
-                                                                : source;
-}
-
 static void cap_sms(struct capping *c, const struct message_draft *draft) {
     const struct config *config = c->svc->shared->config;
-    char network[INET6_ADDRSTRLEN];
+    char network[SVC_NETWORK_MAX];
     struct span number = draft->to;
 
     cap(c, "sms number", number, config->sms_cap_number, DAY_MS);
@@ -129,7 +114,7 @@ static void cap_sms(struct capping *c, const struct message_draft *draft) {
     if (memcmp(number.data, "+81", 3) != 0)
         cap(c, "sms foreign", span_str(""), config->sms_cap_foreign, DAY_MS);
     if (draft->source.len > 0)
-        cap(c, "sms source", network_of(draft->source, network),
+        cap(c, "sms source", svc_network_of(draft->source, network),
             config->sms_cap_source, DAY_MS);
     if (draft->client_id.len > 0)
         cap(c, "sms client", draft->client_id, config->sms_cap_client, DAY_MS);
@@ -137,12 +122,12 @@ static void cap_sms(struct capping *c, const struct message_draft *draft) {
 
 static void cap_mail(struct capping *c, const struct message_draft *draft) {
     const struct config *config = c->svc->shared->config;
-    char network[INET6_ADDRSTRLEN];
+    char network[SVC_NETWORK_MAX];
 
     cap(c, "mail address", draft->to, config->mail_cap_address, DAY_MS);
     cap(c, "mail all", span_str(""), config->mail_cap_all, DAY_MS);
     if (draft->source.len > 0)
-        cap(c, "mail source", network_of(draft->source, network),
+        cap(c, "mail source", svc_network_of(draft->source, network),
             config->mail_cap_source, DAY_MS);
 }
 

@@ -1,5 +1,7 @@
 #include "server/svc_origin.h"
 
+#include <arpa/inet.h>
+
 #include "server/crypto/client_cert.h"
 #include "store/base/codec.h"
 
@@ -110,4 +112,19 @@ enum err svc_origin_open(struct svc *svc, struct span sealed, struct arena *aren
     *ret_address = arena_dup(arena, address);
     *ret_browser = arena_dup(arena, browser);
     return ret_address->data && ret_browser->data ? OK : ERR_NOMEM;
+}
+
+struct span svc_network_of(struct span address, char out[SVC_NETWORK_MAX]) {
+    struct in6_addr in6;
+
+    _Static_assert(SVC_NETWORK_MAX == INET6_ADDRSTRLEN, "textual IPv6");
+    if (address.len >= SVC_NETWORK_MAX)
+        return address;
+    if (address.len > 0)
+        memcpy(out, address.data, address.len);
+    out[address.len] = '\0';
+    if (inet_pton(AF_INET6, out, &in6) != 1)
+        return address;
+    memset(in6.s6_addr + 8, 0, 8);
+    return inet_ntop(AF_INET6, &in6, out, SVC_NETWORK_MAX) ? span_str(out) : address;
 }

@@ -36,4 +36,9 @@ enum err svc_origin_open(struct svc *svc, struct span sealed, struct arena *aren
 /* As records have it, to search for. */
 void svc_origin_hash(struct svc *svc, struct span address, uint8_t out[AUDIT_ID_LEN]);
 
+/* The network that an address counts for: itself, or with IPv6 its /64, all of which one
+ * host has to ask from. What is no address is taken as it is. */
+#define SVC_NETWORK_MAX 46
+struct span svc_network_of(struct span address, char out[SVC_NETWORK_MAX]);
+
 #endif

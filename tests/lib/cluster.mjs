@@ -87,6 +87,7 @@ export class Cluster {
       `peer_cert = ${this.pki}/node-${id}.crt`, `peer_key = ${this.pki}/node-${id}.key`,
       `ca = ${this.pki}/ca.crt`, `cluster_key = ${this.pki}/cluster.key`,
       `outbound_ca = ${this.pki}/ca.crt`, 'store_map_bytes = 1073741824', 'login_limit_per_minute = 30000', 'drain_ms = 0',
+      'login_cap_account = 0', 'login_cap_source = 0', 'login_cap_client = 0',
       ...this.lines, ...lines,
     ])
       keys.set(line.split('=')[0].trim(), line);
