@@ -8,6 +8,7 @@
 
 #include "raft/command.pb-c.h"
 #include "raft/command_app.h"
+#include "raft/command_self.h"
 #include "raft/command_factor.h"
 #include "store/base/check.h"
 #include "store/base/limits.h"
@@ -52,6 +53,7 @@ struct message_parts {
         Tasuki__Command__UsageAdd usage_add;
         Tasuki__Command__MessageSend message_send;
         Tasuki__Command__AuditNote audit_note;
+        Tasuki__Command__Self self;
         union command_factor_message factor;
         struct command_app_message app;
     };
@@ -426,6 +428,13 @@ static bool cluster_ok(const struct command *command) {
     }
 }
 
+/* Commands whose record in the audit is what they are about. */
+static bool told_ok(const struct command *command) {
+    return command->type == CMD_AUDIT_NOTE ? audit_note_ok(&command->audit_note)
+                                           : command_self_ok(&command->self) &&
+                                                 message_ok(&command->self.message);
+}
+
 static bool command_ok(const struct command *command) {
     switch (command->type) {
     case CMD_BOOT_REGISTER:
@@ -486,7 +495,8 @@ static bool command_ok(const struct command *command) {
     case CMD_MESSAGE_SEND:
         return message_send_ok(&command->message_send);
     case CMD_AUDIT_NOTE:
-        return audit_note_ok(&command->audit_note);
+    case CMD_SELF:
+        return told_ok(command);
     default:
         return factor_ok(command);
     }
@@ -1010,6 +1020,16 @@ static void build_factor(const struct command *command, struct message_parts *pa
     }
 }
 
+/* Commands whose record in the audit is what they are about. */
+static void build_told(const struct command *command, struct message_parts *parts) {
+    if (command->type == CMD_AUDIT_NOTE) {
+        build_audit_note(&command->audit_note, &parts->audit_note);
+        return;
+    }
+    command_self_build(&command->self, &parts->self);
+    parts->self.message = build_message(&command->self.message, parts, 0);
+}
+
 /* NULL: a command without payload. `command` has passed command_ok. */
 static const ProtobufCMessage *build(const struct command *command,
                                      struct message_parts *parts) {
@@ -1070,7 +1090,8 @@ static const ProtobufCMessage *build(const struct command *command,
         build_usage_add(&command->usage_add, parts);
         break;
     case CMD_AUDIT_NOTE:
-        build_audit_note(&command->audit_note, &parts->audit_note);
+    case CMD_SELF:
+        build_told(command, parts);
         break;
     CMD_INTAKE_CASES:
     case CMD_TICK:
@@ -1654,6 +1675,10 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
         return take_usage_add(m, &command->usage_add);
     case CMD_AUDIT_NOTE:
         return take_audit_note(m, &command->audit_note);
+    case CMD_SELF:
+        return command_self_take(m, &command->self) &&
+               take_message(((const Tasuki__Command__Self *)m)->message,
+                            &command->self.message);
     CMD_INTAKE_CASES:
     case CMD_TICK:
         break;
@@ -1698,6 +1723,7 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_STAFF_TOUCH] = &tasuki__command__staff_touch__descriptor,
         [CMD_USAGE_ADD] = &tasuki__command__usage_add__descriptor,
         [CMD_MESSAGE_SEND] = &tasuki__command__message_send__descriptor,
+        [CMD_SELF] = &tasuki__command__self__descriptor,
         [CMD_AUDIT_NOTE] = &tasuki__command__audit_note__descriptor,
         [CMD_FACTOR_BEGIN] = &tasuki__command__factor_begin__descriptor,
         [CMD_FACTOR_CHALLENGE] = &tasuki__command__factor_challenge__descriptor,

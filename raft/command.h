@@ -71,6 +71,7 @@ enum command_type {
     CMD_STAFF_LOGIN = 28,
     CMD_STAFF_SESSION_END = 29,
     CMD_MESSAGE_SEND = 50, /* mail or a text message to a person */
+    CMD_SELF = 56,       /* the holder of an account changes it */
     CMD_AUDIT_NOTE = 55, /* nothing but a record in the audit */
     CMD_FACTOR_BEGIN = 40,     /* a session is to be raised by a second step */
     CMD_FACTOR_CHALLENGE = 41, /* what the person is asked for, a code that was sent */
@@ -552,6 +553,41 @@ struct cmd_audit_note {
     struct span note; /* LIMIT_AUDIT_NOTE */
 };
 
+/* What a holder does with the own account (raft/fsm_self.c). All but SELF_ID_CONFIRM
+ * need the session, which is not older than fresh_ms, and `generation` as the account
+ * was read. OUT_SESSION_ENDED, OUT_REAUTH, OUT_ACCOUNT_STATE; and as below. */
+enum self_act {
+    SELF_PASSWORD = 1,    /* password_hash */
+    SELF_END_SESSION = 2, /* target: its sid. OUT_NOT_FOUND */
+    SELF_END_OTHERS = 3,
+    SELF_FACTOR_DEL = 4, /* target: its id. OUT_NOT_FOUND */
+    SELF_ID_ASK = 5,     /* login_index, token, ttl_ms, sealed: the new ID; the message
+                          * goes to the new address, unless somebody has the ID: nobody
+                          * is told which (SECURITY D02). OUT_LIMITED, OUT_FULL */
+    SELF_ID_CONFIRM = 6, /* token, sealed: the profile with it. OUT_NOT_FOUND,
+                          * OUT_EXPIRED, OUT_EXISTS: somebody has it by now */
+    SELF_ID_CANCEL = 7,  /* OUT_NOT_FOUND */
+    SELF_CLOSE = 8,      /* the account is deleted, its ID free, its sub never */
+};
+struct cmd_self {
+    enum self_act act;
+    struct id128 sub;
+    bool has_session;
+    struct key_hash session;
+    uint32_t fresh_ms;
+    uint64_t generation; /* 0: any */
+    struct span password_hash;
+    bool has_target;
+    struct id128 target;
+    bool has_login_index;
+    struct key_hash login_index;
+    bool has_token;
+    struct key_hash token;
+    uint32_t ttl_ms;
+    struct span sealed;
+    struct message_out message; /* to the address that has to know */
+};
+
 struct command {
     enum command_type type;
     struct actor actor;
@@ -588,6 +624,7 @@ struct command {
         struct cmd_usage_add usage_add;
         struct cmd_message_send message_send;
         struct cmd_audit_note audit_note;
+        struct cmd_self self;
         struct cmd_factor_begin factor_begin;
         struct cmd_factor_challenge factor_challenge;
         struct cmd_factor_pass factor_pass;

@@ -159,6 +159,7 @@ static uint64_t version_of(enum command_type type) {
     case CMD_STAFF_TOUCH:
     case CMD_USAGE_ADD:
     case CMD_MESSAGE_SEND:
+    case CMD_SELF:
     case CMD_AUDIT_NOTE:
     case CMD_FACTOR_BEGIN:
     case CMD_FACTOR_CHALLENGE:
@@ -273,6 +274,8 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_message_send(tx, &command->message_send, ret_code);
     case CMD_AUDIT_NOTE:
         return fsm_audit_note(tx, &command->audit_note, ret_code);
+    case CMD_SELF:
+        return fsm_self(tx, &command->self, ret_code);
     default:
         return dispatch_factor(tx, command, ret_code);
     }

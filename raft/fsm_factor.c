@@ -361,7 +361,7 @@ static enum err session_made(struct fsm_tx *tx, const struct signin *signin,
         err = fsm_session_end(tx, cmd->replaced, &replaced);
     }
     if (err == OK) {
-        err = store_session_put(tx->write, &session);
+        err = fsm_session_begin(tx, &session);
     }
     *ret_code = OUT_OK;
     return err == OK ? outcome_login_encode(&login, tx->detail) : err;
@@ -386,7 +386,7 @@ static enum err session_raised(struct fsm_tx *tx, const struct signin *signin,
     session.methods |= cmd->methods;
     session.idle_at_ms = tx->now_ms + cmd->idle_ms;
     if (err == OK) {
-        err = store_session_put(tx->write, &session);
+        err = fsm_session_begin(tx, &session);
     }
     login = (struct outcome_login){session.auth_time_ms, session.expires_ms};
     *ret_code = OUT_OK;

@@ -83,7 +83,7 @@ enum err fsm_factor_passkey_login(struct fsm_tx *tx, const struct cmd_passkey_lo
         err = fsm_session_end(tx, cmd->replaced, &replaced);
     }
     if (err == OK) {
-        err = store_session_put(tx->write, &session);
+        err = fsm_session_begin(tx, &session);
     }
     if (err == OK) {
         err = fsm_factor_tell(tx, AUDIT_SIGNIN, factor.sub, FACTOR_PASSKEY, OUT_OK,

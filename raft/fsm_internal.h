@@ -45,6 +45,9 @@ enum err fsm_account_put(struct fsm_tx *tx, const struct cmd_account_put *cmd,
 /* OUT_OK: the account is active and of this generation; OUT_ACCOUNT_STATE. */
 enum err fsm_account_usable(struct fsm_tx *tx, struct id128 sub, uint64_t generation,
                             enum outcome_code *ret_code);
+/* fsm_self.c */
+enum err fsm_self(struct fsm_tx *tx, const struct cmd_self *cmd,
+                  enum outcome_code *ret_code);
 /* fsm_client.c */
 enum err fsm_client_put(struct fsm_tx *tx, const struct cmd_client_put *cmd,
                         enum outcome_code *ret_code);
@@ -58,6 +61,8 @@ enum err fsm_session_end(struct fsm_tx *tx, struct key_hash session,
 /* The same, as its holder's wish. */
 enum err fsm_session_sign_out(struct fsm_tx *tx, struct key_hash session,
                               enum outcome_code *ret_code);
+/* Put a session that has just begun, or has a new key, and where that was. */
+enum err fsm_session_begin(struct fsm_tx *tx, const struct session *session);
 /* N2 but for the generation: now before both ends. */
 bool fsm_session_timely(const struct fsm_tx *tx, const struct session *session);
 /* The session and all that it granted, from now on under `key`, which is also set in

@@ -67,6 +67,9 @@
  * a life time can never overflow. */
 #define FSM_CLOCK_MAX_MS 253402300799999ull
 
+/* Sessions whose rows one command of their holder takes away (raft/fsm_self.c). */
+#define FSM_SELF_SESSIONS 1000u
+
 /* The audit (raft/fsm_audit.h): how long records are kept, and how many at most, about
  * 600 bytes each. */
 #define FSM_AUDIT_KEEP_MS (5ull * 366 * 24 * 60 * 60 * 1000)

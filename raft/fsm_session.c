@@ -18,6 +18,15 @@ uint64_t fsm_session_lock_ms(uint32_t failures) {
     return ms < FSM_LOCK_MAX_MS ? ms : FSM_LOCK_MAX_MS;
 }
 
+enum err fsm_session_begin(struct fsm_tx *tx, const struct session *session) {
+    struct span origin = tx->actor == NULL ? span_str("") : tx->actor->sealed;
+    enum err err = store_session_put(tx->write, session);
+
+    return err == OK && origin.len > 0
+               ? store_session_origin_put(tx->write, session, origin)
+               : err;
+}
+
 /* A4: keep the table of counters within its cap. */
 static enum err make_room(struct fsm_tx *tx) {
     struct expiry first;
@@ -97,7 +106,7 @@ static enum err login_session(struct fsm_tx *tx, const struct cmd_login *cmd,
         err = fsm_session_end(tx, cmd->replaced, &replaced);
     }
     if (err == OK) {
-        err = store_session_put(tx->write, &session);
+        err = fsm_session_begin(tx, &session);
     }
     *ret_code = OUT_OK;
     return err == OK ? outcome_login_encode(&login, tx->detail) : err;

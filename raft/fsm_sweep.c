@@ -6,6 +6,7 @@
 #include "store/store_blob.h"
 #include "store/store_counter.h"
 #include "store/store_expiry.h"
+#include "store/store_id_change.h"
 #include "store/store_job.h"
 #include "store/store_key.h"
 #include "store/store_outbox.h"
@@ -21,7 +22,7 @@ static struct id128 id_of(const struct expiry *entry) {
     return id;
 }
 
-/* row_end of what counts, and of what waits for its second step. */
+/* row_end of what counts, and of what waits for a second step or a confirmation. */
 static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
                             uint64_t *ret_ms) {
     struct factor_guard guard;
@@ -29,8 +30,14 @@ static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
     struct signin signin;
     struct app_enrolment enrolment;
     struct app_challenge challenge;
+    struct id_change id_change;
     enum err err;
 
+    if (entry->table == EXPIRY_ID_CHANGE) {
+        err = store_id_change_get(tx->read, id_of(entry), &id_change);
+        *ret_ms = err == OK ? id_change.expires_ms : 0;
+        return err;
+    }
     if (entry->table == EXPIRY_COUNTER) {
         err = store_counter_get(tx->read, entry->key, &counter);
         *ret_ms = err == OK ? counter.until_ms : 0;
@@ -113,15 +120,15 @@ static enum err intake_del(struct fsm_tx *tx, const struct expiry *entry) {
 static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
                         uint64_t *ret_ms) {
     struct session session;
+    struct staff_session staff_session;
     struct grant grant;
     struct access_token access;
     struct refresh_token refresh;
     struct login_attempts attempts;
     struct pushed_request request;
     struct outbox_message message;
-    struct staff_session staff_session;
     struct signing_key key;
-    enum err err = ERR_CORRUPT;
+    enum err err;
 
     switch (entry->table) {
     case EXPIRY_SESSION:
@@ -209,6 +216,8 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
         return store_outbox_del(tx->write, id_of(entry));
     case EXPIRY_STAFF_SESSION:
         return store_staff_session_del(tx->write, entry->key);
+    case EXPIRY_ID_CHANGE:
+        return store_id_change_del(tx->write, id_of(entry));
     case EXPIRY_KEY:
         return key_del(tx, entry);
     case EXPIRY_COUNTER:

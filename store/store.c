@@ -69,6 +69,8 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_JOB_INDEX] = "job_index",
     [TABLE_BLOB] = "blob",
     [TABLE_BLOB_SHORT] = "blob_short",
+    [TABLE_ACCOUNT_SESSION] = "account_session",
+    [TABLE_ID_CHANGE] = "id_change",
 };
 
 enum err store_lmdb_err(int rc) {

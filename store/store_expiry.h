@@ -28,8 +28,9 @@ enum expiry_table {
     EXPIRY_APPLICATION = 16, /* one that is not confirmed */
     EXPIRY_JOB = 17,         /* by store_job_mark */
     EXPIRY_BLOB = 18,        /* by the first half of its id */
+    EXPIRY_ID_CHANGE = 19,   /* by sub */
 };
-#define EXPIRY_LAST EXPIRY_BLOB
+#define EXPIRY_LAST EXPIRY_ID_CHANGE
 
 struct expiry {
     uint64_t at_ms;

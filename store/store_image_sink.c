@@ -61,6 +61,8 @@ static bool is_kept(const struct image_sink *sink, enum store_table table,
     switch (table) {
     case TABLE_SESSION:
     case TABLE_SESSION_GRANT:
+    case TABLE_ACCOUNT_SESSION:
+    case TABLE_ID_CHANGE:
     case TABLE_GRANT:
     case TABLE_ACCESS:
     case TABLE_REFRESH:

@@ -41,6 +41,54 @@ enum err store_session_get(struct store_read *read, struct key_hash key,
     return OK;
 }
 
+#define LIST_KEY 32
+
+static struct span list_key(struct id128 sub, struct key_hash key,
+                            uint8_t out[LIST_KEY]) {
+    memcpy(out, sub.b, sizeof sub.b);
+    memcpy(out + sizeof sub.b, key.b, sizeof key.b);
+    return span_of(out, LIST_KEY);
+}
+
+enum err store_session_origin_put(struct store_write *write,
+                                  const struct session *session, struct span sealed) {
+    uint8_t key[LIST_KEY];
+
+    return store_table_put(write, TABLE_ACCOUNT_SESSION,
+                           list_key(session->sub, session->key, key), sealed);
+}
+
+enum err store_session_next(struct store_read *read, struct id128 sub,
+                            const struct key_hash *after, struct session *ret_session,
+                            struct span *ret_origin) {
+    static const struct key_hash first;
+    struct store_cursor cursor;
+    struct key_hash found;
+    struct span key, value;
+    uint8_t bytes[LIST_KEY];
+    struct span from = list_key(sub, after == NULL ? first : *after, bytes);
+    enum err err = store_cursor_open(read, TABLE_ACCOUNT_SESSION, from, &cursor, &key,
+                                     &value);
+
+    if (err != OK) {
+        return err;
+    }
+    if (after != NULL && span_equal(key, from)) {
+        err = store_cursor_next(&cursor, &key, &value);
+    }
+    if (err == OK && (key.len != LIST_KEY || memcmp(key.data, sub.b, sizeof sub.b) != 0)) {
+        err = key.len != LIST_KEY ? ERR_CORRUPT : ERR_NOT_FOUND;
+    }
+    if (err == OK) {
+        memcpy(found.b, key.data + sizeof sub.b, sizeof found.b);
+        *ret_origin = value;
+        err = store_session_get(read, found, ret_session);
+        err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err; /* N3 */
+    }
+    store_cursor_close(&cursor);
+    return err;
+}
+
 enum err store_session_put(struct store_write *write, const struct session *session) {
     struct buf *row;
     struct session old;
@@ -49,7 +97,10 @@ enum err store_session_put(struct store_write *write, const struct session *sess
 
     if (err == OK) {
         was_ms = store_session_end_ms(&old);
-    } else if (err != ERR_NOT_FOUND) {
+    } else if (err == ERR_NOT_FOUND) {
+        err = store_session_origin_put(write, session, span_str(""));
+    }
+    if (err != OK) {
         return err;
     }
     err = store_expiry_move(write, EXPIRY_SESSION, session->key, was_ms,
@@ -76,6 +127,12 @@ enum err store_session_del(struct store_write *write, struct key_hash key) {
     if (err == OK) {
         err = store_expiry_move(write, EXPIRY_SESSION, key, store_session_end_ms(&old),
                                 0);
+    }
+    if (err == OK) {
+        uint8_t bytes[LIST_KEY];
+        err = store_table_del(write, TABLE_ACCOUNT_SESSION,
+                              list_key(old.sub, key, bytes));
+        err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     }
     return err == OK ? store_table_del(write, TABLE_SESSION, session_key(&key)) : err;
 }

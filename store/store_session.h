@@ -3,6 +3,8 @@
  * Written by raft/fsm_session.c; read by server/svc_*.c.
  * Invariants:
  *   N1  the key is a keyed hash of the cookie's secret; the secret is not stored;
+ *   N3  each session stands in its account's list (TABLE_ACCOUNT_SESSION), and nothing
+ *       else does;
  *   N2  a session is live while clock_ms < expires_ms, clock_ms < idle_at_ms and
  *       its generation equals its account's; an ended one has no row. */
 #ifndef STORE_STORE_SESSION_H
@@ -32,6 +34,15 @@ static inline uint64_t store_session_end_ms(const struct session *session)
 }
 /* ERR_NOT_FOUND when there is none. Grants of the session are raft/fsm's work. */
 enum err store_session_del(struct store_write *write, struct key_hash key);
+
+/* Where a session that stands was begun (server/svc_origin.h); empty: not known. */
+enum err store_session_origin_put(struct store_write *write, const struct session *session,
+                                  struct span sealed);
+/* The account's first session whose key is above `after` (NULL: its first), and where it
+ * was begun (borrows). ERR_NOT_FOUND. */
+enum err store_session_next(struct store_read *read, struct id128 sub,
+                            const struct key_hash *after, struct session *ret_session,
+                            struct span *ret_origin);
 
 /* Scopes that the account's holder has granted to the client; 0 when none. */
 enum err store_consent_get(struct store_read *read, struct id128 sub,

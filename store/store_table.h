@@ -60,6 +60,8 @@ enum store_table {
     TABLE_JOB_INDEX = 42, /* see store_job.c */
     TABLE_BLOB = 43, /* SHA-256 -> who holds it */
     TABLE_BLOB_SHORT = 44, /* SHA-256 -> nothing */
+    TABLE_ACCOUNT_SESSION = 45, /* sub, session -> sealed origin */
+    TABLE_ID_CHANGE = 46,       /* sub -> account ID that is to be */
     TABLE_COUNT
 };
 

@@ -32,6 +32,7 @@
 /* Where a request came from (server/svc_origin.h), and texts of the audit. */
 #define LIMIT_SEALED_ORIGIN 320
 #define LIMIT_AUDIT_ACTOR 64
+#define LIMIT_SEALED_ACCOUNT_ID 320
 #define LIMIT_AUDIT_NOTE 128
 #define LIMIT_CLIENT_JWKS (8 * 1024)
 #define LIMIT_CLIENT_SUBJECT 1024

@@ -367,6 +367,36 @@ void assert_chain_sound(struct fsm_fixture *fx) {
     store_read_free(read);
 }
 
+struct command command_self(enum self_act act, uint64_t n, uint64_t session) {
+    struct command c = {.type = CMD_SELF,
+                        .self = {.act = act,
+                                 .sub = id_of(n),
+                                 .has_session = act != SELF_ID_CONFIRM,
+                                 .fresh_ms = act != SELF_ID_CONFIRM ? 5 * MINUTE_MS : 0}};
+
+    if (c.self.has_session) {
+        c.self.session = key_of(session);
+    }
+    if (act == SELF_PASSWORD) {
+        c.self.password_hash = span_str("$argon2id$new");
+    }
+    if (act == SELF_END_SESSION || act == SELF_FACTOR_DEL) {
+        c.self.has_target = true;
+        c.self.target = id_of(7000 + session + 1);
+    }
+    if (act == SELF_ID_ASK) {
+        c.self.has_login_index = true;
+        c.self.login_index = key_of(5900 + n);
+        c.self.ttl_ms = HOUR_MS;
+    }
+    if (act == SELF_ID_ASK || act == SELF_ID_CONFIRM) {
+        c.self.has_token = true;
+        c.self.token = key_of(9100 + n);
+        c.self.sealed = span_str("sealed id");
+    }
+    return c;
+}
+
 struct command command_note(enum audit_event event, uint64_t about) {
     return (struct command){.type = CMD_AUDIT_NOTE,
                             .audit_note = {.event = event,

@@ -46,6 +46,8 @@ struct command command_client(const char *client_id);
 /* Every record names the hash of the one before, from the anchor to the head. */
 void assert_chain_sound(struct fsm_fixture *fx);
 struct command command_usage(uint64_t n);
+/* By account `n`'s session of that number. */
+struct command command_self(enum self_act act, uint64_t n, uint64_t session);
 struct command command_note(enum audit_event event, uint64_t about);
 /* With `kind` and an id that fits it, from a network address. */
 void command_by(struct command *command, enum audit_actor kind);

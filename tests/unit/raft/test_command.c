@@ -124,6 +124,9 @@ static size_t later_commands(struct command *out) {
     out[n - 1].message_send.message.sub = (struct id128){{0}};
     out[n - 1].message_send.message.ttl_ms = 0;
     out[n - 1].message_send.message.client_id = span_str("");
+    for (int act = SELF_PASSWORD; act <= SELF_CLOSE; act++) {
+        out[n++] = command_self((enum self_act)act, 1, 2);
+    }
     out[n++] = command_note(AUDIT_SEARCHED, 0);
     out[n++] = command_note(AUDIT_STAFF_READ, 1);
     out[n - 1].audit_note.has_staff = true;

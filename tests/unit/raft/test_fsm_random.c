@@ -261,6 +261,27 @@ static struct command draw_once(struct random *r) {
                            : command_push(draw(r, CODES));
 }
 
+/* Closing is rare, or soon nobody would be left. */
+static struct command draw_self(struct fsm_fixture *fx, struct random *r) {
+    uint64_t n = 1 + draw(r, SESSIONS);
+    struct command c =
+        command_self((enum self_act)(1 + draw(r, SELF_CLOSE - (draw(r, 9) > 0))),
+                     1 + draw(r, ACCOUNTS), n);
+    struct session session;
+
+    if (c.self.has_session) {
+        c.self.fresh_ms = HOUR_MS;
+        for (uint64_t tries = 0; tries < SESSIONS; tries++, n = n % SESSIONS + 1) {
+            if (fsm_fixture_session(fx, n, &session)) {
+                c.self.session = session.key;
+                c.self.sub = session.sub;
+                break;
+            }
+        }
+    }
+    return c;
+}
+
 static struct command draw_note(struct random *r) {
     struct command c = command_note(AUDIT_SEARCHED, draw(r, ACCOUNTS));
 
@@ -451,6 +472,17 @@ static struct command draw_client(struct random *r) {
     return c;
 }
 
+static struct command draw_told(struct fsm_fixture *fx, struct random *r) {
+    switch (draw(r, 4)) {
+    case 0:
+        return command_usage(draw(r, CODES));
+    case 1:
+        return draw_note(r);
+    default:
+        return draw_self(fx, r);
+    }
+}
+
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
@@ -511,7 +543,7 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     case 28:
         return draw_message(r);
     case 27:
-        return draw(r, 2) == 0 ? command_usage(draw(r, CODES)) : draw_note(r);
+        return draw_told(fx, r);
     case 15:
     case 22:
         return draw_once(r);
