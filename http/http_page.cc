@@ -106,6 +106,11 @@ static std::unique_ptr<mustache> compile(const unsigned char *bytes, size_t len)
     return http_page_compile(bytes, len);
 }
 
+/* An empty text is none: a section of it is not shown. */
+static data text_or_none(struct span text) {
+    return text.len > 0 ? data{http_page_neutral(text)} : data{data::type::bool_false};
+}
+
 extern "C" enum err http_page_init(void) {
     if (shared != nullptr) {
         return OK;
@@ -124,6 +129,8 @@ extern "C" enum err http_page_init(void) {
         made->pages[PAGE_POST] = compile(pages_post_mustache, pages_post_mustache_len);
         made->pages[PAGE_LOGOUT] =
             compile(pages_logout_mustache, pages_logout_mustache_len);
+        made->pages[PAGE_ACCOUNT] =
+            compile(pages_account_mustache, pages_account_mustache_len);
         made->pages[PAGE_ERROR] =
             compile(pages_error_mustache, pages_error_mustache_len);
         made->frame = compile(pages_frame_mustache, pages_frame_mustache_len);
@@ -178,7 +185,7 @@ template <typename F> static void guarded(struct http_page_data *page_data, F f)
 
 extern "C" void http_page_set(struct http_page_data *page_data, const char *key,
                               struct span value) {
-    guarded(page_data, [&](data &values) { values.set(key, http_page_neutral(value)); });
+    guarded(page_data, [&](data &values) { values.set(key, text_or_none(value)); });
 }
 
 extern "C" void http_page_set_bool(struct http_page_data *page_data, const char *key,
@@ -204,6 +211,23 @@ extern "C" void http_page_add_field(struct http_page_data *page_data, const char
         item.set("name", std::string(name));
         item.set("value", std::string(reinterpret_cast<const char *>(value.data),
                                       value.len));
+        push(values, list, item);
+    });
+}
+
+extern "C" void http_page_add_row(struct http_page_data *page_data, const char *list,
+                                  enum http_lang lang,
+                                  const struct http_page_cell cells[], size_t count) {
+    guarded(page_data, [&](data &values) {
+        const auto &messages = shared->messages[lang];
+        data item{data::type::object};
+        for (size_t i = 0; i < count; i++) {
+            auto found = cells[i].message != nullptr ? messages.find(cells[i].message)
+                                                     : messages.end();
+            item.set(cells[i].name, found != messages.end()
+                                        ? data{found->second}
+                                        : text_or_none(cells[i].text));
+        }
         push(values, list, item);
     });
 }
@@ -262,7 +286,8 @@ extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
         }
         const char *titles[PAGES] = {"home_title", "login_title", "factor_title", "enrol_title",
                                      "consent_title",
-                                     "post_title",   "logout_title", "error_title"};
+                                     "post_title",    "logout_title",
+                                     "account_title", "error_title"};
         values.set("title", shared->messages[lang].at(titles[page]));
         values.set("content", shared->pages[page]->render(values));
         std::string html = shared->frame->render(values);

@@ -26,6 +26,7 @@ enum http_page {
     PAGE_CONSENT,
     PAGE_POST,
     PAGE_LOGOUT,
+    PAGE_ACCOUNT,
     PAGE_ERROR,
     PAGES
 };
@@ -38,7 +39,8 @@ enum err http_page_init(void);
 /* NULL only when memory is exhausted, which the functions below take as well. */
 struct http_page_data *http_page_data_new(void);
 void http_page_data_free(struct http_page_data *data);
-/* Text from people loses control and bidirectional formatting characters. */
+/* Text from people loses control and bidirectional formatting characters. A section of an
+ * empty one is not shown. */
 void http_page_set(struct http_page_data *data, const char *key, struct span value);
 void http_page_set_bool(struct http_page_data *data, const char *key, bool value);
 /* Add {"name": name, "value": value} to the list `list`; the value is for machines, and
@@ -50,6 +52,16 @@ void http_page_add_field(struct http_page_data *data, const char *list,
 void http_page_add_choice(struct http_page_data *data, const char *list,
                           enum http_lang lang, const char *key, struct span label,
                           const char *value);
+/* One value of a row: the message `message`, or (NULL, or no such message) the text,
+ * treated as http_page_set does. */
+struct http_page_cell {
+    const char *name;
+    struct span text;
+    const char *message;
+};
+/* Add {name: value, ...} to the list `list`. */
+void http_page_add_row(struct http_page_data *data, const char *list, enum http_lang lang,
+                       const struct http_page_cell cells[], size_t count);
 /* Add {"text": the message `key`} to the list `list`. */
 void http_page_add_message(struct http_page_data *data, const char *list,
                            enum http_lang lang, const char *key);

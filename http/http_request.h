@@ -18,6 +18,7 @@
 #include "server/svc_enrol.h"
 #include "server/svc_passkey.h"
 #include "server/svc.h"
+#include "server/svc_account.h"
 #include "server/svc_admin.h"
 #include "server/svc_blob.h"
 #include "server/svc_job.h"
@@ -51,6 +52,7 @@ struct http_request {
         struct svc_introspect introspect;
         struct svc_userinfo userinfo;
         struct svc_logout logout;
+        struct svc_account account;
         struct svc_register registration;
         struct svc_app app;
         struct svc_blob blob;

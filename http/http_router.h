@@ -44,6 +44,7 @@ http_route route_operator_outbox_list, route_operator_outbox_retry,
     route_operator_outbox_test;
 http_route route_operator_key_list, route_operator_key_rotate,
     route_operator_key_revoke, route_operator_client_change;
+http_route route_account_get, route_account_post, route_account_signed_in;
 http_route route_operator_audit_head, route_operator_audit;
 http_route route_operator_node_list, route_operator_node_add;
 http_route route_operator_node_promote, route_operator_node_remove;

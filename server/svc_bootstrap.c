@@ -1,8 +1,12 @@
 #include "server/svc_bootstrap.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "raft/command.h"
+#include "server/message_text.h"
+#include "server/oidc/scope.h"
+#include "server/svc_account.h"
 #include "server/svc_keys.h"
 #include "server/worker.h"
 #include "store/base/log.h"
@@ -23,6 +27,7 @@ struct svc_bootstrap {
 /* What the cluster needs now. */
 struct missing {
     bool cluster;
+    bool account_client; /* of the account's pages (svc_account.h) */
     struct wanted_key {
         bool due;
         bool exists;                  /* there is one, which it succeeds: */
@@ -52,7 +57,9 @@ static enum err look(struct svc_bootstrap *boot, struct missing *ret_missing) {
     };
     struct store_meta meta;
     struct id128 none = {{0}};
+    struct client client;
     struct arena arena;
+    bool has_client;
     enum err err;
 
     err = store_read_begin(boot->read);
@@ -62,12 +69,18 @@ static enum err look(struct svc_bootstrap *boot, struct missing *ret_missing) {
     err = store_read_meta(boot->read, &meta);
     if (!err)
         err = store_key_walk(boot->read, &arena, see_key, &missing);
+    if (!err)
+        err = store_client_get(boot->read, &arena, span_str(SELF_CLIENT_ID), &client);
+    has_client = err == OK;
+    if (err == ERR_NOT_FOUND)
+        err = OK;
     store_read_end(boot->read);
     arena_close(&arena);
     if (err)
         return err;
     for (int alg = KEY_RS256; alg <= KEY_ALG_LAST; alg++)
         missing.key[alg].due |= !missing.key[alg].exists;
+    missing.account_client = !has_client;
     missing.cluster = memcmp(&meta.cluster_id, &none, sizeof none) == 0;
     *ret_missing = missing;
     return OK;
@@ -105,6 +118,36 @@ static enum err add_key(struct svc_bootstrap *boot, enum key_alg alg,
     return err;
 }
 
+/* A client that nobody can be: it has no secret and no key. */
+static enum err add_account_client(struct svc_bootstrap *boot) {
+    const struct config *config = boot->shared->config;
+    struct message_place place = message_place(config->issuer, config->environment);
+    struct command command = {.type = CMD_CLIENT_PUT};
+    struct client *client = &command.client_put.client;
+    char uri[LIMIT_REDIRECT_URI];
+
+    snprintf(uri, sizeof uri, "%.*s/account/signed-in", (int)place.origin.len,
+             (const char *)place.origin.data);
+    *client = (struct client){
+        .client_id = SELF_CLIENT_ID,
+        .name = message_product(config->environment, false),
+        .ministry = "",
+        .start_month = "",
+        .environment = config->environment,
+        .profile = CLIENT_STANDARD,
+        .auth = CLIENT_AUTH_PRIVATE_KEY_JWT,
+        .id_token_alg = CLIENT_ES256,
+        .government = true, /* nobody is asked whether they consent to themselves */
+        .stage = CLIENT_LIVE,
+        .scopes = SCOPE_OPENID,
+        .account_types =
+            1u << ACCOUNT_ENTRY | 1u << ACCOUNT_PRIME | 1u << ACCOUNT_MEMBER,
+        .redirect_uris = {uri},
+        .redirect_uris_count = 1,
+    };
+    return submit(boot, &command);
+}
+
 static enum err supply(struct svc_bootstrap *boot, const struct missing *missing) {
     static const enum key_alg order[] = {KEY_ES256, KEY_RS256, KEY_PS256};
     struct command init = {.type = CMD_CLUSTER_INIT};
@@ -120,6 +163,8 @@ static enum err supply(struct svc_bootstrap *boot, const struct missing *missing
     for (size_t i = 0; i < sizeof order / sizeof order[0] && !err; i++)
         if (missing->key[order[i]].due)
             err = add_key(boot, order[i], missing->key[order[i]].replaces);
+    if (!err && missing->account_client)
+        err = add_account_client(boot);
     return err;
 }
 
@@ -131,7 +176,7 @@ static bool leads(struct svc_bootstrap *boot) {
 }
 
 static bool complete(const struct missing *missing) {
-    bool all = !missing->cluster;
+    bool all = !missing->cluster && !missing->account_client;
 
     for (int alg = KEY_RS256; alg <= KEY_ALG_LAST; alg++)
         all = all && !missing->key[alg].due;

@@ -26,6 +26,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_ACCESS_TOKEN] = "tasuki seal access-token",
     [SEAL_LOGIN_STATE] = "tasuki seal login-state",
     [SEAL_PROFILE] = "tasuki seal profile",
+    [SEAL_ACCOUNT_ID] = "tasuki seal account-id",
     [SEAL_SIGNING_KEY] = "tasuki seal signing-key",
     [SEAL_STAFF_SEED] = "tasuki seal staff-seed",
     [SEAL_ENROL] = "tasuki seal enrol",
@@ -44,6 +45,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",
+    [HASH_ACCOUNT_TOKEN] = "tasuki hash account-token",
     [HASH_SESSION] = "tasuki hash session",
     [HASH_CODE] = "tasuki hash code",
     [HASH_ACCESS] = "tasuki hash access",

@@ -26,6 +26,7 @@ enum seal_purpose {
     SEAL_ACCESS_TOKEN,
     SEAL_LOGIN_STATE, /* authorization request inside the login form */
     SEAL_PROFILE,     /* personal data of an account */
+    SEAL_ACCOUNT_ID, /* that is to be an account's */
     SEAL_SIGNING_KEY,
     SEAL_STAFF_SEED, /* of a staff account's one-time codes */
     SEAL_ENROL, /* form of svc_enrol */
@@ -45,6 +46,7 @@ enum seal_purpose {
 };
 enum hash_purpose {
     HASH_ACCOUNT_ID, /* blind index */
+    HASH_ACCOUNT_TOKEN, /* of a link that was mailed */
     HASH_SESSION,
     HASH_CODE,
     HASH_ACCESS,

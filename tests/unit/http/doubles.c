@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "server/svc_account.h"
 #include "server/svc_enrol.h"
 #include "server/svc_passkey.h"
 #include "server/svc_admin.h"
@@ -213,6 +214,13 @@ enum err svc_staff_form(struct svc *svc, struct arena *arena, struct span browse
     *ret_set_cookie = browser_cookie.len > 0 ? span_of("", 0) : span_str("browser");
     *ret_csrf = span_str("csrf");
     return OK;
+}
+
+void svc_account(struct svc *svc, struct svc_account *account) {
+    (void)svc;
+    account->kind = ACCOUNT_SIGN_IN;
+    account->location = span_str("/oauth/authorize?client_id=" SELF_CLIENT_ID);
+    account->done(account);
 }
 
 void svc_top_shown(struct svc *svc) {

@@ -24,6 +24,7 @@ static void test_all_render(void **state) {
             struct http_page_data *data = http_page_data_new();
             http_page_set_bool(data, "refused", true);
             http_page_set_bool(data, "ask", true);
+            http_page_set_bool(data, "is_home", true);
             char *html = render((enum http_page)page, (enum http_lang)lang, data);
             assert_non_null(strstr(html, lang == LANG_JA ? "<html lang=\"ja\">"
                                                          : "<html lang=\"en\">"));

@@ -1,0 +1,207 @@
+// The account's pages: what their holder changes, on whatever node, and what ends by it on
+// every node.
+import '../lib/runtime.mjs';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { addAccount, addClient, everywhere, operator, word } from '../lib/admin.mjs';
+import { demo, until } from '../lib/demo.mjs';
+import { Browser, isLoginPage, refresh, signIn, submitLogin, tokens, userinfo } from '../lib/flow.mjs';
+import { get } from '../lib/http.mjs';
+import { allMail, lastMail, linkOf } from '../lib/messages.mjs';
+import { note } from '../lib/secrets.mjs';
+
+const { nodes } = demo();
+const [one, two, three] = nodes;
+const rp = await addClient({ name: 'self' });
+const seen = async () => {
+  for (const node of nodes) await everywhere(node.id);
+};
+const path = (location) => {
+  const url = new URL(location, demo().issuer);
+  return url.pathname + url.search;
+};
+
+// A browser at /account/PAGE, through the sign-in when it is asked for.
+async function open(node, account, page = '', browser = new Browser(node)) {
+  let answer = await browser.get(`/account${page}`);
+  for (let hops = 0; hops < 6 && [302, 303].includes(answer.status); hops++) answer = await browser.get(path(answer.location));
+  if (isLoginPage(answer)) {
+    answer = await submitLogin(browser, answer, account);
+    for (let hops = 0; hops < 6 && [302, 303].includes(answer.status); hops++) answer = await browser.get(path(answer.location));
+  }
+  assert.equal(answer.status, 200, answer.body.slice(0, 300));
+  return { browser, answer };
+}
+const csrfOf = (answer) => /name="csrf" value="([^"]+)"/.exec(answer.body)?.[1];
+const send = (browser, page, fields, options) => browser.post(`/account/${page}`, fields, options);
+const asksSignIn = (answer) => [302, 303].includes(answer.status) && answer.location.startsWith('/oauth/authorize?');
+const newPassword = () => note(`another ${word(12)} pass`);
+
+test('nobody sees an account without its sign-in, and a GET changes nothing', async () => {
+  for (const page of ['', '/password', '/sessions', '/factors', '/id', '/activity', '/close']) {
+    const answer = await get(two, `/account${page}`);
+    assert.equal(answer.status, 302, page);
+    assert.match(answer.location, /^\/oauth\/authorize\?/);
+    assert.ok(!answer.body.includes('csrf'));
+  }
+  const account = await addAccount({ name: 'self' });
+  const { answer } = await open(one, account);
+  assert.ok(answer.body.includes(account.id));
+  assert.match(answer.headers['cache-control'], /no-store/);
+});
+
+test('another password ends all other sessions and tokens on every node; the old one is refused', async () => {
+  const account = await addAccount({ name: 'self' });
+  const given = await tokens(two, rp, account);
+  const { browser: elsewhere } = await open(three, account);
+  const { browser, answer } = await open(one, account, '/password');
+  const password = newPassword();
+  const csrf = csrfOf(answer);
+  const bad = async (fields, why) => {
+    const refused = await send(browser, 'password', { csrf, ...fields });
+    assert.equal(refused.status, 200);
+    assert.match(refused.body, why);
+  };
+  await bad({ password: 'too short', password_again: 'too short' }, /使えません/);
+  await bad({ password, password_again: `${password}.` }, /一致しません/);
+  assert.equal((await send(browser, 'password', { csrf: 'x'.repeat(43), password, password_again: password })).status, 403);
+  const began = Date.now();
+  const done = await send(browser, 'password', { csrf, password, password_again: password });
+  assert.equal(done.status, 200, done.body.slice(0, 200));
+  assert.match(done.body, /パスワードを変更しました/);
+  await seen();
+  for (const node of nodes) {
+    assert.equal((await userinfo(node, given.access_token)).status, 401, node.name);
+    await assert.rejects(signIn(node, rp, account), /sign-in refused/, `${node.name}: the old password`);
+  }
+  assert.notEqual((await refresh(three, rp, given.refresh_token)).status, 200);
+  assert.ok(asksSignIn(await elsewhere.get('/account')), 'the other session');
+  assert.equal((await browser.get('/account')).status, 200, 'this one goes on');
+  assert.ok((await signIn(two, rp, { ...account, password })).code);
+  const mail = await lastMail(account.id, { after: began });
+  assert.match(mail.text, /パスワード/);
+});
+
+test('what is not fresh is asked again, whatever form is posted (D14)', { timeout: 60000 }, async () => {
+  const account = await addAccount({ name: 'self' });
+  const { browser, answer } = await open(one, account, '/sessions');
+  const csrf = csrfOf(answer);
+  // Another account's form, and another browser's.
+  const other = await addAccount({ name: 'self-other' });
+  const { browser: stranger } = await open(two, other);
+  assert.equal((await send(stranger, 'sessions', { csrf, which: 'others' })).status, 403);
+  assert.ok(asksSignIn(await send(new Browser(three), 'close', { csrf, account_id: account.id })));
+  assert.equal((await browser.get('/account/close')).status, 200, 'it is fresh still');
+});
+
+test('sessions are listed with where they are, and ended one by one, or all others', async () => {
+  const account = await addAccount({ name: 'self' });
+  const first = await open(two, account);
+  const second = await open(three, account);
+  await seen();
+  const { browser, answer } = await open(one, account, '/sessions');
+  const ids = [...answer.body.matchAll(/name="id" value="([0-9a-f]{32})"/g)].map((m) => m[1]);
+  assert.equal(ids.length, 2, 'the two others');
+  assert.match(answer.body, /127\.0\.0\.1/);
+  const csrf = csrfOf(answer);
+  assert.match((await send(browser, 'sessions', { csrf, id: ids[0] })).body, /ログインを終了しました/);
+  await seen();
+  const alive = await Promise.all([first, second].map(async (s) => (await s.browser.get('/account')).status === 200));
+  assert.deepEqual(alive.toSorted(), [false, true]);
+  assert.match((await send(browser, 'sessions', { csrf, id: ids[0] })).body, /すでにありません/);
+  assert.match((await send(browser, 'sessions', { csrf, which: 'others' })).body, /ログインを終了しました/);
+  await seen();
+  for (const { browser: gone } of [first, second]) assert.notEqual((await gone.get('/account')).status, 200);
+  assert.equal((await browser.get('/account')).status, 200);
+});
+
+test('another account ID: asked for, mailed, confirmed by a form alone; the sub stays, the old address is told', async () => {
+  const account = await addAccount({ name: 'self' });
+  const rename = `renamed-${word()}@example.test`;
+  const before = Date.now();
+  const { browser, answer } = await open(one, account, '/id');
+  const asked = await send(browser, 'id', { csrf: csrfOf(answer), account_id: ` ${rename.toUpperCase()} ` });
+  assert.match(asked.body, /確認のメールを送りました/);
+  const link = linkOf(await lastMail(rename, { after: before }));
+  const token = new URL(link).searchParams.get('token');
+  assert.ok(token.length >= 64);
+  const page = await get(three, path(link)); // as a scanner of mail would (E08)
+  assert.equal(page.status, 200);
+  await seen();
+  assert.ok((await signIn(two, rp, account)).code, 'the old ID is good until it is confirmed');
+  const confirm = (node, value) => new Browser(node).post('/account/confirm', { token: value });
+  const wrong = `${token.slice(0, -4)}${token.endsWith('AAAA') ? 'BBBB' : 'AAAA'}`;
+  assert.match((await confirm(two, wrong)).body, /使えません/);
+  assert.match((await confirm(two, token)).body, /アカウントIDを変更しました/);
+  await seen();
+  assert.match((await confirm(one, token)).body, /使えません/, 'once');
+  await assert.rejects(signIn(one, rp, account), /sign-in refused/);
+  const given = await tokens(three, rp, { ...account, id: rename });
+  assert.equal((await userinfo(one, given.access_token)).json.sub, account.sub, 'the same sub');
+  assert.equal((await userinfo(one, given.access_token)).json.email ?? rename, rename);
+  const told = await lastMail(account.id, { after: before, match: new RegExp(rename) });
+  assert.ok(told);
+});
+
+test('a change of the account ID is void after another password, and when somebody has the ID (E09, E10, E11)', async () => {
+  const account = await addAccount({ name: 'self' });
+  const other = await addAccount({ name: 'self-other' });
+  const ask = async (node, who, to) => {
+    const before = Date.now();
+    const { browser, answer } = await open(node, who, '/id');
+    assert.match((await send(browser, 'id', { csrf: csrfOf(answer), account_id: to })).body, /確認のメールを送りました/);
+    return { before, browser };
+  };
+  const wanted = `wanted-${word()}@example.test`;
+  const { before } = await ask(one, account, wanted);
+  const mine = new URL(linkOf(await lastMail(wanted, { after: before }))).searchParams.get('token');
+  const { browser, answer } = await open(two, account, '/password');
+  const password = newPassword();
+  await send(browser, 'password', { csrf: csrfOf(answer), password, password_again: password });
+  await seen();
+  assert.match((await new Browser(three).post('/account/confirm', { token: mine })).body, /使えません/);
+
+  const changed = { ...account, password };
+  const a = await ask(one, changed, wanted);
+  const first = new URL(linkOf(await lastMail(wanted, { after: a.before }))).searchParams.get('token');
+  const b = await ask(two, other, wanted.toUpperCase());
+  const second = new URL(linkOf(await lastMail(wanted, { after: b.before, match: /./ }))).searchParams.get('token');
+  const answers = await Promise.all([new Browser(one).post('/account/confirm', { token: first }), new Browser(two).post('/account/confirm', { token: second })]);
+  const good = answers.filter(({ body }) => /変更しました/.test(body));
+  assert.equal(good.length, first === second ? 2 : 1, answers.map(({ body }) => body.slice(0, 2000)).join('\n'));
+  await seen();
+  // Nobody is told that an ID is had: no mail, and the same words (D02).
+  const third = await addAccount({ name: 'self-third' });
+  const quiet = Date.now();
+  await ask(three, third, wanted);
+  await new Promise((done) => setTimeout(done, 1500));
+  assert.equal(allMail().filter(({ to, at }) => to.includes(wanted) && at >= quiet).length, 0);
+});
+
+test('a closed account is closed on every node, its sub is never given again', async () => {
+  const account = await addAccount({ name: 'self' });
+  const given = await tokens(two, rp, account);
+  const { browser, answer } = await open(one, account, '/close');
+  const csrf = csrfOf(answer);
+  assert.match((await send(browser, 'close', { csrf, account_id: 'somebody@example.test' })).body, /一致しません/);
+  const done = await send(browser, 'close', { csrf, account_id: account.id });
+  assert.match(done.body, /退会しました/);
+  await seen();
+  for (const node of nodes) {
+    assert.equal((await userinfo(node, given.access_token)).status, 401, node.name);
+    await assert.rejects(signIn(node, rp, account), /sign-in refused/);
+  }
+  assert.notEqual((await browser.get('/account')).status, 200);
+  const again = await addAccount({ account_id: account.id });
+  assert.notEqual(again.sub, account.sub);
+  await lastMail(account.id, { match: /退会|削除/ });
+});
+
+test('what happened is shown to its holder, and is in the audit with who did it', async () => {
+  const account = await addAccount({ name: 'self' });
+  const { answer } = await open(one, account, '/activity');
+  assert.match(answer.body, /ログイン/);
+  assert.match(answer.body, /アカウントの作成/);
+  const { json } = await operator(2, 'POST', '/v1/audit', { account: account.id });
+  assert.ok(json.records.some(({ event }) => event === 'signin'));
+});
