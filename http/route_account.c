@@ -56,10 +56,36 @@ static struct span time_text(uint64_t ms, char out[32]) {
     return span_of(out, strftime(out, 32, "%Y-%m-%d %H:%M", &tm));
 }
 
+/* "Chrome / Windows", as people call it; the header itself when it names none. */
+static struct span browser_text(struct span agent, char out[48]) {
+    static const char *const browsers[][2] = {
+        {"Edg", "Edge"},       {"OPR/", "Opera"},     {"Firefox/", "Firefox"},
+        {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {NULL, NULL}};
+    static const char *const systems[][2] = {
+        {"iPhone", "iPhone"}, {"iPad", "iPad"},     {"Android", "Android"},
+        {"Windows", "Windows"}, {"Mac OS", "macOS"}, {"Linux", "Linux"}, {NULL, NULL}};
+    const char *browser = NULL, *system = NULL;
+    for (size_t i = 0; browsers[i][0] != NULL && browser == NULL; i++) {
+        browser = memmem(agent.data, agent.len, browsers[i][0], strlen(browsers[i][0]))
+                      ? browsers[i][1]
+                      : NULL;
+    }
+    for (size_t i = 0; systems[i][0] != NULL && system == NULL; i++) {
+        system = memmem(agent.data, agent.len, systems[i][0], strlen(systems[i][0]))
+                     ? systems[i][1]
+                     : NULL;
+    }
+    if (agent.len == 0 || browser == NULL || system == NULL) {
+        return agent;
+    }
+    (void)snprintf(out, 48, "%s / %s", browser, system);
+    return span_str(out);
+}
+
 /* The message of an event or a kind of factor; what has none is shown as it is. */
 static void add_row(struct http_page_data *data, const struct account_row *row,
                     const char *prefix, enum http_lang lang) {
-    char key[64], time[32], used[32], count[24] = "";
+    char key[64], time[32], used[32], count[24] = "", browser[48], about[48];
     size_t at = (size_t)snprintf(key, sizeof(key), "%s", prefix);
     for (size_t i = 0; i < row->text.len && at + 1 < sizeof(key) && *prefix; i++) {
         char c = (char)row->text.data[i];
@@ -71,7 +97,9 @@ static void add_row(struct http_page_data *data, const struct account_row *row,
     }
     const struct http_page_cell cells[] = {
         {"id", row->id, NULL},
-        {"text", row->text, *prefix ? key : NULL},
+        {"browser", browser_text(row->id, about), NULL},
+        {"text", *prefix ? row->text : browser_text(row->text, browser),
+         *prefix ? key : NULL},
         {"detail", row->detail, NULL},
         {"time", time_text(row->time_ms, time), NULL},
         {"used", row->used_ms > 0 ? time_text(row->used_ms, used) : span_of("", 0),
