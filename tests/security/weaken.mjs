@@ -275,6 +275,41 @@ export const weaknesses = [
   { id: 'D10', what: 'cookies without Secure', response(answer) {
     if (answer.headers['set-cookie']) answer.headers['set-cookie'] = [answer.headers['set-cookie']].flat().map((line) => line.replace(/;\s*secure/i, ''));
   } },
+  { id: 'D02', what: 'an account ID that is had is told', response(answer, m) {
+    if (m.path === '/account/id' && m.method === 'POST' && answer.status === 200)
+      html(answer, (text) => (this.asked ? text.replaceAll('確認のメールを送りました', 'は使われています') : text));
+    if (m.path === '/account/id' && m.method === 'POST') this.asked = true;
+  } },
+  { id: 'D11', what: 'other sessions outlive the password', response(answer, m) {
+    if (m.path !== '/account' || m.method !== 'GET' || !cookieOf(m, SESSION)) return;
+    if (answer.status === 200) this.last = { status: 200, headers: { ...answer.headers }, body: answer.body };
+    else if (this.last) Object.assign(answer, this.last);
+  } },
+  { id: 'D14', what: 'a form of another session is taken', response(answer, m) {
+    if (m.path === '/account/password' && answer.status === 403) answer.status = 200;
+  } },
+  { id: 'D14', what: 'a page is shown without a session', response(answer, m) {
+    if (m.path === '/account/close' && answer.status === 302) Object.assign(answer, { status: 200, headers: { 'content-type': 'text/html' }, body: Buffer.from('<p>close</p>') });
+  } },
+  { id: 'D16', what: 'the session of a closed account lives', response(answer, m) {
+    if (m.path !== '/account' || m.method !== 'GET' || !cookieOf(m, SESSION)) return;
+    if (answer.status === 200) this.last = { status: 200, headers: { ...answer.headers }, body: answer.body };
+    else if (this.last) Object.assign(answer, this.last);
+  } },
+  { id: 'E08', what: 'opening the link confirms it', request(m) {
+    if (m.method !== 'GET' || !m.path.startsWith('/account/confirm?')) return;
+    const { searchParams } = url(m);
+    m.method = 'POST';
+    m.path = '/account/confirm';
+    m.headers['content-type'] = 'application/x-www-form-urlencoded';
+    setForm(m, searchParams);
+  } },
+  { id: 'E10', what: 'a void link is said to have served', response(answer, m) {
+    if (m.path === '/account/confirm' && m.method === 'POST') html(answer, (text) => text.replaceAll('このリンクは使えません', 'アカウントIDを変更しました'));
+  } },
+  { id: 'E11', what: 'both are told that they have it', response(answer, m) {
+    if (m.path === '/account/confirm' && m.method === 'POST') html(answer, (text) => text.replaceAll('このリンクは使えません', '').replaceAll('すでに使われています', 'アカウントIDを変更しました'));
+  } },
   { id: 'D12', what: 'sign-out only deletes the cookie', request(m) {
     if (m.path !== '/oauth/logout' || m.method !== 'POST') return undefined;
     return { status: 200, headers: { 'content-type': 'text/html', 'set-cookie': [`${SESSION}=; Max-Age=0; Path=/; Secure; HttpOnly`] }, body: Buffer.from('<p>signed out</p>') };

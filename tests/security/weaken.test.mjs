@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 
 const { registry, table } = await import('../lib/checks.mjs');
-for (const file of ['a_authorize', 'b_token', 'c_keys', 'd_login', 'f_pages', 'g_http', 'p_devices']) await import(`./${file}.test.mjs`);
+for (const file of ['a_authorize', 'b_token', 'c_keys', 'd_login', 'e_account', 'f_pages', 'g_http', 'p_devices']) await import(`./${file}.test.mjs`);
 const { pipe, proxy, weaknesses } = await import('./weaken.mjs');
 const { demo } = await import('../lib/demo.mjs');
 const { whole } = await import('../lib/leader.mjs');
