@@ -204,6 +204,10 @@ static enum err dispatch_factor(struct fsm_tx *tx, const struct command *command
         return fsm_app_answer(tx, &command->app_answer, ret_code);
     case CMD_PASSKEY_LOGIN:
         return fsm_factor_passkey_login(tx, &command->passkey_login, ret_code);
+    case CMD_AUDIT_NOTE:
+        return fsm_audit_note(tx, &command->audit_note, ret_code);
+    case CMD_SELF:
+        return fsm_self(tx, &command->self, ret_code);
     default:
         return ERR_VERSION;
     }
@@ -272,10 +276,6 @@ static enum err dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_usage_add(tx, &command->usage_add, ret_code);
     case CMD_MESSAGE_SEND:
         return fsm_message_send(tx, &command->message_send, ret_code);
-    case CMD_AUDIT_NOTE:
-        return fsm_audit_note(tx, &command->audit_note, ret_code);
-    case CMD_SELF:
-        return fsm_self(tx, &command->self, ret_code);
     default:
         return dispatch_factor(tx, command, ret_code);
     }

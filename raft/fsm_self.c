@@ -153,10 +153,9 @@ static enum err id_ask(struct self *self, enum outcome_code *ret_code) {
     enum err err =
         store_account_find(tx->read, tx->arena, cmd->login_index, &taken);
 
-    if (err == OK) { /* somebody's: as if it were not, and no mail */
-        return tell(self, AUDIT_ID_CHANGE_ASKED);
-    }
-    if (err == ERR_NOT_FOUND) {
+    if (err == OK) { /* somebody's: as if it were not, but for the mail */
+        err = fsm_counter_take(tx, &cmd->message.caps, ret_code);
+    } else if (err == ERR_NOT_FOUND) {
         err = fsm_message_add(tx, &cmd->message, ret_code);
     }
     if (err != OK || *ret_code != OUT_OK) {

@@ -19,6 +19,7 @@ static void asked(struct svc_state *state) {
 
     switch (state->request.outcome.code) {
     case OUT_OK:
+        op->out->new_id = span_of(NULL, 0); /* the page is alike, whoever has it */
         svc_account_show(op, ACCOUNT_MAILED);
         return;
     case OUT_REAUTH:

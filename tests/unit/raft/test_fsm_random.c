@@ -760,7 +760,7 @@ static void random_commands_keep_every_invariant(void **state) {
         run_seed(strtoull(one, NULL, 10), &seen);
         return;
     }
-    for (uint64_t seed = 1; seed <= 16; seed++) {
+    for (uint64_t seed = 1; seed <= 22; seed++) {
         run_seed(seed, &seen);
     }
     for (int type = CMD_ACCOUNT_PUT; type <= CMD_LAST; type++) {
