@@ -65,6 +65,9 @@ static struct span browser_text(struct span agent, char out[48]) {
         {"iPhone", "iPhone"}, {"iPad", "iPad"},     {"Android", "Android"},
         {"Windows", "Windows"}, {"Mac OS", "macOS"}, {"Linux", "Linux"}, {NULL, NULL}};
     const char *browser = NULL, *system = NULL;
+    if (agent.len == 0) {
+        return agent;
+    }
     for (size_t i = 0; browsers[i][0] != NULL && browser == NULL; i++) {
         browser = memmem(agent.data, agent.len, browsers[i][0], strlen(browsers[i][0]))
                       ? browsers[i][1]
@@ -75,7 +78,7 @@ static struct span browser_text(struct span agent, char out[48]) {
                      ? systems[i][1]
                      : NULL;
     }
-    if (agent.len == 0 || browser == NULL || system == NULL) {
+    if (browser == NULL || system == NULL) {
         return agent;
     }
     (void)snprintf(out, 48, "%s / %s", browser, system);
