@@ -1020,8 +1020,12 @@ static void build_factor(const struct command *command, struct message_parts *pa
     }
 }
 
-/* Commands whose record in the audit is what they are about. */
+/* Commands that bring records and counters. */
 static void build_told(const struct command *command, struct message_parts *parts) {
+    if (command->type == CMD_USAGE_ADD) {
+        build_usage_add(&command->usage_add, parts);
+        return;
+    }
     if (command->type == CMD_AUDIT_NOTE) {
         build_audit_note(&command->audit_note, &parts->audit_note);
         return;
@@ -1087,8 +1091,6 @@ static const ProtobufCMessage *build(const struct command *command,
         build_staff(command, parts);
         break;
     case CMD_USAGE_ADD:
-        build_usage_add(&command->usage_add, parts);
-        break;
     case CMD_AUDIT_NOTE:
     case CMD_SELF:
         build_told(command, parts);

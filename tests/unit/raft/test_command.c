@@ -87,6 +87,20 @@ static size_t device_commands(struct command *out) {
     return n;
 }
 
+/* Whose record is what they are about. */
+static size_t told_commands(struct command *out) {
+    size_t n = 0;
+
+    for (int act = SELF_PASSWORD; act <= SELF_CLOSE; act++) {
+        out[n++] = command_self((enum self_act)act, 1, 2);
+    }
+    out[n++] = command_note(AUDIT_SEARCHED, 0);
+    out[n++] = command_note(AUDIT_STAFF_READ, 1);
+    out[n - 1].audit_note.has_staff = true;
+    out[n - 1].audit_note.client_id = span_str("rp");
+    return n;
+}
+
 /* Of the staff's realm, of the outbox, and a backup. */
 static size_t later_commands(struct command *out) {
     size_t n = 0;
@@ -124,13 +138,7 @@ static size_t later_commands(struct command *out) {
     out[n - 1].message_send.message.sub = (struct id128){{0}};
     out[n - 1].message_send.message.ttl_ms = 0;
     out[n - 1].message_send.message.client_id = span_str("");
-    for (int act = SELF_PASSWORD; act <= SELF_CLOSE; act++) {
-        out[n++] = command_self((enum self_act)act, 1, 2);
-    }
-    out[n++] = command_note(AUDIT_SEARCHED, 0);
-    out[n++] = command_note(AUDIT_STAFF_READ, 1);
-    out[n - 1].audit_note.has_staff = true;
-    out[n - 1].audit_note.client_id = span_str("rp");
+    n += told_commands(out + n);
     out[n++] = command_second(1, 2);
     out[n - 1].login.has_device = true;
     out[n - 1].login.device = key_of(3);
