@@ -124,6 +124,8 @@ extern "C" enum err http_page_init(void) {
             compile(pages_factor_mustache, pages_factor_mustache_len);
         made->pages[PAGE_ENROL] =
             compile(pages_enrol_mustache, pages_enrol_mustache_len);
+        made->pages[PAGE_RECOVER] =
+            compile(pages_recover_mustache, pages_recover_mustache_len);
         made->pages[PAGE_CONSENT] =
             compile(pages_consent_mustache, pages_consent_mustache_len);
         made->pages[PAGE_POST] = compile(pages_post_mustache, pages_post_mustache_len);
@@ -285,6 +287,7 @@ extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
             values.set("script", shared->script_path);
         }
         const char *titles[PAGES] = {"home_title", "login_title", "factor_title", "enrol_title",
+                                     "recover_title",
                                      "consent_title",
                                      "post_title",    "logout_title",
                                      "account_title", "error_title"};

@@ -23,6 +23,7 @@ enum http_page {
     PAGE_LOGIN,
     PAGE_FACTOR,
     PAGE_ENROL,
+    PAGE_RECOVER,
     PAGE_CONSENT,
     PAGE_POST,
     PAGE_LOGOUT,

@@ -45,6 +45,8 @@ struct http_request {
         struct svc_enrol enrol;
         struct svc_login login;
         struct svc_factor factor;
+        struct svc_recover recover;
+        struct svc_reset reset;
         struct svc_consent consent;
         struct svc_token token;
         struct svc_par par;

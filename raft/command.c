@@ -394,9 +394,18 @@ static bool factor_ok(const struct command *command) {
     if (is_app(command->type)) {
         return command_app_ok(command);
     }
-    return command_factor_ok(command) &&
-           (command->type != CMD_FACTOR_CHALLENGE ||
-            message_ok(&command->factor_challenge.message));
+    switch (command->type) {
+    case CMD_FACTOR_CHALLENGE:
+        return command_factor_ok(command) &&
+               message_ok(&command->factor_challenge.message);
+    case CMD_RECOVERY_ASK:
+        return command_factor_ok(command) && command->recovery_ask.message.present &&
+               message_ok(&command->recovery_ask.message);
+    case CMD_PASSWORD_SET:
+        return command_factor_ok(command) && message_ok(&command->password_set.message);
+    default:
+        return command_factor_ok(command);
+    }
 }
 
 static bool staff_ok(const struct command *command) {
@@ -1017,6 +1026,12 @@ static void build_factor(const struct command *command, struct message_parts *pa
     if (command->type == CMD_FACTOR_CHALLENGE) {
         parts->factor.challenge.message =
             build_message(&command->factor_challenge.message, parts, 0);
+    } else if (command->type == CMD_RECOVERY_ASK) {
+        parts->factor.ask.message =
+            build_message(&command->recovery_ask.message, parts, 0);
+    } else if (command->type == CMD_PASSWORD_SET) {
+        parts->factor.set.message =
+            build_message(&command->password_set.message, parts, 0);
     }
 }
 
@@ -1616,13 +1631,25 @@ static bool take_cluster(const void *m, struct command *command) {
 
 static bool take_factor(const void *m, struct command *command) {
     const Tasuki__Command__FactorChallenge *challenge = m;
+    const Tasuki__Command__RecoveryAsk *ask = m;
+    const Tasuki__Command__PasswordSet *set = m;
 
     if (is_app(command->type)) {
         return command_app_take(m, command);
     }
-    return command_factor_take(m, command) &&
-           (command->type != CMD_FACTOR_CHALLENGE ||
-            take_message(challenge->message, &command->factor_challenge.message));
+    if (!command_factor_take(m, command)) {
+        return false;
+    }
+    switch (command->type) {
+    case CMD_FACTOR_CHALLENGE:
+        return take_message(challenge->message, &command->factor_challenge.message);
+    case CMD_RECOVERY_ASK:
+        return take_message(ask->message, &command->recovery_ask.message);
+    case CMD_PASSWORD_SET:
+        return take_message(set->message, &command->password_set.message);
+    default:
+        return true;
+    }
 }
 
 static bool take(const void *m, struct arena *arena, struct command *command) {
@@ -1732,6 +1759,8 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_FACTOR_PASS] = &tasuki__command__factor_pass__descriptor,
         [CMD_FACTOR_PUT] = &tasuki__command__factor_put__descriptor,
         [CMD_FACTOR_DEL] = &tasuki__command__factor_del__descriptor,
+        [CMD_RECOVERY_ASK] = &tasuki__command__recovery_ask__descriptor,
+        [CMD_PASSWORD_SET] = &tasuki__command__password_set__descriptor,
         [CMD_APP_ENROL] = &tasuki__command__app_enrol__descriptor,
         [CMD_APP_REGISTER] = &tasuki__command__app_register__descriptor,
         [CMD_APP_ANSWER] = &tasuki__command__app_answer__descriptor,

@@ -78,6 +78,8 @@ enum command_type {
     CMD_FACTOR_PASS = 42,      /* the answer */
     CMD_FACTOR_PUT = 43,       /* a factor is enrolled outside of a sign-in */
     CMD_FACTOR_DEL = 44,
+    CMD_RECOVERY_ASK = 45, /* a link for a new password is mailed */
+    CMD_PASSWORD_SET = 46, /* a new password, by such a link or by its holder */
     CMD_APP_ENROL = 58,     /* a code to register a device of the smartphone app with */
     CMD_APP_REGISTER = 59,  /* the device */
     CMD_APP_ANSWER = 60,    /* of a device to a question */
@@ -381,6 +383,26 @@ struct cmd_passkey_login {
     struct key_hash replaced;
     uint32_t idle_ms, lifetime_ms;
 };
+/* OUT_OK whether there is such an account or not; OUT_LIMITED, OUT_FULL likewise. */
+struct cmd_recovery_ask {
+    bool known;
+    struct key_hash login_index;
+    struct id128 sub; /* when known */
+    uint64_t generation;
+    struct key_hash secret; /* of the link */
+    uint32_t ttl_ms;
+    struct message_out message; /* that brings it; its caps hold for unknown IDs too */
+};
+/* OUT_ACCOUNT_STATE: not active, or of another generation. OUT_EXPIRED: the link was
+ * used, is too old, or a newer one was sent. The generation rises. */
+struct cmd_password_set {
+    struct id128 sub;
+    uint64_t generation;
+    struct span password_hash;
+    bool has_secret; /* by a link; else by the holder, whom the service has proven */
+    struct key_hash secret;
+    struct message_out message; /* the holder is told */
+};
 struct cmd_session_end {
     struct key_hash session;
 };
@@ -630,6 +652,8 @@ struct command {
         struct cmd_factor_pass factor_pass;
         struct cmd_factor_put factor_put;
         struct cmd_factor_del factor_del;
+        struct cmd_recovery_ask recovery_ask;
+        struct cmd_password_set password_set;
         struct cmd_app_enrol app_enrol;
         struct cmd_app_register app_register;
         struct cmd_app_answer app_answer;

@@ -42,6 +42,12 @@ bool command_factor_ok(const struct command *command) {
                texts_ok(&command->factor_put.factor);
     case CMD_FACTOR_DEL:
         return true;
+    case CMD_RECOVERY_ASK:
+        return command->recovery_ask.ttl_ms > 0 &&
+               (command->recovery_ask.known || command->recovery_ask.generation == 0);
+    case CMD_PASSWORD_SET:
+        return command->password_set.password_hash.len > 0 &&
+               command->password_set.password_hash.len <= LIMIT_PASSWORD_HASH;
     default:
         return false;
     }
@@ -81,6 +87,23 @@ static void build_pass(const struct cmd_factor_pass *c, Tasuki__Command__FactorP
     m->lifetime_ms = c->lifetime_ms;
 }
 
+static void build_ask(const struct cmd_recovery_ask *c, Tasuki__Command__RecoveryAsk *m) {
+    tasuki__command__recovery_ask__init(m);
+    m->login_index = FIXED(c->login_index.b);
+    m->sub = FIXED_IF(c->known, c->sub.b);
+    m->generation = c->generation;
+    m->secret = FIXED(c->secret.b);
+    m->ttl_ms = c->ttl_ms;
+}
+
+static void build_set(const struct cmd_password_set *c, Tasuki__Command__PasswordSet *m) {
+    tasuki__command__password_set__init(m);
+    m->sub = FIXED(c->sub.b);
+    m->generation = c->generation;
+    m->password_hash = record_bytes(c->password_hash);
+    m->secret = FIXED_IF(c->has_secret, c->secret.b);
+}
+
 static void build_put(const struct cmd_factor_put *c, Tasuki__Command__FactorPut *m) {
     tasuki__command__factor_put__init(m);
     m->sub = FIXED(c->factor.sub.b);
@@ -111,6 +134,12 @@ void command_factor_build(const struct command *command,
         break;
     case CMD_FACTOR_PUT:
         build_put(&command->factor_put, &m->put);
+        break;
+    case CMD_RECOVERY_ASK:
+        build_ask(&command->recovery_ask, &m->ask);
+        break;
+    case CMD_PASSWORD_SET:
+        build_set(&command->password_set, &m->set);
         break;
     default:
         tasuki__command__factor_del__init(&m->del);
@@ -165,6 +194,21 @@ static bool take_put(const Tasuki__Command__FactorPut *m, struct cmd_factor_put 
            TAKE(m->index, c->factor.index.b);
 }
 
+static bool take_ask(const Tasuki__Command__RecoveryAsk *m, struct cmd_recovery_ask *c) {
+    c->known = m->sub.len > 0;
+    c->generation = m->generation;
+    c->ttl_ms = m->ttl_ms;
+    return TAKE(m->login_index, c->login_index.b) && TAKE_IF(m->sub, c->sub.b) &&
+           TAKE(m->secret, c->secret.b);
+}
+
+static bool take_set(const Tasuki__Command__PasswordSet *m, struct cmd_password_set *c) {
+    c->generation = m->generation;
+    c->password_hash = record_span(m->password_hash);
+    c->has_secret = m->secret.len > 0;
+    return TAKE(m->sub, c->sub.b) && TAKE_IF(m->secret, c->secret.b);
+}
+
 bool command_factor_take(const void *message, struct command *command) {
     const Tasuki__Command__FactorDel *del = message;
 
@@ -177,6 +221,10 @@ bool command_factor_take(const void *message, struct command *command) {
         return take_pass(message, &command->factor_pass);
     case CMD_FACTOR_PUT:
         return take_put(message, &command->factor_put);
+    case CMD_RECOVERY_ASK:
+        return take_ask(message, &command->recovery_ask);
+    case CMD_PASSWORD_SET:
+        return take_set(message, &command->password_set);
     default:
         return TAKE(del->sub, command->factor_del.sub.b) &&
                TAKE(del->id, command->factor_del.id.b);

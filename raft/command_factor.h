@@ -1,4 +1,5 @@
-/* command_factor: the payloads of CMD_FACTOR_*, for raft/command.c alone. */
+/* command_factor: the payloads of CMD_FACTOR_*, CMD_RECOVERY_ASK and CMD_PASSWORD_SET but
+ * for their messages, for raft/command.c alone. */
 #ifndef RAFT_COMMAND_FACTOR_H
 #define RAFT_COMMAND_FACTOR_H
 
@@ -12,6 +13,8 @@ union command_factor_message {
     Tasuki__Command__FactorPass pass;
     Tasuki__Command__FactorPut put;
     Tasuki__Command__FactorDel del;
+    Tasuki__Command__RecoveryAsk ask;
+    Tasuki__Command__PasswordSet set;
 };
 
 /* Bounds, before it is encoded and after it was decoded. */

@@ -166,6 +166,8 @@ static uint64_t version_of(enum command_type type) {
     case CMD_FACTOR_PASS:
     case CMD_FACTOR_PUT:
     case CMD_FACTOR_DEL:
+    case CMD_RECOVERY_ASK:
+    case CMD_PASSWORD_SET:
     case CMD_APP_ENROL:
     case CMD_APP_REGISTER:
     case CMD_APP_ANSWER:
@@ -196,6 +198,10 @@ static enum err dispatch_factor(struct fsm_tx *tx, const struct command *command
         return fsm_factor_put(tx, &command->factor_put, ret_code);
     case CMD_FACTOR_DEL:
         return fsm_factor_del(tx, &command->factor_del, ret_code);
+    case CMD_RECOVERY_ASK:
+        return fsm_recovery_ask(tx, &command->recovery_ask, ret_code);
+    case CMD_PASSWORD_SET:
+        return fsm_password_set(tx, &command->password_set, ret_code);
     case CMD_APP_ENROL:
         return fsm_app_enrol(tx, &command->app_enrol, ret_code);
     case CMD_APP_REGISTER:

@@ -94,6 +94,11 @@ enum err fsm_app_answer(struct fsm_tx *tx, const struct cmd_app_answer *cmd,
                         enum outcome_code *ret_code);
 /* How many the account has, at most FSM_FACTORS_MAX. */
 enum err fsm_factor_count(struct fsm_tx *tx, struct id128 sub, size_t *ret_count);
+/* fsm_recovery.c */
+enum err fsm_recovery_ask(struct fsm_tx *tx, const struct cmd_recovery_ask *cmd,
+                          enum outcome_code *ret_code);
+enum err fsm_password_set(struct fsm_tx *tx, const struct cmd_password_set *cmd,
+                          enum outcome_code *ret_code);
 /* fsm_staff.c */
 enum err fsm_staff_put(struct fsm_tx *tx, const struct cmd_staff_put *cmd,
                        enum outcome_code *ret_code);

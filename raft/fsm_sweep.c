@@ -11,6 +11,7 @@
 #include "store/store_key.h"
 #include "store/store_outbox.h"
 #include "store/store_proof.h"
+#include "store/store_recovery.h"
 #include "store/store_request.h"
 #include "store/store_signin.h"
 #include "store/store_staff.h"
@@ -31,8 +32,14 @@ static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
     struct app_enrolment enrolment;
     struct app_challenge challenge;
     struct id_change id_change;
+    struct recovery recovery;
     enum err err;
 
+    if (entry->table == EXPIRY_RECOVERY) {
+        err = store_recovery_get(tx->read, id_of(entry), &recovery);
+        *ret_ms = err == OK ? recovery.expires_ms : 0;
+        return err;
+    }
     if (entry->table == EXPIRY_ID_CHANGE) {
         err = store_id_change_get(tx->read, id_of(entry), &id_change);
         *ret_ms = err == OK ? id_change.expires_ms : 0;
@@ -226,6 +233,8 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
         return store_signin_del(tx->write, entry->key);
     case EXPIRY_FACTOR_GUARD:
         return store_factor_guard_del(tx->write, entry->key);
+    case EXPIRY_RECOVERY:
+        return store_recovery_del(tx->write, id_of(entry));
     case EXPIRY_APP_ENROLMENT:
         return store_app_enrolment_del(tx->write, entry->key);
     case EXPIRY_APP_CHALLENGE:

@@ -82,6 +82,11 @@ enum svc_login_notice {
     NOTICE_APP_UNREGISTERED, /* no device has come yet */
     NOTICE_APP_DENIED,
     NOTICE_PASSKEY,      /* not what was asked for */
+    NOTICE_PASSWORD_SHORT, /* domain/password_rule.h */
+    NOTICE_PASSWORD_LONG,
+    NOTICE_PASSWORD_FORM,
+    NOTICE_PASSWORD_COMMON,
+    NOTICE_PASSWORD_CONTEXT,
 };
 
 /* A page of the second step. What a method's own part shows stands in `values`, by the
@@ -178,6 +183,37 @@ struct svc_factor {
     struct svc_authorize next;
 };
 void svc_factor(struct svc *svc, struct svc_factor *factor);
+
+/* ---- a forgotten password: POST /oauth/recover mails a link, if there is such an account;
+ * the answer does not say. */
+struct svc_recover {
+    struct svc_op op;
+    void (*done)(struct svc_recover *recover);
+    void *arg;
+    struct span account_id;
+    bool english;
+};
+void svc_recover(struct svc *svc, struct svc_recover *recover);
+
+/* GET (sets: false) and POST /oauth/reset, what the link leads to. */
+enum svc_reset_kind {
+    RESET_REFUSED, /* the link was used, is too old, or is none */
+    RESET_FORM,    /* ask for the password */
+    RESET_AGAIN,   /* the same, with a notice */
+    RESET_DONE,
+};
+struct svc_reset {
+    struct svc_op op;
+    void (*done)(struct svc_reset *reset);
+    void *arg;
+    /* in */
+    struct span token, password;
+    bool sets, english;
+    /* out */
+    enum svc_reset_kind kind;
+    enum svc_login_notice notice; /* NOTICE_PASSWORD_* */
+};
+void svc_reset(struct svc *svc, struct svc_reset *reset);
 
 /* ---- consent: POST /oauth/consent with login_state and decision=allow|deny. */
 struct svc_consent {

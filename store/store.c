@@ -71,6 +71,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_BLOB_SHORT] = "blob_short",
     [TABLE_ACCOUNT_SESSION] = "account_session",
     [TABLE_ID_CHANGE] = "id_change",
+    [TABLE_RECOVERY] = "recovery",
 };
 
 enum err store_lmdb_err(int rc) {

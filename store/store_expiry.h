@@ -29,8 +29,9 @@ enum expiry_table {
     EXPIRY_JOB = 17,         /* by store_job_mark */
     EXPIRY_BLOB = 18,        /* by the first half of its id */
     EXPIRY_ID_CHANGE = 19,   /* by sub */
+    EXPIRY_RECOVERY = 20,
 };
-#define EXPIRY_LAST EXPIRY_ID_CHANGE
+#define EXPIRY_LAST EXPIRY_RECOVERY
 
 struct expiry {
     uint64_t at_ms;

@@ -62,6 +62,7 @@ enum store_table {
     TABLE_BLOB_SHORT = 44, /* SHA-256 -> nothing */
     TABLE_ACCOUNT_SESSION = 45, /* sub, session -> sealed origin */
     TABLE_ID_CHANGE = 46,       /* sub -> account ID that is to be */
+    TABLE_RECOVERY = 47,        /* sub -> who may set a new password */
     TABLE_COUNT
 };
 

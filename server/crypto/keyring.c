@@ -42,6 +42,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_STAFF_COOKIE] = "tasuki seal staff-cookie",
     [SEAL_APPLICATION] = "tasuki seal application",
     [SEAL_BLOB] = "tasuki seal blob",
+    [SEAL_RECOVERY] = "tasuki seal recovery",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",
@@ -76,6 +77,7 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_STAFF_FORM] = "tasuki hash staff-form",
     [HASH_APPLICANT] = "tasuki hash applicant",
     [HASH_APPLICATION_TOKEN] = "tasuki hash application-token",
+    [HASH_RECOVERY] = "tasuki hash recovery",
 };
 
 struct keyring {

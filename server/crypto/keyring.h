@@ -42,6 +42,7 @@ enum seal_purpose {
     SEAL_STAFF_COOKIE, /* session of the staff's realm */
     SEAL_APPLICATION, /* what an applicant typed; AAD: the application */
     SEAL_BLOB, /* chunks of scans and evidence (server/blob) */
+    SEAL_RECOVERY, /* links for a new password */
     SEAL_PURPOSES
 };
 enum hash_purpose {
@@ -77,6 +78,7 @@ enum hash_purpose {
     HASH_STAFF_FORM, /* binds the staff's forms to session or browser */
     HASH_APPLICANT, /* blind index of a corporation's person (svc_application) */
     HASH_APPLICATION_TOKEN, /* confirms a mail address, or activates */
+    HASH_RECOVERY,
     HASH_PURPOSES
 };
 

@@ -86,6 +86,16 @@ void svc_factor(struct svc *svc, struct svc_factor *factor) {
     factor->done(factor);
 }
 
+void svc_recover(struct svc *svc, struct svc_recover *recover) {
+    (void)svc;
+    recover->done(recover);
+}
+
+void svc_reset(struct svc *svc, struct svc_reset *reset) {
+    (void)svc;
+    reset->done(reset);
+}
+
 void svc_consent(struct svc *svc, struct svc_consent *consent) {
     (void)svc;
     consent->next = answer.authorize;

@@ -290,6 +290,28 @@ struct command command_passkey_login(uint64_t index, uint64_t step, uint64_t ses
                                               .lifetime_ms = 8 * HOUR_MS}};
 }
 
+struct command command_recover(uint64_t account, uint64_t secret) {
+    return (struct command){
+        .type = CMD_RECOVERY_ASK,
+        .recovery_ask = {
+            .known = true,
+            .login_index = key_of(5000 + account),
+            .sub = id_of(account),
+            .generation = 1,
+            .secret = key_of(secret),
+            .ttl_ms = 30 * MINUTE_MS,
+            .message = command_message(account, OUTBOX_MAIL, 9).message_send.message}};
+}
+
+struct command command_set(uint64_t account, uint64_t generation, uint64_t secret) {
+    return (struct command){.type = CMD_PASSWORD_SET,
+                            .password_set = {.sub = id_of(account),
+                                             .generation = generation,
+                                             .password_hash = span_str("$argon2id$new"),
+                                             .has_secret = true,
+                                             .secret = key_of(secret)}};
+}
+
 struct command command_staff(uint64_t n, uint64_t generation) {
     return (struct command){
         .type = CMD_STAFF_PUT,

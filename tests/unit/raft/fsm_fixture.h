@@ -75,6 +75,9 @@ struct command command_challenge(uint64_t account, uint64_t signin,
                                  enum factor_kind kind, uint64_t code);
 struct command command_pass(uint64_t account, uint64_t signin, enum factor_kind kind,
                             uint64_t code, uint64_t session);
+/* A link for a new password, and its use. */
+struct command command_recover(uint64_t account, uint64_t secret);
+struct command command_set(uint64_t account, uint64_t generation, uint64_t secret);
 /* The account's one factor, of id 500 + account. */
 struct command command_factor(uint64_t account, enum factor_kind kind);
 /* The smartphone app. Question n of the account, in the sign-in; a code; the device with

@@ -101,6 +101,49 @@ static size_t told_commands(struct command *out) {
     return n;
 }
 
+/* Of the second step, and of a forgotten password. */
+static size_t signin_commands(struct command *out) {
+    size_t n = 0;
+
+    out[n++] = command_second(1, 2);
+    out[n - 1].login.has_device = true;
+    out[n - 1].login.device = key_of(3);
+    out[n - 1].login.caps = command_message(1, OUTBOX_SMS, 5).message_send.message.caps;
+    out[n++] = (struct command){
+        .type = CMD_FACTOR_BEGIN,
+        .factor_begin = {.session = key_of(1), .signin = key_of(2), .ttl_ms = 1}};
+    out[n++] = command_challenge(1, 2, FACTOR_SMS, 3);
+    out[n - 1].factor_challenge.message =
+        command_message(1, OUTBOX_SMS, 5).message_send.message;
+    out[n - 1].factor_challenge.enrols = true;
+    out[n++] = command_challenge(1, 2, FACTOR_TOTP, 0);
+    out[n - 1].factor_challenge.data = span_str("data");
+    out[n++] = command_pass(1, 2, FACTOR_TOTP, 3, 4);
+    out[n++] = command_pass(1, 2, FACTOR_SMS, 3, 4);
+    out[n - 1].factor_pass.right = false;
+    out[n - 1].factor_pass.has_device = true;
+    out[n - 1].factor_pass.device = key_of(5);
+    out[n - 1].factor_pass.has_replaced = true;
+    out[n - 1].factor_pass.replaced = key_of(6);
+    out[n++] = command_recover(1, 2);
+    out[n++] = command_recover(1, 2);
+    out[n - 1].recovery_ask.known = false;
+    out[n - 1].recovery_ask.sub = (struct id128){{0}};
+    out[n - 1].recovery_ask.generation = 0;
+    out[n++] = command_set(1, 2, 3);
+    out[n++] = command_set(1, 2, 3);
+    out[n - 1].password_set.has_secret = false;
+    out[n - 1].password_set.secret = (struct key_hash){{0}};
+    out[n - 1].password_set.message =
+        command_message(1, OUTBOX_MAIL, 0).message_send.message;
+    out[n++] = command_factor(1, FACTOR_TOTP);
+    out[n - 1].factor_put.factor.step = UINT64_MAX;
+    out[n - 1].factor_put.generation = 7;
+    out[n++] = (struct command){.type = CMD_FACTOR_DEL,
+                                .factor_del = {.sub = id_of(1), .id = id_of(2)}};
+    return n;
+}
+
 /* Of the staff's realm, of the outbox, and a backup. */
 static size_t later_commands(struct command *out) {
     size_t n = 0;
@@ -139,31 +182,7 @@ static size_t later_commands(struct command *out) {
     out[n - 1].message_send.message.ttl_ms = 0;
     out[n - 1].message_send.message.client_id = span_str("");
     n += told_commands(out + n);
-    out[n++] = command_second(1, 2);
-    out[n - 1].login.has_device = true;
-    out[n - 1].login.device = key_of(3);
-    out[n - 1].login.caps = command_message(1, OUTBOX_SMS, 5).message_send.message.caps;
-    out[n++] = (struct command){
-        .type = CMD_FACTOR_BEGIN,
-        .factor_begin = {.session = key_of(1), .signin = key_of(2), .ttl_ms = 1}};
-    out[n++] = command_challenge(1, 2, FACTOR_SMS, 3);
-    out[n - 1].factor_challenge.message =
-        command_message(1, OUTBOX_SMS, 5).message_send.message;
-    out[n - 1].factor_challenge.enrols = true;
-    out[n++] = command_challenge(1, 2, FACTOR_TOTP, 0);
-    out[n - 1].factor_challenge.data = span_str("data");
-    out[n++] = command_pass(1, 2, FACTOR_TOTP, 3, 4);
-    out[n++] = command_pass(1, 2, FACTOR_SMS, 3, 4);
-    out[n - 1].factor_pass.right = false;
-    out[n - 1].factor_pass.has_device = true;
-    out[n - 1].factor_pass.device = key_of(5);
-    out[n - 1].factor_pass.has_replaced = true;
-    out[n - 1].factor_pass.replaced = key_of(6);
-    out[n++] = command_factor(1, FACTOR_TOTP);
-    out[n - 1].factor_put.factor.step = UINT64_MAX;
-    out[n - 1].factor_put.generation = 7;
-    out[n++] = (struct command){.type = CMD_FACTOR_DEL,
-                                .factor_del = {.sub = id_of(1), .id = id_of(2)}};
+    n += signin_commands(out + n);
     n += intake_commands(out + n);
     return n;
 }

@@ -178,6 +178,18 @@ static struct command draw_message(struct random *r) {
     return c;
 }
 
+static struct command draw_recovery(struct random *r) {
+    uint64_t account = 1 + draw(r, ACCOUNTS);
+
+    struct command c = command_set(account, 1 + draw(r, 3), draw(r, 2));
+
+    if (draw(r, 3) != 0) { /* by the holder */
+        c.password_set.has_secret = false;
+        c.password_set.secret = (struct key_hash){{0}};
+    }
+    return draw(r, 3) == 0 ? command_recover(account, draw(r, 2)) : c;
+}
+
 /* Sign-ins with a second step; half of the codes are right. */
 static struct command draw_factor(struct fsm_fixture *fx, struct random *r) {
     uint64_t account = 1 + draw(r, ACCOUNTS), signin = 300 + draw(r, 6);
@@ -487,11 +499,18 @@ static struct command draw_told(struct fsm_fixture *fx, struct random *r) {
     }
 }
 
+static struct command draw_signin(struct fsm_fixture *fx, struct random *r) {
+    if (draw(r, 10) == 0) {
+        return draw_recovery(r);
+    }
+    return draw(r, 2) == 0 ? draw_device(r) : draw_factor(fx, r);
+}
+
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
     if (draw(r, 4) == 0) {
-        return draw(r, 2) == 0 ? draw_device(r) : draw_factor(fx, r);
+        return draw_signin(fx, r);
     }
     if (draw(r, 3) == 0) {
         return draw_any_intake(fx, r);

@@ -1,0 +1,121 @@
+/* The state machine: a new password by a link. */
+#include "tests/unit/store/unit.h"
+
+#include "tests/unit/raft/fsm_fixture.h"
+
+static int setup(void **state) {
+    struct fsm_fixture *fx = calloc(1, sizeof *fx);
+    struct command account = command_account(1), other = command_account(2);
+    struct command client = command_client("rp");
+    assert_non_null(fx);
+    fsm_fixture_open(fx);
+    assert_code(fsm_fixture_do(fx, &account), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &other), OUT_OK);
+    assert_code(fsm_fixture_do(fx, &client), OUT_OK);
+    *state = fx;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fsm_fixture *fx = *state;
+    fsm_fixture_close(fx);
+    free(fx);
+    return 0;
+}
+
+static enum outcome_code give(struct fsm_fixture *fx, struct command command) {
+    return fsm_fixture_do(fx, &command);
+}
+
+static void a_link_is_used_once_and_ends_everything(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    assert_code(give(fx, command_login(1, 1)), OUT_OK);
+    assert_code(give(fx, command_issue(1, 1)), OUT_OK);
+    assert_code(give(fx, command_redeem(1, 2)), OUT_OK);
+    assert_code(give(fx, command_second(1, 5)), OUT_SECOND_STEP);
+    assert_code(give(fx, command_recover(1, 9)), OUT_OK);
+    assert_code(give(fx, command_set(1, 1, 9)), OUT_OK);
+    assert_code(give(fx, command_set(1, 1, 9)), OUT_ACCOUNT_STATE);
+    assert_code(give(fx, command_set(1, 2, 9)), OUT_EXPIRED); /* once */
+    assert_code(give(fx, command_issue(1, 3)), OUT_SESSION_ENDED);
+    assert_code(give(fx, command_refresh(2, 3)), OUT_ACCOUNT_STATE);
+    assert_code(give(fx, command_challenge(1, 5, FACTOR_SMS, 1)), OUT_ACCOUNT_STATE);
+    assert_code(give(fx, command_login(1, 2)), OUT_BAD_CREDENTIALS); /* compared with
+                                                        what is not the password now */
+    assert_int_equal(fsm_fixture_rows(fx, "recovery"), 0);
+}
+
+static void a_newer_link_makes_the_older_void(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    assert_code(give(fx, command_recover(1, 8)), OUT_OK);
+    assert_code(give(fx, command_recover(1, 9)), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "recovery"), 1);
+    assert_code(give(fx, command_set(1, 1, 8)), OUT_EXPIRED);
+    assert_code(give(fx, command_set(1, 1, 9)), OUT_OK);
+}
+
+static void a_link_is_of_one_account_and_its_time(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_account(1);
+
+    assert_code(give(fx, command_recover(1, 9)), OUT_OK);
+    assert_code(give(fx, command_set(2, 1, 9)), OUT_EXPIRED);
+    fx->now_ms += 30 * MINUTE_MS;
+    assert_code(give(fx, command_set(1, 1, 9)), OUT_EXPIRED);
+    assert_code(give(fx, (struct command){.type = CMD_TICK}), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "recovery"), 0);
+    /* And of the account ID that it was sent to. */
+    assert_code(give(fx, command_recover(1, 9)), OUT_OK);
+    c.account_put.replace = true;
+    c.account_put.account.login_index = key_of(777);
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, command_set(1, 1, 9)), OUT_EXPIRED);
+}
+
+static void a_change_of_the_account_ends_links(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_set(1, 1, 9);
+
+    assert_code(give(fx, command_recover(1, 9)), OUT_OK);
+    c.password_set.has_secret = false; /* its holder has changed it meanwhile */
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, command_set(1, 2, 9)), OUT_EXPIRED);
+    c = command_account(2);
+    assert_code(give(fx, command_recover(2, 9)), OUT_OK);
+    c.account_put.replace = true;
+    c.account_put.account.state = ACCOUNT_SUSPENDED;
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, command_set(2, 1, 9)), OUT_ACCOUNT_STATE);
+}
+
+static void who_has_no_account_is_counted_and_sent_nothing(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_recover(1, 9);
+
+    c.recovery_ask.known = false;
+    c.recovery_ask.generation = 0;
+    for (int i = 0; i < 9; i++) {
+        assert_code(give(fx, c), OUT_OK);
+    }
+    assert_code(give(fx, c), OUT_LIMITED);
+    assert_int_equal(fsm_fixture_rows(fx, "outbox"), 0);
+    assert_int_equal(fsm_fixture_rows(fx, "recovery"), 0);
+    assert_code(give(fx, command_recover(1, 9)), OUT_LIMITED); /* the same counter */
+    assert_int_equal(fsm_fixture_rows(fx, "recovery"), 0);
+    assert_code(give(fx, command_recover(2, 9)), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "outbox"), 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        T(a_link_is_used_once_and_ends_everything),
+        T(a_newer_link_makes_the_older_void),
+        T(a_link_is_of_one_account_and_its_time),
+        T(a_change_of_the_account_ends_links),
+        T(who_has_no_account_is_counted_and_sent_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
