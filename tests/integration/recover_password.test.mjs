@@ -1,0 +1,77 @@
+// A forgotten password: the link, what ends by it, and what it does not get around.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { addAccount, addClient, newPhone, word } from '../lib/admin.mjs';
+import { demo } from '../lib/demo.mjs';
+import { authorizeParams, authorizePath, Browser, isFactorPage, isLoginPage, notice, refresh, redeem, signIn, submitLogin, textOf } from '../lib/flow.mjs';
+import { formWith } from '../lib/html.mjs';
+import { request } from '../lib/http.mjs';
+import { allMail, lastMail, linkOf } from '../lib/messages.mjs';
+
+const { nodes } = demo();
+const rp = await addClient({ name: 'recover', profile: 'standard' });
+
+async function ask(id, at = nodes[0]) {
+  const browser = new Browser(at);
+  const page = await browser.get('/oauth/recover');
+  return browser.post('/oauth/recover', { ...formWith(page.body, 'account_id').fields, account_id: id });
+}
+const pathOf = (link) => new URL(link).pathname + new URL(link).search;
+async function set(link, password, at = nodes[1]) {
+  const browser = new Browser(at);
+  const page = await browser.get(pathOf(link));
+  assert.equal(page.status, 200);
+  return browser.post('/oauth/reset', { ...formWith(page.body, 'token').fields, password });
+}
+
+test('the link sets a password once, ends sessions and tokens, and signs nobody in (E06, E12, D11)', async () => {
+  const account = await addAccount({ name: 'forgot', type: 'prime', phone: newPhone() });
+  const { code, browser } = await signIn(nodes[0], rp, account, { params: { scope: 'openid offline_access' } });
+  const tokens = (await redeem(nodes[0], rp, code)).json;
+  const since = Date.now();
+  assert.equal((await ask(account.id)).status, 200);
+  const mail = await lastMail(account.id, { after: since, match: /reset/ });
+  const link = linkOf(mail);
+  assert.equal(new URL(link).origin, new URL(demo().issuer).origin, 'the configured origin (E07)');
+  for (const method of ['HEAD', 'GET', 'GET']) assert.ok([200, 405].includes((await request(nodes[1], method, pathOf(link))).status), 'looking changes nothing (E08)');
+  const weak = await set(link, 'password2026!!!');
+  assert.match(textOf(weak), /推測されやすい/);
+  const password = `new one ${word(10)}`;
+  const done = await set(link, password);
+  assert.match(textOf(done), /新しいパスワードを設定しました/, notice(done));
+  assert.ok(!done.headers['set-cookie']?.some((line) => line.startsWith('__Host-tasuki_session=')), 'nobody is signed in by it');
+  assert.equal((await set(link, `again ${word(10)}`)).status, 400, 'once');
+  assert.equal((await refresh(nodes[2], rp, tokens.refresh_token)).json.error, 'invalid_grant');
+  let page = await browser.get(authorizePath(authorizeParams(rp, { scope: 'openid' })), { at: nodes[2] });
+  assert.ok(isLoginPage(page), 'the session has ended');
+  page = await submitLogin(browser, page, account, { at: nodes[2], second: false });
+  assert.ok(isLoginPage(page), 'the old password is none');
+  page = await submitLogin(browser, page, { ...account, password }, { at: nodes[0], second: false });
+  assert.ok(isFactorPage(page), 'and the new one is one factor of two');
+  assert.ok(await lastMail(account.id, { after: since, match: /変更/ }), 'the holder is told');
+});
+
+test('a newer link makes the older void; links that nobody made are refused (E06)', async () => {
+  const account = await addAccount({ name: 'twice', type: 'entry' });
+  let since = Date.now();
+  await ask(account.id);
+  const first = linkOf(await lastMail(account.id, { after: since, match: /reset/ }));
+  since = Date.now();
+  await ask(account.id, nodes[2]);
+  const second = linkOf(await lastMail(account.id, { after: since, match: /reset/ }));
+  assert.notEqual(first, second);
+  assert.equal((await set(first, `first ${word(10)}`)).status, 400);
+  assert.equal((await set(second, `second ${word(10)}`)).status, 200);
+  assert.equal((await new Browser(nodes[0]).get(`/oauth/reset?token=${'A'.repeat(102)}`)).status, 400);
+});
+
+test('who has no account is answered alike, and sent nothing (D02)', async () => {
+  const account = await addAccount({ name: 'known', type: 'entry' });
+  const unknown = `nobody-${word()}@example.test`;
+  const strip = (answer) => textOf(answer);
+  const [a, b] = [await ask(account.id), await ask(unknown)];
+  assert.equal(a.status, b.status);
+  assert.equal(strip(a), strip(b));
+  await lastMail(account.id, { match: /reset/ });
+  assert.ok(!allMail().some(({ to }) => to.includes(unknown)));
+});
