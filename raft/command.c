@@ -136,14 +136,6 @@ static bool key_revoke_ok(const struct cmd_key_revoke *c) {
            text(c->replacement.replaces)[0] == '\0';
 }
 
-static bool account_put_ok(const struct cmd_account_put *c) {
-    const struct account *a = &c->account;
-    return a->type >= ACCOUNT_ENTRY && a->type <= ACCOUNT_MEMBER &&
-           a->state >= ACCOUNT_ACTIVE && a->state <= ACCOUNT_DELETED &&
-           a->password_hash.len <= LIMIT_PASSWORD_HASH &&
-           a->sealed_profile.len <= LIMIT_SEALED_PROFILE;
-}
-
 static bool uris_ok(const char *const *uris, size_t count) {
     if (count > CLIENT_REDIRECTS_MAX) {
         return false;
@@ -187,6 +179,14 @@ static bool proofs_ok(const struct proofs *c) {
         }
     }
     return true;
+}
+
+static bool account_put_ok(const struct cmd_account_put *c) {
+    const struct account *a = &c->account;
+    return a->type >= ACCOUNT_ENTRY && a->type <= ACCOUNT_MEMBER &&
+           a->state >= ACCOUNT_ACTIVE && a->state <= ACCOUNT_DELETED &&
+           a->password_hash.len <= LIMIT_PASSWORD_HASH &&
+           a->sealed_profile.len <= LIMIT_SEALED_PROFILE && proofs_ok(&c->proofs);
 }
 
 static bool caps_ok(const struct caps *c) {
@@ -534,21 +534,6 @@ static void build_key_revoke(const struct cmd_key_revoke *c,
     m->replacement = &parts->replacement;
 }
 
-static void build_account_put(const struct cmd_account_put *c,
-                              Tasuki__Command__AccountPut *m) {
-    const struct account *a = &c->account;
-    tasuki__command__account_put__init(m);
-    m->sub = FIXED(a->sub.b);
-    m->login_index = FIXED(a->login_index.b);
-    m->type = a->type;
-    m->state = a->state;
-    m->generation = a->generation;
-    m->parent_sub = FIXED_IF(a->has_parent, a->parent_sub.b);
-    m->password_hash = record_bytes(a->password_hash);
-    m->sealed_profile = record_bytes(a->sealed_profile);
-    m->replace = c->replace;
-}
-
 static void build_client_change(const struct cmd_client_change *c,
                                 Tasuki__Command__ClientChange *m) {
     tasuki__command__client_change__init(m);
@@ -567,6 +552,25 @@ static size_t build_proofs(const struct proofs *c, struct message_parts *parts) 
         parts->proofs_at[i] = &parts->proofs[i];
     }
     return c->count;
+}
+
+static void build_account_put(const struct cmd_account_put *c,
+                              struct message_parts *parts) {
+    Tasuki__Command__AccountPut *m = &parts->account_put;
+    const struct account *a = &c->account;
+
+    tasuki__command__account_put__init(m);
+    m->sub = FIXED(a->sub.b);
+    m->login_index = FIXED(a->login_index.b);
+    m->type = a->type;
+    m->state = a->state;
+    m->generation = a->generation;
+    m->parent_sub = FIXED_IF(a->has_parent, a->parent_sub.b);
+    m->password_hash = record_bytes(a->password_hash);
+    m->sealed_profile = record_bytes(a->sealed_profile);
+    m->replace = c->replace;
+    m->n_proofs = build_proofs(&c->proofs, parts);
+    m->proofs = parts->proofs_at;
 }
 
 /* NULL: none. */
@@ -1069,7 +1073,7 @@ static const ProtobufCMessage *build(const struct command *command,
         build_key(command, parts);
         break;
     case CMD_ACCOUNT_PUT:
-        build_account_put(&command->account_put, &parts->account_put);
+        build_account_put(&command->account_put, parts);
         break;
     case CMD_CLIENT_PUT:
     case CMD_CLIENT_CHANGE:
@@ -1203,20 +1207,6 @@ static bool take_key_revoke(const Tasuki__Command__KeyRevoke *m,
     return m->replacement != NULL && take_key_add(m->replacement, &c->replacement);
 }
 
-static bool take_account_put(const Tasuki__Command__AccountPut *m,
-                             struct cmd_account_put *c) {
-    struct account *a = &c->account;
-    a->type = (enum account_type)m->type;
-    a->state = (enum account_state)m->state;
-    a->generation = m->generation;
-    a->has_parent = m->parent_sub.len > 0;
-    a->password_hash = record_span(m->password_hash);
-    a->sealed_profile = record_span(m->sealed_profile);
-    c->replace = m->replace;
-    return TAKE(m->sub, a->sub.b) && TAKE(m->login_index, a->login_index.b) &&
-           TAKE_IF(m->parent_sub, a->parent_sub.b);
-}
-
 static bool take_proofs(size_t n, Tasuki__Command__Proof *const *from,
                         struct proofs *c) {
     if (n > COMMAND_PROOFS_MAX) {
@@ -1230,6 +1220,21 @@ static bool take_proofs(size_t n, Tasuki__Command__Proof *const *from,
         }
     }
     return true;
+}
+
+static bool take_account_put(const Tasuki__Command__AccountPut *m,
+                             struct cmd_account_put *c) {
+    struct account *a = &c->account;
+    a->type = (enum account_type)m->type;
+    a->state = (enum account_state)m->state;
+    a->generation = m->generation;
+    a->has_parent = m->parent_sub.len > 0;
+    a->password_hash = record_span(m->password_hash);
+    a->sealed_profile = record_span(m->sealed_profile);
+    c->replace = m->replace;
+    return TAKE(m->sub, a->sub.b) && TAKE(m->login_index, a->login_index.b) &&
+           TAKE_IF(m->parent_sub, a->parent_sub.b) &&
+           take_proofs(m->n_proofs, m->proofs, &c->proofs);
 }
 
 static bool take_caps(size_t n, Tasuki__Command__Cap *const *from, struct caps *c) {

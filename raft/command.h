@@ -168,10 +168,6 @@ struct cmd_key_revoke {
     const char *revoked;
     struct cmd_key_add replacement; /* `replaces` is not used */
 };
-struct cmd_account_put {
-    struct account account; /* created_ms likewise */
-    bool replace;           /* false: OUT_EXISTS when sub or login_index is taken */
-};
 /* OUT_NOT_FOUND. OUT_CLIENT_STATE: not from the stage that it is in; a secret for a
  * client that has none; or it is of another revision. */
 struct cmd_client_change {
@@ -230,6 +226,11 @@ struct proofs {
 };
 struct cmd_proof_use {
     struct proofs proofs; /* one at least */
+};
+struct cmd_account_put {
+    struct account account; /* created_ms likewise */
+    bool replace;           /* false: OUT_EXISTS when sub or login_index is taken */
+    struct proofs proofs;   /* the link that a registration was confirmed with, or none */
 };
 /* `replace`: what it is like, not where it stands: the row keeps its stage, and its
  * secrets and registration where no other ones are carried. OUT_CLIENT_STATE: it is

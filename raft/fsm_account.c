@@ -1,5 +1,7 @@
 /* fsm_account: accounts. Two registrations may want one account ID; the first
- * that is applied has it (A1). */
+ * that is applied has it (A1). A registration uses up the link that confirmed its
+ * address, whatever becomes of it: the same link makes no account after that one was
+ * closed or has moved to another address. */
 #include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 
@@ -33,8 +35,12 @@ enum err fsm_account_put(struct fsm_tx *tx, const struct cmd_account_put *cmd,
     struct account account = cmd->account;
     struct account old;
     bool there;
-    enum err err = store_account_get(tx->read, tx->arena, account.sub, &old);
+    enum err err = fsm_proof_use(tx, &cmd->proofs, ret_code);
 
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = store_account_get(tx->read, tx->arena, account.sub, &old);
     if (err != OK && err != ERR_NOT_FOUND) {
         return err;
     }

@@ -198,6 +198,17 @@ static struct command registered(void) {
     return command;
 }
 
+/* An account with all that one may have. */
+static struct command full_account(void) {
+    struct command command = command_account(2);
+    command.account_put.account.has_parent = true;
+    command.account_put.account.parent_sub = id_of(1);
+    command.account_put.replace = true;
+    command.account_put.proofs.count = 1;
+    command.account_put.proofs.at[0] = (struct proof){.key = key_of(4), .ttl_ms = 1};
+    return command;
+}
+
 /* Every type, optional parts both there and absent. */
 static size_t every_command(struct command out[EVERY_MAX]) {
     size_t n = 0;
@@ -215,10 +226,7 @@ static size_t every_command(struct command out[EVERY_MAX]) {
         .type = CMD_KEY_REVOKE,
         .key_revoke = {.revoked = "k-0", .replacement = command_key().key_add}};
     out[n++] = command_account(1);
-    out[n++] = command_account(2);
-    out[n - 1].account_put.account.has_parent = true;
-    out[n - 1].account_put.account.parent_sub = id_of(1);
-    out[n - 1].account_put.replace = true;
+    out[n++] = full_account();
     out[n++] = command_client("rp-2");
     out[n - 1].client_put.client.name = "補助金";
     out[n - 1].client_put.client.stage = CLIENT_RETIRED;

@@ -422,6 +422,31 @@ static void account_ids_are_unique(void **state) {
     assert_code(fsm_fixture_do(fx, &put), OUT_OK);
 }
 
+/* A link of a registration is good once, even when its account is gone again. */
+static void a_registration_is_confirmed_once(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command put = command_account(1);
+    struct command other = command_account(2);
+
+    put.account_put.proofs.count = 1;
+    put.account_put.proofs.at[0] = (struct proof){.key = key_of(77), .ttl_ms = 1000};
+    assert_code(fsm_fixture_do(fx, &put), OUT_OK);
+    other.account_put.proofs = put.account_put.proofs;
+    assert_code(fsm_fixture_do(fx, &other), OUT_PROOF_REPLAYED);
+    assert_int_equal(fsm_fixture_rows(fx, "account"), 1);
+    put.account_put.proofs.count = 0;
+    put.account_put.replace = true;
+    put.account_put.account.login_index = key_of(6001); /* the address is free again */
+    assert_code(fsm_fixture_do(fx, &put), OUT_OK);
+    other.account_put.account.login_index = key_of(5001);
+    assert_code(fsm_fixture_do(fx, &other), OUT_PROOF_REPLAYED);
+    /* Two links of one address: the first that is used has it. */
+    other.account_put.account.login_index = key_of(6001);
+    other.account_put.proofs.at[0].key = key_of(78);
+    assert_code(fsm_fixture_do(fx, &other), OUT_EXISTS);
+    assert_int_equal(fsm_fixture_rows(fx, "account"), 1);
+}
+
 static void a_generation_never_falls(void **state) {
     struct fsm_fixture *fx = *state;
     struct command put = command_account(1);
@@ -777,6 +802,7 @@ int main(void) {
         TEST(a_cluster_is_initialised_once),
         TEST(the_version_only_rises),
         TEST(account_ids_are_unique),
+        TEST(a_registration_is_confirmed_once),
         TEST(a_generation_never_falls),
         TEST(clients_are_replaced_only_when_asked),
         TEST(a_login_makes_a_session),
