@@ -126,6 +126,8 @@ extern "C" enum err http_page_init(void) {
             compile(pages_enrol_mustache, pages_enrol_mustache_len);
         made->pages[PAGE_RECOVER] =
             compile(pages_recover_mustache, pages_recover_mustache_len);
+        made->pages[PAGE_ENTRY] =
+            compile(pages_entry_mustache, pages_entry_mustache_len);
         made->pages[PAGE_CONSENT] =
             compile(pages_consent_mustache, pages_consent_mustache_len);
         made->pages[PAGE_POST] = compile(pages_post_mustache, pages_post_mustache_len);
@@ -288,7 +290,7 @@ extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
         }
         const char *titles[PAGES] = {"home_title", "login_title", "factor_title", "enrol_title",
                                      "recover_title",
-                                     "consent_title",
+                                     "entry_title", "consent_title",
                                      "post_title",    "logout_title",
                                      "account_title", "error_title"};
         values.set("title", shared->messages[lang].at(titles[page]));

@@ -24,6 +24,7 @@ enum http_page {
     PAGE_FACTOR,
     PAGE_ENROL,
     PAGE_RECOVER,
+    PAGE_ENTRY,
     PAGE_CONSENT,
     PAGE_POST,
     PAGE_LOGOUT,

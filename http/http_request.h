@@ -47,6 +47,8 @@ struct http_request {
         struct svc_factor factor;
         struct svc_recover recover;
         struct svc_reset reset;
+        struct svc_entry_ask entry_ask;
+        struct svc_entry entry;
         struct svc_consent consent;
         struct svc_token token;
         struct svc_par par;

@@ -38,6 +38,8 @@ static const struct route public_routes[] = {
     {"/oauth/consent", NULL, route_consent, OWN_FORM},
     {"/oauth/recover", route_recover_get, route_recover_post, OWN_FORM},
     {"/oauth/reset", route_reset_get, route_reset_post, OWN_FORM},
+    {"/register", route_entry_get, route_entry_post, OWN_FORM},
+    {"/register/confirm", route_entry_confirm_get, route_entry_confirm_post, OWN_FORM},
     {"/oauth/app/register", NULL, route_app_register, PLAIN},
     {"/oauth/app/challenges", NULL, route_app_challenges, PLAIN},
     {"/oauth/app/answer", NULL, route_app_answer, PLAIN},

@@ -28,6 +28,7 @@ typedef void http_route(struct http_request *request);
 http_route route_home, route_health, route_style, route_script, route_passkey, route_icon, route_missing;
 http_route route_authorize_get, route_authorize_post, route_login, route_factor,
     route_recover_get, route_recover_post, route_reset_get, route_reset_post,
+    route_entry_get, route_entry_post, route_entry_confirm_get, route_entry_confirm_post,
     route_consent;
 http_route route_token, route_par, route_revoke, route_introspect, route_userinfo_get,
     route_userinfo_post;

@@ -44,7 +44,7 @@ static const struct message_spec specs[] = {
                                 {{"company", VALUE_TEXT},
                                  {"inviter", VALUE_TEXT},
                                  {"link", VALUE_LINK}}},
-    [MESSAGE_ENTRY_CONFIRM] = {"entry_confirm", OUTBOX_MAIL, true, 30 * MINUTE_MS,
+    [MESSAGE_ENTRY_CONFIRM] = {"entry_confirm", OUTBOX_MAIL, true, 24 * HOUR_MS,
                                {{"link", VALUE_LINK}}},
     [MESSAGE_APPLICATION_RECEIVED] = {"application_received", OUTBOX_MAIL, true, 0,
                                       {{"company", VALUE_TEXT},
@@ -68,6 +68,8 @@ static const struct message_spec specs[] = {
                            {{"when", VALUE_PLAIN}}},
     [MESSAGE_TEST_SMS] = {"test_sms", OUTBOX_SMS, true, 24 * HOUR_MS,
                           {{"when", VALUE_PLAIN}}},
+    [MESSAGE_ENTRY_KNOWN] = {"entry_known", OUTBOX_MAIL, true, 24 * HOUR_MS,
+                             {{"link", VALUE_LINK}}},
 };
 #define SPECS (sizeof specs / sizeof specs[0])
 
@@ -106,6 +108,7 @@ static struct span file_of(enum message_template template, bool english) {
         [MESSAGE_APPLICATION_REMINDER] = FILES(application_reminder),
         [MESSAGE_TEST_MAIL] = FILES(test_mail),
         [MESSAGE_TEST_SMS] = FILES(test_sms),
+        [MESSAGE_ENTRY_KNOWN] = FILES(entry_known),
     };
     _Static_assert(sizeof files / sizeof files[0] == SPECS, "files for each template");
     return span_of(files[template][english].text, files[template][english].len);

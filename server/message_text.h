@@ -37,8 +37,9 @@ enum message_template {
     MESSAGE_APPLICATION_REMINDER = 16,
     MESSAGE_TEST_MAIL = 17, /* an operator's */
     MESSAGE_TEST_SMS = 18,
+    MESSAGE_ENTRY_KNOWN = 19, /* in the place of 12: there is an account already */
 };
-#define MESSAGE_TEMPLATE_LAST MESSAGE_TEST_SMS
+#define MESSAGE_TEMPLATE_LAST MESSAGE_ENTRY_KNOWN
 
 enum message_value_kind {
     VALUE_PLAIN = 1, /* the server's own words, and what it has checked: one line */

@@ -13,3 +13,4 @@ list(APPEND TASUKI_SVC_SOURCES
 list(APPEND TASUKI_SVC_SOURCES svc_admin_intake.c svc_application.c svc_blob.c svc_job.c)
 list(APPEND TASUKI_SVC_SOURCES
   svc_account.c svc_account_pages.c svc_account_load.c svc_account_act.c svc_account_id.c)
+list(APPEND TASUKI_SVC_SOURCES svc_entry.c svc_password.c svc_profile.c)

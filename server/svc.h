@@ -215,6 +215,55 @@ struct svc_reset {
 };
 void svc_reset(struct svc *svc, struct svc_reset *reset);
 
+/* ---- an Entry account of one's own: POST /register mails a link to the address. Whether
+ * there is an account with it is said in the mail alone. */
+struct svc_entry_ask {
+    struct svc_op op;
+    void (*done)(struct svc_entry_ask *ask);
+    void *arg;
+    /* in */
+    struct span account_id;
+    bool english;
+    /* out */
+    bool bad; /* it is no address; nothing was sent */
+};
+void svc_entry_ask(struct svc *svc, struct svc_entry_ask *ask);
+
+/* GET (creates: false) and POST /register/confirm, what the link leads to. */
+enum svc_entry_kind {
+    ENTRY_REFUSED, /* the link was used, is too old, or is none */
+    ENTRY_KNOWN,   /* there is an account with this address meanwhile */
+    ENTRY_FORM,    /* ask for the rest, with notices if there are any */
+    ENTRY_DONE,
+};
+enum svc_entry_notice {
+    ENTRY_BAD_NAME,
+    ENTRY_BAD_KANA,
+    ENTRY_BAD_PHONE,
+    ENTRY_PASSWORD_DIFFERS, /* the second time */
+    ENTRY_PASSWORD_SHORT,   /* domain/password_rule.h */
+    ENTRY_PASSWORD_LONG,
+    ENTRY_PASSWORD_FORM,
+    ENTRY_PASSWORD_COMMON,
+    ENTRY_PASSWORD_CONTEXT,
+};
+#define ENTRY_NOTICES_MAX 4
+struct svc_entry {
+    struct svc_op op;
+    void (*done)(struct svc_entry *entry);
+    void *arg;
+    /* in */
+    struct span token;
+    struct span last_name, first_name, last_kana, first_kana, phone, password, again;
+    bool creates;
+    /* out */
+    enum svc_entry_kind kind;
+    struct span account_id; /* that the link is for */
+    size_t notices_count;
+    enum svc_entry_notice notices[ENTRY_NOTICES_MAX];
+};
+void svc_entry(struct svc *svc, struct svc_entry *entry);
+
 /* ---- consent: POST /oauth/consent with login_state and decision=allow|deny. */
 struct svc_consent {
     struct svc_op op;

@@ -4,11 +4,10 @@
 
 #include "server/crypto/password.h"
 #include "server/domain/account_id.h"
-#include "server/domain/password_rule.h"
-#include "server/domain/profile.h"
 #include "server/svc_admin_internal.h"
+#include "server/svc_password.h"
+#include "server/svc_profile.h"
 #include "store/base/codec.h"
-#include "store/base/secret.h"
 
 struct account_op {
     struct admin_op admin; /* first */
@@ -88,20 +87,13 @@ static enum err check_password(struct account_op *op) {
                                  op->profile.fields[PROFILE_EN_NAME]};
     bool alone = op->account.type == ACCOUNT_ENTRY || config->second_factor_enrolled;
     enum password_refusal refusal;
-    struct buf normal;
-    enum err err;
+    enum err err = svc_password_take(
+        &op->admin.admin->op.arena, op->password,
+        alone ? PASSWORD_LEN_MIN_ALONE : PASSWORD_LEN_MIN_BESIDE, words,
+        sizeof words / sizeof words[0], &op->password, &refusal);
 
-    buf_init(&normal, LIMIT_PASSWORD * 8);
-    err = password_normal(op->password, &normal);
-    if (!err)
-        err = svc_take(&op->admin.admin->op.arena, &normal, &op->password);
-    secret_wipe(normal.data, normal.len);
-    buf_free(&normal);
     if (err)
         return err;
-    refusal = password_check(
-        op->password, alone ? PASSWORD_LEN_MIN_ALONE : PASSWORD_LEN_MIN_BESIDE, words,
-        sizeof words / sizeof words[0]);
     if (refusal != PASSWORD_OK)
         svc_json_fail(&op->admin.json, "password: %s (%d characters are the least)",
                       password_refusal_str(refusal),
@@ -197,23 +189,6 @@ static void added(struct svc_state *state) {
     svc_wait_index(state, state->request.outcome.index, visible);
 }
 
-/* Encode and seal the profile; the result is in svc->scratch. */
-static enum err seal_profile(struct account_op *op) {
-    struct svc *svc = op->admin.base.svc;
-    enum err err;
-
-    buf_reset(&svc->plain);
-    err = profile_encode(&op->profile, &svc->plain);
-    if (err)
-        return err;
-    buf_reset(&svc->scratch);
-    err = sealer_seal(svc->sealer, SEAL_PROFILE,
-                      span_of(op->account.sub.b, sizeof op->account.sub.b),
-                      buf_span(&svc->plain), &svc->scratch);
-    buf_reset(&svc->plain);
-    return err ? err : buf_err(&svc->scratch);
-}
-
 static void hashed(struct svc_state *state) {
     struct account_op *op = (struct account_op *)state;
     struct svc *svc = state->svc;
@@ -222,7 +197,8 @@ static void hashed(struct svc_state *state) {
 
     op->account.sub = svc_random_id(svc);
     if (!err)
-        err = seal_profile(op);
+        err = svc_profile_seal(svc, op->account.sub, &op->profile,
+                               &op->admin.admin->op.arena, &op->account.sealed_profile);
     if (err) {
         svc_fail(state, err);
         return;
@@ -231,7 +207,6 @@ static void hashed(struct svc_state *state) {
     op->account.state = ACCOUNT_ACTIVE;
     op->account.generation = 1;
     op->account.password_hash = span_str(op->hash);
-    op->account.sealed_profile = buf_span(&svc->scratch);
     command.account_put.account = op->account;
     svc_submit(state, &command, added);
 }

@@ -3,10 +3,10 @@
  * every account ID (SECURITY D02); reading the link changes nothing (E08). */
 #include "server/crypto/password.h"
 #include "server/domain/account_id.h"
-#include "server/domain/password_rule.h"
 #include "server/domain/profile.h"
 #include "server/svc_internal.h"
 #include "server/svc_message.h"
+#include "server/svc_password.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 
@@ -251,21 +251,11 @@ static enum err check(struct reset_op *op, enum password_refusal *ret_refusal) {
     const struct span words[] = {op->email, op->company};
     bool alone =
         op->account.type == ACCOUNT_ENTRY || config->second_factor_enrolled;
-    struct buf normal;
-    enum err err;
 
-    buf_init(&normal, LIMIT_PASSWORD * 8);
-    err = password_normal(op->reset->password, &normal);
-    if (!err)
-        err = svc_take(&op->reset->op.arena, &normal, &op->password);
-    secret_wipe(normal.data, normal.len);
-    buf_free(&normal);
-    if (!err)
-        *ret_refusal = password_check(op->password,
-                                      alone ? PASSWORD_LEN_MIN_ALONE
-                                            : PASSWORD_LEN_MIN_BESIDE,
-                                      words, sizeof words / sizeof words[0]);
-    return err;
+    return svc_password_take(&op->reset->op.arena, op->reset->password,
+                             alone ? PASSWORD_LEN_MIN_ALONE : PASSWORD_LEN_MIN_BESIDE,
+                             words, sizeof words / sizeof words[0], &op->password,
+                             ret_refusal);
 }
 
 static enum svc_login_notice notice_of(enum password_refusal refusal) {

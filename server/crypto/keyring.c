@@ -43,6 +43,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_APPLICATION] = "tasuki seal application",
     [SEAL_BLOB] = "tasuki seal blob",
     [SEAL_RECOVERY] = "tasuki seal recovery",
+    [SEAL_ENTRY] = "tasuki seal entry",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",
@@ -78,6 +79,7 @@ static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_APPLICANT] = "tasuki hash applicant",
     [HASH_APPLICATION_TOKEN] = "tasuki hash application-token",
     [HASH_RECOVERY] = "tasuki hash recovery",
+    [HASH_ENTRY] = "tasuki hash entry",
 };
 
 struct keyring {

@@ -43,6 +43,7 @@ enum seal_purpose {
     SEAL_APPLICATION, /* what an applicant typed; AAD: the application */
     SEAL_BLOB, /* chunks of scans and evidence (server/blob) */
     SEAL_RECOVERY, /* links for a new password */
+    SEAL_ENTRY, /* link that confirms the address of a registration */
     SEAL_PURPOSES
 };
 enum hash_purpose {
@@ -79,6 +80,7 @@ enum hash_purpose {
     HASH_APPLICANT, /* blind index of a corporation's person (svc_application) */
     HASH_APPLICATION_TOKEN, /* confirms a mail address, or activates */
     HASH_RECOVERY,
+    HASH_ENTRY, /* nonce of such a link, used once */
     HASH_PURPOSES
 };
 

@@ -12,6 +12,7 @@ import { addAccount, addClient, everywhere, newPhone } from '../lib/admin.mjs';
 import { demo, until } from '../lib/demo.mjs';
 import { authorizeParams, authorizePath, pkce, random, secondCode, signIn, totp } from '../lib/flow.mjs';
 import { Jar } from '../lib/http.mjs';
+import { lastMail, linkOf } from '../lib/messages.mjs';
 
 const { env, issuer, prime, password } = demo();
 const op = new URL(issuer).origin;
@@ -310,6 +311,42 @@ for (const language of Object.keys(LANGUAGES)) {
       await page.click('main button[type=submit]');
       await page.waitForSelector('[role=status]');
       await assertClean(page, 'signed out');
+      await view.close();
+    });
+  }
+}
+
+for (const language of Object.keys(LANGUAGES)) {
+  for (const size of Object.keys(SIZES)) {
+    test(`registration: ${language}, ${size}`, { timeout: 120000 }, async () => {
+      const view = await open({ language, size, script: true });
+      const { page } = view;
+      const id = `shown-${random(6).toLowerCase().replace(/[^a-z0-9]/g, 'x')}@example.test`;
+      const next = () => Promise.all([page.waitForLoadState('load'), page.click('main button[type=submit]')]);
+      const shown = async (name) => {
+        await fits(page);
+        await assertClean(page, name);
+        await view.shot(name);
+      };
+      await page.goto(op + authorizePath(authorizeParams(await addClient({ name: 'entry', redirect_uris: [`${rpBase}/rp/none/callback`] }))));
+      await page.click('main a[href="/register"]');
+      await page.waitForSelector('#account_id');
+      await shown('register');
+      await page.fill('#account_id', id);
+      const after = Date.now();
+      await next();
+      await page.waitForSelector('[role=status]');
+      await shown('register-sent');
+      await page.goto(linkOf(await lastMail(id, { after })));
+      await shown('register-person');
+      for (const [field, text] of Object.entries({ last_name: '登録', first_name: '花子', last_kana: 'とうろく', first_kana: 'ハナコ', password: `let me in ${id}!`, password_again: 'something else' })) await page.fill(`#${field}`, text);
+      await next();
+      await page.waitForSelector('#notice');
+      await shown('register-wrong');
+      for (const [field, text] of Object.entries({ last_kana: 'トウロク', password: 'seven lamps over the quay', password_again: 'seven lamps over the quay' })) await page.fill(`#${field}`, text);
+      await next();
+      await page.waitForSelector('[role=status]');
+      await shown('register-done');
       await view.close();
     });
   }

@@ -117,7 +117,7 @@ const HOSTILE = [
 ];
 const TEMPLATES = {
   mail_code: [], password_reset: [], password_changed: [], factor_added: ['factor'], factor_removed: ['factor'], sms_number_changed: [], account_id_change_confirm: [],
-  account_id_changed: [], account_closed: [], member_invited: ['company', 'inviter'], entry_confirm: [], application_received: ['company'], application_approved: ['company'],
+  account_id_changed: [], account_closed: [], member_invited: ['company', 'inviter'], entry_confirm: [], entry_known: [], application_received: ['company'], application_approved: ['company'],
   application_denied: ['company', 'reasons'], application_reminder: ['company'],
 };
 

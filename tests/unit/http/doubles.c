@@ -96,6 +96,16 @@ void svc_reset(struct svc *svc, struct svc_reset *reset) {
     reset->done(reset);
 }
 
+void svc_entry_ask(struct svc *svc, struct svc_entry_ask *ask) {
+    (void)svc;
+    ask->done(ask);
+}
+
+void svc_entry(struct svc *svc, struct svc_entry *entry) {
+    (void)svc;
+    entry->done(entry);
+}
+
 void svc_consent(struct svc *svc, struct svc_consent *consent) {
     (void)svc;
     consent->next = answer.authorize;
