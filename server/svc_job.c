@@ -68,7 +68,9 @@ bool svc_job_key(struct span name, struct job_key *ret_key) {
                                 &len) == OK &&
                len == sizeof ret_key->subject.b;
     }
-    if (name.data[0] != 'r' || name.len > sizeof id.text)
+    /* A text ends at its first NUL, a name does not. */
+    if (name.data[0] != 'r' || name.len > sizeof id.text ||
+        memchr(name.data, '\0', name.len) != NULL)
         return false;
     memcpy(id.text, name.data + 1, name.len - 1);
     ret_key->kind = JOB_READ;
