@@ -93,7 +93,10 @@ bool args_parse(int argc, char *const argv[], const struct args_option *const ta
             *ret_help = true;
             return true;
         } else if (arg[1] != '-') {
-            fprintf(stderr, "tasuki: there is no option %s\n", arg);
+            fprintf(stderr,
+                    "tasuki: there is no option %s (a word that begins with - stands "
+                    "behind --, as in: tasuki key revoke -- -x)\n",
+                    arg);
             return false;
         } else if (!take(argc, argv, &i, tables)) {
             return false;

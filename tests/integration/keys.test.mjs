@@ -13,7 +13,8 @@ import { get } from '../lib/http.mjs';
 const { binDir, file, issuer, nodes } = demo();
 
 async function tasuki(...args) {
-  const result = await run(join(binDir, 'tasuki'), [...args, '--json', '--env', file]);
+  // A kid may begin with "-".
+  const result = await run(join(binDir, 'tasuki'), [...args.slice(0, 2), '--json', '--env', file, '--', ...args.slice(2)]);
   return { code: result.code, said: `${result.stdout}${result.stderr}`, json: result.code === 0 ? JSON.parse(result.stdout) : undefined };
 }
 
