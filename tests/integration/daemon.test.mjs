@@ -31,13 +31,15 @@ let count = 0;
 async function configuration(change = (text) => text) {
   const own = join(dir, String(++count));
   mkdirSync(own, { mode: 0o700 });
-  const [http, balancer, operator, mtls, peer] = await freePorts(5);
+  const [http, balancer, operator, mtls, staff, worker, peer] = await freePorts(7);
   const text = original
     .replace(/^data_dir = .*$/m, `data_dir = ${own}/data`)
     .replace(/^http_listen = .*$/m, `http_listen = 127.0.0.1:${http}`)
     .replace(/^balancer_listen = .*$/m, `balancer_listen = 127.0.0.1:${balancer}`)
     .replace(/^operator_listen = .*$/m, `operator_listen = 127.0.0.1:${operator}`)
     .replace(/^mtls_listen = .*$/m, `mtls_listen = 127.0.0.1:${mtls}`)
+    .replace(/^staff_listen = .*$/m, `staff_listen = 127.0.0.1:${staff}`)
+    .replace(/^worker_listen = .*$/m, `worker_listen = 127.0.0.1:${worker}`)
     .replace(/^peer = 1 .*$/m, `peer = 1 127.0.0.1:${peer} tokyo`)
     .replace(/^peer = [23] .*\n/gm, '');
   const file = join(own, 'node.conf');
@@ -163,7 +165,8 @@ async function startsAndStops(file) {
   child.stderr.setEncoding('utf8').on('data', (text) => (log += text));
   const ended = new Promise((done) => child.on('close', done));
   try {
-    await until('a single node is ready', () => /node\.ready/.test(log), { timeout: 60000 });
+    await until('a single node is ready', () => /node\.ready/.test(log) || child.exitCode !== null, { timeout: 60000 });
+    assert.match(log, /node\.ready/, log.slice(-2000));
   } finally {
     child.kill('SIGTERM');
   }
