@@ -400,7 +400,7 @@ struct cmd_password_set {
     struct id128 sub;
     uint64_t generation;
     struct span password_hash;
-    bool has_secret; /* by a link; else by the holder, whom the service has proven */
+    bool has_secret; /* of the link; without one: OUT_EXPIRED */
     struct key_hash secret;
     struct message_out message; /* the holder is told */
 };

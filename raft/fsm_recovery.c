@@ -91,12 +91,11 @@ enum err fsm_password_set(struct fsm_tx *tx, const struct cmd_password_set *cmd,
         *ret_code = OUT_ACCOUNT_STATE;
         return OK;
     }
-    *ret_code = OUT_OK;
-    if (cmd->has_secret) {
-        err = check_link(tx, cmd, &account, ret_code);
-        if (err != OK || *ret_code != OUT_OK) {
-            return err;
-        }
+    /* Without a link nobody has proven anything. */
+    *ret_code = OUT_EXPIRED;
+    err = cmd->has_secret ? check_link(tx, cmd, &account, ret_code) : OK;
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
     }
     account.password_hash = cmd->password_hash;
     account.generation++;

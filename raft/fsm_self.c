@@ -254,7 +254,12 @@ static enum err act(struct self *self, enum outcome_code *ret_code) {
     case SELF_END_SESSION:
         return end_session(self, ret_code);
     case SELF_END_OTHERS:
-        err = end_sessions(self, false);
+        /* What the others began ends with them: browsers that are trusted, steps
+         * half-way, a change of the ID that waits for its confirmation. */
+        err = next_generation(self);
+        if (err == OK) {
+            err = void_change(self);
+        }
         return err == OK ? tell(self, AUDIT_SESSIONS_ENDED) : err;
     case SELF_FACTOR_DEL:
         return factor_del(self, ret_code);

@@ -1,11 +1,9 @@
 /* svc_account_act: the forms of the account's pages, and what became of them. */
 #include "server/svc_account_internal.h"
+#include "server/svc_password.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 #include "store/store_factor.h"
-
-/* SP 800-63B-4 §3.1.1.2: a password that may be the only factor. */
-#define PASSWORD_LEN_MIN 15
 
 enum err svc_account_tell(struct account_op *op, enum message_template what,
                           const struct message_value *more) {
@@ -116,13 +114,22 @@ static void hashed(struct svc_state *state) {
 }
 
 static void change_password(struct account_op *op) {
+    struct span typed = svc_account_field(op, "password");
     struct span again = svc_account_field(op, "password_again");
+    const struct span words[] = {op->out->account_id, op->profile.fields[PROFILE_NAME]};
+    enum password_refusal refusal = PASSWORD_LONG;
+    enum err err = OK;
 
-    op->password = svc_account_field(op, "password");
-    if (op->password.len < PASSWORD_LEN_MIN || op->password.len > LIMIT_PASSWORD ||
-        !utf8_valid(op->password) || span_equal(op->password, op->out->account_id))
+    /* Fifteen, as for a password that may be the only factor: the others can be
+     * removed on the page beside this one. */
+    if (typed.len <= LIMIT_PASSWORD)
+        err = svc_password_take(&op->out->op.arena, typed, PASSWORD_LEN_MIN_ALONE, words,
+                                2, &op->password, &refusal);
+    if (err)
+        svc_fail(&op->base, err);
+    else if (refusal != PASSWORD_OK)
         svc_account_show(op, ACCOUNT_BAD_PASSWORD);
-    else if (!span_equal(op->password, again))
+    else if (!span_equal(typed, again))
         svc_account_show(op, ACCOUNT_DIFFERENT);
     else
         svc_pool(&op->base, hash_work, hashed);

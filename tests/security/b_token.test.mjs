@@ -408,6 +408,7 @@ check('B16', 'userinfo: a live access token in the header, nothing else', async 
   const form = await post(target, '/oauth/userinfo', { form: { access_token: given.access_token } });
   assert.equal(form.status, 200, 'RFC 6750 §2.2');
   await logout(given.browser);
+  await assertDead(given.access_token, 'after sign-out');
   refused(await userinfo(target, given.access_token), 'after sign-out');
 });
 

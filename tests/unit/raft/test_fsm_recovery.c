@@ -79,7 +79,11 @@ static void a_change_of_the_account_ends_links(void **state) {
     struct command c = command_set(1, 1, 9);
 
     assert_code(give(fx, command_recover(1, 9)), OUT_OK);
-    c.password_set.has_secret = false; /* its holder has changed it meanwhile */
+    c.password_set.has_secret = false; /* who has no link has proven nothing */
+    assert_code(give(fx, c), OUT_EXPIRED);
+    c = command_account(1); /* changed meanwhile */
+    c.account_put.replace = true;
+    c.account_put.account.generation = 2;
     assert_code(give(fx, c), OUT_OK);
     assert_code(give(fx, command_set(1, 2, 9)), OUT_EXPIRED);
     c = command_account(2);

@@ -105,7 +105,7 @@ static void what_is_not_fresh_is_asked_again(void **state) {
     struct fsm_fixture *fx = *state;
 
     fx->now_ms += 5 * MINUTE_MS;
-    assert_code(act(fx, SELF_END_OTHERS, 1, 1), OUT_OK);
+    assert_code(act(fx, SELF_END_SESSION, 1, 1), OUT_OK);
     fx->now_ms += 1;
     for (int what = SELF_PASSWORD; what <= SELF_CLOSE; what++) {
         if (what != SELF_ID_CONFIRM) {
@@ -142,9 +142,13 @@ static void sessions_end_one_by_one_or_all_others(void **state) {
     assert_false(fsm_fixture_session(fx, 2, &session));
     assert_code(act(fx, SELF_END_SESSION, 1, 1), OUT_NOT_FOUND);
     assert_code(fsm_fixture_do(fx, &login), OUT_OK);
+    assert_code(act(fx, SELF_ID_ASK, 1, 1), OUT_OK); /* by whom the holder throws out */
+    assert_true(change_waits(fx, 1));
     assert_code(act(fx, SELF_END_OTHERS, 1, 3), OUT_OK);
     assert_false(fsm_fixture_session(fx, 1, &session));
     assert_true(fsm_fixture_session(fx, 3, &session));
+    assert_false(change_waits(fx, 1));
+    assert_int_equal(account_of(fx, 1).generation, 2);
     assert_int_equal(fsm_fixture_rows(fx, "account_session"), 1);
 }
 
