@@ -25,3 +25,8 @@ export function quantile(values, q) {
   const low = Math.floor(at);
   return sorted[low] + (sorted[Math.ceil(at)] - sorted[low]) * (at - low);
 }
+
+// How far apart two classes of times may lie (AUC). Instrumented code costs many times
+// more where it runs and nothing where it does not, so a sanitized build is held to a
+// wider bound (CMake says which build it is); the figure for people is a release build's.
+export const SEPARATION_MAX = Number(process.env.TASUKI_TIMING_SEPARATION ?? 0.55);
