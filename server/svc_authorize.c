@@ -93,8 +93,18 @@ static bool must_push(const struct client *client) {
     return client->profile == CLIENT_FAPI2 || (client->features & CLIENT_REQUIRE_PAR);
 }
 
-/* The request that stands in the parameters themselves, signed or not. */
-static void take_params(struct svc_flow *flow, const struct params *params) {
+static void take_known(struct svc_flow *flow, const struct params *params, bool newest);
+
+static void look_again(struct svc_state *state) {
+    struct svc_flow *flow = (struct svc_flow *)state;
+
+    take_known(flow, flow->out->params, true);
+}
+
+/* The request that stands in the parameters themselves, signed or not. `newest`: this
+ * node has caught up for it; a client may have been registered at another one a moment
+ * ago. */
+static void take_known(struct svc_flow *flow, const struct params *params, bool newest) {
     struct authorize_verdict verdict;
     struct span client_id;
     enum err err;
@@ -107,6 +117,10 @@ static void take_params(struct svc_flow *flow, const struct params *params) {
     if (!svc_fresh(&flow->base))
         return;
     err = read_client(flow, client_id);
+    if (err == ERR_NOT_FOUND && !newest && svc_await_ask(flow->base.svc)) {
+        svc_settle(&flow->base, look_again);
+        return;
+    }
     if (err == ERR_NOT_FOUND) {
         verdict = authorize_unknown_client();
         err = OK;
@@ -140,5 +154,5 @@ void svc_authorize(struct svc *svc, struct svc_authorize *authorize) {
     if (svc_pushed_named(authorize->params))
         svc_pushed_take(flow, authorize->params, begin);
     else
-        take_params(flow, authorize->params);
+        take_known(flow, authorize->params, false);
 }

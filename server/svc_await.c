@@ -1,4 +1,5 @@
-/* svc_await: what was signed with a key that this node has not heard of.
+/* svc_await: what was signed with a key, or names a client, that this node has not
+ * heard of.
  *
  * After an emergency (key revoke) another node signs with the new key as soon as it has
  * applied it, and the RP brings the token here a moment later. A probe goes round, so
@@ -9,7 +10,7 @@
 
 #define AWAIT_PER_S 20u
 
-static bool may_ask(struct svc *svc) {
+bool svc_await_ask(struct svc *svc) {
     const struct port_clock *clock = &svc->shared->clock;
     uint64_t now_ms = clock->mono_ms(clock->impl);
 
@@ -33,7 +34,7 @@ static bool known(struct svc_state *state, struct span token, const char *typ) {
 void svc_keys_await(struct svc_state *state, struct span token, const char *typ,
                     void (*next)(struct svc_state *state)) {
     if (token.len == 0 || !memchr(token.data, '.', token.len) ||
-        known(state, token, typ) || !may_ask(state->svc))
+        known(state, token, typ) || !svc_await_ask(state->svc))
         next(state);
     else
         svc_settle(state, next);

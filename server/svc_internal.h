@@ -119,6 +119,8 @@ enum err svc_epoch(struct svc *svc, uint64_t *ret_epoch);
  * JWT, or there is no such key, or this node was asked so too often: `next` judges. */
 void svc_keys_await(struct svc_state *state, struct span token, const char *typ,
                     void (*next)(struct svc_state *state));
+/* May a probe be begun (svc_settle) for what anybody can name? So many a second. */
+bool svc_await_ask(struct svc *svc);
 
 /* ---- svc_hint.c */
 
