@@ -86,19 +86,21 @@ static enum job_media media_of(enum scan_format format) {
                                  : JOB_MEDIA_TIFF;
 }
 
-/* Each file once. */
-static void add_scan(struct job_op *op, const struct intake_file *file) {
+/* `once`: not what is there already. Without it a scan's number is that of the file.
+ * ERR_TOO_BIG: more than a job takes. */
+static enum err add_scan(struct job_op *op, const struct intake_file *file, bool once) {
     struct job_scan *scan = &op->scans[op->scans_count];
 
-    for (size_t i = 0; i < op->scans_count; i++)
+    for (size_t i = 0; once && i < op->scans_count; i++)
         if (memcmp(op->scans[i].hash, file->blob.b, sizeof file->blob.b) == 0)
-            return;
+            return OK;
     if (op->scans_count == JOB_SCANS_MAX)
-        return;
+        return ERR_TOO_BIG;
     memcpy(scan->hash, file->blob.b, sizeof scan->hash);
     scan->len = (uint32_t)file->size;
     scan->media = (uint8_t)media_of(file->format);
     op->scans_count++;
+    return OK;
 }
 
 struct gather {
@@ -113,8 +115,8 @@ static bool gather_page(void *arg, struct id128 bundle, uint16_t page) {
     gather->err = store_intake_bundle_get(gather->op->base.svc->read, bundle,
                                           gather->bundle);
     if (gather->err == OK && page < gather->bundle->pages_count)
-        add_scan(gather->op,
-                 &gather->bundle->files[gather->bundle->pages[page].file]);
+        gather->err = add_scan(
+            gather->op, &gather->bundle->files[gather->bundle->pages[page].file], true);
     return gather->err == OK;
 }
 
@@ -146,7 +148,7 @@ static enum err read_bundle(struct job_op *op) {
                           : ERR_NOMEM;
 
     for (size_t i = 0; !err && i < bundle->files_count; i++)
-        add_scan(op, &bundle->files[i]);
+        err = add_scan(op, &bundle->files[i], false);
     return err;
 }
 
@@ -185,6 +187,26 @@ static enum err put_job(struct job_op *op, struct buf *out) {
     return job_encode(&job, out);
 }
 
+static void ask(struct job_op *op);
+
+static void given_up(struct svc_state *state) {
+    ask((struct job_op *)state); /* for another one; this one is not due soon */
+}
+
+/* No worker could read it; after some attempts a person does. */
+static void give_up(struct job_op *op) {
+    struct cmd_job_result *result = &op->command.job_result;
+
+    op->command.type = CMD_JOB_RESULT;
+    result->key = op->leased.key;
+    result->attempt = op->leased.attempt;
+    memcpy(result->worker, op->worker, sizeof result->worker);
+    result->failed = true;
+    snprintf(result->error, sizeof result->error, "more files than a job takes");
+    op->scans_count = 0;
+    svc_submit(&op->base, &op->command, given_up);
+}
+
 static void leased(struct svc_state *state) {
     struct job_op *op = (struct job_op *)state;
     struct outcome_leases leases;
@@ -206,7 +228,9 @@ static void leased(struct svc_state *state) {
     if (!err)
         err = svc_take(&op->job->op.arena, &out, &op->job->body);
     buf_free(&out);
-    if (err)
+    if (err == ERR_TOO_BIG)
+        give_up(op);
+    else if (err)
         svc_fail(state, err);
     else
         end(op, JOB_ANSWERED, "");
@@ -289,6 +313,25 @@ static void put_pages(const struct ocr_evidence *evidence,
     name_pages(evidence, result);
 }
 
+/* The bundle's pages, if they are all there: one that is missing would be filed nowhere. */
+static void put_sorted(const struct ocr_evidence *evidence,
+                       struct cmd_job_result *result) {
+    static const uint64_t unread =
+        OCR_REASON(OCR_IMAGE_BROKEN) | OCR_REASON(OCR_IMAGE_TOO_LARGE) |
+        OCR_REASON(OCR_IMAGE_UNKNOWN) | OCR_REASON(OCR_READER_DIED) |
+        OCR_REASON(OCR_READER_TIMEOUT) | OCR_REASON(OCR_READER_MEMORY) |
+        OCR_REASON(OCR_TOO_MANY_PAGES);
+
+    if (evidence->page_count > 0 && (evidence->reasons & unread) == 0) {
+        put_pages(evidence, result);
+        return;
+    }
+    result->failed = true;
+    snprintf(result->error, sizeof result->error, "%s",
+             evidence->page_count == 0 ? "no page could be opened"
+                                       : "not every page was read");
+}
+
 static enum farm_verdict verdict_of(uint8_t verdict) {
     return verdict == OCR_OK   ? FARM_OK
            : verdict == OCR_NG ? FARM_NG
@@ -357,11 +400,7 @@ static void answer(struct job_op *op) {
     result->attempt = op->evidence.attempt;
     memcpy(result->worker, op->worker, sizeof result->worker);
     if (result->key.kind == JOB_SORT) {
-        put_pages(&op->evidence, result);
-        if (result->pages_count == 0) {
-            result->failed = true;
-            snprintf(result->error, sizeof result->error, "no page could be opened");
-        }
+        put_sorted(&op->evidence, result);
         submit_result(&op->base);
         return;
     }
