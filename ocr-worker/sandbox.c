@@ -7,11 +7,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define END_MS 1000 /* from the last byte to the end of the process */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define UNDER_ASAN 1 /* its shadow takes terabytes of address space */
@@ -158,6 +161,24 @@ static bool collect(int fd, uint64_t deadline, struct buf *buf) {
     }
 }
 
+/* The status of a child that has nothing more to say. What it closes it may close long
+ * before it ends, or never end: it has a moment, then it is killed. */
+static int end_of(pid_t pid, bool in_time) {
+    int status = 0, fd = in_time ? pidfd_open(pid, 0) : -1;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    uint64_t deadline = now_ms() + END_MS, now = 0;
+
+    while (fd >= 0 && (now = now_ms()) < deadline &&
+           poll(&p, 1, (int)(deadline - now)) < 0 && errno == EINTR)
+        ;
+    if (fd >= 0)
+        close(fd);
+    kill(pid, SIGKILL); /* one that has ended keeps its status */
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
+}
+
 static void conclude(uint64_t reason, uint64_t started, struct ocr_evidence *ret) {
     *ret = (struct ocr_evidence){.verdict = OCR_REVIEW,
                                  .reasons = reason,
@@ -176,7 +197,7 @@ void sandbox_read(struct engine *engine, const struct job_record *record,
                   struct ocr_evidence *ret) {
     uint64_t started = now_ms();
     bool in_time;
-    int pipes[2], status = 0;
+    int pipes[2], status;
     pid_t pid;
 
     engine_prepare(engine, record);
@@ -196,10 +217,7 @@ void sandbox_read(struct engine *engine, const struct job_record *record,
     buf_reset(buf);
     in_time = collect(pipes[0], started + limits->wall_ms, buf);
     close(pipes[0]);
-    if (!in_time)
-        kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    status = end_of(pid, in_time);
     if (!in_time)
         conclude(OCR_REASON(OCR_READER_TIMEOUT), started, ret);
     else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
