@@ -17,6 +17,7 @@
 #define CHUNK_MAX (64 * 1024) /* a node's are smaller */
 #define AGAIN_MS 500
 #define AGAIN_MAX_MS 10000
+#define FAILED_MAX_MS 60000 /* between jobs of a worker that can do none */
 
 /* ---- configuration */
 
@@ -228,7 +229,8 @@ static bool fetch(struct link *l, const struct job *job, struct buf *files,
     return true;
 }
 
-static void return_result(struct link *l, const struct job *job,
+/* False: no node has taken it. */
+static bool return_result(struct link *l, const struct job *job,
                           struct ocr_evidence *evidence, struct lease_counts *counts) {
     struct buf bytes;
     struct span body;
@@ -249,15 +251,18 @@ static void return_result(struct link *l, const struct job *job,
         counts->late++;
     else
         counts->failed++;
+    return status == 200 || status == 204 || status == 409;
 }
 
-static void work(struct engine *engine, struct link *l, struct span bytes,
+/* False: the worker could not do its part; the lease lapses. */
+static bool work(struct engine *engine, struct link *l, struct span bytes,
                  struct lease_counts *counts) {
     struct span spans[JOB_SCANS_MAX] = {0};
     struct buf files[JOB_SCANS_MAX] = {0}, evidence_bytes;
     static struct ocr_evidence evidence;
     struct sandbox_limits limits = l->config->limits;
     struct job job;
+    bool done = false;
 
     if (job_decode(bytes, &job) != OK || !fetch(l, &job, files, spans)) {
         counts->failed++;
@@ -267,11 +272,12 @@ static void work(struct engine *engine, struct link *l, struct span bytes,
             limits.wall_ms = job.lease_ms;
         sandbox_read(engine, &job.record, spans, job.scan_count, &limits,
                      &evidence_bytes, &evidence);
-        return_result(l, &job, &evidence, counts);
+        done = return_result(l, &job, &evidence, counts);
         buf_free(&evidence_bytes);
     }
     for (size_t i = 0; i < JOB_SCANS_MAX; i++)
         buf_free(&files[i]);
+    return done;
 }
 
 /* ---- the loop */
@@ -282,10 +288,15 @@ static void pause_ms(unsigned ms) {
     nanosleep(&t, NULL); /* a signal ends it early */
 }
 
+static unsigned longer(unsigned ms, unsigned max) {
+    return ms * 2 < max ? ms * 2 : max;
+}
+
 enum err lease_run(struct engine *engine, const struct lease_config *config, bool once,
                    const volatile sig_atomic_t *stop, struct lease_counts *counts) {
     struct link l = {.config = config, .curl = curl_easy_init()};
-    unsigned again = AGAIN_MS;
+    unsigned again = AGAIN_MS, failed = AGAIN_MS;
+    bool done;
     enum err err = l.curl == NULL ? ERR_NOMEM : OK;
 
     *counts = (struct lease_counts){0};
@@ -299,9 +310,12 @@ enum err lease_run(struct engine *engine, const struct lease_config *config, boo
 
             buf_init(&job, JOB_WIRE_MAX); /* l.body is used again by the calls of work */
             buf_put(&job, l.body.data, l.body.len);
-            work(engine, &l, buf_span(&job), counts);
+            done = work(engine, &l, buf_span(&job), counts);
             buf_free(&job);
             again = AGAIN_MS;
+            if (!done) /* each lease that lapses counts against its job */
+                pause_ms(failed);
+            failed = done ? AGAIN_MS : longer(failed, FAILED_MAX_MS);
         } else if (status == 204 && once) {
             break;
         } else if (status == 204) {
@@ -310,7 +324,7 @@ enum err lease_run(struct engine *engine, const struct lease_config *config, boo
             err = status == 0 ? ERR_IO : ERR_DENIED;
         } else {
             pause_ms(again);
-            again = again * 2 < AGAIN_MAX_MS ? again * 2 : AGAIN_MAX_MS;
+            again = longer(again, AGAIN_MAX_MS);
         }
     }
     buf_free(&l.body);
