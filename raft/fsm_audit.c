@@ -91,7 +91,8 @@ static struct audit_record record_of(const struct fsm_tx *tx,
 
 /* --- caps --- */
 
-/* What operators, staff and the cluster itself do is always written; but the state
+/* What operators, staff and the cluster itself do is always written, what staff only try
+ * is not: whoever may do little must not be able to push the rest out. And the state
  * machine is not to rely on a sender that says it is nobody. */
 static bool is_capped(const struct audit_record *record) {
     switch (record->actor_kind) {
@@ -101,7 +102,8 @@ static bool is_capped(const struct audit_record *record) {
         return true;
     default:
         return record->event < AUDIT_ACCOUNT_CREATED ||
-               record->event == AUDIT_STAFF_SIGNIN_FAILED;
+               record->event == AUDIT_STAFF_SIGNIN_FAILED ||
+               record->event == AUDIT_STAFF_REFUSED;
     }
 }
 
@@ -110,7 +112,11 @@ static struct audit_bucket bucket_of(const struct audit_record *record) {
                                   .event = record->event,
                                   .class = CLASS_FAILED};
 
-    if (record->has_sub) {
+    if (record->event == AUDIT_STAFF_REFUSED && record->actor_kind == AUDIT_STAFF &&
+        record->actor.len == sizeof bucket.subject) { /* by whom, not about whom */
+        bucket.about = AUDIT_ABOUT_STAFF;
+        memcpy(bucket.subject, record->actor.data, sizeof bucket.subject);
+    } else if (record->has_sub) {
         bucket.about = AUDIT_ABOUT_ACCOUNT;
         memcpy(bucket.subject, record->sub, sizeof bucket.subject);
     } else if (record->has_staff) {
@@ -121,7 +127,8 @@ static struct audit_bucket bucket_of(const struct audit_record *record) {
         bucket.class = CLASS_UNKNOWN;
         memcpy(bucket.subject, record->login, sizeof bucket.subject);
     }
-    if (bucket.about != AUDIT_ABOUT_LOGIN && record->outcome == OUT_OK) {
+    if (bucket.about != AUDIT_ABOUT_LOGIN && record->outcome == OUT_OK &&
+        record->event != AUDIT_STAFF_REFUSED) {
         bucket.class = CLASS_DONE;
     }
     return bucket;

@@ -14,7 +14,7 @@
  *      `Actor actor = 100;` in raft/command.proto and it has a place for one;
  *   3. if persons or clients can cause it without end, nothing more is needed: what one
  *      account causes in a minute is capped, below. What operators, staff and the cluster
- *      do is always written.
+ *      do is always written; what staff may not do and try is capped by who tries.
  * Not for what happens thousands of times a second: tokens are counted, not recorded.
  *
  * Caps. Of one kind of event about one account (or unknown account ID) in one minute the

@@ -375,6 +375,35 @@ static void operators_are_never_capped(void **state) {
     assert_int_equal(head_of(fx).seq - before, 50);
 }
 
+/* Whoever may do nothing at all cannot push out what others did. */
+static void what_staff_try_is_capped(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command note = command_note(AUDIT_STAFF_REFUSED, 0);
+    struct id128 one = id_of(3), other = id_of(4);
+    uint8_t event[2] = {0, AUDIT_STAFF_REFUSED};
+    size_t records;
+
+    note.actor = (struct actor){.kind = AUDIT_STAFF, .id = span_of(one.b, sizeof one.b)};
+    for (uint64_t i = 0; i < 100; i++) {
+        note.audit_note.has_sub = i % 2 == 1;
+        note.audit_note.sub = id_of(1000 + i);
+        if (!note.audit_note.has_sub) {
+            note.audit_note.sub = (struct id128){{0}};
+        }
+        assert_code(fsm_fixture_do(fx, &note), OUT_OK);
+    }
+    (void)counted(fx, AUDIT_BY_EVENT, span_of(event, 2), &records);
+    assert_int_equal(records, FSM_AUDIT_MINUTE_SUBJECT);
+    note.actor.id = span_of(other.b, sizeof other.b);
+    assert_code(fsm_fixture_do(fx, &note), OUT_OK);
+    (void)counted(fx, AUDIT_BY_EVENT, span_of(event, 2), &records);
+    assert_int_equal(records, FSM_AUDIT_MINUTE_SUBJECT + 1);
+    fx->now_ms += MINUTE_MS;
+    fsm_fixture_tick(fx);
+    assert_int_equal(counted(fx, AUDIT_BY_EVENT, span_of(event, 2), &records), 101);
+    assert_int_equal(records, FSM_AUDIT_MINUTE_SUBJECT + 2);
+}
+
 static void old_records_go_and_the_rest_is_still_proven(void **state) {
     struct fsm_fixture *fx = *state;
     struct id128 sub = id_of(1);
@@ -475,6 +504,7 @@ int main(void) {
         TEST(a_flood_about_one_account_leaves_its_size),
         TEST(a_flood_about_strangers_is_bounded),
         TEST(operators_are_never_capped),
+        TEST(what_staff_try_is_capped),
         TEST(old_records_go_and_the_rest_is_still_proven),
         TEST(times_are_found_by_halving),
         cmocka_unit_test(records_are_one_form_only),
