@@ -272,9 +272,10 @@ static enum err give(struct job *job) {
     return err == OK ? farewell(job, &capture.head) : err;
 }
 
-static bool is_blob(const struct job *job) {
-    static const uint8_t none[sizeof(job->blob)];
-    return memcmp(job->blob, none, sizeof(none)) != 0;
+/* Zero: the image. */
+static bool is_blob(const uint8_t blob[32]) {
+    static const uint8_t none[32];
+    return memcmp(blob, none, sizeof(none)) != 0;
 }
 
 /* The sealed file as it stands (server/blob.h); the taker reads it back. -1: none. */
@@ -332,9 +333,9 @@ static void *run(void *arg) {
     /* For this thread alone. A refinement: the rate is the real bound. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     mailbox_init(&job->mailbox);
-    enum err err = is_blob(job) ? give_blob(job) : give(job);
+    enum err err = is_blob(job->blob) ? give_blob(job) : give(job);
     mailbox_close(&job->mailbox);
-    if (!is_blob(job)) {
+    if (!is_blob(job->blob)) {
         log_end_of(job, err);
     }
     pthread_mutex_lock(&job->donor->mutex);
@@ -426,7 +427,8 @@ void peer_image_donor_serve(struct peer_image_donor *donor,
             CHECK(pthread_join(job->thread, NULL) == 0); /* it is at its last line */
             job->place = PLACE_FREE;
         }
-        if (job->place == PLACE_RUNS && job->status.peer == call->peer) {
+        if (job->place == PLACE_RUNS && job->status.peer == call->peer &&
+            is_blob(job->blob) == is_blob(call->blob)) {
             cancel(job); /* its taker has begun again */
             busy = "the image that was asked for before is being given up";
             free_job = NULL;

@@ -251,6 +251,7 @@ static void hand_over(struct peer_channel *channel, uint64_t peer,
                                    .peer = peer,
                                    .member = node.member,
                                    .floor_index = fetch->floor_index};
+    memcpy(call.blob, fetch->blob, sizeof(call.blob));
     peer_framer_close(&channel->framer);
     buf_free(&channel->out);
     peer_image_donor_serve(node.donor, &call);
@@ -409,7 +410,7 @@ static void say(struct peer_channel *channel, struct peer_message message) {
 }
 
 /* Connected, shaken hands, FETCH sent. */
-static void raw_taker(struct peer_channel *channel, uint64_t id) {
+static void raw_taker_of(struct peer_channel *channel, uint64_t id, uint8_t blob) {
     struct sockaddr_in address;
     struct peer_tls *tls;
     struct peer_tls_session *session;
@@ -426,7 +427,14 @@ static void raw_taker(struct peer_channel *channel, uint64_t id) {
     assert_int_equal(peer_channel_handshake(channel, now_ms() + 10000, &peer, why), OK);
     say(channel, (struct peer_message){
                      .type = PEER_FETCH,
-                     .fetch = {.cluster_id = cluster, .from = id, .to = DONOR}});
+                     .fetch = {.cluster_id = cluster,
+                               .from = id,
+                               .to = DONOR,
+                               .blob = {blob}}});
+}
+
+static void raw_taker(struct peer_channel *channel, uint64_t id) {
+    raw_taker_of(channel, id, 0);
 }
 
 static bool await_count(size_t count) {
@@ -601,6 +609,27 @@ static void test_jobs_are_bounded(void **state) {
     node_stop();
 }
 
+/* A node that is being given an image asks for a scan besides. */
+static void test_a_blob_leaves_the_image_alone(void **state) {
+    (void)state;
+    struct peer_channel image, blob;
+    struct peer_message message = {.type = PEER_IMAGE_WAIT};
+    node_start(cluster, 1u << 20, NULL); /* three seconds */
+    raw_taker(&image, 5);
+    assert_true(await_count(1));
+    raw_taker_of(&blob, 5, 1);
+    assert_int_equal(peer_channel_receive(&blob, now_ms() + 10000, &message), OK);
+    assert_int_equal(message.type, PEER_IMAGE_REFUSED); /* it has none */
+    peer_channel_close(&blob);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(peer_channel_receive(&image, now_ms() + 10000, &message), OK);
+        assert_int_not_equal(message.type, PEER_IMAGE_REFUSED);
+    }
+    assert_true(await_count(1));
+    peer_channel_close(&image);
+    node_stop();
+}
+
 static void test_takers_that_misbehave(void **state) {
     (void)state;
     struct peer_channel channel;
@@ -765,6 +794,7 @@ int main(void) {
         cmocka_unit_test(test_an_impostor),
         cmocka_unit_test(test_the_rate_is_kept),
         cmocka_unit_test(test_jobs_are_bounded),
+        cmocka_unit_test(test_a_blob_leaves_the_image_alone),
         cmocka_unit_test(test_takers_that_misbehave),
         cmocka_unit_test(test_a_taker_that_speaks_twice),
         cmocka_unit_test(test_donors_that_misbehave),
