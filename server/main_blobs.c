@@ -10,7 +10,8 @@
 #include "store/base/log.h"
 
 #define TURN_MS 100
-#define SHORT_A_TURN 8
+#define SHORT_A_TURN 8    /* are fetched */
+#define SHORT_LOOKS 256   /* at rows of which most may stand here */
 /* Turns between two blobs that are read whole, and between two folders that are
  * compared with the state. */
 #define SCRUB_TURNS 10
@@ -22,8 +23,9 @@ struct main_blobs {
     struct worker *worker;
     struct store_read *read;
     struct sealer *sealer;
-    struct blob_id scrubbed; /* the last one that was read */
-    unsigned folder;         /* that is swept next */
+    struct blob_id short_from; /* the next turn begins here, not at those that fail */
+    struct blob_id scrubbed;   /* the last one that was read */
+    unsigned folder;           /* that is swept next */
     uint64_t turn;
 };
 
@@ -126,18 +128,25 @@ static enum err next_row(struct main_blobs *blobs, const struct blob_id *from,
     return err;
 }
 
+/* To the end of the list at most; the next turn goes on from there, or from the first. */
 static void fetch_short(struct main_blobs *blobs) {
-    struct blob_id from = {{0}};
+    struct blob_id *from = &blobs->short_from;
     struct blob_row row;
-    bool more = true;
+    int fetched = 0;
 
-    for (int i = 0; i < SHORT_A_TURN && more; i++) {
-        if (next_row(blobs, &from, true, &row) != OK)
+    for (int i = 0; i < SHORT_LOOKS && fetched < SHORT_A_TURN; i++) {
+        enum err err = next_row(blobs, from, true, &row);
+        if (err == OK) {
+            *from = row.id;
+            if (!store_blob_held_by(&row, blobs->shared->config->node_id)) {
+                fetch(blobs, &row);
+                fetched++;
+            }
+        }
+        if (err == ERR_NOT_FOUND || (err == OK && !store_blob_after(from)))
+            memset(from, 0, sizeof *from);
+        if (err != OK)
             return;
-        if (!store_blob_held_by(&row, blobs->shared->config->node_id))
-            fetch(blobs, &row);
-        from = row.id;
-        more = store_blob_after(&from);
     }
 }
 
