@@ -102,9 +102,12 @@ static void known(struct svc_state *state);
 
 static void known_again(struct svc_state *state) {
     struct blob_op *op = (struct blob_op *)state;
-
     const struct port_clock *clock = &state->svc->shared->clock;
 
+    if (state->wait.err) { /* no probe, no pause: the sender's own is the next one */
+        svc_fail(state, state->wait.err);
+        return;
+    }
     if (op->until_ms == 0)
         op->until_ms = clock->mono_ms(clock->impl) + COPY_WAIT_MS;
     if (clock->mono_ms(clock->impl) >= op->until_ms)

@@ -144,7 +144,8 @@ void svc_wait_index(struct svc_state *state, uint64_t index,
 void svc_submit(struct svc_state *state, const struct command *command,
                 void (*next)(struct svc_state *state));
 /* Go on when a probe has gone round: every node that keeps up has applied what was
- * committed before. Or when there is none to be had: `next` is not to rely on it. */
+ * committed before. Or when there is none to be had, at once even: `next` is not to rely
+ * on it, and asks for another only if state->wait.err is OK. */
 void svc_settle(struct svc_state *state, void (*next)(struct svc_state *state));
 /* Run `work` on the hash pool, then `next` here. */
 void svc_pool(struct svc_state *state, void (*work)(struct svc_state *state),

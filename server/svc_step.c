@@ -79,14 +79,19 @@ void svc_transfer(struct svc_state *state, uint64_t to,
 }
 
 void svc_settle(struct svc_state *state, void (*next)(struct svc_state *state)) {
+    enum err err;
+
     state->next = next;
     state->wait = (struct repl_wait){
         .deadline_mono_ms = deadline_in(state, SVC_INDEX_WAIT_MS),
         .loop = state->svc->loop,
         .done = wait_over,
     };
-    if (repl_read(state->svc->shared->repl, &state->wait)) /* `done` will not run */
+    err = repl_read(state->svc->shared->repl, &state->wait);
+    if (err) { /* `done` will not run: the struct is ours again */
+        state->wait.err = err;
         next(state);
+    }
 }
 
 static void submit_done(struct repl_request *request) {
