@@ -20,7 +20,7 @@ static const char usage_text[] =
     "usage: tasuki intake FOLDER [--label TEXT] [--received-on YYYY-MM-DD]\n"
     "                     [--wait SECONDS] [OPTION...]\n"
     "\n"
-    "Loads scans (multi-page TIFF, PDF, JPEG, PNG) of a folder and of those below it, and\n"
+    "Loads scans (multi-page TIFF, PDF, JPEG) of a folder and of those below it, and\n"
     "prints what became of them. STEM-1.jpg, STEM-2.jpg ... are one stack of paper. Pages\n"
     "go to applications by the QR code or the printed number; what is unreadable, unknown,\n"
     "surplus or came before is listed, and waits for a person. The same folder twice\n"
@@ -297,7 +297,7 @@ static int run(const struct conn_options *options, const char *path,
     if (!intake_files_read(path, &intake->folder))
         return EXIT_USAGE;
     if (intake->folder.count == 0) {
-        fprintf(stderr, "tasuki: %s: no scans are in it (TIFF, PDF, JPEG, PNG)\n", path);
+        fprintf(stderr, "tasuki: %s: no scans are in it (TIFF, PDF, JPEG)\n", path);
         intake_files_free(&intake->folder);
         return EXIT_USAGE;
     }

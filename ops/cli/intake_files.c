@@ -21,13 +21,21 @@ static const char *format_of(const char *name) {
     static const struct {
         const char *ending, *format;
     } formats[] = {{".tif", "tiff"}, {".tiff", "tiff"}, {".pdf", "pdf"},
-                   {".jpg", "jpeg"}, {".jpeg", "jpeg"}, {".png", "png"}};
+                   {".jpg", "jpeg"}, {".jpeg", "jpeg"}};
     const char *dot = strrchr(name, '.');
 
     for (size_t i = 0; dot && i < sizeof formats / sizeof formats[0]; i++)
         if (strcasecmp(dot, formats[i].ending) == 0)
             return formats[i].format;
     return NULL;
+}
+
+static const char *why_not(const char *name) {
+    const char *dot = strrchr(name, '.');
+
+    return dot && strcasecmp(dot, ".png") == 0
+               ? "PNG is not read: save it as TIFF, PDF or JPEG"
+               : "no TIFF, PDF or JPEG file";
 }
 
 static char *printed(const char *format, const char *a, const char *b) {
@@ -87,7 +95,7 @@ static bool walk(struct intake_folder *folder, const char *path, const char *pre
             good = walk(folder, below, deeper, depth + 1);
             free(deeper);
         } else if (!S_ISREG(info.st_mode) || !format_of(entry)) {
-            add_other(folder, name, "no TIFF, PDF, JPEG or PNG file");
+            add_other(folder, name, why_not(entry));
         } else if (folder->count == FILES_MAX) {
             add_other(folder, name, "more files than one batch takes");
         } else {

@@ -17,7 +17,7 @@
 struct intake_scan {
     char *path;
     char *name;         /* within the folder */
-    const char *format; /* tiff, pdf, jpeg, png */
+    const char *format; /* tiff, pdf, jpeg */
     uint64_t size;
     uint8_t sha256[32];
     char hex[65];
