@@ -131,6 +131,8 @@ enum err repl_wait_index(struct repl *repl, struct repl_wait *wait) {
 
 enum err repl_read(struct repl *repl, struct repl_wait *wait) {
     repl->reads++;
+    if (repl->read)
+        return repl->read;
     if (repl->on_read)
         repl->on_read(repl->on_read_arg);
     wait->err = repl->fresh;

@@ -31,6 +31,7 @@ struct repl {
     uint64_t index, seq, now_ms;
     uint64_t hide_above;    /* indices beyond are "not applied here yet" */
     enum err fresh, submit; /* what repl_fresh and repl_submit say */
+    enum err read;          /* other than OK: repl_read refuses, nothing comes */
     unsigned waits, submits, reads;
     void (*on_read)(void *arg); /* what a probe brings here; NULL: nothing */
     void *on_read_arg;

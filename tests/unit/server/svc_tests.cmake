@@ -16,6 +16,7 @@ tasuki_unit_test(svc_register SOURCES test_svc_register.c svc_fixture.c LIBS ${S
 tasuki_unit_test(svc_message SOURCES test_svc_message.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_entry SOURCES test_svc_entry.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_state SOURCES test_svc_state.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_blob SOURCES test_svc_blob.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_job SOURCES test_svc_job.c svc_fixture.c
                  LIBS tasuki_ocr_wire ${SVC_TEST_LIBS})
 
