@@ -47,8 +47,12 @@ static enum err signin_waits(struct fsm_tx *tx, const struct app_enrolment *enro
         return OK;
     }
     if (err == OK) {
-        err = fsm_factor_count(tx, enrolment->sub, &count);
+        err = fsm_factor_session(tx, ret_signin, ret_code);
     }
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = fsm_factor_count(tx, enrolment->sub, &count);
     *ret_code = err == OK && count > 0 ? OUT_EXISTS : OUT_OK;
     return err;
 }

@@ -86,6 +86,23 @@ enum err fsm_factor_count(struct fsm_tx *tx, struct id128 sub, size_t *ret_count
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
+enum err fsm_factor_session(struct fsm_tx *tx, const struct signin *signin,
+                            enum outcome_code *ret_code) {
+    struct session session;
+    enum err err;
+
+    *ret_code = OUT_OK;
+    if (!signin->raises) {
+        return OK;
+    }
+    err = store_session_get(tx->read, signin->session, &session);
+    if (err == ERR_NOT_FOUND || (err == OK && !fsm_session_timely(tx, &session))) {
+        *ret_code = OUT_SESSION_ENDED;
+        return OK;
+    }
+    return err;
+}
+
 /* OUT_OK: the sign-in of this browser, still going on. */
 static enum err find_signin(struct fsm_tx *tx, struct key_hash key,
                             const uint8_t browser[32], struct signin *ret_signin,
@@ -105,7 +122,10 @@ static enum err find_signin(struct fsm_tx *tx, struct key_hash key,
         *ret_code = OUT_NOT_FOUND;
         return OK;
     }
-    return fsm_account_usable(tx, ret_signin->sub, ret_signin->generation, ret_code);
+    err = fsm_account_usable(tx, ret_signin->sub, ret_signin->generation, ret_code);
+    return err == OK && *ret_code == OUT_OK
+               ? fsm_factor_session(tx, ret_signin, ret_code)
+               : err;
 }
 
 enum err fsm_factor_begin(struct fsm_tx *tx, const struct cmd_factor_begin *cmd,
@@ -367,8 +387,9 @@ static enum err session_made(struct fsm_tx *tx, const struct signin *signin,
     return err == OK ? outcome_login_encode(&login, tx->detail) : err;
 }
 
-/* The session stays what it is, with what it has granted, under a new key: the old one
- * is dead (D08). The password's moment stays that of the sign-in. */
+/* The session, which find_signin has seen, stays what it is, with what it has granted,
+ * under a new key: the old one is dead (D08). The password's moment stays that of the
+ * sign-in. */
 static enum err session_raised(struct fsm_tx *tx, const struct signin *signin,
                                const struct cmd_factor_pass *cmd,
                                enum outcome_code *ret_code) {
@@ -376,18 +397,15 @@ static enum err session_raised(struct fsm_tx *tx, const struct signin *signin,
     struct outcome_login login;
     enum err err = store_session_get(tx->read, signin->session, &session);
 
-    if (err == ERR_NOT_FOUND || (err == OK && !fsm_session_timely(tx, &session))) {
-        *ret_code = OUT_SESSION_ENDED;
-        return OK;
-    }
     if (err == OK) {
         err = fsm_session_rename(tx, &session, cmd->session);
     }
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    }
     session.methods |= cmd->methods;
     session.idle_at_ms = tx->now_ms + cmd->idle_ms;
-    if (err == OK) {
-        err = fsm_session_begin(tx, &session);
-    }
+    err = fsm_session_begin(tx, &session);
     login = (struct outcome_login){session.auth_time_ms, session.expires_ms};
     *ret_code = OUT_OK;
     return err == OK ? outcome_login_encode(&login, tx->detail) : err;

@@ -44,6 +44,10 @@ fsm_factor_asked fsm_factor_app_asked;
 enum err fsm_factor_tell(struct fsm_tx *tx, enum audit_event kind_of_event,
                          struct id128 sub, enum factor_kind kind,
                          enum outcome_code outcome, enum fsm_audit_by by);
+/* OUT_SESSION_ENDED: the sign-in raises a session that is over: who has ended it (a
+ * stolen one, say) ends what was begun with it. OUT_OK: it goes on. */
+enum err fsm_factor_session(struct fsm_tx *tx, const struct signin *signin,
+                            enum outcome_code *ret_code);
 /* So many more wrong codes of the account, and no more than lock it. */
 enum err fsm_factor_guard_add(struct fsm_tx *tx, struct id128 sub, uint32_t failures);
 

@@ -101,6 +101,7 @@ static void registered(struct svc_state *state) {
         return;
     case OUT_NOT_FOUND:
     case OUT_ACCOUNT_STATE:
+    case OUT_SESSION_ENDED:
         refuse(op, APP_BAD_CODE,
                "the code is unknown or used, or its time is over: show a new one");
         return;

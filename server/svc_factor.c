@@ -272,6 +272,7 @@ static void challenged(struct svc_state *state) {
         return;
     case OUT_NOT_FOUND:
     case OUT_ACCOUNT_STATE:
+    case OUT_SESSION_ENDED:
         flow->out->notice = NOTICE_SIGNIN_OVER;
         svc_flow_login_page(flow);
         return;

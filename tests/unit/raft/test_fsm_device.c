@@ -430,6 +430,22 @@ static void a_password_alone_adds_no_device_to_other_factors(void **state) {
     assert_code(give(fx, offer(1, 31)), OUT_EXISTS);
 }
 
+static void a_session_that_has_ended_registers_no_device(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command begin = {.type = CMD_FACTOR_BEGIN,
+                            .factor_begin = {.session = key_of(3),
+                                             .signin = key_of(1),
+                                             .browser = {1},
+                                             .ttl_ms = 10 * MINUTE_MS}};
+
+    assert_code(give(fx, command_login(1, 3)), OUT_OK);
+    assert_code(give(fx, begin), OUT_OK);
+    assert_code(give(fx, offer(1, 30)), OUT_OK);
+    assert_code(give(fx, command_end(3)), OUT_OK);
+    assert_code(give(fx, command_app_register(30, 40, 1)), OUT_SESSION_ENDED);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 0);
+}
+
 static void an_offer_ends_with_what_is_asked_next(void **state) {
     struct fsm_fixture *fx = *state;
 
@@ -463,6 +479,7 @@ int main(void) {
         TEST(an_approval_is_of_one_sign_in),
         TEST(a_first_device_is_registered_in_the_sign_in),
         TEST(a_password_alone_adds_no_device_to_other_factors),
+        TEST(a_session_that_has_ended_registers_no_device),
         TEST(an_offer_ends_with_what_is_asked_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,6 +369,46 @@ static void a_raised_session_keeps_what_it_gave(void **state) {
     assert_code(give(fx, begin_it), OUT_SESSION_ENDED);
 }
 
+/* A session without a second step, and the sign-in that raises it. */
+static void begin_raise(struct fsm_fixture *fx) {
+    struct command c = command_login(1, 3);
+
+    c.login.methods = 1;
+    assert_code(give(fx, c), OUT_OK);
+    c = (struct command){.type = CMD_FACTOR_BEGIN,
+                         .factor_begin = {.session = key_of(3),
+                                          .signin = key_of(1),
+                                          .browser = {1},
+                                          .ttl_ms = 10 * MINUTE_MS}};
+    assert_code(give(fx, c), OUT_OK);
+}
+
+static void a_session_that_has_ended_enrols_nothing(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_challenge(1, 1, FACTOR_SMS, 5);
+    struct command pass = command_pass(1, 1, FACTOR_SMS, 5, 4);
+
+    c.factor_challenge.enrols = true;
+    begin_raise(fx);
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, command_end(3)), OUT_OK); /* by its holder, elsewhere */
+    assert_code(give(fx, pass), OUT_SESSION_ENDED);
+    assert_code(give(fx, c), OUT_SESSION_ENDED);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 0);
+    assert_int_equal(fsm_fixture_rows(fx, "session"), 0);
+}
+
+static void a_session_that_has_ended_counts_no_guess(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    begin_raise(fx);
+    enrol(fx, 1, FACTOR_SMS);
+    assert_code(give(fx, command_challenge(1, 1, FACTOR_SMS, 5)), OUT_OK);
+    assert_code(give(fx, command_end(3)), OUT_OK);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 6, 4)), OUT_SESSION_ENDED);
+    assert_int_equal(fsm_fixture_rows(fx, "factor_guard"), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -389,6 +429,8 @@ int main(void) {
         T(who_has_no_factor_enrols_one),
         T(factors_are_bounded_and_their_end_ends_sessions),
         T(a_raised_session_keeps_what_it_gave),
+        T(a_session_that_has_ended_enrols_nothing),
+        T(a_session_that_has_ended_counts_no_guess),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
