@@ -318,7 +318,7 @@ struct cmd_factor_pass {
     struct key_hash code; /* of methods that send one */
     uint64_t step;        /* of methods that count */
     uint32_t methods;     /* of this step */
-    bool has_device;      /* as in cmd_login */
+    bool has_device;      /* proven by a second step: it has a counter of its own */
     struct key_hash device;
     struct factor enrolled; /* kind, label, sealed, index: of one that is enrolled */
     struct key_hash session;

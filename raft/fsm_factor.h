@@ -14,9 +14,10 @@
  * success forgives. In any 24 hours two such days meet at most: 20 guesses, 6e-5, below
  * the 1e-4 that is allowed (SECURITY_CHECKS E01). Who guesses has the password.
  *
- * A device on which the account has signed in before has a counter of its own, which a
- * success there does forgive: so strangers who use up the account's cannot lock its
- * holder out of a known device, and the holder's own slips do not add up. */
+ * A device on which the account has passed a second step before has a counter of its own,
+ * which a success there does forgive: so strangers who use up the account's cannot lock
+ * its holder out of a known device, and the holder's own slips do not add up. Who has the
+ * password alone has no such device (server/svc_device.h). */
 #ifndef RAFT_FSM_FACTOR_H
 #define RAFT_FSM_FACTOR_H
 

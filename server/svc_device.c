@@ -42,12 +42,12 @@ static bool same(struct id128 a, struct id128 b) {
 }
 
 bool svc_device_find(struct svc *svc, struct span cookie, struct id128 sub,
-                     struct svc_device_entry *ret_entry) {
+                     uint64_t generation, struct svc_device_entry *ret_entry) {
     struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS];
     size_t count = read_cookie(svc, cookie, entries);
 
     for (size_t i = 0; i < count; i++) {
-        if (!same(entries[i].sub, sub))
+        if (!same(entries[i].sub, sub) || entries[i].generation != generation)
             continue;
         *ret_entry = entries[i];
         return true;
@@ -64,24 +64,41 @@ struct key_hash svc_device_counter(struct svc *svc,
     return svc_hash(svc, HASH_DEVICE, span_of(bytes, sizeof bytes));
 }
 
-bool svc_device_trusted(const struct svc_device_entry *entry, uint64_t generation,
-                        uint64_t now_ms) {
-    return entry->generation == generation && now_ms < entry->trusted_until_ms;
+bool svc_device_proven(const struct svc_device_entry *entry) {
+    return (entry->nonce.b[0] & SVC_DEVICE_PROVEN) != 0;
+}
+
+bool svc_device_trusted(const struct svc_device_entry *entry, uint64_t now_ms) {
+    return now_ms < entry->trusted_until_ms;
+}
+
+/* The account's entry as it is, where that is good enough; else a new one. */
+static struct svc_device_entry make_entry(struct svc *svc, struct span cookie,
+                                          struct id128 sub, uint64_t generation,
+                                          bool second) {
+    struct svc_device_entry entry;
+
+    if (svc_device_find(svc, cookie, sub, generation, &entry) &&
+        (svc_device_proven(&entry) || !second))
+        return entry;
+    entry = (struct svc_device_entry){
+        .sub = sub, .nonce = svc_random_id(svc), .generation = generation};
+    entry.nonce.b[0] &= (uint8_t)~SVC_DEVICE_PROVEN;
+    entry.nonce.b[0] |= second ? SVC_DEVICE_PROVEN : 0;
+    return entry;
 }
 
 enum err svc_device_add(struct svc *svc, struct span cookie, struct id128 sub,
-                        uint64_t generation, uint64_t trusted_until_ms,
+                        uint64_t generation, bool second, uint64_t trusted_until_ms,
                         struct arena *arena, struct span *ret_cookie) {
-    struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS], mine = {.sub = sub};
+    struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS];
+    struct svc_device_entry mine = make_entry(svc, cookie, sub, generation, second);
     size_t count = read_cookie(svc, cookie, entries), kept = 0;
     struct buf plain;
     enum err err;
 
-    if (!svc_device_find(svc, cookie, sub, &mine))
-        mine.nonce = svc_random_id(svc);
-    if (trusted_until_ms != 0 || mine.generation != generation)
+    if (trusted_until_ms != 0)
         mine.trusted_until_ms = trusted_until_ms;
-    mine.generation = generation;
     for (size_t i = 0; i < count && kept < SVC_DEVICE_ACCOUNTS - 1; i++)
         if (!same(entries[i].sub, sub))
             entries[kept++] = entries[i];

@@ -314,7 +314,7 @@ static enum err set_cookies(struct svc_flow *flow) {
                          arena, &flow->out->set_session_cookie);
     if (!err)
         err = svc_device_add(svc, factor->device_cookie, factor->signin.sub,
-                             factor->generation, trusted_ms, arena,
+                             factor->generation, true, trusted_ms, arena,
                              &flow->out->set_device_cookie);
     secret_wipe(factor->session_secret, sizeof factor->session_secret);
     return err;
@@ -408,7 +408,9 @@ void svc_factor_pass(struct svc_flow *flow) {
     cmd->idle_ms = config->session_idle_s * 1000;
     cmd->lifetime_ms = config->session_lifetime_s * 1000;
     cmd->has_device =
-        svc_device_find(svc, factor->device_cookie, factor->signin.sub, &device);
+        svc_device_find(svc, factor->device_cookie, factor->signin.sub,
+                        factor->generation, &device) &&
+        svc_device_proven(&device);
     if (cmd->has_device)
         cmd->device = svc_device_counter(svc, &device);
     /* The session that the browser had ends with the new sign-in (D08, A14). */

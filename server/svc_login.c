@@ -74,8 +74,8 @@ static void sign_in(struct login_op *op) {
                              span_of(op->secret, sizeof op->secret), arena,
                              &flow->out->set_session_cookie);
     if (!err)
-        err = svc_device_add(svc, op->login->device_cookie, op->sub, op->generation, 0,
-                             arena, &flow->out->set_device_cookie);
+        err = svc_device_add(svc, op->login->device_cookie, op->sub, op->generation,
+                             false, 0, arena, &flow->out->set_device_cookie);
     if (err) {
         svc_fail(&flow->base, err);
         return;
@@ -135,7 +135,7 @@ static enum second_step second_step(struct login_op *op, bool known_device,
     if (op->flow.request.acr >= ACR_LEVEL_TWO_FACTORS)
         return SECOND_REQUIRED;
     if (config->remember_device_s > 0 && known_device &&
-        svc_device_trusted(device, op->generation, repl_now_ms(shared->repl)))
+        svc_device_trusted(device, repl_now_ms(shared->repl)))
         return SECOND_TRUSTED;
     return op->known && op->type != ACCOUNT_ENTRY && !config->second_factor_enrolled
                ? SECOND_REQUIRED
@@ -155,7 +155,7 @@ static enum err second_fill(struct login_op *op, struct cmd_login *cmd) {
     cmd->signin = svc_factor_key(flow);
     cmd->signin_ttl_ms = SVC_SIGNIN_TTL_MS;
     cmd->has_device = op->known && svc_device_find(svc, op->login->device_cookie,
-                                                   op->sub, &device);
+                                                   op->sub, op->generation, &device);
     if (cmd->has_device)
         cmd->device = svc_device_counter(svc, &device);
     cmd->second = second_step(op, cmd->has_device, &device);
@@ -176,7 +176,8 @@ static void add_cap(struct login_op *op, struct cmd_login *cmd, const char *what
 }
 
 /* Strangers are held by account, network and service, on all nodes together (D03, D04);
- * who signs in where the account has signed in before is not kept out by them. */
+ * who signs in where the account has signed in with the present password is not kept
+ * out by them. */
 static void fill_caps(struct login_op *op, struct cmd_login *cmd) {
     const struct config *config = op->flow.base.svc->shared->config;
     char network[SVC_NETWORK_MAX];

@@ -68,7 +68,8 @@ static void signed_in(struct passkey_op *op) {
                              &flow->out->set_session_cookie);
     if (!err)
         err = svc_device_add(svc, op->passkey->device_cookie, op->factor.sub,
-                             op->generation, 0, arena, &flow->out->set_device_cookie);
+                             op->generation, true, 0, arena,
+                             &flow->out->set_device_cookie);
     if (err) {
         svc_fail(&flow->base, err);
         return;

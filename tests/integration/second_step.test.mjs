@@ -107,6 +107,37 @@ test('an essential acr of `claims` is a second step too', async () => {
   assert.equal((await claimsOf(nodes[0], result)).acr, TWO);
 });
 
+// The guess limit is the account's: cookies of sign-ins with the password alone, hoarded
+// before there was a factor, give no guesses of their own; a browser that has passed a
+// second step has its own counter (E01).
+test('hoarded sign-ins with a password give no further guesses', async () => {
+  const account = { ...(await addAccount({ name: 'hoard', type: 'entry' })), phone: newPhone() };
+  const hoard = [new Browser(nodes[0]), new Browser(nodes[1])];
+  for (const browser of hoard) await authorize(browser, rp, { account, params: { scope: 'openid' } });
+  const holder = new Browser(nodes[2]);
+  let page = (await toSecond(account, { params: { acr_values: TWO }, browser: holder })).answer;
+  const choice = factorForms(page).find(({ buttons }) => buttons.some(({ value }) => value === 'sms'));
+  page = await holder.post(choice.path, { ...choice.fields, choice: 'sms' });
+  const number = factorForms(page).find(({ fields }) => 'phone' in fields);
+  const since = Date.now();
+  page = await holder.post(number.path, { ...number.fields, phone: account.phone.replace('+81', '0') });
+  assert.ok(callback(await submitSecond(holder, page, account, { since }), rp).code);
+  const guess = async ({ browser, answer, since: sent }) => {
+    const right = await secondCode(account, sent);
+    const wrong = String((Number(right) + 1) % 1000000).padStart(6, '0');
+    return submitSecond(browser, answer, account, { code: wrong });
+  };
+  const again = { prompt: 'login' };
+  const guesses = await toSecond(account, { params: again, browser: hoard[0] });
+  for (let i = 0; i < 10; i++) assert.match(notice(await guess(guesses)), /認証コードが違います/, `guess ${i + 1}`);
+  for (const browser of hoard) {
+    const next = await toSecond(account, { params: again, browser });
+    assert.match(notice(await submitSecond(browser, next.answer, account, { since: next.since })), /本日は誤った認証コード/);
+  }
+  const known = await toSecond(account, { params: again, browser: holder });
+  assert.ok(callback(await submitSecond(holder, known.answer, account, { since: known.since }), rp).code, 'the holder signs in');
+});
+
 test('the leader dies between the steps', async () => {
   const account = await addAccount({ name: 'killed', type: 'entry', phone: newPhone() });
   const dead = await leader();
