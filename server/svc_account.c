@@ -1,5 +1,6 @@
 #include "server/svc_account.h"
 
+#include "server/oidc/acr.h"
 #include "server/svc_account_internal.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
@@ -26,6 +27,27 @@ struct span svc_account_field(const struct account_op *op, const char *name) {
 
 /* ---- to the sign-in */
 
+static bool asks_freshness(enum account_page page) {
+    return page == ACCOUNT_PAGE_PASSWORD || page == ACCOUNT_PAGE_FACTORS ||
+           page == ACCOUNT_PAGE_ID || page == ACCOUNT_PAGE_CLOSE ||
+           page == ACCOUNT_PAGE_SESSIONS;
+}
+
+/* K4 */
+static bool asks_second(const struct account_op *op) {
+    return op->has_factor && asks_freshness(op->out->page);
+}
+
+static void put_escaped(struct buf *out, struct span text) {
+    for (size_t i = 0; i < text.len; i++) {
+        char c = (char)text.data[i];
+        if (c == ':' || c == '/')
+            buf_printf(out, "%%%02X", (unsigned)c);
+        else
+            buf_put(out, &c, 1);
+    }
+}
+
 /* The authorization request of our own pages. PKCE's verifier is thrown away: nobody can
  * redeem the code, and nobody needs to. */
 static enum err put_location(struct account_op *op, bool again, struct buf *out) {
@@ -40,18 +62,16 @@ static enum err put_location(struct account_op *op, bool again, struct buf *out)
         base64url_encode(span_of(random + 32 * i, 32), text[i]);
     buf_str(out, "/oauth/authorize?response_type=code&client_id=" SELF_CLIENT_ID
                  "&scope=openid&redirect_uri=");
-    for (size_t i = 0; i < place.origin.len; i++) {
-        char c = (char)place.origin.data[i];
-        if (c == ':' || c == '/')
-            buf_printf(out, "%%%02X", (unsigned)c);
-        else
-            buf_put(out, &c, 1);
-    }
+    put_escaped(out, place.origin);
     buf_printf(out,
                "%%2Faccount%%2Fsigned-in&state=%s&nonce=%s&code_challenge=%s"
                "&code_challenge_method=S256%s%s",
                svc_account_path(op->out->page), text[0], text[1], again ? "&prompt=login" : "",
                op->out->english ? "&ui_locales=en" : "");
+    if (asks_second(op)) {
+        buf_str(out, "&acr_values=");
+        put_escaped(out, span_str(ACR_TWO_FACTORS));
+    }
     return buf_err(out);
 }
 
@@ -86,12 +106,6 @@ static enum err make_csrf(struct account_op *op) {
     return OK;
 }
 
-static bool asks_freshness(enum account_page page) {
-    return page == ACCOUNT_PAGE_PASSWORD || page == ACCOUNT_PAGE_FACTORS ||
-           page == ACCOUNT_PAGE_ID || page == ACCOUNT_PAGE_CLOSE ||
-           page == ACCOUNT_PAGE_SESSIONS;
-}
-
 static bool is_fresh(const struct account_op *op) {
     uint64_t now_ms = repl_now_ms(op->base.svc->shared->repl);
     uint64_t age_ms =
@@ -103,6 +117,10 @@ static bool is_fresh(const struct account_op *op) {
 static void decide(struct account_op *op) {
     if (asks_freshness(op->out->page) && !is_fresh(op)) {
         svc_account_sign_in(op, true);
+        return;
+    }
+    if (asks_second(op) && acr_level(op->session.methods) < ACR_LEVEL_TWO_FACTORS) {
+        svc_account_sign_in(op, false);
         return;
     }
     if (!op->out->post) {
@@ -117,16 +135,27 @@ static void decide(struct account_op *op) {
     svc_account_act(op);
 }
 
+/* In the open snapshot. ERR_NOT_FOUND: nobody is signed in. */
+static enum err load(struct account_op *op) {
+    struct svc *svc = op->base.svc;
+    struct arena *arena = &op->out->op.arena;
+    struct factor factor;
+    enum err err = svc_session_read(svc, arena, &op->stamp, &op->session, &op->account);
+
+    if (err)
+        return err;
+    err = store_factor_next(svc->read, arena, op->account.sub, NULL, &factor);
+    op->has_factor = err == OK;
+    return err && err != ERR_NOT_FOUND ? err : svc_account_load(op);
+}
+
 static void judge(struct svc_state *state) {
     struct account_op *op = (struct account_op *)state;
     struct svc *svc = state->svc;
     enum err err = svc_read_begin(svc);
 
     if (!err) {
-        err = svc_session_read(svc, &state->op->arena, &op->stamp, &op->session,
-                               &op->account);
-        if (!err)
-            err = svc_account_load(op);
+        err = load(op);
         svc_read_end(svc);
     }
     if (err == ERR_NOT_FOUND) {

@@ -1,6 +1,6 @@
 /* svc_account: the account's pages, on which a holder looks after it (/account).
  *
- *   cookie -> stamp -> session, account ─┬─ nobody, or not fresh: to the sign-in
+ *   cookie -> stamp -> session, account ─┬─ nobody, not fresh, too weak: to the sign-in
  *                                        ├─ GET: the page
  *                                        └─ POST: `csrf` -> CMD_SELF -> the page
  *
@@ -12,7 +12,9 @@
  *   K1  what changes something asks for a sign-in that is not older than SELF_FRESH_MS
  *       (SECURITY D14), and the state machine looks at that again (fsm_self.c);
  *   K2  a form proves by a keyed hash of the session that it comes from our page;
- *   K3  nothing is done by a GET, whatever link was mailed (E08). Thread: the svc's. */
+ *   K3  nothing is done by a GET, whatever link was mailed (E08);
+ *   K4  what asks for a fresh sign-in asks for a second step too, once the account has a
+ *       factor: a session that was begun without one is raised. Thread: the svc's. */
 #ifndef SERVER_SVC_ACCOUNT_H
 #define SERVER_SVC_ACCOUNT_H
 

@@ -19,6 +19,7 @@ struct account_op {
     struct stamped_token stamp;
     struct session session;
     struct account account; /* its spans end with the snapshot */
+    bool has_factor;
     struct profile profile; /* in the arena */
     struct command command;
     struct span password;
@@ -30,6 +31,7 @@ struct account_op {
 
 /* Each ends the operation. */
 void svc_account_show(struct account_op *op, enum account_notice notice);
+/* `again`: with the password, whoever is signed in. */
 void svc_account_sign_in(struct account_op *op, bool again);
 
 /* A field of the form, or of the query; empty: none, or twice. */

@@ -3,9 +3,12 @@
 import '../lib/runtime.mjs';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addAccount, addClient, everywhere, operator, word } from '../lib/admin.mjs';
+import { addAccount, addClient, everywhere, newPhone, operator, word } from '../lib/admin.mjs';
 import { demo, until } from '../lib/demo.mjs';
-import { Browser, isLoginPage, refresh, signIn, submitLogin, tokens, userinfo } from '../lib/flow.mjs';
+import {
+  authorizeParams, authorizePath, Browser, callback, factorForms, isFactorPage, isLoginPage, refresh, signIn, submitLogin,
+  submitSecond, tokens, userinfo,
+} from '../lib/flow.mjs';
 import { get } from '../lib/http.mjs';
 import { allMail, lastMail, linkOf } from '../lib/messages.mjs';
 import { note } from '../lib/secrets.mjs';
@@ -92,6 +95,43 @@ test('what is not fresh is asked again, whatever form is posted (D14)', { timeou
   assert.equal((await send(stranger, 'sessions', { csrf, which: 'others' })).status, 403);
   assert.ok(asksSignIn(await send(new Browser(three), 'close', { csrf, account_id: account.id })));
   assert.equal((await browser.get('/account/close')).status, 200, 'it is fresh still');
+});
+
+// Who has the password alone had a session before the holder had a second step.
+test('what is changed asks for the second step, once there is one', async () => {
+  const account = { ...(await addAccount({ name: 'self', type: 'entry' })), phone: newPhone() };
+  const { browser, answer } = await open(one, account, '/password');
+  const csrf = csrfOf(answer);
+  const holder = new Browser(two);
+  const acr = 'urn:tasuki:acr:two-factors';
+  let page = await holder.get(authorizePath(authorizeParams(rp, { scope: 'openid', acr_values: acr })));
+  page = await submitLogin(holder, page, account, { second: false });
+  const choice = factorForms(page).find(({ buttons }) => buttons.some(({ value }) => value === 'sms'));
+  page = await holder.post(choice.path, { ...choice.fields, choice: 'sms' });
+  const number = factorForms(page).find(({ fields }) => 'phone' in fields);
+  let since = Date.now();
+  page = await holder.post(number.path, { ...number.fields, phone: account.phone.replace('+81', '0') });
+  assert.ok(callback(await submitSecond(holder, page, account, { since }), rp).code);
+  await seen();
+  assert.equal((await holder.get('/account/password')).status, 200, 'the session that has passed it');
+  assert.equal((await browser.get('/account')).status, 200, 'the other is no less signed in');
+  const password = newPassword();
+  const refused = await send(browser, 'password', { csrf, password, password_again: password });
+  assert.ok(asksSignIn(refused), refused.body.slice(0, 200));
+  await seen();
+  await assert.rejects(signIn(three, rp, { ...account, password }), /sign-in refused/, 'nothing is changed');
+  for (const name of ['password', 'sessions', 'factors', 'id', 'close']) {
+    const asked = await browser.get(`/account/${name}`);
+    assert.ok(asksSignIn(asked), name);
+    assert.equal(new URL(asked.location, demo().issuer).searchParams.get('acr_values'), acr);
+  }
+  since = Date.now();
+  page = await browser.get(path((await browser.get('/account/factors')).location));
+  assert.ok(isFactorPage(page), page.body.slice(0, 300));
+  page = await submitSecond(browser, page, account, { since });
+  for (let hops = 0; hops < 6 && [302, 303].includes(page.status); hops++) page = await browser.get(path(page.location));
+  assert.equal(page.status, 200);
+  assert.match(page.body, /name="csrf"/);
 });
 
 test('sessions are listed with where they are, and ended one by one, or all others', async () => {
