@@ -164,8 +164,8 @@ for (const language of Object.keys(LANGUAGES)) {
       const { page } = view;
       const account = await newAccount();
       const { credentials, cdp, authenticatorId } = await authenticator(page);
-      await page.goto(`${op}/account/enrol`); // nobody is signed in: to the account's page
-      assert.equal(await page.isVisible('#passkey'), false);
+      await page.goto(`${op}/account/enrol`); // nobody is signed in: to the sign-in for the account's pages
+      assert.equal(await page.isVisible('#password'), true);
       await signIn(page, account);
       await choose(page, 'passkey');
       await page.click('#passkey button');
