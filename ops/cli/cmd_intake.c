@@ -298,6 +298,8 @@ static int run(const struct conn_options *options, const char *path,
         return EXIT_USAGE;
     if (intake->folder.count == 0) {
         fprintf(stderr, "tasuki: %s: no scans are in it (TIFF, PDF, JPEG)\n", path);
+        for (size_t i = 0; i < intake->folder.others_count; i++)
+            fprintf(stderr, "  not taken  %s\n", intake->folder.others[i]);
         intake_files_free(&intake->folder);
         return EXIT_USAGE;
     }
