@@ -109,6 +109,14 @@ static enum err make_command(struct recover_op *op) {
                             &op->cmd.message);
 }
 
+/* A mail or a hash for each that anybody asks for: no more from one address than
+ * sign-ins (D06). */
+static bool within_limit(struct svc *svc, const struct svc_op *op) {
+    struct rate_limit *limit = svc->shared->login_limit;
+
+    return !limit || rate_limit_take(limit, op->from.address);
+}
+
 void svc_recover(struct svc *svc, struct svc_recover *recover) {
     struct recover_op *op =
         svc_op_begin(svc, &recover->op, sizeof *op, recover_finish);
@@ -122,6 +130,10 @@ void svc_recover(struct svc *svc, struct svc_recover *recover) {
     op->recover = recover;
     if (!account_id_parse(recover->account_id, &op->id, NULL)) {
         recover_finish(&op->base); /* nobody has such an ID */
+        return;
+    }
+    if (!within_limit(svc, &recover->op)) {
+        svc_fail(&op->base, ERR_BUSY);
         return;
     }
     if (!svc_fresh(&op->base))
@@ -331,6 +343,8 @@ void svc_reset(struct svc *svc, struct svc_reset *reset) {
         svc_fail(&op->base, err);
     else if (!reset->sets)
         end(op, RESET_FORM);
+    else if (!within_limit(svc, &reset->op))
+        svc_fail(&op->base, ERR_BUSY);
     else if (svc_fresh(&op->base))
         take_password(op);
 }
