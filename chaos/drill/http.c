@@ -130,7 +130,17 @@ static int exchange(struct http *http, const char *url, const char *type,
 
 int http_get(struct http *http, const char *url, unsigned timeout_ms) {
     curl_easy_setopt(http->easy, CURLOPT_HTTPGET, 1L);
+    curl_easy_setopt(http->easy, CURLOPT_FRESH_CONNECT, 0L);
     return exchange(http, url, NULL, timeout_ms);
+}
+
+/* libcurl sends a request again by itself when a connection that it had kept turns out
+ * to be dead, though it may have been served: what has an effect goes over a new one. */
+static void as_post(struct http *http, const char *body, size_t len) {
+    curl_easy_setopt(http->easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(http->easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(http->easy, CURLOPT_POSTFIELDSIZE, (long)len);
+    curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, body);
 }
 
 static void escape(CURL *easy, struct buf *out, const char *value) {
@@ -148,9 +158,7 @@ int http_post(struct http *http, const char *url, const struct http_form *form,
         buf_printf(&body, "%s%s=", i > 0 ? "&" : "", form->at[i].name);
         escape(http->easy, &body, form->at[i].value);
     }
-    curl_easy_setopt(http->easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(http->easy, CURLOPT_POSTFIELDSIZE, (long)body.len);
-    curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, (const char *)body.data);
+    as_post(http, (const char *)body.data, body.len);
     int status = buf_err(&body) == OK ? exchange(http, url, NULL, timeout_ms) : -1;
     buf_free(&body);
     return status;
@@ -158,9 +166,7 @@ int http_post(struct http *http, const char *url, const struct http_form *form,
 
 int http_json(struct http *http, const char *url, const char *body,
               unsigned timeout_ms) {
-    curl_easy_setopt(http->easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(http->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
-    curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, body);
+    as_post(http, body, strlen(body));
     return exchange(http, url, "Content-Type: application/json", timeout_ms);
 }
 

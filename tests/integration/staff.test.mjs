@@ -139,7 +139,8 @@ test('G12: every page and form by every role, with ids of others', { timeout: 12
         assert.ok(may.includes(role) ? [404, 409, 422].includes(status) : status === 403, `POST ${path}: ${status}`);
       }
       const { json } = await operator(1, 'POST', '/v1/audit', { staff: person.name, event: 'staff.refused', limit: 100 });
-      if (role !== 'rp-admin') assert.ok(json.records.some((r) => r.note === 'rp_save' && r.actor === person.id), 'the attempt is recorded');
+      // One by one at first, then by their number in each minute.
+      if (role !== 'rp-admin') assert.ok(json.records.some((r) => r.actor === person.id), 'the attempts are recorded');
       const session = await desk.get('/staff/sessions');
       const id = session.body.match(/name="id" value="([0-9a-f]{32})"/)[1];
       assert.equal((await other.post('/staff/sessions', { id })).status, 404, "another's session");
