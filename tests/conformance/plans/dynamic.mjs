@@ -191,7 +191,7 @@ async function requestObjectRedirect(t) {
 }
 
 async function refreshToken(t) {
-  await refreshBehaviour(t, await register(t.op, REFRESH), await register(t.op, { ...REFRESH, redirect_uris: [`https://${random(6).toLowerCase()}.example.test/cb`] }));
+  await refreshBehaviour(t, await register(t.op, REFRESH), await register(t.op, { ...REFRESH, redirect_uris: [`https://rp${random(6).toLowerCase().replace(/[^a-z0-9]/g, '0')}.example.test/cb`] }));
 }
 
 const NAMES = { logo_uri: 'oidcc-registration-logo-uri', policy_uri: 'oidcc-registration-policy-uri', tos_uri: 'oidcc-registration-tos-uri' };
