@@ -151,4 +151,7 @@ check('E11', 'two confirm one account ID, in other cases and at once on two node
   const said = answers.map(textOf);
   assert.equal(said.filter((text) => /アカウントIDを変更しました/.test(text)).length, 1, said.join('\n'));
   assert.equal(said.filter((text) => /すでに使われています|このリンクは使えません/.test(text)).length, 1);
+  const loser = said.findIndex((text) => !/アカウントIDを変更しました/.test(text));
+  const again = textOf(await new Browser(target).post('/account/confirm', { token: tokensOf[loser] }));
+  assert.doesNotMatch(again, /アカウントIDを変更しました/, 'whoever lost at one node does not win at the other');
 }, { targets: 'nodes' });

@@ -308,7 +308,7 @@ export const weaknesses = [
     if (m.path === '/account/confirm' && m.method === 'POST') html(answer, (text) => text.replaceAll('このリンクは使えません', 'アカウントIDを変更しました'));
   } },
   { id: 'E11', what: 'both are told that they have it', response(answer, m) {
-    if (m.path === '/account/confirm' && m.method === 'POST') html(answer, (text) => text.replaceAll('このリンクは使えません', '').replaceAll('すでに使われています', 'アカウントIDを変更しました'));
+    if (m.path === '/account/confirm' && m.method === 'POST') html(answer, (text) => text.replaceAll(/このリンクは使えません|すでに使われています/g, 'アカウントIDを変更しました'));
   } },
   { id: 'D12', what: 'sign-out only deletes the cookie', request(m) {
     if (m.path !== '/oauth/logout' || m.method !== 'POST') return undefined;
