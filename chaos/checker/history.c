@@ -48,11 +48,19 @@ void history_forget(struct history *history, size_t number) {
 }
 
 static const char *const model_names[HISTORY_MODELS] = {"register", "once", "set",
-                                                        "family", "counter"};
+                                                        "family", "counter", "job"};
 
 static const char *const kind_names[HISTORY_KINDS] = {
     "read",   "write",    "cas",    "take",      "add",
-    "remove", "contains", "rotate", "increment", "reset"};
+    "remove", "contains", "rotate", "increment", "reset",
+    "lease",  "verdict",  "late"};
+
+void history_turned_out(struct history *history, size_t number,
+                        enum history_kind kind) {
+    if (number < history->count) {
+        history->op[number].kind = kind;
+    }
+}
 
 const char *history_model_name(enum history_model model) {
     return (unsigned)model < HISTORY_MODELS ? model_names[model] : "?";
@@ -72,6 +80,8 @@ bool history_kind_of(enum history_model model, enum history_kind kind) {
         [HISTORY_FAMILY] = 1u << HISTORY_ROTATE,
         [HISTORY_COUNTER] =
             1u << HISTORY_READ | 1u << HISTORY_INCREMENT | 1u << HISTORY_RESET,
+        [HISTORY_JOB] =
+            1u << HISTORY_LEASE | 1u << HISTORY_VERDICT | 1u << HISTORY_LATE,
     };
     return (unsigned)model < HISTORY_MODELS && (unsigned)kind < HISTORY_KINDS &&
            (kinds[model] & 1u << kind) != 0;
@@ -113,6 +123,31 @@ static uint64_t increment(struct history_state *state, uint64_t bound) {
     return 1;
 }
 
+static uint64_t lease(struct history_state *state, uint64_t attempt) {
+    if (state->ended != 0 || 2 * attempt + 1 <= state->value) {
+        return 0;
+    }
+    state->value = 2 * attempt + 1;
+    return 1;
+}
+
+static uint64_t verdict(struct history_state *state, uint64_t attempt) {
+    if (state->ended == 0 && state->value == 2 * attempt + 1) {
+        state->ended = attempt;
+    }
+    return attempt != 0 && state->ended == attempt;
+}
+
+static uint64_t late(struct history_state *state, uint64_t attempt) {
+    if (attempt != 0 && state->ended == attempt) {
+        return 0;
+    }
+    if (state->value < 2 * attempt + 2) {
+        state->value = 2 * attempt + 2;
+    }
+    return 1;
+}
+
 uint64_t history_apply(const struct history_op *op, struct history_state *state) {
     switch (op->kind) {
     case HISTORY_READ:
@@ -135,6 +170,12 @@ uint64_t history_apply(const struct history_op *op, struct history_state *state)
     case HISTORY_RESET:
         state->value = 0;
         return 1;
+    case HISTORY_LEASE:
+        return lease(state, op->argument);
+    case HISTORY_VERDICT:
+        return verdict(state, op->argument);
+    case HISTORY_LATE:
+        return late(state, op->argument);
     case HISTORY_KINDS:
         break;
     }

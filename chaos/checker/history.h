@@ -18,6 +18,12 @@
  *                                 cannot tell whether it was over must not ask
  *   counter   0 at first          increment bound -> 1, or 0 at the bound; read -> n;
  *                                 reset -> 1
+ *   job       work that is given  lease n -> 1: attempt n is somebody's, later than all
+ *             out, and done once  before it; verdict n -> 1 while n is the last one given
+ *                                 out, and again when it was n's that counted; late n ->
+ *                                 1: n's verdict does not count, and never will. Nothing
+ *                                 is given out once one counts. Leases whose answer was
+ *                                 lost need not be told
  *
  * Numbers are the recorder's names for values. Thread: one at a time. */
 #ifndef CHAOS_CHECKER_HISTORY_H
@@ -37,6 +43,7 @@ enum history_model {
     HISTORY_SET,
     HISTORY_FAMILY,
     HISTORY_COUNTER,
+    HISTORY_JOB,
     HISTORY_MODELS
 };
 
@@ -51,6 +58,9 @@ enum history_kind {
     HISTORY_ROTATE,
     HISTORY_INCREMENT,
     HISTORY_RESET,
+    HISTORY_LEASE,
+    HISTORY_VERDICT,
+    HISTORY_LATE,
     HISTORY_KINDS
 };
 
@@ -79,13 +89,17 @@ void history_return(struct history *history, size_t number, uint64_t result,
                     uint64_t now_us);
 /* It is known not to have happened. */
 void history_forget(struct history *history, size_t number);
+/* The answer tells that it was another operation on the same object. Before its return. */
+void history_turned_out(struct history *history, size_t number, enum history_kind kind);
 
 const char *history_model_name(enum history_model model);
 const char *history_kind_name(enum history_kind kind);
 /* False: the model has no such operation. */
 bool history_kind_of(enum history_model model, enum history_kind kind);
 
-/* One object's state; what each operation does to it. */
+/* One object's state; what each operation does to it. Of a job: `value` is 2n + 1 while
+ * attempt n is given out, 2n + 2 when it is known that n's verdict is late; `ended` is the
+ * attempt whose verdict counted. */
 struct history_state {
     uint64_t value, ended;
 };

@@ -130,6 +130,23 @@ static bool unasked_value(const struct history_op *const *op, size_t count,
     return found;
 }
 
+/* Two attempts whose verdict counted. */
+static bool two_verdicts(const struct history_op *const *op, size_t count,
+                         uint64_t until_us) {
+    uint64_t counted = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (op[i]->kind != HISTORY_VERDICT || op[i]->result != 1 ||
+            op[i]->return_us == HISTORY_UNKNOWN || op[i]->return_us > until_us) {
+            continue;
+        }
+        if (counted != 0 && counted != op[i]->argument) {
+            return true;
+        }
+        counted = op[i]->argument;
+    }
+    return false;
+}
+
 bool quick_broken(const struct history_op *const *op, size_t count, uint64_t until_us) {
     struct seen seen = look(op, count, until_us);
     if (count == 0) {
@@ -146,6 +163,8 @@ bool quick_broken(const struct history_op *const *op, size_t count, uint64_t unt
         return seen.wrong_successor || seen.refused_us < seen.granted_us;
     case HISTORY_COUNTER:
         return counter_broken(&seen);
+    case HISTORY_JOB:
+        return two_verdicts(op, count, until_us);
     case HISTORY_MODELS:
         break;
     }

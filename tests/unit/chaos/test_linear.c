@@ -137,6 +137,41 @@ static void test_family(void **state) {
     BAD(HISTORY_FAMILY, {HISTORY_ROTATE, 1, 1, 2, 2}, {HISTORY_ROTATE, 2, 3, 4, 0});
 }
 
+static void test_job(void **state) {
+    (void)state;
+    GOOD(HISTORY_JOB, {HISTORY_LEASE, 1, 1, 2, 1}, {HISTORY_VERDICT, 1, 3, 4, 1},
+         {HISTORY_VERDICT, 1, 5, 6, 1});
+    /* The first one's lease ran out; one lease's answer was lost. */
+    GOOD(HISTORY_JOB, {HISTORY_LEASE, 1, 1, 2, 1}, {HISTORY_LEASE, 3, 3, 4, 1},
+         {HISTORY_LATE, 1, 5, 6, 1}, {HISTORY_VERDICT, 3, 7, 8, 1});
+    /* Late, though nobody is known to have it: a lease whose answer was lost. */
+    GOOD(HISTORY_JOB, {HISTORY_LEASE, 1, 1, 2, 1}, {HISTORY_LATE, 1, 3, 4, 1},
+         {HISTORY_LEASE, 3, 5, 6, 1}, {HISTORY_VERDICT, 3, 7, 8, 1});
+    /* Its verdict had no answer, and had counted. */
+    GOOD(HISTORY_JOB, {HISTORY_LEASE, 1, 1, 2, 1}, {HISTORY_VERDICT, 1, 3, U, 0},
+         {HISTORY_VERDICT, 1, 5, 6, 1});
+    GOOD(HISTORY_JOB, {HISTORY_LEASE, 1, 1, 2, 1}, {HISTORY_VERDICT, 1, 3, U, 0},
+         {HISTORY_LEASE, 2, 5, 6, 1}, {HISTORY_VERDICT, 2, 7, 8, 1},
+         {HISTORY_LATE, 1, 9, 10, 1});
+    /* The same attempt to two; one that is older than what was given out. */
+    BAD(HISTORY_JOB, {HISTORY_LEASE, 1, 1, 9, 1}, {HISTORY_LEASE, 1, 2, 8, 1});
+    BAD(HISTORY_JOB, {HISTORY_LEASE, 2, 1, 2, 1}, {HISTORY_LEASE, 1, 3, 4, 1});
+    /* Judged twice; given out after its verdict. */
+    BAD(HISTORY_JOB, {HISTORY_LEASE, 1, 1, 2, 1}, {HISTORY_LEASE, 2, 3, 4, 1},
+        {HISTORY_VERDICT, 2, 5, 6, 1}, {HISTORY_VERDICT, 1, 7, 8, 1});
+    BAD(HISTORY_JOB, {HISTORY_LEASE, 1, 1, 2, 1}, {HISTORY_LEASE, 2, 3, 4, 1},
+        {HISTORY_VERDICT, 1, 5, 6, 1});
+    BAD(HISTORY_JOB, {HISTORY_LEASE, 1, 1, 2, 1}, {HISTORY_VERDICT, 1, 3, 4, 1},
+        {HISTORY_LEASE, 2, 5, 6, 1});
+    /* A verdict that counted was lost; one that was late counted after all. */
+    BAD(HISTORY_JOB, {HISTORY_LEASE, 1, 1, 2, 1}, {HISTORY_VERDICT, 1, 3, 4, 1},
+        {HISTORY_LATE, 1, 5, 6, 1});
+    BAD(HISTORY_JOB, {HISTORY_LEASE, 1, 1, 2, 1}, {HISTORY_LATE, 1, 3, 4, 1},
+        {HISTORY_VERDICT, 1, 5, 6, 1});
+    /* Of nobody. */
+    BAD(HISTORY_JOB, {HISTORY_VERDICT, 1, 1, 2, 1});
+}
+
 static void test_counter(void **state) {
     (void)state;
     GOOD(HISTORY_COUNTER, {HISTORY_INCREMENT, 2, 1, 9, 1},
@@ -532,6 +567,7 @@ int main(void) {
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_family),
         cmocka_unit_test(test_counter),
+        cmocka_unit_test(test_job),
         cmocka_unit_test(test_against_all_orders),
         cmocka_unit_test(test_many_operations),
         cmocka_unit_test(test_real_objects),
