@@ -442,6 +442,8 @@ static const struct key_spec keys[] = {
     {"remember_device_s", value_u32, AT(remember_device_s), 0, 31536000, OPTIONAL},
     {"staff_idle_s", value_u32, AT(staff_idle_s), 60, 3600, OPTIONAL},
     {"staff_lifetime_s", value_u32, AT(staff_lifetime_s), 60, 86400, OPTIONAL},
+    {"review_claim_s", value_u32, AT(review_claim_s), 5, 7200, OPTIONAL},
+    {"job_lease_s", value_u32, AT(job_lease_s), 5, 600, OPTIONAL},
     {"login_cap_account", value_u32, AT(login_cap_account), 0, CAP_MAX, OPTIONAL},
     {"login_cap_source", value_u32, AT(login_cap_source), 0, CAP_MAX, OPTIONAL},
     {"login_cap_client", value_u32, AT(login_cap_client), 0, CAP_MAX, OPTIONAL},
@@ -497,6 +499,8 @@ static void set_defaults(struct config *config) {
     config->session_lifetime_s = 43200;
     config->staff_idle_s = 900;
     config->staff_lifetime_s = 36000;
+    config->review_claim_s = 1200;
+    config->job_lease_s = 120;
     config->login_limit_per_minute = 60;
     config->login_cap_account = 60;
     config->login_cap_source = 300;

@@ -70,6 +70,9 @@ struct config {
     uint32_t remember_device_s;  /* a browser that its holder trusts is not asked so
                                     long; default 0: never */
     uint32_t staff_idle_s, staff_lifetime_s; /* 900, 36000: of the staff's sessions */
+    /* How long an application is one reviewer's, and a job one worker's, without a word
+     * from them: 1200, 120. */
+    uint32_t review_claim_s, job_lease_s;
     /* Attempts to sign in, held by all nodes together, whatever comes of them; those from
      * a browser that the account knows do not count. 0: no bound. Of one account in an
      * hour; of one address (IPv6: /64), and of one relying party, in ten minutes. */

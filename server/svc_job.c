@@ -17,7 +17,6 @@
 #include "store/store_intake.h"
 
 /* Reading takes about a second; the rest is for a slow line. */
-#define LEASE_MS (2u * 60 * 1000)
 
 struct job_op {
     struct svc_state base; /* first */
@@ -166,10 +165,14 @@ static void no_record(struct job_record *ret_record) {
     };
 }
 
+static uint32_t lease_ms(const struct svc *svc) {
+    return svc->shared->config->job_lease_s * 1000;
+}
+
 static enum err put_job(struct job_op *op, struct buf *out) {
     struct svc *svc = op->base.svc;
     char name[JOB_NAME_MAX];
-    struct job job = {.attempt = op->leased.attempt, .lease_ms = LEASE_MS};
+    struct job job = {.attempt = op->leased.attempt, .lease_ms = lease_ms(svc)};
     enum err err = svc_read_begin(svc);
 
     if (err)
@@ -242,7 +245,7 @@ static void ask(struct job_op *op) {
 
     lease->environment = op->base.svc->shared->config->environment;
     memcpy(lease->worker, op->worker, sizeof lease->worker);
-    lease->lease_ms = LEASE_MS;
+    lease->lease_ms = lease_ms(op->base.svc);
     lease->count = 1;
     svc_submit(&op->base, &command, leased);
 }

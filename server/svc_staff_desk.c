@@ -9,7 +9,6 @@
 #include "store/store_review.h"
 
 #define SHOWN 100
-#define CLAIM_MS (20u * 60 * 1000)
 
 /* ---- stocks */
 
@@ -270,7 +269,7 @@ void svc_staff_claim(struct staff_op *op) {
         return;
     }
     cmd->staff = op->account.id;
-    cmd->lease_ms = CLAIM_MS;
+    cmd->lease_ms = op->base.svc->shared->config->review_claim_s * 1000;
     svc_submit(&op->base, &command, claimed);
 }
 

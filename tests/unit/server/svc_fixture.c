@@ -264,6 +264,8 @@ static void fill_config(struct config *config) {
     config->mail_cap_all = 1000000;
     config->staff_idle_s = 900;
     config->staff_lifetime_s = 36000;
+    config->review_claim_s = 1200;
+    config->job_lease_s = 120;
 }
 
 int fixture_setup_empty(void **state) {
