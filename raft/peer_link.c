@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "raft/peer_conn.h"
 #include "store/base/check.h"
@@ -40,6 +41,7 @@ struct peer_links {
     struct peer_link_handlers handlers;
     struct id128 cluster_id;
     uint64_t self, epoch;
+    char address[PEER_ADDRESS_MAX]; /* where this node listens */
     uint64_t now_ms;
     struct link link[LIMIT_NODES]; /* id 0: free */
     size_t count;                  /* places ever used */
@@ -71,6 +73,7 @@ static bool out_opened(struct peer_conn *conn, uint64_t peer) {
                                            .to = link->id,
                                            .epoch = links->epoch}};
     struct buf out;
+    memcpy(hello.hello.address, links->address, sizeof(hello.hello.address));
     buf_init(&out, 256);
     peer_message_encode(&hello, &out);
     enum err err = buf_err(&out);
@@ -184,14 +187,9 @@ static bool in_opened(struct peer_conn *conn, uint64_t peer) {
 }
 
 /* It cannot know that it only has to wait, or to end (peer_wire.h). Best effort. */
-static bool turn_caller_away(struct peer_links *links, struct peer_conn *conn,
-                             const struct peer_hello *hello, enum peer_turned why) {
+static bool turn_caller_away(struct peer_conn *conn, enum peer_turned why) {
     struct peer_message message = {.type = PEER_TURNED_AWAY, .turned = (uint8_t)why};
     struct buf out;
-    if (hello->from != conn->peer || hello->to != links->self ||
-        memcmp(&hello->cluster_id, &links->cluster_id, sizeof(struct id128)) != 0) {
-        return false;
-    }
     buf_init(&out, 64);
     peer_message_encode(&message, &out);
     if (buf_err(&out) == OK && peer_conn_send(conn, buf_span(&out)) == OK) {
@@ -203,8 +201,7 @@ static bool turn_caller_away(struct peer_links *links, struct peer_conn *conn,
 
 static bool in_hello(struct peer_links *links, struct peer_conn *conn,
                      const struct peer_hello *hello) {
-    struct link *link = link_find(links, conn->peer);
-    if (link == NULL || hello->from != conn->peer || hello->to != links->self ||
+    if (hello->from != conn->peer || hello->to != links->self ||
         memcmp(&hello->cluster_id, &links->cluster_id, sizeof(struct id128)) != 0) {
         return false;
     }
@@ -215,8 +212,14 @@ static bool in_hello(struct peer_links *links, struct peer_conn *conn,
                           "it belongs to another epoch of this cluster: the older "
                           "one was given up and needs re-seeding"),
                   log_end());
-        return turn_caller_away(links, conn, hello, PEER_TURNED_EPOCH); /* K3 */
+        return turn_caller_away(conn, PEER_TURNED_EPOCH); /* K3 */
     }
+    if (link_find(links, conn->peer) == NULL &&
+        !links->handlers.stranger(links->handlers.arg, conn->peer, hello->address)) {
+        return turn_caller_away(conn, PEER_TURNED_NO_MEMBER);
+    }
+    struct link *link = link_find(links, conn->peer);
+    CHECK(link != NULL);
     stranger_drop(links, conn);
     if (link->in != NULL) {
         peer_conn_close(link->in, "replaced by a newer connection", false);
@@ -253,16 +256,10 @@ static bool in_message(struct peer_conn *conn, enum peer_type type, struct span 
     if (err == OK && type == PEER_FETCH && !linked) {
         return in_fetch(links, conn, &message.fetch);
     }
-    if (err == OK && type == PEER_HELLO && link == NULL) {
-        return turn_caller_away(links, conn, &message.hello, PEER_TURNED_NO_MEMBER);
+    if (err == OK && type == PEER_HELLO && !linked) {
+        return in_hello(links, conn, &message.hello);
     }
-    if (err != OK || link == NULL) {
-        return false;
-    }
-    if (!linked) {
-        return type == PEER_HELLO && in_hello(links, conn, &message.hello);
-    }
-    if (type == PEER_HELLO) {
+    if (err != OK || type == PEER_HELLO || !linked) {
         return false;
     }
     return links->handlers.message(links->handlers.arg, conn->peer, &message);
@@ -362,6 +359,7 @@ enum err peer_links_new(uv_loop_t *loop, const struct repl_config *config,
         }
     }
     CHECK(own_address != NULL);
+    (void)snprintf(links->address, sizeof(links->address), "%s", own_address);
     enum err err = start_listening(links, own_address, why);
     if (err != OK) {
         /* The listener's handle may still be closing inside *links. */

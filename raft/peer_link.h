@@ -32,6 +32,9 @@ struct peer_link_handlers {
     void (*lost)(void *arg, uint64_t peer);
     /* Dialling found that nobody listens at the peer's address. */
     void (*refused)(void *arg, uint64_t peer);
+    /* A node of this cluster that is no peer dials, and says where it listens. True:
+     * it is a peer now (peer_links_set was called from within). */
+    bool (*stranger)(void *arg, uint64_t id, const char *address);
     /* Somebody of this cluster asks for an image; `call` takes its connection. NULL:
      * none are given here. */
     void (*fetch)(void *arg, const struct peer_image_call *call);

@@ -28,6 +28,12 @@ void peer_message_end(size_t start, struct buf *out) {
     }
 }
 
+static void put_address(const char address[PEER_ADDRESS_MAX], struct buf *out) {
+    size_t len = strnlen(address, PEER_ADDRESS_MAX - 1);
+    put_u8(out, (uint8_t)len);
+    buf_put(out, address, len);
+}
+
 static void put_status(const struct peer_status *s, struct buf *out) {
     put_u64(out, s->term);
     put_u64(out, s->leader_id);
@@ -47,9 +53,7 @@ static void put_status(const struct peer_status *s, struct buf *out) {
                           (s->digest_differs ? 4 : 0)));
     put_u64(out, s->configuration_index);
     put_u64(out, s->hold_index);
-    size_t len = strnlen(s->leader_address, sizeof(s->leader_address) - 1);
-    put_u8(out, (uint8_t)len);
-    buf_put(out, s->leader_address, len);
+    put_address(s->leader_address, out);
 }
 
 /* HELLO and FETCH begin alike. */
@@ -76,6 +80,7 @@ void peer_message_encode(const struct peer_message *message, struct buf *out) {
     case PEER_HELLO:
         put_greeting(message->hello.cluster_id, message->hello.from, message->hello.to,
                      message->hello.epoch, out);
+        put_address(message->hello.address, out);
         break;
     case PEER_RAFT:
         buf_put(out, message->raft.data, message->raft.len);
@@ -165,6 +170,26 @@ static enum err get_refused(struct reader *r, struct peer_image_refused *refused
     return OK;
 }
 
+static enum err get_address(struct reader *r, char ret_address[PEER_ADDRESS_MAX]) {
+    uint8_t len = read_u8(r);
+    struct span address = read_bytes(r, len);
+    if (len >= PEER_ADDRESS_MAX ||
+        (address.len > 0 && memchr(address.data, 0, address.len) != NULL)) {
+        return ERR_INVALID;
+    }
+    memset(ret_address, 0, PEER_ADDRESS_MAX);
+    if (address.len > 0) {
+        memcpy(ret_address, address.data, address.len);
+    }
+    return OK;
+}
+
+static enum err get_hello(struct reader *r, struct peer_hello *hello) {
+    enum err err =
+        get_greeting(r, &hello->cluster_id, &hello->from, &hello->to, &hello->epoch);
+    return err == OK ? get_address(r, hello->address) : err;
+}
+
 static enum err get_status(struct reader *r, struct peer_status *s) {
     s->term = read_u64(r);
     s->leader_id = read_u64(r);
@@ -186,17 +211,8 @@ static enum err get_status(struct reader *r, struct peer_status *s) {
     s->digest_differs = (flags & 4) != 0;
     s->configuration_index = read_u64(r);
     s->hold_index = read_u64(r);
-    uint8_t len = read_u8(r);
-    struct span address = read_bytes(r, len);
-    if (len >= sizeof(s->leader_address) ||
-        (address.len > 0 && memchr(address.data, 0, address.len) != NULL)) {
-        return ERR_INVALID;
-    }
-    memset(s->leader_address, 0, sizeof(s->leader_address));
-    if (address.len > 0) {
-        memcpy(s->leader_address, address.data, address.len);
-    }
-    return flags <= 7 ? OK : ERR_INVALID;
+    enum err err = get_address(r, s->leader_address);
+    return err == OK && flags > 7 ? ERR_INVALID : err;
 }
 
 static enum err get_forward(struct reader *r, struct peer_forward *f) {
@@ -226,8 +242,7 @@ static enum err get_body(enum peer_type type, struct reader *r,
     uint8_t flag = 0;
     switch (type) {
     case PEER_HELLO:
-        return get_greeting(r, &m->hello.cluster_id, &m->hello.from, &m->hello.to,
-                            &m->hello.epoch);
+        return get_hello(r, &m->hello);
     case PEER_RAFT:
         m->raft = read_bytes(r, reader_left(r));
         return OK;

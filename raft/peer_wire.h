@@ -25,8 +25,10 @@
 #define PEER_HEADER_LEN 8
 #define PEER_VERSION 1
 /* Before HELLO or FETCH nothing longer is taken. */
-#define PEER_HELLO_MAX 96
+#define PEER_HELLO_MAX 128
 #define PEER_WHY_MAX 200
+/* With its NUL. The receiver checks the form. */
+#define PEER_ADDRESS_MAX 64
 /* Envelopes in one FORWARD, in bytes; one more command may exceed it. */
 #define PEER_FORWARD_BYTES (256 * 1024)
 
@@ -55,6 +57,9 @@ struct peer_hello {
     struct id128 cluster_id;
     uint64_t from, to;
     uint64_t epoch; /* 0: not known yet. Nodes of two epochs do not talk */
+    /* Where the caller listens, for a node that was away while the caller became a
+     * member; empty: not said. */
+    char address[PEER_ADDRESS_MAX];
 };
 /* Envelopes of one boot, in the order of their sequence numbers. `after` is the
  * sequence sent before on this stream, 0 at its start: the leader takes no
@@ -87,9 +92,8 @@ struct peer_status {
     struct store_digest digest;
     bool ready, no_space, digest_differs;
     uint64_t configuration_index; /* of the committed configuration here */
-    /* For a node that was away while the leader became a member; empty: none known.
-     * The receiver checks its form. */
-    char leader_address[64];
+    /* For a node that was away while the leader became a member; empty: none known. */
+    char leader_address[PEER_ADDRESS_MAX];
     uint64_t hold_index; /* somebody is being seeded from here: keep the log above; 0 */
 };
 struct peer_beyond {

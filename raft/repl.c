@@ -151,6 +151,10 @@ static void on_link_refused(void *arg, uint64_t peer) {
     repl_core_link_refused(((struct node *)arg)->repl, peer);
 }
 
+static bool on_stranger(void *arg, uint64_t id, const char *address) {
+    return repl_core_stranger(((struct node *)arg)->repl, id, address);
+}
+
 static void on_fetch(void *arg, const struct peer_image_call *call) {
     peer_image_donor_serve(((struct node *)arg)->donor, call);
 }
@@ -294,6 +298,7 @@ static enum err open_links(struct node *node, char why[256]) {
                                           .up = on_link_up,
                                           .lost = on_link_lost,
                                           .refused = on_link_refused,
+                                          .stranger = on_stranger,
                                           .fetch = on_fetch,
                                           .arg = node};
     node->tls_stamp = peer_tls_stamp(&node->tls_files);

@@ -327,6 +327,10 @@ void repl_core_link_refused(struct repl *repl, uint64_t peer) {
     }
 }
 
+bool repl_core_stranger(struct repl *repl, uint64_t id, const char *address) {
+    return !repl->closing && repl_member_meets(repl, id, address);
+}
+
 /* --- the work of one turn --- */
 
 /* All that follows from what came in since the last iteration. */

@@ -63,6 +63,9 @@ void repl_core_link_up(struct repl *repl, uint64_t peer);
 /* The peer's own link to us has ended; nobody listens at its address. */
 void repl_core_link_lost(struct repl *repl, uint64_t peer);
 void repl_core_link_refused(struct repl *repl, uint64_t peer);
+/* A node of this cluster and epoch that is no peer dials, and says where it listens.
+ * True: it is a peer from now on (raft/repl_member.h, M4). */
+bool repl_core_stranger(struct repl *repl, uint64_t id, const char *address);
 /* What the host measured (disk space of the log's file system). */
 void repl_core_space(struct repl *repl, uint64_t free_bytes);
 

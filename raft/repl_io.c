@@ -59,6 +59,9 @@ static void tell_beyond(struct repl *repl, const struct raft_message *message) {
         .type = PEER_BEYOND,
         .beyond = {.term = message->install_snapshot.term,
                    .first_index = message->install_snapshot.last_index}};
+    if (!repl_member_may_spare(repl, message->server_id)) {
+        return; /* libraft asks again */
+    }
     log_event(LOG_ERROR, "repl.peer_beyond_log", log_u64("peer", message->server_id),
               log_str("why", "it lacks entries that are no longer in the log: it needs "
                              "re-seeding"),

@@ -16,6 +16,7 @@
 /* Between the configuration without a node and the word that it is settled: the
  * others' status tells the node, as long as its link is there. */
 #define FAREWELL_MS 1000
+#define MAKE_WAY_MS 2000
 #define PREFER_CALM_MS 5000
 #define PREFER_MS 10000
 #define REMOVED_STALE_MS 3000
@@ -83,8 +84,9 @@ static void place(struct repl *repl) {
 
     for (size_t i = 0; i < repl->peers_count; i++) {
         uint64_t id = repl->peer[i].config.id;
-        if (id != 0 && id != repl->config.node_id && !is_listed(member, id) &&
-            repl_server(repl, id) == NULL) {
+        if (id != 0 && id != repl->config.node_id && id != repl->leader_id &&
+            !is_listed(member, id) && repl_server(repl, id) == NULL &&
+            !(member->met_stranger && repl->leader_id == 0)) {
             log_event(LOG_INFO, "member.dropped", log_u64("node", id), log_end());
             repl_peer_drop(repl, id);
         }
@@ -163,6 +165,44 @@ void repl_member_pump(struct repl *repl) {
     }
     take_rows(repl);
     repl->member.next_ms = 0;
+}
+
+/* --- who was met while nobody led -------------------------------------------- */
+
+static bool is_gone(const struct repl *repl, uint64_t id) {
+    struct member row;
+    enum err err = store_read_begin(repl->member.read);
+
+    if (err == OK) {
+        err = store_member_get(repl->member.read, id, &row);
+        store_read_end(repl->member.read);
+    }
+    return err != ERR_NOT_FOUND && (err != OK || row.role == MEMBER_GONE);
+}
+
+bool repl_member_meets(struct repl *repl, uint64_t id, const char *address) {
+    struct repl_peer_config config = {.id = id};
+
+    if (repl->leader_id != 0 || id == 0 || id == repl->config.node_id ||
+        !store_member_address_ok(address) || is_gone(repl, id)) {
+        return false;
+    }
+    (void)snprintf(config.address, sizeof(config.address), "%s", address);
+    if (repl_peer_set(repl, &config) == NULL) {
+        return false; /* no place */
+    }
+    repl->member.met_stranger = true;
+    log_event(LOG_INFO, "member.met", log_u64("node", id), log_str("address", address),
+              log_end());
+    return true;
+}
+
+static void forget_strangers(struct repl *repl) {
+    if (repl->member.met_stranger && repl->leader_id != 0 &&
+        repl_staleness(repl) < LIVE_MS) {
+        repl->member.met_stranger = false;
+        place(repl);
+    }
 }
 
 /* --- who is live ------------------------------------------------------------ */
@@ -308,6 +348,60 @@ static void settle(struct repl *repl, const struct member *m) {
     struct command command = {.type = CMD_MEMBER_SETTLE,
                               .member_settle = {m->id, m->changed_index}};
     submit(repl, &command);
+}
+
+/* --- a leader whose log is too short ------------------------------------------ */
+
+bool repl_member_may_spare(struct repl *repl, uint64_t id) {
+    const struct raft_configuration *configuration = &repl->raft.configuration;
+    size_t live = 0;
+
+    for (unsigned i = 0; i < configuration->n; i++) {
+        const struct raft_server *server = &configuration->servers[i];
+        live += server->role == RAFT_VOTER && server->id != id &&
+                        is_live(repl, server->id)
+                    ? 1
+                    : 0;
+    }
+    if (!repl_is_voter(repl, id) || live > repl_voters(repl) / 2) {
+        return true;
+    }
+    repl->member.short_log_ms = repl->now_ms;
+    return false;
+}
+
+/* The next live voter by id, after the last comes the first; 0: none but this node. */
+static uint64_t next_in_turn(const struct repl *repl) {
+    uint64_t above = 0, least = 0;
+
+    for (size_t i = 0; i < repl->peers_count; i++) {
+        uint64_t id = repl->peer[i].config.id;
+        if (i == repl->self || !repl_is_voter(repl, id) || !is_live(repl, id)) {
+            continue;
+        }
+        if (id > repl->config.node_id && (above == 0 || id < above)) {
+            above = id;
+        }
+        least = least == 0 || id < least ? id : least;
+    }
+    return above != 0 ? above : least;
+}
+
+static void make_way(struct repl *repl) {
+    struct repl_member *member = &repl->member;
+    uint64_t to = next_in_turn(repl);
+
+    if (member->short_log_ms == 0 || repl->now_ms > member->short_log_ms + LIVE_MS ||
+        repl->now_ms < member->last_short_ms + MAKE_WAY_MS || to == 0 ||
+        raft_transferee(&repl->raft) != 0 || repl->transfer_busy) {
+        return;
+    }
+    member->last_short_ms = repl->now_ms;
+    log_event(LOG_WARN, "member.short_log", log_u64("to", to),
+              log_str("why", "a voter that is needed lacks what is no longer in this "
+                             "leader's log; another's may go back further"),
+              log_end());
+    (void)repl_transfer_begin(repl, to);
 }
 
 /* --- steps ------------------------------------------------------------------- */
@@ -609,11 +703,13 @@ static void lead(struct repl *repl) {
 void repl_member_tick(struct repl *repl) {
     repl_member_pump(repl);
     check_removed(repl);
+    forget_strangers(repl);
     if (repl->now_ms < repl->member.next_ms) {
         return;
     }
     repl->member.next_ms = repl->now_ms + STEP_MS;
     if (repl_leads(repl) && raft_state(&repl->raft) == RAFT_LEADER) {
+        make_way(repl);
         lead(repl);
     } else {
         repl->member.waits_for[0] = '\0';

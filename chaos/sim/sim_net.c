@@ -81,10 +81,15 @@ static void down(struct sim_net *net, unsigned from, unsigned to, bool refused) 
     }
 }
 
-static bool welcome(const struct sim_net *net, unsigned from, unsigned to) {
-    return net->link[to][from].wanted &&
-           (net->epoch[from] == 0 || net->epoch[to] == 0 ||
-            net->epoch[from] == net->epoch[to]);
+static bool same_epoch(const struct sim_net *net, unsigned from, unsigned to) {
+    return net->epoch[from] == 0 || net->epoch[to] == 0 ||
+           net->epoch[from] == net->epoch[to];
+}
+
+/* One that is no peer is at the door; if it is met it is let in at its next try. */
+static void on_stranger(struct sim *sim, unsigned owner, void *arg) {
+    const struct wire *wire = arg;
+    sim_node_stranger(sim, owner, wire->from);
 }
 
 static void on_dialled(struct sim *sim, unsigned owner, void *arg) {
@@ -98,8 +103,12 @@ static void on_dialled(struct sim *sim, unsigned owner, void *arg) {
         down(net, owner, wire->to, false);
     } else if (!sim_lives(net->loop, wire->to)) {
         down(net, owner, wire->to, true);
-    } else if (!welcome(net, wire->from, wire->to)) {
+    } else if (!same_epoch(net, owner, wire->to)) {
         down(net, owner, wire->to, false);
+    } else if (!link_of(net, wire->to, owner)->wanted) {
+        down(net, owner, wire->to, false);
+        sim_after(net->loop, 0, wire->to, "link.stranger", on_stranger,
+                  wire_new(net, owner, wire->to, (struct span){0}));
     } else {
         link->state = SIM_LINK_UP;
         link->pause_ms = PAUSE_MIN_MS;

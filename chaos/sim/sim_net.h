@@ -11,7 +11,7 @@
  *   N1  a message is delivered at most once, in the order of its link, to the life
  *       of the node that accepted the link;
  *   N2  nodes of two epochs do not talk (raft/peer_link K3), nor does one that is
- *       not the other's peer. */
+ *       not the other's peer and is not met as a stranger (raft/repl_member M4). */
 #ifndef CHAOS_SIM_NET_H
 #define CHAOS_SIM_NET_H
 

@@ -424,6 +424,12 @@ void sim_node_link_refused(struct sim *sim, unsigned node, unsigned peer) {
     repl_core_link_refused(sim_node_of(sim, node)->repl, peer);
 }
 
+void sim_node_stranger(struct sim *sim, unsigned node, unsigned from) {
+    const struct sim_node *caller = sim_node_of(sim, from);
+    (void)repl_core_stranger(sim_node_of(sim, node)->repl, from,
+                             caller->peers[from - 1].address);
+}
+
 void sim_node_message(struct sim *sim, unsigned id, unsigned from, struct span bytes) {
     struct sim_node *node = sim_node_of(sim, id);
     struct peer_framer framer;

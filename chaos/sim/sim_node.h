@@ -82,6 +82,7 @@ void sim_node_run_event(struct sim *sim, const struct sim_event *event);
 void sim_node_link_up(struct sim *sim, unsigned node, unsigned peer);
 void sim_node_link_lost(struct sim *sim, unsigned node, unsigned peer);
 void sim_node_link_refused(struct sim *sim, unsigned node, unsigned peer);
+void sim_node_stranger(struct sim *sim, unsigned node, unsigned from);
 void sim_node_message(struct sim *sim, unsigned node, unsigned from, struct span bytes);
 
 /* The world's (sim_world.c). */

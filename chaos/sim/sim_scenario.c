@@ -438,6 +438,29 @@ static void stale_configuration(struct sim *sim) {
     }
 }
 
+static bool meets(struct sim *sim, void *arg) {
+    const struct sim_node *node = arg;
+    return repl_peer_find(node->repl, sim->nodes_count) != NULL;
+}
+
+/* A voter is away while a node joins. It takes that node for a peer, though it has not
+ * read of it (M4); and when another voter is lost the three that are left serve, also if
+ * the new one leads first, whose log begins after the end of the other's (M5). */
+static void unread_member(struct sim *sim) {
+    struct sim_node *leader = leader_node(sim), *away = follower_node(sim);
+    sim_seed_replace(sim, 0);
+    isolate(sim, away->id, 0);
+    must_be_replaced(sim);
+    sim_net_mend_all(&sim->net);
+    isolate(sim, away->id, sim->nodes_count);
+    if (!sim_until(sim, 10000, meets, away)) {
+        sim_violation(sim, "a node that was away does not meet a new one");
+    }
+    kill_node(sim, leader);
+    sim_net_mend_all(&sim->net);
+    must_serve(sim, 20000, "with a voter that has not read of another");
+}
+
 /* While a cluster grows from one node, its only voter crashes with entries that the
  * standby has got already. */
 static void lonely_voter(struct sim *sim) {
@@ -491,6 +514,7 @@ static const struct scenario scenarios[] = {
     {"newer-marker", 3, newer_marker},
     {"replace-all", 3, replace_all},
     {"stale-configuration", 3, stale_configuration},
+    {"unread-member", 3, unread_member},
     {"lonely-voter", 1, lonely_voter},
     {"rotten-log", 3, rotten_log},
     {"long-cut", 3, long_cut},

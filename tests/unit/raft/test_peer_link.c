@@ -222,6 +222,29 @@ static void test_no_member_is_told(void **state) {
     assert_int_equal(told_by_hello(7, 0), PEER_TURNED_NO_MEMBER);
 }
 
+/* Nobody leads here: a node that says where it listens is taken for a peer, and for one
+ * until somebody leads (raft/repl_member.h, M4). */
+static void test_a_stranger_is_met(void **state) {
+    (void)state;
+    struct timeval limit = {.tv_usec = 300000};
+    repl_pki_issue(c.pki, c.cluster_id, 8, 30, cert, key);
+    struct tls t = tls_dial(false, TLS1_3_VERSION);
+    struct peer_message hello = {.type = PEER_HELLO,
+                                 .hello = {.cluster_id = c.cluster_id,
+                                           .from = 8,
+                                           .to = 1,
+                                           .address = "127.0.0.1:9"}};
+    assert_int_equal(SSL_connect(t.ssl), 1);
+    tls_send(&t, &hello);
+    struct peer_message status = {.type = PEER_STATUS};
+    tls_send(&t, &status);
+    assert_int_equal(setsockopt(t.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)),
+                     0);
+    assert_false(is_closed_by_peer(&t));
+    tls_close(&t);
+    assert_node_is_up();
+}
+
 static void test_noise(void **state) {
     (void)state;
     uint8_t noise[2048];
@@ -295,6 +318,7 @@ int main(void) {
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_messages_of_a_mad_node),
         cmocka_unit_test(test_no_member_is_told),
+        cmocka_unit_test(test_a_stranger_is_met),
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_certificate_is_renewed),
         cmocka_unit_test(test_silent_connections),

@@ -14,6 +14,11 @@
 
 static const struct peer_message samples[] = {
     {.type = PEER_HELLO, .hello = {.cluster_id = {{1, 2, 3}}, .from = 1, .to = 2}},
+    {.type = PEER_HELLO,
+     .hello = {.cluster_id = {{1, 2, 3}},
+               .from = 1,
+               .to = 2,
+               .address = "192.168.100.200:65535"}},
     {.type = PEER_FORWARD,
      .forward = {.term = 3,
                  .boot = 4,
