@@ -158,30 +158,6 @@ static bool cut_common(char *text, size_t *len, bool figures) {
     return found;
 }
 
-/* The parts of a name or address that are long enough to be recognised. */
-static bool cut_own(char *text, size_t *len, const struct span *words, size_t count,
-                    bool figures) {
-    bool found = false;
-
-    for (size_t i = 0; i < count; i++) {
-        char folded[FOLDED_MAX];
-        size_t folded_len = fold(words[i], figures, folded), from = 0;
-
-        for (size_t j = 0; j <= folded_len; j++) {
-            char c = folded[j];
-            if (j < folded_len && ((c >= 'a' && c <= 'z') || (uint8_t)c >= 0x80)) {
-                continue;
-            }
-            folded[j] = '\0';
-            if (j - from >= WORD_MIN) {
-                found = cut_word(text, len, folded + from, j - from) || found;
-            }
-            from = j + 1;
-        }
-    }
-    return found;
-}
-
 /* Figures and signs around a word make it no better. */
 static struct span core_of(struct span text) {
     while (text.len > 0 && letters((const char *)text.data, 1) == 0 &&
@@ -193,6 +169,55 @@ static struct span core_of(struct span text) {
         text.len--;
     }
     return text;
+}
+
+/* The words of a name or address that are long enough to be recognised. */
+static bool cut_words(char *text, size_t *len, struct span word, bool figures) {
+    char folded[FOLDED_MAX];
+    size_t folded_len = fold(word, figures, folded), from = 0;
+    bool found = false;
+
+    for (size_t j = 0; j <= folded_len; j++) {
+        char c = folded[j];
+        if (j < folded_len && ((c >= 'a' && c <= 'z') || (uint8_t)c >= 0x80)) {
+            continue;
+        }
+        folded[j] = '\0';
+        if (j - from >= WORD_MIN) {
+            found = cut_word(text, len, folded + from, j - from) || found;
+        }
+        from = j + 1;
+    }
+    return found;
+}
+
+static bool cut_whole(char *text, size_t *len, struct span part, bool figures) {
+    char folded[FOLDED_MAX];
+    size_t folded_len = fold(core_of(part), figures, folded);
+
+    return folded_len >= WORD_MIN && cut_word(text, len, folded, folded_len);
+}
+
+/* A name or address as it is, what stands on each side of its @, and its words: short
+ * ones between figures make an address all the same. */
+static bool cut_own(char *text, size_t *len, const struct span *words, size_t count,
+                    bool figures) {
+    bool found = false;
+
+    for (size_t i = 0; i < count; i++) {
+        struct span word = words[i];
+        const uint8_t *at = word.len > 0 ? memchr(word.data, '@', word.len) : NULL;
+
+        found = cut_whole(text, len, word, figures) || found;
+        if (at) {
+            size_t side = (size_t)(at - word.data);
+            struct span domain = span_of(at + 1, word.len - side - 1);
+            found = cut_whole(text, len, span_of(word.data, side), figures) || found;
+            found = cut_whole(text, len, domain, figures) || found;
+        }
+        found = cut_words(text, len, word, figures) || found;
+    }
+    return found;
 }
 
 /* Is there enough in it beside words that anybody knows? */

@@ -19,10 +19,8 @@ static bool audience_good(const struct jwt_claims *claims, bool fapi2,
                           const struct assertion_rules *rules) {
     if (fapi2)
         return !claims->aud_list && jwt_claims_aud(claims, rules->issuer);
-    for (size_t i = 0; i < claims->aud_count; i++)
-        if (is_ours(claims->aud[i], rules))
-            return true;
-    return false;
+    /* One that names another server too could be sent on by that server. */
+    return claims->aud_count == 1 && is_ours(claims->aud[0], rules);
 }
 
 static struct oidc_verdict check_times(const struct jwt_claims *claims,

@@ -2,7 +2,8 @@
  * signature is known to be good.
  *
  * Source: RFC 7523 §3, OpenID Connect Core §9, FAPI 2.0 Security Profile §5.3.2.1
- * (which takes nothing but the issuer, as one string, for an audience). Times are in
+ * (which takes nothing but the issuer, as one string, for an audience). No profile
+ * takes an assertion for several audiences. Times are in
  * seconds; `now_s` is replicated time. Pure. */
 #ifndef OIDC_ASSERTION_CHECK_H
 #define OIDC_ASSERTION_CHECK_H

@@ -4,13 +4,14 @@
 #include "server/domain/password_rule.h"
 
 static enum password_refusal check(const char *typed, size_t len_min) {
-    const struct span words[] = {span_str("alice@example.test"), span_str("株式会社襷商事")};
+    const struct span words[] = {span_str("alice@example.test"), span_str("株式会社襷商事"),
+                                 span_str("d05-8fab3c9de71b@a1b2c3.test")};
     enum password_refusal refusal;
     struct buf normal;
 
     buf_init(&normal, 8192);
     assert_int_equal(password_normal(span_str(typed), &normal), OK);
-    refusal = password_check(buf_span(&normal), len_min, words, 2);
+    refusal = password_check(buf_span(&normal), len_min, words, 3);
     buf_free(&normal);
     return refusal;
 }
@@ -62,6 +63,8 @@ static void what_is_little_more_than_a_name_is_refused(void **state) {
     assert_int_equal(check("alice2026!", 8), PASSWORD_CONTEXT);
     assert_int_equal(check("ALICE.example.2026", 8), PASSWORD_CONTEXT);
     assert_int_equal(check("株式会社襷商事2026", 8), PASSWORD_CONTEXT);
+    assert_int_equal(check("d05-8fab3c9de71b@a1b2c3.test", 8), PASSWORD_CONTEXT);
+    assert_int_equal(check("D05-8FAB3C9DE71B-2026", 8), PASSWORD_CONTEXT);
     assert_int_equal(check("alice runs the second leg", 15), PASSWORD_OK);
 }
 
