@@ -61,10 +61,11 @@ static void test_escaping(void **state) {
 static void test_deceptive_characters_go(void **state) {
     (void)state;
     struct http_page_data *data = http_page_data_new();
-    /* A right-to-left override, a zero-width space, a newline, a broken end. */
+    /* A right-to-left override, a zero-width space, an Arabic letter mark, a Hangul
+     * filler, a tag, a newline, a broken end. */
     http_page_set(data, "client_name",
                   span_str("evil\xe2\x80\xae"
-                           "knab\xe2\x80\x8b"
+                           "knab\xe2\x80\x8b\xd8\x9c\xe3\x85\xa4\xf3\xa0\x81\x81"
                            "x\ny\xe3\x81"));
     char *html = render(PAGE_CONSENT, LANG_JA, data);
     assert_non_null(strstr(html, "evilknabxy<"));
