@@ -140,6 +140,7 @@ export async function addClient(options = {}) {
     ...(options.jwks ? { jwks: options.jwks } : {}),
     ...(options.audience ? { audience: options.audience } : {}),
     ...(options.backchannel_logout_uri ? { backchannel_logout_uri: options.backchannel_logout_uri } : {}),
+    ...(options.post_logout_uris ? { post_logout_uris: options.post_logout_uris } : {}),
   };
   const made = await must('POST', '/v1/clients', client);
   return {

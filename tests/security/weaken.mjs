@@ -13,83 +13,9 @@ import { demo } from '../lib/demo.mjs';
 import { noted } from '../lib/secrets.mjs';
 // Which accounts of the check D01 exist: the operator port is not behind the proxy.
 import { timingKnown } from './d_login.test.mjs';
-
-const form = (message) => new URLSearchParams(message.body.toString());
-const setForm = (message, params) => (message.body = Buffer.from(params.toString()));
-const url = (message) => new URL(message.path, 'http://proxy');
-const setUrl = (message, to) => (message.path = to.pathname + to.search);
-const isAuthorize = (message) => message.path.startsWith('/oauth/authorize');
-const isToken = (message) => message.path.startsWith('/oauth/token') && message.method === 'POST';
-const isHtml = (answer) => /text\/html/.test(answer.headers['content-type'] ?? '');
-
-// Change the parameters of an authorization request, wherever they stand.
-function authorizeParams(message, change) {
-  if (!isAuthorize(message)) return;
-  if (message.method === 'POST') {
-    const params = form(message);
-    change(params);
-    setForm(message, params);
-  } else {
-    const to = url(message);
-    change(to.searchParams);
-    setUrl(message, to);
-  }
-}
-
-function location(answer, change) {
-  if (!answer.headers.location) return;
-  const to = new URL(answer.headers.location);
-  change(to.searchParams);
-  answer.headers.location = to.href;
-}
-
-const html = (answer, change) => {
-  if (isHtml(answer)) answer.body = Buffer.from(change(answer.body.toString()));
-};
-
-const success = (values) => ({
-  status: 200,
-  headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
-  body: Buffer.from(JSON.stringify({ access_token: 'x'.repeat(90), token_type: 'Bearer', expires_in: 3599, scope: 'openid', ...values })),
-});
-
-const cookieOf = (message, name) => (message.headers.cookie ?? '').match(new RegExp(`(?:^|; )${name}=([^;]*)`))?.[1];
-const SESSION = '__Host-tasuki_session';
-const BROWSER = '__Host-tasuki_browser';
-const header = (name, value) => ({
-  response(answer) {
-    if (value === undefined) delete answer.headers[name];
-    else answer.headers[name] = value;
-  },
-});
-
-// A token endpoint that answers 200 where it should refuse.
-const lenientToken = {
-  request(message) {
-    if (!isToken(message)) return undefined;
-    this.body = message;
-    return undefined;
-  },
-  response(answer, message) {
-    if (!isToken(message)) return;
-    if (answer.status === 200) this.last = answer.body;
-    else if (this.last) Object.assign(answer, success({}), { body: this.last });
-  },
-};
-
-// What was taken once is said again, whatever is asked next at the path: of the forms
-// that `about` fits.
-const lenient = (path, good, about = /^/) => ({
-  response(answer, m) {
-    if (m.method !== 'POST' || !m.path.startsWith(path) || !about.test(m.body.toString())) return;
-    if (good(answer)) this.last = { status: answer.status, headers: { ...answer.headers }, body: answer.body };
-    else if (this.last) Object.assign(answer, this.last);
-  },
-});
-const PASSKEY = /client_data=[^&]/;
-const WAITING = /^(?!.*enrol=).*quiet=/;
-const withCode = (answer) => /[?&]code=/.test(answer.headers.location ?? '');
-const served = (answer) => answer.status === 200;
+import { accountWeaknesses } from './weaken_accounts.mjs';
+import { requestWeaknesses } from './weaken_requests.mjs';
+import { authorizeParams, BROWSER, cookieOf, form, header, html, isAuthorize, isToken, lenient, lenientToken, location, PASSKEY, served, SESSION, setForm, setUrl, success, url, WAITING, withCode } from './weaken_kit.mjs';
 
 export const weaknesses = [
   { id: 'A01', what: 'redirect URIs are compared by prefix', request: (m) => authorizeParams(m, (p) => {
@@ -369,6 +295,8 @@ export const weaknesses = [
   { id: 'P05', what: 'any device, number and repetition is an approval', ...lenient('/oauth/app/answer', served) },
   { id: 'P05', what: 'a browser is believed before the app has answered', ...lenient('/oauth/factor', withCode, WAITING) },
   { id: 'P06', what: "a device's proofs are not looked at", ...lenient('/oauth/app/challenges', served) },
+  ...requestWeaknesses,
+  ...accountWeaknesses,
 ];
 
 // Weaknesses of what people are sent (e_messages.test.mjs). edit(body): how a careless

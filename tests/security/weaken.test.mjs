@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 
 const { registry, table } = await import('../lib/checks.mjs');
-for (const file of ['a_authorize', 'b_token', 'c_keys', 'd_login', 'e_account', 'f_pages', 'g_http', 'p_devices']) await import(`./${file}.test.mjs`);
+for (const file of ['a_authorize', 'a_request', 'b_proof', 'b_token', 'c_keys', 'd_login', 'e_account', 'e_factor', 'e_recover', 'f_pages', 'f_parties', 'g_http', 'p_devices']) await import(`./${file}.test.mjs`);
 const { pipe, proxy, weaknesses } = await import('./weaken.mjs');
 const { demo } = await import('../lib/demo.mjs');
 const { whole } = await import('../lib/leader.mjs');
@@ -47,12 +47,14 @@ for (const id of new Set(wanted.map((w) => w.id))) {
 for (const weakness of wanted) {
   test(`${weakness.id} turns red: ${weakness.what}`, { timeout: 180000 }, async () => {
     const { target, close } = await proxy(demo().nodes[0], weakness);
+    const disarm = weakness.arm?.();
     try {
       const error = await verdict(weakness.id, target);
       rows.push([weakness.id, weakness.what, error ? 'red' : 'GREEN', error ? error.message.split('\n')[0].slice(0, 100) : '']);
       assert.ok(error, 'the check stays green');
       assert.match(error.code ?? '', /^ERR_(ASSERTION|JOSE_\w+|JWS_\w+|JWT_\w+)$/, `red by an assertion, not by an accident: ${error.stack}`);
     } finally {
+      disarm?.();
       close();
     }
   });
