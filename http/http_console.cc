@@ -28,6 +28,7 @@ struct assets {
     std::unique_ptr<mustache> frame; /* around every page */
     std::array<catalogue, LANGS> messages;
     std::string style_path;
+    std::string script_path;
 };
 
 assets *shared = nullptr;
@@ -177,6 +178,8 @@ extern "C" enum err http_console_init(void) {
              same_keys(made->messages[LANG_JA], made->messages[LANG_EN]);
         made->style_path = http_page_asset("console", "css", pages_console_css,
                                            pages_console_css_len);
+        made->script_path =
+            http_page_asset("desk", "js", pages_desk_js, pages_desk_js_len);
         if (!ok) {
             return ERR_INVALID;
         }
@@ -215,6 +218,9 @@ extern "C" enum err http_console_render(enum console_page page, enum http_lang l
         values.set("environment_text",
                    messages.at(std::string("environment_") + environment));
         values.set("style", shared->style_path);
+        if (page == CONSOLE_APPLICATION || page == CONSOLE_DESK) {
+            values.set("script", shared->script_path);
+        }
         values.set("title", messages.at(titles[page]));
         values.set("content", shared->pages[page]->render(values));
         std::string html = shared->frame->render(values);
@@ -235,4 +241,12 @@ extern "C" const char *http_console_style_path(void) {
 
 extern "C" struct span http_console_style(void) {
     return span_of(pages_console_css, pages_console_css_len);
+}
+
+extern "C" const char *http_console_script_path(void) {
+    return shared->script_path.c_str();
+}
+
+extern "C" struct span http_console_script(void) {
+    return span_of(pages_desk_js, pages_desk_js_len);
 }

@@ -63,6 +63,9 @@ bool http_console_known(const char *key);
 /* The style sheet: its path (with its hash) and its bytes. Static. */
 const char *http_console_style_path(void);
 struct span http_console_style(void);
+/* The same of the script with the desk's keys. */
+const char *http_console_script_path(void);
+struct span http_console_script(void);
 
 #ifdef __cplusplus
 }

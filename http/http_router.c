@@ -127,6 +127,8 @@ static const struct route staff_routes[] = {
     {"/staff/application", route_staff_get, NULL, PLAIN},
     {"/staff/application/claim", NULL, route_staff_post, OWN_FORM},
     {"/staff/application/release", NULL, route_staff_post, OWN_FORM},
+    {"/staff/application/decide", NULL, route_staff_post, OWN_FORM},
+    {"/staff/desk/next", NULL, route_staff_post, OWN_FORM},
     {"/", route_staff_root, NULL, PLAIN},
     {"/health", route_health, NULL, PLAIN},
     {"/favicon.ico", route_icon, NULL, PLAIN},
@@ -330,6 +332,10 @@ static const struct route *find(enum http_door door, struct span path) {
     static const struct route staff_style = {NULL, route_staff_style, NULL, PLAIN};
     if (door == DOOR_STAFF && span_is(path, http_console_style_path())) {
         return &staff_style;
+    }
+    static const struct route staff_script = {NULL, route_staff_script, NULL, PLAIN};
+    if (door == DOOR_STAFF && span_is(path, http_console_script_path())) {
+        return &staff_script;
     }
     static const struct route script = {NULL, route_script, NULL, PLAIN};
     if (!tables[door].pages) {

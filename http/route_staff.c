@@ -60,6 +60,9 @@ static const struct staff_route routes[] = {
     {"/staff/application/claim", NONE, NONE, STAFF_DO_CLAIM, NONE, NONE, "/staff/desk"},
     {"/staff/application/release", NONE, NONE, STAFF_DO_RELEASE, NONE, NONE,
      "/staff/desk"},
+    {"/staff/application/decide", NONE, NONE, STAFF_DO_DECIDE, NONE, NONE,
+     "/staff/application"},
+    {"/staff/desk/next", NONE, NONE, STAFF_DO_NEXT, NONE, NONE, "/staff/desk"},
 };
 
 /* A field that stands twice is taken for none. */
@@ -170,8 +173,10 @@ static void show(struct http_request *request, int status, enum console_page pag
 
 /* ---- what cannot be shown or done */
 
-static void problem(struct http_request *request, int status, const char *kind,
-                    struct span me, const char *back, struct span message) {
+/* `reason`: a message of the catalogue that says what stands in the way; or NULL. */
+static void problem_why(struct http_request *request, int status, const char *kind,
+                        struct span me, const char *back, struct span message,
+                        const char *reason) {
     char id[2 * sizeof(request->id) + 1];
     struct buf view;
     buf_init(&view, 4096);
@@ -180,11 +185,19 @@ static void problem(struct http_request *request, int status, const char *kind,
     buf_json_bool(&view, kind, true);
     buf_json_member(&view, "request_id", span_str(id));
     buf_json_member(&view, "back", span_str(back));
+    if (reason != NULL) {
+        buf_json_member(&view, "why", span_str(reason));
+    }
     buf_str(&view, "}");
     log_event(LOG_INFO, "staff.problem", log_str("request", id),
               log_u64("status", (uint64_t)status), log_str("kind", kind), log_end());
     show(request, status, CONSOLE_PROBLEM, me, buf_span(&view), message);
     buf_free(&view);
+}
+
+static void problem(struct http_request *request, int status, const char *kind,
+                    struct span me, const char *back, struct span message) {
+    problem_why(request, status, kind, me, back, message, NULL);
 }
 
 static void unavailable(struct http_request *request, enum err err, struct span me) {
@@ -239,8 +252,10 @@ static void go_back_to(const struct http_request *request,
         plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                 (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
     }
-    bool of_id = span_is(span_str(route->back), "/staff/rp");
-    snprintf(out, 256, "%s%s%.*s", of_id && !plain ? "/staff/rps" : route->back,
+    bool of_rp = span_is(span_str(route->back), "/staff/rp");
+    bool of_id = of_rp || span_is(span_str(route->back), "/staff/application");
+    snprintf(out, 256, "%s%s%.*s",
+             of_id && !plain ? (of_rp ? "/staff/rps" : "/staff/desk") : route->back,
              of_id && plain ? "?id=" : "", of_id && plain ? (int)id.len : 0,
              (const char *)id.data);
 }
@@ -263,7 +278,8 @@ static void refused(struct http_request *request, const struct svc_staff *staff,
         show(request, status, (enum console_page)route->form_page, staff->me,
              staff->view, staff->message);
     } else {
-        problem(request, status, "refused", staff->me, back, staff->message);
+        problem_why(request, status, "refused", staff->me, back, staff->message,
+                    staff->reason);
     }
 }
 
@@ -368,6 +384,11 @@ void route_staff_root(struct http_request *request) {
 
 void route_staff_style(struct http_request *request) {
     http_respond_asset(request, "text/css; charset=utf-8", http_console_style());
+    http_request_end(request);
+}
+
+void route_staff_script(struct http_request *request) {
+    http_respond_asset(request, "text/javascript; charset=utf-8", http_console_script());
     http_request_end(request);
 }
 

@@ -731,8 +731,9 @@ enum outcome_code {
     OUT_CLAIMED = 73, /* another person has it */
     OUT_SAME_PERSON = 74,
     OUT_JOB_LATE = 75, /* of an attempt that is over */
+    OUT_ROLE = 76,     /* the person of the staff has no role for it */
 };
-#define OUT_LAST OUT_JOB_LATE
+#define OUT_LAST OUT_ROLE
 const char *outcome_str(enum outcome_code code);
 
 struct outcome {

@@ -40,7 +40,9 @@ struct cmd_application_confirm {
 };
 /* A person, or the applicant (a zero staff), moves it: received, a defect before the
  * review, withdrawn, returned. Other moves are not made by this command
- * (OUT_APPLICATION_STATE). OUT_NOT_FOUND, OUT_ACCOUNT_STATE: no active staff. */
+ * (OUT_APPLICATION_STATE). OUT_NOT_FOUND; OUT_ACCOUNT_STATE: no active staff; OUT_ROLE:
+ * not of the intake (a supervisor or the help desk withdraws). These two are of every
+ * command that a person of the staff gives. */
 struct cmd_application_move {
     struct application_id id;
     enum application_state from, to;
@@ -131,13 +133,15 @@ struct cmd_review_claim {
     struct id128 staff;
     uint32_t lease_ms;
 };
+/* By who has it, or by a supervisor: OUT_CLAIMED. */
 struct cmd_review_release {
     struct application_id id;
     struct id128 staff;
 };
 /* 承認, 否認, 保留 by who holds the claim. 否認 names one defect at least. Where one
  * person does not do (fsm_review_needs_two), the first decision waits for an equal one by
- * another. OUT_OK: outcome_decided. OUT_CLAIMED: the claim is over; OUT_SAME_PERSON;
+ * another, an approver or a supervisor (OUT_ROLE, already when it is claimed).
+ * OUT_OK: outcome_decided. OUT_CLAIMED: the claim is over; OUT_SAME_PERSON;
  * OUT_EXISTS: the token is taken; OUT_DUPLICATE_ACCOUNT: by now an account has the ID. */
 struct cmd_review_decide {
     struct application_id id;

@@ -8,6 +8,7 @@
 #include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/base/check.h"
+#include "store/store_staff.h"
 
 enum err fsm_intake_dispatch(struct fsm_tx *tx, const struct command *command,
                              enum outcome_code *ret_code) {
@@ -308,6 +309,9 @@ enum err fsm_application_move(struct fsm_tx *tx, const struct cmd_application_mo
                               enum outcome_code *ret_code) {
     struct application application;
     enum err err = fsm_review_staff(tx, cmd->staff, cmd->to == APPLICATION_WITHDRAWN,
+                                    cmd->to == APPLICATION_WITHDRAWN
+                                        ? STAFF_SUPERVISOR | STAFF_HELP_DESK
+                                        : FSM_ROLES_INTAKE,
                                     ret_code);
 
     if (err != OK || *ret_code != OUT_OK) {

@@ -5,6 +5,7 @@
  * the two who stand for it count as the two that an application needs. */
 #include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
+#include "store/store_staff.h"
 
 static struct review_import *import_new(struct fsm_tx *tx) {
     return arena_alloc(tx->arena, sizeof(struct review_import));
@@ -21,7 +22,7 @@ static enum err tell(struct fsm_tx *tx, enum audit_event what, struct id128 staf
 enum err fsm_import_propose(struct fsm_tx *tx, const struct cmd_import_propose *cmd,
                             enum outcome_code *ret_code) {
     struct review_import *import = import_new(tx);
-    enum err err = fsm_review_staff(tx, cmd->staff, false, ret_code);
+    enum err err = fsm_review_staff(tx, cmd->staff, false, FSM_ROLES_REVIEW, ret_code);
 
     if (import == NULL || err != OK || *ret_code != OUT_OK) {
         return import == NULL ? ERR_NOMEM : err;
@@ -53,7 +54,7 @@ enum err fsm_import_propose(struct fsm_tx *tx, const struct cmd_import_propose *
 enum err fsm_import_approve(struct fsm_tx *tx, const struct cmd_import_approve *cmd,
                             enum outcome_code *ret_code) {
     struct review_import *import = import_new(tx);
-    enum err err = fsm_review_staff(tx, cmd->staff, false, ret_code);
+    enum err err = fsm_review_staff(tx, cmd->staff, false, FSM_ROLES_SECOND, ret_code);
 
     if (import == NULL || err != OK || *ret_code != OUT_OK) {
         return import == NULL ? ERR_NOMEM : err;

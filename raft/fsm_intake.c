@@ -11,6 +11,7 @@
 #include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/base/check.h"
+#include "store/store_staff.h"
 
 #define IDS_MAX LIMIT_BUNDLE_PAGES
 
@@ -29,7 +30,7 @@ static enum err batch_tell(struct fsm_tx *tx, const struct cmd_batch_add *cmd) {
 enum err fsm_intake_batch(struct fsm_tx *tx, const struct cmd_batch_add *cmd,
                           enum outcome_code *ret_code) {
     struct intake_batch batch;
-    enum err err = fsm_review_staff(tx, cmd->staff, true, ret_code);
+    enum err err = fsm_review_staff(tx, cmd->staff, true, FSM_ROLES_INTAKE, ret_code);
 
     if (err != OK || *ret_code != OUT_OK) {
         return err;
@@ -437,7 +438,7 @@ enum err fsm_intake_place(struct fsm_tx *tx, const struct cmd_page_place *cmd,
                           enum outcome_code *ret_code) {
     struct intake_bundle *bundle = bundle_new(tx);
     struct intake_page was, *page;
-    enum err err = fsm_review_staff(tx, cmd->staff, true, ret_code);
+    enum err err = fsm_review_staff(tx, cmd->staff, true, FSM_ROLES_INTAKE, ret_code);
 
     if (bundle == NULL || err != OK || *ret_code != OUT_OK) {
         return bundle == NULL ? ERR_NOMEM : err;

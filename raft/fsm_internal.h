@@ -217,9 +217,15 @@ enum err fsm_application_tell(struct fsm_tx *tx, enum audit_event what,
 enum err fsm_application_enter(struct fsm_tx *tx, struct application *application,
                                enum application_state state);
 /* fsm_review.c */
-/* OUT_OK: an active person of the staff; OUT_ACCOUNT_STATE. A zero id: nobody asked. */
+/* OUT_OK: an active person of the staff with one of `roles` (enum staff_role);
+ * OUT_ACCOUNT_STATE, OUT_ROLE. A zero id: nobody asked. */
 enum err fsm_review_staff(struct fsm_tx *tx, struct id128 staff, bool may_be_none,
-                          enum outcome_code *ret_code);
+                          uint32_t roles, enum outcome_code *ret_code);
+/* Roles of the operation center: who takes papers in, who decides, who decides as the
+ * second person (相互牽制). */
+#define FSM_ROLES_INTAKE (STAFF_INTAKE | STAFF_SUPERVISOR)
+#define FSM_ROLES_SECOND (STAFF_APPROVER | STAFF_SUPERVISOR)
+#define FSM_ROLES_REVIEW (STAFF_REVIEWER | FSM_ROLES_SECOND)
 /* 相互牽制: does the decision need two people? One does where the farm said the same. */
 bool fsm_review_needs_two(const struct application *application,
                           enum review_decision decision);

@@ -20,7 +20,7 @@ static bool is_none(struct id128 id) {
 }
 
 enum err fsm_review_staff(struct fsm_tx *tx, struct id128 staff, bool may_be_none,
-                          enum outcome_code *ret_code) {
+                          uint32_t roles, enum outcome_code *ret_code) {
     struct staff person;
     enum err err;
 
@@ -34,6 +34,9 @@ enum err fsm_review_staff(struct fsm_tx *tx, struct id128 staff, bool may_be_non
     if (err == ERR_NOT_FOUND || (err == OK && person.state != STAFF_ACTIVE)) {
         *ret_code = OUT_ACCOUNT_STATE;
         return OK;
+    }
+    if (err == OK && (person.roles & roles) == 0) {
+        *ret_code = OUT_ROLE;
     }
     return err;
 }
@@ -59,7 +62,7 @@ static bool at_desk(const struct application *application) {
 static enum err open_review(struct fsm_tx *tx, const struct application_id *id,
                             struct id128 staff, struct application *ret_application,
                             struct review *ret_review, enum outcome_code *ret_code) {
-    enum err err = fsm_review_staff(tx, staff, false, ret_code);
+    enum err err = fsm_review_staff(tx, staff, false, FSM_ROLES_REVIEW, ret_code);
 
     if (err != OK || *ret_code != OUT_OK) {
         return err;
@@ -73,7 +76,11 @@ static enum err open_review(struct fsm_tx *tx, const struct application_id *id,
         *ret_code = OUT_APPLICATION_STATE;
         return OK;
     }
-    return store_review_get(tx->read, tx->arena, id, ret_review);
+    err = store_review_get(tx->read, tx->arena, id, ret_review);
+    /* The second person's say is an approver's. */
+    return err == OK && ret_review->pending
+               ? fsm_review_staff(tx, staff, false, FSM_ROLES_SECOND, ret_code)
+               : err;
 }
 
 static bool held(const struct fsm_tx *tx, const struct review *review) {
@@ -136,9 +143,16 @@ enum err fsm_review_release(struct fsm_tx *tx, const struct cmd_review_release *
     if (err != OK || *ret_code != OUT_OK) {
         return err;
     }
-    if (!held(tx, &review) || !same(review.holder, cmd->staff)) {
+    if (!held(tx, &review)) {
         *ret_code = OUT_CLAIMED;
         return OK;
+    }
+    if (!same(review.holder, cmd->staff)) {
+        err = fsm_review_staff(tx, cmd->staff, false, STAFF_SUPERVISOR, ret_code);
+        if (err != OK || *ret_code != OUT_OK) {
+            *ret_code = OUT_CLAIMED;
+            return err;
+        }
     }
     let_go(&review);
     err = store_review_put(tx->write, &review);
@@ -333,7 +347,9 @@ enum err fsm_activation_renew(struct fsm_tx *tx, const struct cmd_activation_ren
                               enum outcome_code *ret_code) {
     const struct fsm_activation activation = {cmd->token, cmd->token_ttl_ms};
     struct application application;
-    enum err err = fsm_review_staff(tx, cmd->staff, true, ret_code);
+    enum err err = fsm_review_staff(tx, cmd->staff, true,
+                                    FSM_ROLES_REVIEW | FSM_ROLES_INTAKE | STAFF_HELP_DESK,
+                                    ret_code);
 
     if (err != OK || *ret_code != OUT_OK) {
         return err;

@@ -48,6 +48,7 @@ const char *outcome_str(enum outcome_code code) {
         [OUT_CLAIMED] = "another person has it",
         [OUT_SAME_PERSON] = "a second person is needed",
         [OUT_JOB_LATE] = "of an attempt that is over",
+        [OUT_ROLE] = "not with this role",
     };
     return (size_t)code < sizeof names / sizeof names[0] && names[code] != NULL
                ? names[code]

@@ -17,6 +17,7 @@
 #include "raft/repl_exit.h"
 #include "server/crypto/client_cert.h"
 #include "server/main_backup.h"
+#include "server/main_blob_fetch.h"
 #include "server/main_blobs.h"
 #include "server/main_check.h"
 #include "server/main_dirs.h"
@@ -35,6 +36,8 @@
 #endif
 
 #define LOGIN_LIMIT_SLOTS 65536
+/* They wait for the network and for children more than they compute. */
+#define VIEW_THREADS 2
 /* LMDB readers: HTTP threads, bootstrap, raft, and room for an image reader. */
 #define STORE_READERS_EXTRA 16
 
@@ -245,6 +248,9 @@ static enum err start_pools(struct node *node) {
         return ERR_CONFIG;
     }
     err = hash_pool_new(config->hash_threads, &shared->hash_pool);
+    if (!err && config->staff.address[0])
+        err = hash_pool_new(VIEW_THREADS, &shared->view_pool);
+    shared->blob_fetch = main_blob_fetch;
     if (!err && config->login_limit_per_minute > 0)
         err = rate_limit_new(config->login_limit_per_minute,
                              config->login_limit_per_minute, LOGIN_LIMIT_SLOTS,
@@ -336,6 +342,7 @@ static void stop_node(struct node *node) {
     outbound_stop(node->outbound);
     usage_stop(shared->usage);
     svc_bootstrap_stop(node->bootstrap);
+    hash_pool_free(shared->view_pool);
     if (shared->hash_pool)
         hash_pool_free(shared->hash_pool);
     blob_close(shared->blobs);

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "raft/peer_image.h"
 #include "server/blob.h"
+#include "server/main_blob_fetch.h"
 #include "server/worker.h"
 #include "store/base/codec.h"
 #include "store/base/log.h"
@@ -54,62 +54,10 @@ static void log_blob(enum log_level level, const char *event, const struct blob_
 
 /* --- fetching --- */
 
-struct fetching {
-    struct blob_dir *dir;
-    const struct blob_id *id;
-    uint64_t at;
-};
-
-static enum err feed(void *arg, struct span bytes, char why[256]) {
-    struct fetching *fetching = arg;
-    enum err err =
-        blob_copy_put(fetching->dir, fetching->id, fetching->at, bytes);
-
-    if (err)
-        snprintf(why, 256, "cannot be written: %s", err_str(err));
-    fetching->at += bytes.len;
-    return err;
-}
-
-/* From this holder. OK: it stands here, whole. */
-static enum err fetch_from(struct main_blobs *blobs, const struct blob_row *row,
-                           uint64_t holder, char why[256]) {
-    const struct config *config = blobs->shared->config;
-    struct repl_status status;
-    struct peer_image_take take = {
-        .cluster_id = config->cluster_id,
-        .node_id = config->node_id,
-        .tls = {.ca = config->ca, .cert = config->peer_cert, .key = config->peer_key},
-        .donors_count = 1,
-        .clock = blobs->shared->clock,
-        .blob = row->id.b,
-    };
-    struct fetching fetching = {blobs->shared->blobs, &row->id, 0};
-    enum err err = ERR_NOT_FOUND;
-
-    repl_status(blobs->shared->repl, &status);
-    for (size_t i = 0; i < status.nodes_count; i++)
-        if (status.nodes[i].id == holder) {
-            take.donors[0].id = holder;
-            snprintf(take.donors[0].address, sizeof take.donors[0].address, "%s",
-                     status.nodes[i].address);
-            err = OK;
-        }
-    snprintf(why, 256, "no such node");
-    if (!err)
-        err = peer_image_take_to(&take, 0, feed, &fetching, why);
-    if (!err)
-        err = blob_commit(blobs->shared->blobs, blobs->sealer, &row->id, row->size);
-    return err;
-}
-
 static void fetch(struct main_blobs *blobs, const struct blob_row *row) {
-    char why[256] = "nobody holds it";
-    enum err err = ERR_NOT_FOUND;
+    char why[256];
+    enum err err = main_blob_fetch(blobs->shared, blobs->sealer, row, why);
 
-    for (size_t i = 0; i < row->holders_count && err; i++)
-        if (row->holders[i] != blobs->shared->config->node_id)
-            err = fetch_from(blobs, row, row->holders[i], why);
     if (err)
         log_blob(LOG_WARN, "blob.not_fetched", &row->id, why);
     else

@@ -45,7 +45,9 @@
     X(DESK, "desk", DESK_READERS, 0)                                                   \
     X(APPLICATION, "application", DESK_READERS, 0)                                     \
     X(CLAIM, "claim", REVIEWERS, WRITES)                                               \
-    X(RELEASE, "release", REVIEWERS, WRITES)
+    X(RELEASE, "release", REVIEWERS, WRITES)                                           \
+    X(NEXT, "next", REVIEWERS, WRITES)                                                 \
+    X(DECIDE, "decide", REVIEWERS, WRITES)
 
 enum staff_action {
 #define STAFF_ACTION(id, name, roles, flags) STAFF_DO_##id,

@@ -150,6 +150,10 @@ void svc_settle(struct svc_state *state, void (*next)(struct svc_state *state));
 /* Run `work` on the hash pool, then `next` here. */
 void svc_pool(struct svc_state *state, void (*work)(struct svc_state *state),
               void (*next)(struct svc_state *state));
+/* The same on the threads that read scans: they may wait for the network and for children,
+ * which passwords must not. */
+void svc_view_pool(struct svc_state *state, void (*work)(struct svc_state *state),
+                   void (*next)(struct svc_state *state));
 /* Hand leadership over; `next` finds how it went in state->wait.err. */
 void svc_transfer(struct svc_state *state, uint64_t to,
                   void (*next)(struct svc_state *state));

@@ -27,6 +27,11 @@ struct svc_shared {
     atomic_bool draining; /* this node is about to end: no new work for it */
     struct client_ca *client_ca; /* proves subjects (RFC 8705 §2.1); NULL: none does */
     struct blob_dir *blobs;        /* server/blob.h */
+    /* Bring one here from another node (main_blob_fetch.h); NULL: there is no other. */
+    enum err (*blob_fetch)(struct svc_shared *shared, struct sealer *sealer,
+                           const struct blob_row *row, char why[256]);
+    struct hash_pool *view_pool; /* for what looks at scans: reads blobs, waits for
+                                    children; NULL: the hash pool does it */
     struct scrub *scrub;         /* NULL: none runs */
     struct usage *usage;           /* server/usage.h; NULL: nothing is counted */
     struct svc_counters *counters; /* server/svc_metrics.h: relaxed atomics */

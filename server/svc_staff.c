@@ -46,6 +46,8 @@ static void (*const actions[STAFF_ACTIONS_COUNT])(struct staff_op *op) = {
     [STAFF_DO_APPLICATION] = svc_staff_application,
     [STAFF_DO_CLAIM] = svc_staff_claim,
     [STAFF_DO_RELEASE] = svc_staff_release,
+    [STAFF_DO_NEXT] = svc_staff_next,
+    [STAFF_DO_DECIDE] = svc_staff_decide,
 };
 
 static void finish(struct svc_state *state) {
@@ -57,6 +59,9 @@ static void finish(struct svc_state *state) {
     json_decref(op->typed);
     json_decref(op->kept);
     op->typed = op->kept = NULL;
+    if (op->work)
+        op->work_free(op->work);
+    op->work = NULL;
     buf_free(&op->call);
     op->staff->done(op->staff);
 }
@@ -385,6 +390,7 @@ void svc_staff(struct svc *svc, struct svc_staff *staff) {
     staff->me = staff->view = staff->message = staff->location = none;
     staff->file = staff->file_name = staff->set_session_cookie = none;
     staff->signed_out = false;
+    staff->reason = NULL;
     op = svc_op_begin(svc, &staff->op, sizeof *op, finish);
     if (!op) {
         staff->done(staff);

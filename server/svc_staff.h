@@ -46,6 +46,7 @@ struct svc_staff {
     struct span me;   /* JSON: name, roles, may {action: bool}, csrf; empty: nobody */
     struct span view; /* JSON */
     struct span message; /* "member: what is wrong", English */
+    const char *reason;  /* the console's message that says it to people; NULL: none */
     struct span location;
     struct span file, file_name;
     bool signed_out;  /* the session is over: drop the cookie */

@@ -3,10 +3,7 @@
  * typed is not opened here. Claims are decided by raft/fsm_review.c. */
 #include <stdio.h>
 
-#include "ocr-worker/wire/evidence_wire.h"
-#include "server/svc_staff_internal.h"
-#include "store/store_application.h"
-#include "store/store_review.h"
+#include "server/svc_staff_review.h"
 
 #define SHOWN 100
 
@@ -102,170 +99,26 @@ void svc_staff_desk(struct staff_op *op) {
     svc_staff_view(op, view);
 }
 
-/* ---- one */
-
-static const char *const verdicts[] = {"none", "ok", "ng", "review"};
-static const char *const decisions[] = {"", "approve", "deny", "hold"};
-static const char *const defects[] = {"cert_expired",      "cert_missing", "cert_copy",
-                                      "form_differs",      "form_invalid",
-                                      "account_duplicate", "no_documents", NULL};
-
-static json_t *defect_names(uint32_t bits) {
-    json_t *list = json_array();
-
-    for (size_t i = 0; defects[i]; i++) {
-        if (bits & (1u << i))
-            json_array_append_new(list, json_string(defects[i]));
-    }
-    return list;
-}
-
-static json_t *reason_names(uint64_t bits) {
-    json_t *list = json_array();
-
-    for (unsigned bit = 0; bit < 64; bit++) {
-        const char *name = bits >> bit & 1 ? ocr_reason_str(bit) : NULL;
-        if (name)
-            json_array_append_new(list, json_string(name));
-    }
-    return list;
-}
-
-static json_t *entry_json(struct staff_op *op, const struct review_entry *entry) {
-    struct staff person;
-    enum err err = store_staff_get(op->base.svc->read, &op->staff->op.arena, entry->staff,
-                                   &person);
-
-    return json_pack("{s:o, s:s, s:o, s:I}", "who",
-                     err ? svc_staff_id(entry->staff) : svc_staff_text(person.name),
-                     "decision", decisions[entry->decision], "defects",
-                     defect_names(entry->defects), "at_ms", (json_int_t)entry->at_ms);
-}
-
-/* In the open snapshot. */
-static enum err put_review(struct staff_op *op, const struct application *application,
-                           json_t *view) {
-    uint64_t now_ms = repl_now_ms(op->base.svc->shared->repl);
-    json_t *entries = json_array();
-    struct review review;
-    enum err err = store_review_get(op->base.svc->read, &op->staff->op.arena,
-                                    &application->id, &review);
-    bool held, mine;
-
-    json_object_set_new(view, "entries", entries);
-    if (err)
-        return err;
-    for (size_t i = 0; i < review.count; i++)
-        json_array_append_new(entries, entry_json(op, &review.entries[i]));
-    held = review.claimed && now_ms < review.until_ms;
-    mine = held && memcmp(review.holder.b, op->account.id.b, sizeof review.holder.b) == 0;
-    json_object_set_new(view, "pending", json_boolean(review.pending));
-    json_object_set_new(view, "held", json_boolean(held));
-    json_object_set_new(view, "mine", json_boolean(mine));
-    json_object_set_new(view, "until_ms",
-                        json_integer(held ? (json_int_t)review.until_ms : 0));
-    json_object_set_new(view, "at_desk",
-                        json_boolean(application->state == APPLICATION_STAFF ||
-                                     application->state == APPLICATION_HELD));
-    return OK;
-}
-
-/* The field `id`. False: no application can have it. */
-static bool read_id(const struct staff_op *op, struct application_id *ret_id) {
-    struct span text = svc_staff_field(op, "id");
-
-    memset(ret_id, 0, sizeof *ret_id);
-    if (text.len > APPLICATION_ID_MAX)
-        return false;
-    memcpy(ret_id->text, text.data, text.len);
-    return store_application_id_ok(ret_id);
-}
-
-static void unknown(struct staff_op *op) {
-    svc_staff_refuse(op, STAFF_MISSING, span_str("id: there is no such application"));
-}
-
-static enum err put_application(struct staff_op *op, const struct application_id *id,
-                                json_t **ret_view) {
-    struct application a;
-    enum err err =
-        store_application_get(op->base.svc->read, &op->staff->op.arena, id, &a);
-
-    if (err)
-        return err;
-    *ret_view = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:s, s:o, s:o, s:i, s:s, s:b, s:i}", "id", a.id.text,
-        "kind", store_application_kind_name(a.kind), "state",
-        store_application_state_name(a.state), "created_ms", (json_int_t)a.created_ms,
-        "state_ms", (json_int_t)a.state_ms, "verdict", verdicts[a.ocr & 3], "reasons",
-        reason_names(a.ocr_reasons), "defects", defect_names(a.defects), "pages",
-        (int)a.pages, "tracking", a.tracking, "alike", a.alike, "reminders",
-        (int)a.reminders);
-    return put_review(op, &a, *ret_view);
-}
-
-void svc_staff_application(struct staff_op *op) {
-    struct application_id id;
-    json_t *view = NULL;
-    enum err err;
-
-    if (!read_id(op, &id)) {
-        unknown(op);
-        return;
-    }
-    err = svc_read_begin(op->base.svc);
-    if (!err) {
-        err = put_application(op, &id, &view);
-        svc_read_end(op->base.svc);
-    }
-    if (!err) {
-        svc_staff_view(op, view);
-        return;
-    }
-    json_decref(view);
-    if (err == ERR_NOT_FOUND)
-        unknown(op);
-    else
-        svc_fail(&op->base, err);
-}
-
 /* ---- the claim */
 
 static void claimed(struct svc_state *state) {
     struct staff_op *op = (struct staff_op *)state;
     struct application_id id;
 
-    switch (state->request.outcome.code) {
-    case OUT_OK:
-        (void)read_id(op, &id);
-        svc_staff_done(op, "/staff/application?id=%s", id.text);
+    if (state->request.outcome.code != OUT_OK) {
+        svc_staff_review_refused(op, state->request.outcome.code);
         return;
-    case OUT_NOT_FOUND:
-        unknown(op);
-        return;
-    case OUT_CLAIMED:
-        svc_staff_refuse(op, STAFF_CONFLICT, span_str("id: another person has it"));
-        return;
-    case OUT_SAME_PERSON:
-        svc_staff_refuse(op, STAFF_CONFLICT,
-                         span_str("id: a second person is waited for, and you were the "
-                                  "first"));
-        return;
-    case OUT_APPLICATION_STATE:
-    case OUT_ACCOUNT_STATE:
-        svc_staff_refuse(op, STAFF_CONFLICT, span_str("id: it is not at the desk"));
-        return;
-    default:
-        svc_fail(state, ERR_CORRUPT);
     }
+    (void)svc_staff_application_id(op, &id);
+    svc_staff_done(op, "/staff/application?id=%s", id.text);
 }
 
 void svc_staff_claim(struct staff_op *op) {
     struct command command = {.type = CMD_REVIEW_CLAIM};
     struct cmd_review_claim *cmd = &command.review_claim;
 
-    if (!read_id(op, &cmd->id)) {
-        unknown(op);
+    if (!svc_staff_application_id(op, &cmd->id)) {
+        svc_staff_no_application(op);
         return;
     }
     cmd->staff = op->account.id;
@@ -276,8 +129,8 @@ void svc_staff_claim(struct staff_op *op) {
 void svc_staff_release(struct staff_op *op) {
     struct command command = {.type = CMD_REVIEW_RELEASE};
 
-    if (!read_id(op, &command.review_release.id)) {
-        unknown(op);
+    if (!svc_staff_application_id(op, &command.review_release.id)) {
+        svc_staff_no_application(op);
         return;
     }
     command.review_release.staff = op->account.id;

@@ -24,6 +24,8 @@ struct staff_op {
     void (*after)(struct staff_op *op);
     json_t *typed; /* what the form held, for it to be shown again; NULL: nothing */
     json_t *kept;  /* the action's own, between its steps; NULL: nothing */
+    void *work;    /* likewise, with what frees it; NULL: nothing */
+    void (*work_free)(void *work);
 };
 
 /* Answers; each ends the operation. */
@@ -80,5 +82,7 @@ void svc_staff_desk(struct staff_op *op);
 void svc_staff_application(struct staff_op *op);
 void svc_staff_claim(struct staff_op *op);
 void svc_staff_release(struct staff_op *op);
+void svc_staff_next(struct staff_op *op);
+void svc_staff_decide(struct staff_op *op);
 
 #endif

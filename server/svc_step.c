@@ -173,8 +173,9 @@ static void pool_done(struct hash_job *job) {
     state->next(state);
 }
 
-void svc_pool(struct svc_state *state, void (*work)(struct svc_state *state),
-              void (*next)(struct svc_state *state)) {
+static void pool_submit(struct svc_state *state, struct hash_pool *pool,
+                        void (*work)(struct svc_state *state),
+                        void (*next)(struct svc_state *state)) {
     enum err err;
 
     CHECK(!state->svc->reading);
@@ -182,7 +183,20 @@ void svc_pool(struct svc_state *state, void (*work)(struct svc_state *state),
     state->next = next;
     state->job = (struct hash_job){
         .work = pool_work, .done = pool_done, .loop = state->svc->loop};
-    err = hash_pool_submit(state->svc->shared->hash_pool, &state->job);
+    err = hash_pool_submit(pool, &state->job);
     if (err)
         svc_fail(state, err);
+}
+
+void svc_pool(struct svc_state *state, void (*work)(struct svc_state *state),
+              void (*next)(struct svc_state *state)) {
+    pool_submit(state, state->svc->shared->hash_pool, work, next);
+}
+
+void svc_view_pool(struct svc_state *state, void (*work)(struct svc_state *state),
+                   void (*next)(struct svc_state *state)) {
+    struct svc_shared *shared = state->svc->shared;
+
+    pool_submit(state, shared->view_pool ? shared->view_pool : shared->hash_pool, work,
+                next);
 }

@@ -9,6 +9,7 @@
 #include "store/base/check.h"
 #include "store/store_application.h"
 #include "store/store_intake.h"
+#include "store/store_staff.h"
 
 #define DEADLINE_MS 5000
 #define PAPERS_MAX 200
@@ -191,6 +192,7 @@ static void put_staff(struct sim_intake *intake, unsigned person) {
         .staff_put = {.staff = {.id = sim_id(STAFF_IDS | person),
                                 .login_index = sim_key(NAME_LOGIN, 2, person),
                                 .name = span_str("staff"),
+                                .roles = STAFF_ROLES_ALL,
                                 .state = STAFF_ACTIVE,
                                 .password_hash = span_str("x"),
                                 .sealed_seed = span_str("x")}}};

@@ -44,6 +44,7 @@ enum seal_purpose {
     SEAL_BLOB, /* chunks of scans and evidence (server/blob) */
     SEAL_RECOVERY, /* links for a new password */
     SEAL_ENTRY, /* link that confirms the address of a registration */
+    SEAL_REVIEW_NOTE, /* what a reviewer wrote; AAD: the application */
     SEAL_PURPOSES
 };
 enum hash_purpose {

@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { operator, operatorAgent, statusOf } from '../lib/admin.mjs';
 import { Cluster } from '../lib/cluster.mjs';
 import { demo, ROOT, sleep, until } from '../lib/demo.mjs';
-import { Worker } from '../lib/farm.mjs';
+import { EVIDENCE_MAGIC, Worker } from '../lib/farm.mjs';
 import { request } from '../lib/http.mjs';
 
 const port = Number(process.env.TASUKI_CLUSTER_PORT ?? 12600);
@@ -20,7 +20,7 @@ await cluster.bootstrap();
 await cluster.settled();
 
 const bases = [1, 2, 3].map((id) => `https://127.0.0.1:${port + 50 + id}`);
-const MAGIC = '544f5245';
+const MAGIC = EVIDENCE_MAGIC;
 const one = new Worker({ pki: cluster.pki, name: 'one', bases, magic: MAGIC });
 const two = new Worker({ pki: cluster.pki, name: 'two', bases, magic: MAGIC });
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');

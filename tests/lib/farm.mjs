@@ -48,17 +48,32 @@ function u64(n) {
   return out;
 }
 
-// pages: [{ scan, index, kind, id? }]
-function evidence(magic, job, verdict, reasons, pages) {
+const FIELDS = { form_number: 2, form_name: 3, form_birth: 4, form_seal: 5, cert_number: 6, cert_name: 7, cert_birth: 8, cert_issued: 9, cert_seal: 10 };
+const FIELD_VERDICTS = { agrees: 1, variant: 2, differs: 3, doubtful: 4, absent: 5 };
+
+// { field, verdict, confidence (0 to 1), page, text, quad: [[x, y] four times] }
+function field({ field: kind, verdict = 'agrees', confidence = 0.95, page = 0, text = '', quad = [[10, 10], [60, 10], [60, 30], [10, 30]] }) {
+  const bytes = Buffer.from(text);
+  const points = Buffer.alloc(32);
+  quad.flat().forEach((n, i) => points.writeInt32LE(n, 4 * i));
+  return [u8(FIELDS[kind]), u8(FIELD_VERDICTS[verdict]), u16(Math.round(confidence * 1000)), u8(page), points, u16(bytes.length), bytes];
+}
+
+// pages: [{ scan, index, kind, id?, turn?, size? }]
+function evidence(magic, job, verdict, reasons, pages, fields) {
   const named = pages.map((page, i) => ({ ...page, i })).filter((page) => page.id);
   return Buffer.concat([
     magic, u16(1), u8(job.id.length), Buffer.from(job.id), u32(job.attempt), u8(VERDICTS[verdict]), u64(reasons), u32(1), u32(3),
     u8(pages.length),
-    ...pages.flatMap((p) => [u8(p.scan), u8(p.index), u8(KINDS[p.kind]), u16(0), u16(0), u16(100), u16(100), u16(300), u8(0)]),
-    u8(named.length),
+    ...pages.flatMap((p) => [u8(p.scan), u8(p.index), u8(KINDS[p.kind]), u16(p.turn ?? 0), u16(0), u16(p.size?.[0] ?? 100), u16(p.size?.[1] ?? 100), u16(300), u8(0)]),
+    u8(named.length + fields.length),
     ...named.flatMap((p) => [u8(FIELD_APPLICATION_ID), u8(1), u16(1000), u8(p.i), Buffer.alloc(32), u16(p.id.length), Buffer.from(p.id)]),
+    ...fields.flatMap(field),
   ]);
 }
+
+// What evidence_wire's bytes begin with.
+export const EVIDENCE_MAGIC = '544f5245';
 
 export class Worker {
   // `pki`: the folder of ops/pki; `bases`: of the nodes' worker_listen.
@@ -95,7 +110,7 @@ export class Worker {
     return Buffer.concat(chunks);
   }
 
-  result(job, verdict, { reasons = 0, pages = [], node = 0 } = {}) {
-    return this.call('POST', '/v1/jobs/result', evidence(this.magic, job, verdict, reasons, pages), node);
+  result(job, verdict, { reasons = 0, pages = [], fields = [], node = 0 } = {}) {
+    return this.call('POST', '/v1/jobs/result', evidence(this.magic, job, verdict, reasons, pages, fields), node);
   }
 }

@@ -406,9 +406,12 @@ static void one_person_does_where_the_farm_agrees_and_two_elsewhere(void **state
 
 static void a_claim_is_one_persons_and_ends(void **state) {
     struct fsm_fixture *fx = *state;
+    struct command staff = command_staff(1, 1);
     uint32_t first, second;
 
     at_desk(fx, 1, FARM_OK);
+    staff.staff_put.staff.roles = STAFF_REVIEWER;
+    assert_code(give(fx, staff), OUT_OK);
     first = claim(fx, 1, 1);
     assert_code(give(fx, command_review_claim(1, 2)), OUT_CLAIMED);
     assert_code(give(fx, command_decide(1, 2, first, REVIEW_APPROVE)), OUT_CLAIMED);
@@ -436,6 +439,62 @@ static void who_is_no_active_staff_decides_nothing(void **state) {
     staff.staff_put.staff.state = STAFF_DISABLED;
     assert_code(give(fx, staff), OUT_OK);
     assert_code(give(fx, command_decide(1, 2, 1, REVIEW_APPROVE)), OUT_ACCOUNT_STATE);
+}
+
+/* Roles are looked at where the decision is made: who lost one on another node a moment
+ * ago does nothing more with it. */
+static void a_decision_takes_the_role_for_it(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct outcome_decided decided;
+    struct command staff = command_staff(2, 1);
+
+    at_desk(fx, 1, FARM_REVIEW);
+    staff.staff_put.staff.roles = STAFF_INTAKE | STAFF_AUDITOR;
+    assert_code(give(fx, staff), OUT_OK);
+    assert_code(give(fx, command_review_claim(1, 2)), OUT_ROLE);
+    decided = decide(fx, 1, 1, REVIEW_APPROVE);
+    assert_true(decided.needs_second);
+    staff = command_staff(2, 2);
+    staff.staff_put.staff.roles = STAFF_REVIEWER;
+    assert_code(give(fx, staff), OUT_OK);
+    assert_code(give(fx, command_review_claim(1, 2)), OUT_ROLE); /* the second is not his */
+    staff = command_staff(2, 3);
+    staff.staff_put.staff.roles = STAFF_REVIEWER | STAFF_APPROVER;
+    assert_code(give(fx, staff), OUT_OK);
+    decided = decide(fx, 1, 2, REVIEW_APPROVE);
+    assert_int_equal(decided.state, APPLICATION_APPROVED);
+}
+
+static void a_supervisor_takes_an_item_from_another(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command staff = command_staff(2, 1);
+
+    at_desk(fx, 1, FARM_OK);
+    staff.staff_put.staff.roles = STAFF_REVIEWER | STAFF_APPROVER;
+    assert_code(give(fx, staff), OUT_OK);
+    claim(fx, 1, 1);
+    assert_code(give(fx, command_review_release(1, 2)), OUT_CLAIMED);
+    staff = command_staff(2, 2);
+    staff.staff_put.staff.roles = STAFF_SUPERVISOR;
+    assert_code(give(fx, staff), OUT_OK);
+    assert_code(give(fx, command_review_release(1, 2)), OUT_OK);
+    assert_code(give(fx, command_decide(1, 1, 1, REVIEW_APPROVE)), OUT_CLAIMED);
+    assert_code(give(fx, command_review_release(1, 2)), OUT_CLAIMED); /* nobody has it */
+}
+
+static void papers_are_the_intakes(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command staff = command_staff(2, 1);
+
+    assert_code(give(fx, command_apply(1)), OUT_OK);
+    staff.staff_put.staff.roles = STAFF_REVIEWER;
+    assert_code(give(fx, staff), OUT_OK);
+    assert_code(give(fx, command_move(1, APPLICATION_AWAITING, APPLICATION_RECEIVED, 2)),
+                OUT_ROLE);
+    assert_code(give(fx, command_move(1, APPLICATION_AWAITING, APPLICATION_WITHDRAWN, 2)),
+                OUT_ROLE);
+    assert_code(give(fx, command_move(1, APPLICATION_AWAITING, APPLICATION_RECEIVED, 1)),
+                OUT_OK);
 }
 
 static void activation_is_once_and_makes_a_prime(void **state) {
@@ -541,6 +600,9 @@ int main(void) {
         TEST(one_person_does_where_the_farm_agrees_and_two_elsewhere),
         TEST(a_claim_is_one_persons_and_ends),
         TEST(who_is_no_active_staff_decides_nothing),
+        TEST(a_decision_takes_the_role_for_it),
+        TEST(papers_are_the_intakes),
+        TEST(a_supervisor_takes_an_item_from_another),
         TEST(activation_is_once_and_makes_a_prime),
         TEST(an_import_is_of_two_people_and_each_line_once),
         TEST(a_blob_that_nothing_names_goes_and_a_short_one_is_known),

@@ -48,6 +48,8 @@ static const struct {
     {"application", "aivpu", ""},
     {"claim", "vpu", "w"},
     {"release", "vpu", "w"},
+    {"next", "vpu", "w"},
+    {"decide", "vpu", "w"},
 };
 
 static void every_action_by_every_role(void **state) {
