@@ -7,6 +7,8 @@ int cmd_status(int argc, char *const argv[]);
 int cmd_account_add(int argc, char *const argv[]);
 int cmd_account_factor(int argc, char *const argv[]);
 int cmd_staff_add(int argc, char *const argv[]);
+int cmd_staff_list(int argc, char *const argv[]);
+int cmd_staff_change(int argc, char *const argv[]);
 int cmd_rp_add(int argc, char *const argv[]);
 int cmd_rp_import(int argc, char *const argv[]);
 int cmd_rp_export(int argc, char *const argv[]);

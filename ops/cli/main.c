@@ -28,6 +28,8 @@ static const char usage_text[] =
     "  rp rotate-secret   another secret, while the old one stays good\n"
     "  registration token an initial access token, for an RP to register itself\n"
     "  staff add          add a staff account; prints its secret once\n"
+    "  staff list         the staff accounts and their roles\n"
+    "  staff change       roles, password, secret; disable or enable one\n"
     "  key                the signing keys; rotate or revoke one\n"
     "  outbox             what waits for RPs, and what was given up\n"
     "  outbox retry       try messages again\n"
@@ -70,6 +72,8 @@ static const struct {
     {"rp", "rotate-secret", cmd_rp_rotate_secret},
     {"registration", "token", cmd_registration_token},
     {"staff", "add", cmd_staff_add},
+    {"staff", "list", cmd_staff_list},
+    {"staff", "change", cmd_staff_change},
     {"intake", NULL, cmd_intake},
     {"key", NULL, cmd_key},
     {"outbox", NULL, cmd_outbox},

@@ -10,6 +10,7 @@ import { demo, run } from '../lib/demo.mjs';
 import { redeem, signIn } from '../lib/flow.mjs';
 import { leader, whole } from '../lib/leader.mjs';
 import { note } from '../lib/secrets.mjs';
+import { consoles, Desk } from '../lib/staff.mjs';
 
 const EXIT = { done: 0, refused: 1, usage: 64, unreachable: 69 };
 const dir = mkdtempSync(join(tmpdir(), 'tasuki-cli-'));
@@ -109,6 +110,39 @@ test('account add: with a password file, a profile and a parent', async () => {
   assert.equal(short.code, EXIT.refused);
   assert.match(short.stderr, /password/);
   assert.ok(!short.stderr.includes('short\n'), 'the password is not repeated');
+});
+
+test('staff: added, listed, changed; one that is disabled signs in no more', { timeout: 180000 }, async () => {
+  const name = `cli-${word()}`, file = join(dir, 'staff-password');
+  const password = note(`staff ${word(12)} pass`);
+  writeFileSync(file, `${password}\n`);
+  const { totp_secret: secret, id } = await json('staff', 'add', name, '--roles', 'operator,auditor', '--password-file', file);
+  const person = { id, name, password, secret: note(secret), usedStep: 0 };
+  const row = async () => (await json('staff', 'list')).staff.find((s) => s.name === name);
+  assert.deepEqual((await row()).roles, ['operator', 'auditor']);
+  const [node] = consoles().nodes;
+  const desk = await new Desk(node).signIn(person);
+  assert.equal((await desk.get('/staff/operation')).status, 200);
+  await json('staff', 'change', name, '--roles', 'auditor', '--disable');
+  assert.deepEqual(await row(), { ...(await row()), roles: ['auditor'], active: false });
+  await whole();
+  assert.match((await desk.get('/staff/operation')).location ?? '', /^\/staff\/login/, 'signed out');
+  const { totp_secret: fresh } = await json('staff', 'change', name, '--enable', '--new-secret');
+  assert.notEqual(note(fresh), secret);
+  await whole();
+  await assert.rejects(new Desk(node).signIn(person), 'the old secret makes no codes any more');
+  await new Desk(node).signIn({ ...person, secret: fresh });
+  assert.match((await tasuki(['staff', 'list'])).stdout, new RegExp(`${name} +auditor +active`));
+  for (const [args, why] of [
+    [['staff', 'change', name], /a change/],
+    [['staff', 'change', name, '--disable', '--enable'], /a change/],
+    [['staff', 'change', `no-${name}`, '--disable'], /no staff account/],
+    [['staff', 'change', name, '--roles', 'emperor'], /roles/],
+  ]) {
+    const result = await tasuki(args);
+    assert.notEqual(result.code, EXIT.done, args.join(' '));
+    assert.match(result.stderr, why);
+  }
 });
 
 test('transfer moves leadership', async () => {
