@@ -5,6 +5,7 @@
 
 #include <password_words.h> /* made by CMake: password_words.txt */
 
+#include "server/domain/password_list.h"
 #include "store/base/codec.h"
 #include "store/base/limits.h"
 #include "store/base/secret.h"
@@ -12,6 +13,8 @@
 /* What is left of a password without words that anybody knows must be this long. */
 #define REST_MIN 4
 #define WORD_MIN 4
+/* So many figures and signs around a listed word, a date, make no password of it. */
+#define AROUND_MAX 8
 #define FOLDED_MAX (LIMIT_PASSWORD + 1)
 
 const char *password_refusal_str(enum password_refusal refusal) {
@@ -220,6 +223,38 @@ static bool cut_own(char *text, size_t *len, const struct span *words, size_t co
     return found;
 }
 
+/* One of those that are tried first, however it is written. */
+static bool is_listed(struct span text) {
+    char folded[FOLDED_MAX];
+    bool found = false;
+
+    for (int figures = 0; figures < 2 && !found; figures++) {
+        size_t len = fold(text, figures == 1, folded);
+        found = len >= WORD_MIN && password_list_has(span_of(folded, len));
+    }
+    secret_wipe(folded, sizeof folded);
+    return found;
+}
+
+/* The piece that it is a repetition of; itself. */
+static struct span piece_of(struct span text) {
+    for (size_t piece = 1; piece * 2 <= text.len; piece++) {
+        if (text.len % piece == 0 &&
+            memcmp(text.data, text.data + piece, text.len - piece) == 0) {
+            return span_of(text.data, piece);
+        }
+    }
+    return text;
+}
+
+static bool is_common(struct span normal) {
+    struct span core = core_of(normal);
+
+    return is_listed(normal) || is_listed(piece_of(normal)) ||
+           (normal.len - core.len <= AROUND_MAX &&
+            (is_listed(core) || is_listed(piece_of(core))));
+}
+
 /* Is there enough in it beside words that anybody knows? */
 static enum password_refusal check_words(struct span normal, const struct span *words,
                                          size_t words_count, bool figures) {
@@ -253,6 +288,8 @@ enum password_refusal password_check(struct span normal, size_t len_min,
         return PASSWORD_COMMON;
     }
     refusal = check_words(normal, words, words_count, false);
-    return refusal == PASSWORD_OK ? check_words(normal, words, words_count, true)
-                                  : refusal;
+    if (refusal == PASSWORD_OK) {
+        refusal = check_words(normal, words, words_count, true);
+    }
+    return refusal == PASSWORD_OK && is_common(normal) ? PASSWORD_COMMON : refusal;
 }

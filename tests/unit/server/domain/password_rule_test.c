@@ -1,6 +1,9 @@
 /* password_rule: SP 800-63B-4 §3.1.1.2 (SECURITY D05). */
 #include "tests/unit/server/unit.h"
 
+#include <stdio.h>
+
+#include "server/domain/password_list.h"
 #include "server/domain/password_rule.h"
 
 static enum password_refusal check(const char *typed, size_t len_min) {
@@ -68,6 +71,45 @@ static void what_is_little_more_than_a_name_is_refused(void **state) {
     assert_int_equal(check("alice runs the second leg", 15), PASSWORD_OK);
 }
 
+/* Of the list that is shipped, with figures or signs around or in them, or twice. */
+static void what_many_have_chosen_is_refused(void **state) {
+    static const char *const listed[] = {
+        "footballer",    "!Sunshine20251128", "tr1n1ty!", "michelle2024",   "elephantelephant",
+        "Sakuragaoka",   "takahashi19800101", "1234qwer", "yamashita1975!", "Kimberly#2020",
+        "hokkaido12345", "ryunosuke2025",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof listed / sizeof listed[0]; i++)
+        if (check(listed[i], 8) != PASSWORD_COMMON)
+            fail_msg("%s", listed[i]);
+    /* A listed word is no reason against what has more than a date beside it. */
+    assert_int_equal(check("sunshine 4 the 3 cats", 15), PASSWORD_OK);
+    assert_int_equal(check("trinity-71920-48213", 15), PASSWORD_OK);
+}
+
+/* By bisection: so every line of it is found, and what lies between two is not. */
+static void every_line_of_the_list_is_found(void **state) {
+    FILE *file = fopen(TASUKI_SOURCE_DIR "/server/domain/password/common.txt", "r");
+    char line[128], beside[129];
+    size_t count = 0;
+
+    (void)state;
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (!password_list_has(span_str(line)))
+            fail_msg("%s: the list is not sorted", line);
+        snprintf(beside, sizeof beside, "%s\x01", line);
+        assert_false(password_list_has(span_str(beside)));
+        count++;
+    }
+    fclose(file);
+    assert_true(count > 50000);
+    assert_false(password_list_has(span_str("")));
+    assert_false(password_list_has(span_str("\x7f")));
+}
+
 static void controls_and_broken_text_are_refused(void **state) {
     struct buf normal;
 
@@ -101,6 +143,8 @@ int main(void) {
         cmocka_unit_test(long_ones_are_good_up_to_the_limit),
         cmocka_unit_test(what_is_tried_first_is_refused),
         cmocka_unit_test(what_is_little_more_than_a_name_is_refused),
+        cmocka_unit_test(what_many_have_chosen_is_refused),
+        cmocka_unit_test(every_line_of_the_list_is_found),
         cmocka_unit_test(controls_and_broken_text_are_refused),
         cmocka_unit_test(forms_of_unicode_are_one),
     };
