@@ -43,6 +43,7 @@ static const struct route public_routes[] = {
     {"/oauth/app/register", NULL, route_app_register, PLAIN},
     {"/oauth/app/challenges", NULL, route_app_challenges, PLAIN},
     {"/oauth/app/answer", NULL, route_app_answer, PLAIN},
+    {"/oauth/app/push", NULL, route_app_push, PLAIN},
     {"/oauth/logout", route_logout_get, route_logout_post, PLAIN},
     {"/account", route_account_get, NULL, OWN_FORM},
     {"/account/password", route_account_get, route_account_post, OWN_FORM},

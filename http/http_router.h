@@ -35,7 +35,7 @@ http_route route_token, route_par, route_revoke, route_introspect, route_userinf
 http_route route_discovery, route_jwks, route_logout_get, route_logout_post;
 http_route route_register_read, route_register_write;
 http_route route_enrol_get, route_enrol_post;
-http_route route_app_register, route_app_challenges, route_app_answer;
+http_route route_app_register, route_app_challenges, route_app_answer, route_app_push;
 http_route route_staff_root, route_staff_style, route_staff_script, route_staff_login_get,
     route_staff_login_post, route_staff_get, route_staff_post;
 http_route route_operator_status, route_operator_account_add, route_operator_factor;

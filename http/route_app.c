@@ -74,12 +74,14 @@ static void start(struct http_request *request, enum svc_app_action action) {
     if (!http_request_json(request)) {
         return;
     }
+    http_request_choose_lang(request);
     struct span dpop = http_request_header_named(request, "dpop", &twice);
     *app = (struct svc_app){
         .done = on_app,
         .arg = request,
         .op.from = http_request_origin(request),
         .action = action,
+        .english = request->lang == LANG_EN,
         .body_in = arena_dup(&request->arena, http_request_body(request)),
         .dpop = dpop,
         .dpop_twice = twice,
@@ -97,4 +99,8 @@ void route_app_challenges(struct http_request *request) {
 
 void route_app_answer(struct http_request *request) {
     start(request, APP_ANSWER);
+}
+
+void route_app_push(struct http_request *request) {
+    start(request, APP_PUSH);
 }

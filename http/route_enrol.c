@@ -38,7 +38,6 @@ static void show(struct http_request *request, const struct svc_enrol *enrol) {
 
 static void on_enrol(struct svc_enrol *enrol) {
     struct http_request *request = enrol->arg;
-    http_request_choose_lang(request);
     if (enrol->op.err != OK) {
         http_respond_failure(request, enrol->op.err, false);
     } else if (enrol->kind == ENROL_SIGN_IN) {
@@ -56,11 +55,13 @@ static void on_enrol(struct svc_enrol *enrol) {
 
 static void start(struct http_request *request, bool post) {
     struct svc_enrol *enrol = &request->op.enrol;
+    http_request_choose_lang(request);
     *enrol = (struct svc_enrol){
         .op.from = http_request_origin(request),
         .done = on_enrol,
         .arg = request,
         .post = post,
+        .english = request->lang == LANG_EN,
         .params = &request->params,
         .session_cookie = http_request_cookie(request, COOKIE_SESSION),
     };

@@ -54,7 +54,7 @@ struct message_parts {
         Tasuki__Command__MessageSend message_send;
         Tasuki__Command__AuditNote audit_note;
         Tasuki__Command__Self self;
-        union command_factor_message factor;
+        struct command_factor_message factor;
         struct command_app_message app;
     };
     Tasuki__Command__Actor actor;
@@ -209,7 +209,7 @@ static bool caps_ok(const struct caps *c) {
 /* Absent, or sound. */
 static bool message_ok(const struct message_out *c) {
     return !c->present ||
-           ((c->kind == OUTBOX_MAIL || c->kind == OUTBOX_SMS) && c->sealed.len > 0 &&
+           (store_outbox_to_person(c->kind) && c->sealed.len > 0 &&
             c->sealed.len <= LIMIT_SEALED_MESSAGE &&
             c->client_id.len <= LIMIT_CLIENT_ID && caps_ok(&c->caps));
 }
@@ -387,25 +387,53 @@ static bool message_send_ok(const struct cmd_message_send *c) {
 
 /* Commands about the second step. False: no command at all. */
 static bool is_app(enum command_type type) {
-    return type >= CMD_APP_ENROL && type <= CMD_PASSKEY_LOGIN;
+    return type == CMD_APP_ADDRESS || (type >= CMD_APP_ENROL && type <= CMD_PASSKEY_LOGIN);
+}
+
+/* Commands about the second step that tell a person something, and where in each. */
+static const struct told_place {
+    enum command_type type;
+    size_t plain, wire;
+} told_places[] = {
+#define TOLD(type, member, Message)                                                    \
+    {type, offsetof(struct command, member.message),                                   \
+     offsetof(Tasuki__Command__##Message, message)}
+    TOLD(CMD_FACTOR_CHALLENGE, factor_challenge, FactorChallenge),
+    TOLD(CMD_FACTOR_PASS, factor_pass, FactorPass),
+    TOLD(CMD_FACTOR_PUT, factor_put, FactorPut),
+    TOLD(CMD_FACTOR_DEL, factor_del, FactorDel),
+    TOLD(CMD_RECOVERY_ASK, recovery_ask, RecoveryAsk),
+    TOLD(CMD_PASSWORD_SET, password_set, PasswordSet),
+    TOLD(CMD_APP_REGISTER, app_register, AppRegister),
+#undef TOLD
+};
+
+/* NULL: the command tells nobody. */
+static const struct told_place *told_place(enum command_type type) {
+    for (size_t i = 0; i < sizeof told_places / sizeof told_places[0]; i++) {
+        if (told_places[i].type == type) {
+            return &told_places[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct message_out *factor_message(const struct command *command) {
+    const struct told_place *place = told_place(command->type);
+
+    return place == NULL
+               ? NULL
+               : (const struct message_out *)(const void *)((const char *)command +
+                                                            place->plain);
 }
 
 static bool factor_ok(const struct command *command) {
-    if (is_app(command->type)) {
-        return command_app_ok(command);
-    }
-    switch (command->type) {
-    case CMD_FACTOR_CHALLENGE:
-        return command_factor_ok(command) &&
-               message_ok(&command->factor_challenge.message);
-    case CMD_RECOVERY_ASK:
-        return command_factor_ok(command) && command->recovery_ask.message.present &&
-               message_ok(&command->recovery_ask.message);
-    case CMD_PASSWORD_SET:
-        return command_factor_ok(command) && message_ok(&command->password_set.message);
-    default:
-        return command_factor_ok(command);
-    }
+    const struct message_out *message = factor_message(command);
+
+    return (is_app(command->type) ? command_app_ok(command)
+                                  : command_factor_ok(command)) &&
+           (message == NULL || message_ok(message)) &&
+           (command->type != CMD_RECOVERY_ASK || message->present);
 }
 
 static bool staff_ok(const struct command *command) {
@@ -441,7 +469,8 @@ static bool cluster_ok(const struct command *command) {
 static bool told_ok(const struct command *command) {
     return command->type == CMD_AUDIT_NOTE ? audit_note_ok(&command->audit_note)
                                            : command_self_ok(&command->self) &&
-                                                 message_ok(&command->self.message);
+                                                 message_ok(&command->self.message) &&
+                                                 message_ok(&command->self.notice);
 }
 
 static bool command_ok(const struct command *command) {
@@ -591,6 +620,7 @@ static size_t build_caps(const struct caps *c, struct message_place *place) {
         place->caps[i].key = FIXED(c->at[i].key.b);
         place->caps[i].max = c->at[i].max;
         place->caps[i].window_ms = c->at[i].window_ms;
+        place->caps[i].shared = c->at[i].shared;
         place->caps_at[i] = &place->caps[i];
     }
     return c->count;
@@ -1022,20 +1052,18 @@ static void build_key(const struct command *command, struct message_parts *parts
 
 /* Commands about the second step. */
 static void build_factor(const struct command *command, struct message_parts *parts) {
+    const struct told_place *place = told_place(command->type);
+    void *wire = &parts->factor;
+
     if (is_app(command->type)) {
+        wire = &parts->app;
         command_app_build(command, &parts->app);
-        return;
+    } else {
+        command_factor_build(command, &parts->factor);
     }
-    command_factor_build(command, &parts->factor);
-    if (command->type == CMD_FACTOR_CHALLENGE) {
-        parts->factor.challenge.message =
-            build_message(&command->factor_challenge.message, parts, 0);
-    } else if (command->type == CMD_RECOVERY_ASK) {
-        parts->factor.ask.message =
-            build_message(&command->recovery_ask.message, parts, 0);
-    } else if (command->type == CMD_PASSWORD_SET) {
-        parts->factor.set.message =
-            build_message(&command->password_set.message, parts, 0);
+    if (place != NULL) {
+        *(Tasuki__Command__MessageOut **)(void *)((char *)wire + place->wire) =
+            build_message(factor_message(command), parts, 0);
     }
 }
 
@@ -1051,6 +1079,7 @@ static void build_told(const struct command *command, struct message_parts *part
     }
     command_self_build(&command->self, &parts->self);
     parts->self.message = build_message(&command->self.message, parts, 0);
+    parts->self.notice = build_message(&command->self.notice, parts, 1);
 }
 
 /* NULL: a command without payload. `command` has passed command_ok. */
@@ -1245,6 +1274,7 @@ static bool take_caps(size_t n, Tasuki__Command__Cap *const *from, struct caps *
     for (size_t i = 0; i < n; i++) {
         c->at[i].max = from[i]->max;
         c->at[i].window_ms = from[i]->window_ms;
+        c->at[i].shared = from[i]->shared;
         if (!TAKE(from[i]->key, c->at[i].key.b)) {
             return false;
         }
@@ -1635,26 +1665,16 @@ static bool take_cluster(const void *m, struct command *command) {
 }
 
 static bool take_factor(const void *m, struct command *command) {
-    const Tasuki__Command__FactorChallenge *challenge = m;
-    const Tasuki__Command__RecoveryAsk *ask = m;
-    const Tasuki__Command__PasswordSet *set = m;
+    const struct told_place *place = told_place(command->type);
 
-    if (is_app(command->type)) {
-        return command_app_take(m, command);
-    }
-    if (!command_factor_take(m, command)) {
+    if (is_app(command->type) ? !command_app_take(m, command)
+                              : !command_factor_take(m, command)) {
         return false;
     }
-    switch (command->type) {
-    case CMD_FACTOR_CHALLENGE:
-        return take_message(challenge->message, &command->factor_challenge.message);
-    case CMD_RECOVERY_ASK:
-        return take_message(ask->message, &command->recovery_ask.message);
-    case CMD_PASSWORD_SET:
-        return take_message(set->message, &command->password_set.message);
-    default:
-        return true;
-    }
+    return place == NULL ||
+           take_message(*(Tasuki__Command__MessageOut *const *)(const void *)
+                            ((const char *)m + place->wire),
+                        (struct message_out *)(void *)((char *)command + place->plain));
 }
 
 static bool take(const void *m, struct arena *arena, struct command *command) {
@@ -1712,7 +1732,9 @@ static bool take(const void *m, struct arena *arena, struct command *command) {
     case CMD_SELF:
         return command_self_take(m, &command->self) &&
                take_message(((const Tasuki__Command__Self *)m)->message,
-                            &command->self.message);
+                            &command->self.message) &&
+               take_message(((const Tasuki__Command__Self *)m)->notice,
+                            &command->self.notice);
     CMD_INTAKE_CASES:
     case CMD_TICK:
         break;
@@ -1762,6 +1784,7 @@ static const ProtobufCMessageDescriptor *descriptor(enum command_type type) {
         [CMD_FACTOR_BEGIN] = &tasuki__command__factor_begin__descriptor,
         [CMD_FACTOR_CHALLENGE] = &tasuki__command__factor_challenge__descriptor,
         [CMD_FACTOR_PASS] = &tasuki__command__factor_pass__descriptor,
+        [CMD_APP_ADDRESS] = &tasuki__command__app_address__descriptor,
         [CMD_FACTOR_PUT] = &tasuki__command__factor_put__descriptor,
         [CMD_FACTOR_DEL] = &tasuki__command__factor_del__descriptor,
         [CMD_RECOVERY_ASK] = &tasuki__command__recovery_ask__descriptor,

@@ -83,6 +83,7 @@ enum command_type {
     CMD_APP_ENROL = 58,     /* a code to register a device of the smartphone app with */
     CMD_APP_REGISTER = 59,  /* the device */
     CMD_APP_ANSWER = 60,    /* of a device to a question */
+    CMD_APP_ADDRESS = 33,   /* where a device is told that there is one */
     CMD_PASSKEY_LOGIN = 61, /* a sign-in by a passkey alone */
     CMD_STAFF_TOUCH = 65, /* a session is in use: its idle end moves on */
     /* raft/command_intake.h */
@@ -189,6 +190,7 @@ struct caps {
         struct key_hash key; /* of what is counted, and of whom */
         uint32_t max;        /* in one window; 0: never */
         uint32_t window_ms;
+        bool shared; /* everybody's: one that reaches nobody takes nothing from it */
     } at[LIMIT_MESSAGE_CAPS];
 };
 /* What a person is told by the command that carries it (raft/fsm_message.c); all zero:
@@ -196,7 +198,7 @@ struct caps {
 struct message_out {
     bool present;
     struct id128 id;       /* idempotency key; random */
-    enum outbox_kind kind; /* OUTBOX_MAIL or OUTBOX_SMS */
+    enum outbox_kind kind; /* of those to people */
     bool has_sub;
     struct id128 sub;          /* whose account it is about */
     struct key_hash recipient; /* of the address or number */
@@ -279,19 +281,34 @@ struct cmd_login {
     struct key_hash device; /* of strangers, under this counter */
     struct caps caps;       /* of attempts, whatever comes of them: OUT_LIMITED */
 };
-/* A live session is to be raised: `signin` waits for its second step.
- * OUT_SESSION_ENDED, OUT_ACCOUNT_STATE, OUT_EXISTS. */
+/* The session with which somebody changes an account, which the state machine looks at
+ * when it decides: OUT_SESSION_ENDED: it is over, or another account's; OUT_REAUTH: its
+ * sign-in is not so new; OUT_SECOND_STEP: the account has a factor, and the session was
+ * begun without one. */
+struct gate {
+    bool present;
+    struct key_hash session;
+    uint32_t fresh_ms;
+    uint32_t second; /* bits of server/oidc/acr.h, one of which is a second step */
+};
+/* A live session is to be raised: `signin` waits for its second step. With a gate the
+ * session stays what it is, and its account gets one factor more, in the place of
+ * `replaces` if that is one. OUT_SESSION_ENDED, OUT_ACCOUNT_STATE, OUT_EXISTS; of the
+ * gate; OUT_NOT_FOUND: there is no such factor to be replaced. */
 struct cmd_factor_begin {
     struct key_hash session;
     struct key_hash signin;
     uint8_t browser[32];
     uint32_t ttl_ms;
+    struct gate gate; /* its session is `session` */
+    bool has_replaces;
+    struct id128 replaces;
 };
 /* The person is asked by this method from now on, for this code if there is one; what
  * was asked before counts no more. OUT_NOT_FOUND: the sign-in is over, or another
  * browser's, or the account has no such factor. OUT_EXISTS: it has a factor already, so
  * it cannot enrol one before the second step. OUT_FULL: too many codes were sent, or
- * wait to be; OUT_LIMITED. */
+ * wait to be; OUT_LIMITED. OUT_LOCKED: too many were wrong, so nobody is bothered. */
 struct cmd_factor_challenge {
     struct key_hash signin;
     uint8_t browser[32];
@@ -303,6 +320,8 @@ struct cmd_factor_challenge {
     uint32_t code_ttl_ms; /* 0 without a code */
     struct span data;     /* LIMIT_SIGNIN_DATA */
     struct message_out message; /* that brings the code */
+    bool has_device;            /* as of cmd_factor_pass */
+    struct key_hash device;
 };
 /* The answer to what was asked. OUT_OK: outcome_login, of the session that was made, or
  * that is raised under its new key. OUT_NOT_FOUND: as above, or something else was
@@ -326,33 +345,46 @@ struct cmd_factor_pass {
     bool has_replaced;
     struct key_hash replaced;
     uint32_t idle_ms, lifetime_ms;
+    struct message_out message; /* the holder is told of one that is enrolled */
 };
 /* `factor`: without its times. OUT_NOT_FOUND: no such account; OUT_ACCOUNT_STATE: of
- * another generation (0: any); OUT_EXISTS; OUT_FULL. */
+ * another generation (0: any); OUT_EXISTS; OUT_FULL; of the gate. */
 struct cmd_factor_put {
     struct factor factor;
     uint64_t generation;
+    struct gate gate;           /* absent: an operator's */
+    struct message_out message; /* the holder is told */
 };
 /* All sessions of the account, and what they gave, end with it. OUT_NOT_FOUND. */
 struct cmd_factor_del {
     struct id128 sub, id;
+    struct message_out message; /* the holder is told */
 };
-/* `code` registers one device for the account, while it is of this generation.
- * OUT_ACCOUNT_STATE, OUT_EXISTS. */
+/* `code` registers one device for the account, while it is of this generation and the
+ * session lives. OUT_ACCOUNT_STATE, OUT_EXISTS; of the gate. */
 struct cmd_app_enrol {
     struct key_hash code;
     struct id128 sub;
     uint64_t generation;
     uint32_t ttl_ms;
+    struct gate gate;
 };
 /* Numbers enter counters; never reuse one. */
 enum app_platform { APP_ANDROID = 1, APP_IOS = 2 };
 /* OUT_NOT_FOUND: no such code, or not any more; OUT_EXISTS: the device is registered
- * already, or the account has another factor by now; OUT_ACCOUNT_STATE, OUT_FULL. */
+ * already, or the account has another factor by now; OUT_ACCOUNT_STATE, OUT_FULL,
+ * OUT_SESSION_ENDED. */
 struct cmd_app_register {
     struct key_hash code;
     struct factor device; /* id, index, label, sealed */
     enum app_platform platform;
+    struct proofs proofs;
+    struct message_out message; /* the holder is told */
+};
+/* The device has another address for push messages, or none. OUT_NOT_FOUND. */
+struct cmd_app_address {
+    struct key_hash device; /* its factor's index */
+    struct span sealed;     /* what its row has from now on */
     struct proofs proofs;
 };
 enum app_answer {
@@ -577,8 +609,9 @@ struct cmd_audit_note {
 };
 
 /* What a holder does with the own account (raft/fsm_self.c). All but SELF_ID_CONFIRM
- * need the session, which is not older than fresh_ms, and `generation` as the account
- * was read. OUT_SESSION_ENDED, OUT_REAUTH, OUT_ACCOUNT_STATE; and as below. */
+ * need the session, which must be as struct gate says, and `generation` as the account
+ * was read. OUT_SESSION_ENDED, OUT_REAUTH, OUT_SECOND_STEP, OUT_ACCOUNT_STATE; and as
+ * below. */
 enum self_act {
     SELF_PASSWORD = 1,    /* password_hash */
     SELF_END_SESSION = 2, /* target: its sid. OUT_NOT_FOUND */
@@ -598,6 +631,7 @@ struct cmd_self {
     bool has_session;
     struct key_hash session;
     uint32_t fresh_ms;
+    uint32_t second;
     uint64_t generation; /* 0: any */
     struct span password_hash;
     bool has_target;
@@ -609,6 +643,7 @@ struct cmd_self {
     uint32_t ttl_ms;
     struct span sealed;
     struct message_out message; /* to the address that has to know */
+    struct message_out notice;  /* SELF_ID_ASK: to the address that the account has */
 };
 
 struct command {
@@ -658,6 +693,7 @@ struct command {
         struct cmd_app_enrol app_enrol;
         struct cmd_app_register app_register;
         struct cmd_app_answer app_answer;
+        struct cmd_app_address app_address;
         struct cmd_passkey_login passkey_login;
         struct cmd_application_submit application_submit;
         struct cmd_application_confirm application_confirm;

@@ -34,11 +34,15 @@ static bool answer_ok(const struct cmd_app_answer *c) {
 bool command_app_ok(const struct command *command) {
     switch (command->type) {
     case CMD_APP_ENROL:
-        return command->app_enrol.ttl_ms > 0;
+        return command->app_enrol.ttl_ms > 0 && command->app_enrol.gate.present &&
+               command_gate_ok(&command->app_enrol.gate);
     case CMD_APP_REGISTER:
         return register_ok(&command->app_register);
     case CMD_APP_ANSWER:
         return answer_ok(&command->app_answer);
+    case CMD_APP_ADDRESS:
+        return command->app_address.sealed.len <= LIMIT_FACTOR_SEALED &&
+               proofs_ok(&command->app_address.proofs);
     case CMD_PASSKEY_LOGIN:
         return proofs_ok(&command->passkey_login.proofs) &&
                command->passkey_login.idle_ms > 0 &&
@@ -82,6 +86,15 @@ static void build_answer(const struct cmd_app_answer *c,
     m->answer.proofs = m->proofs_at;
 }
 
+static void build_address(const struct cmd_app_address *c,
+                          struct command_app_message *m) {
+    tasuki__command__app_address__init(&m->address);
+    m->address.device = FIXED(c->device.b);
+    m->address.sealed = record_bytes(c->sealed);
+    m->address.n_proofs = build_proofs(&c->proofs, m);
+    m->address.proofs = m->proofs_at;
+}
+
 static void build_passkey(const struct cmd_passkey_login *c,
                           struct command_app_message *m) {
     tasuki__command__passkey_login__init(&m->passkey);
@@ -106,6 +119,9 @@ void command_app_build(const struct command *command, struct command_app_message
     case CMD_APP_ANSWER:
         build_answer(&command->app_answer, m);
         break;
+    case CMD_APP_ADDRESS:
+        build_address(&command->app_address, m);
+        break;
     case CMD_PASSKEY_LOGIN:
         build_passkey(&command->passkey_login, m);
         break;
@@ -115,6 +131,7 @@ void command_app_build(const struct command *command, struct command_app_message
         m->enrol.sub = FIXED(command->app_enrol.sub.b);
         m->enrol.generation = command->app_enrol.generation;
         m->enrol.ttl_ms = command->app_enrol.ttl_ms;
+        m->enrol.gate = command_gate_build(&command->app_enrol.gate, &m->gate);
     }
 }
 
@@ -136,7 +153,8 @@ static bool take_proofs(size_t n, Tasuki__Command__Proof *const *from,
 static bool take_enrol(const Tasuki__Command__AppEnrol *m, struct cmd_app_enrol *c) {
     c->generation = m->generation;
     c->ttl_ms = m->ttl_ms;
-    return TAKE(m->code, c->code.b) && TAKE(m->sub, c->sub.b);
+    return TAKE(m->code, c->code.b) && TAKE(m->sub, c->sub.b) &&
+           command_gate_take(m->gate, &c->gate);
 }
 
 static bool take_register(const Tasuki__Command__AppRegister *m,
@@ -153,6 +171,13 @@ static bool take_answer(const Tasuki__Command__AppAnswer *m, struct cmd_app_answ
     c->answer = (enum app_answer)m->answer;
     c->right = m->right;
     return TAKE(m->device, c->device.b) && TAKE(m->challenge, c->challenge.b) &&
+           take_proofs(m->n_proofs, m->proofs, &c->proofs);
+}
+
+static bool take_address(const Tasuki__Command__AppAddress *m,
+                         struct cmd_app_address *c) {
+    c->sealed = record_span(m->sealed);
+    return TAKE(m->device, c->device.b) &&
            take_proofs(m->n_proofs, m->proofs, &c->proofs);
 }
 
@@ -178,6 +203,8 @@ bool command_app_take(const void *message, struct command *command) {
         return take_register(message, &command->app_register);
     case CMD_APP_ANSWER:
         return take_answer(message, &command->app_answer);
+    case CMD_APP_ADDRESS:
+        return take_address(message, &command->app_address);
     case CMD_PASSKEY_LOGIN:
         return take_passkey(message, &command->passkey_login);
     default:

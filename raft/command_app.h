@@ -5,6 +5,7 @@
 
 #include "raft/command.h"
 #include "raft/command.pb-c.h"
+#include "raft/command_factor.h"
 
 struct command_app_message {
     union {
@@ -12,8 +13,10 @@ struct command_app_message {
         Tasuki__Command__AppEnrol enrol;
         Tasuki__Command__AppRegister registers;
         Tasuki__Command__AppAnswer answer;
+        Tasuki__Command__AppAddress address;
         Tasuki__Command__PasskeyLogin passkey;
     };
+    Tasuki__Command__Gate gate;
     Tasuki__Command__Proof proofs[COMMAND_PROOFS_MAX];
     Tasuki__Command__Proof *proofs_at[COMMAND_PROOFS_MAX];
 };

@@ -29,17 +29,46 @@ static bool pass_ok(const struct cmd_factor_pass *c) {
            texts_ok(&c->enrolled);
 }
 
+bool command_gate_ok(const struct gate *c) {
+    return !c->present || c->fresh_ms > 0;
+}
+
+Tasuki__Command__Gate *command_gate_build(const struct gate *c,
+                                          Tasuki__Command__Gate *m) {
+    tasuki__command__gate__init(m);
+    m->session = FIXED(c->session.b);
+    m->fresh_ms = c->fresh_ms;
+    m->second = c->second;
+    return c->present ? m : NULL;
+}
+
+bool command_gate_take(const Tasuki__Command__Gate *m, struct gate *c) {
+    if (m == NULL) {
+        return true;
+    }
+    c->present = true;
+    c->fresh_ms = m->fresh_ms;
+    c->second = m->second;
+    return TAKE(m->session, c->session.b);
+}
+
+static bool begin_ok(const struct cmd_factor_begin *c) {
+    return c->ttl_ms > 0 && command_gate_ok(&c->gate) &&
+           (c->gate.present || !c->has_replaces);
+}
+
 bool command_factor_ok(const struct command *command) {
     switch (command->type) {
     case CMD_FACTOR_BEGIN:
-        return command->factor_begin.ttl_ms > 0;
+        return begin_ok(&command->factor_begin);
     case CMD_FACTOR_CHALLENGE:
         return challenge_ok(&command->factor_challenge);
     case CMD_FACTOR_PASS:
         return pass_ok(&command->factor_pass);
     case CMD_FACTOR_PUT:
         return kind_ok(command->factor_put.factor.kind) &&
-               texts_ok(&command->factor_put.factor);
+               texts_ok(&command->factor_put.factor) &&
+               command_gate_ok(&command->factor_put.gate);
     case CMD_FACTOR_DEL:
         return true;
     case CMD_RECOVERY_ASK:
@@ -64,6 +93,18 @@ static void build_challenge(const struct cmd_factor_challenge *c,
     m->code = FIXED_IF(c->has_code, c->code.b);
     m->code_ttl_ms = c->code_ttl_ms;
     m->data = record_bytes(c->data);
+    m->device = FIXED_IF(c->has_device, c->device.b);
+}
+
+static void build_begin(const struct cmd_factor_begin *c,
+                        struct command_factor_message *m) {
+    tasuki__command__factor_begin__init(&m->begin);
+    m->begin.session = FIXED(c->session.b);
+    m->begin.signin = FIXED(c->signin.b);
+    m->begin.browser = FIXED(c->browser);
+    m->begin.ttl_ms = c->ttl_ms;
+    m->begin.gate = command_gate_build(&c->gate, &m->gate);
+    m->begin.replaces = FIXED_IF(c->has_replaces, c->replaces.b);
 }
 
 static void build_pass(const struct cmd_factor_pass *c, Tasuki__Command__FactorPass *m) {
@@ -117,14 +158,10 @@ static void build_put(const struct cmd_factor_put *c, Tasuki__Command__FactorPut
 }
 
 void command_factor_build(const struct command *command,
-                          union command_factor_message *m) {
+                          struct command_factor_message *m) {
     switch (command->type) {
     case CMD_FACTOR_BEGIN:
-        tasuki__command__factor_begin__init(&m->begin);
-        m->begin.session = FIXED(command->factor_begin.session.b);
-        m->begin.signin = FIXED(command->factor_begin.signin.b);
-        m->begin.browser = FIXED(command->factor_begin.browser);
-        m->begin.ttl_ms = command->factor_begin.ttl_ms;
+        build_begin(&command->factor_begin, m);
         break;
     case CMD_FACTOR_CHALLENGE:
         build_challenge(&command->factor_challenge, &m->challenge);
@@ -134,6 +171,7 @@ void command_factor_build(const struct command *command,
         break;
     case CMD_FACTOR_PUT:
         build_put(&command->factor_put, &m->put);
+        m->put.gate = command_gate_build(&command->factor_put.gate, &m->gate);
         break;
     case CMD_RECOVERY_ASK:
         build_ask(&command->recovery_ask, &m->ask);
@@ -151,8 +189,10 @@ void command_factor_build(const struct command *command,
 static bool take_begin(const Tasuki__Command__FactorBegin *m,
                        struct cmd_factor_begin *c) {
     c->ttl_ms = m->ttl_ms;
+    c->has_replaces = m->replaces.len > 0;
     return TAKE(m->session, c->session.b) && TAKE(m->signin, c->signin.b) &&
-           TAKE(m->browser, c->browser);
+           TAKE(m->browser, c->browser) && TAKE_IF(m->replaces, c->replaces.b) &&
+           command_gate_take(m->gate, &c->gate);
 }
 
 static bool take_challenge(const Tasuki__Command__FactorChallenge *m,
@@ -162,7 +202,8 @@ static bool take_challenge(const Tasuki__Command__FactorChallenge *m,
     c->has_code = m->code.len > 0;
     c->code_ttl_ms = m->code_ttl_ms;
     c->data = record_span(m->data);
-    return TAKE(m->signin, c->signin.b) && TAKE(m->browser, c->browser) &&
+    c->has_device = m->device.len > 0;
+    return TAKE_IF(m->device, c->device.b) && TAKE(m->signin, c->signin.b) && TAKE(m->browser, c->browser) &&
            TAKE(m->factor, c->factor.b) && TAKE_IF(m->code, c->code.b);
 }
 
@@ -191,7 +232,7 @@ static bool take_put(const Tasuki__Command__FactorPut *m, struct cmd_factor_put 
     c->factor.sealed = record_span(m->sealed);
     c->generation = m->generation;
     return TAKE(m->sub, c->factor.sub.b) && TAKE(m->id, c->factor.id.b) &&
-           TAKE(m->index, c->factor.index.b);
+           TAKE(m->index, c->factor.index.b) && command_gate_take(m->gate, &c->gate);
 }
 
 static bool take_ask(const Tasuki__Command__RecoveryAsk *m, struct cmd_recovery_ask *c) {

@@ -32,6 +32,8 @@ bool command_self_ok(const struct cmd_self *c) {
 
     return c->act >= SELF_PASSWORD && c->act <= SELF_CLOSE &&
            parts_of(c) == needs[c->act] && c->has_session == (c->fresh_ms > 0) &&
+           (c->has_session || c->second == 0) &&
+           (c->act == SELF_ID_ASK || !c->notice.present) &&
            (c->act == SELF_ID_ASK) == (c->ttl_ms > 0) &&
            c->password_hash.len <= LIMIT_PASSWORD_HASH && c->sealed.len <= sealed_max;
 }
@@ -42,6 +44,7 @@ void command_self_build(const struct cmd_self *c, Tasuki__Command__Self *m) {
     m->sub = FIXED_IF(true, c->sub.b);
     m->session = FIXED_IF(c->has_session, c->session.b);
     m->fresh_ms = c->fresh_ms;
+    m->second = c->second;
     m->generation = c->generation;
     m->password_hash = record_bytes(c->password_hash);
     m->target = FIXED_IF(c->has_target, c->target.b);
@@ -55,6 +58,7 @@ bool command_self_take(const Tasuki__Command__Self *m, struct cmd_self *c) {
     c->act = (enum self_act)m->act;
     c->has_session = m->session.len > 0;
     c->fresh_ms = m->fresh_ms;
+    c->second = m->second;
     c->generation = m->generation;
     c->password_hash = record_span(m->password_hash);
     c->has_target = m->target.len > 0;

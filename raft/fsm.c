@@ -170,6 +170,7 @@ static uint64_t version_of(enum command_type type) {
     case CMD_PASSWORD_SET:
     case CMD_APP_ENROL:
     case CMD_APP_REGISTER:
+    case CMD_APP_ADDRESS:
     case CMD_APP_ANSWER:
     case CMD_PASSKEY_LOGIN:
     CMD_INTAKE_CASES:
@@ -206,6 +207,8 @@ static enum err dispatch_factor(struct fsm_tx *tx, const struct command *command
         return fsm_app_enrol(tx, &command->app_enrol, ret_code);
     case CMD_APP_REGISTER:
         return fsm_app_register(tx, &command->app_register, ret_code);
+    case CMD_APP_ADDRESS:
+        return fsm_app_address(tx, &command->app_address, ret_code);
     case CMD_APP_ANSWER:
         return fsm_app_answer(tx, &command->app_answer, ret_code);
     case CMD_PASSKEY_LOGIN:

@@ -14,10 +14,19 @@ enum err fsm_app_enrol(struct fsm_tx *tx, const struct cmd_app_enrol *cmd,
         .code = cmd->code,
         .sub = cmd->sub,
         .generation = cmd->generation,
+        .of = APP_OF_SESSION,
+        .of_key = cmd->gate.session,
         .expires_ms = tx->now_ms + cmd->ttl_ms,
     }, old;
+    struct account account;
+    struct session session;
     enum err err = fsm_account_usable(tx, cmd->sub, cmd->generation, ret_code);
 
+    if (err == OK && *ret_code == OUT_OK) {
+        err = store_account_get(tx->read, tx->arena, cmd->sub, &account);
+        err = err == OK ? fsm_gate_pass(tx, &cmd->gate, &account, &session, ret_code)
+                        : err;
+    }
     if (err != OK || *ret_code != OUT_OK) {
         return err;
     }
@@ -35,7 +44,7 @@ static enum err signin_waits(struct fsm_tx *tx, const struct app_enrolment *enro
                              struct signin *ret_signin, enum outcome_code *ret_code) {
     size_t count;
     enum err err =
-        store_signin_get(tx->read, tx->arena, enrolment->signin, ret_signin);
+        store_signin_get(tx->read, tx->arena, enrolment->of_key, ret_signin);
 
     if (err == ERR_NOT_FOUND ||
         (err == OK && (tx->now_ms >= ret_signin->expires_ms || !ret_signin->enrols ||
@@ -57,6 +66,19 @@ static enum err signin_waits(struct fsm_tx *tx, const struct app_enrolment *enro
     return err;
 }
 
+/* OUT_OK: the session in which the code was shown still lives, as it was then. */
+static enum err session_lives(struct fsm_tx *tx, const struct app_enrolment *enrolment,
+                              enum outcome_code *ret_code) {
+    struct session session;
+    enum err err = store_session_get(tx->read, enrolment->of_key, &session);
+
+    *ret_code = err == OK && fsm_session_timely(tx, &session) &&
+                        session.generation == enrolment->generation
+                    ? OUT_OK
+                    : OUT_SESSION_ENDED;
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
 /* From here on it is asked, and no more enrolled. */
 static enum err signin_goes_on(struct fsm_tx *tx, struct signin *signin) {
     struct id128 none = {{0}};
@@ -72,7 +94,7 @@ enum err fsm_app_register(struct fsm_tx *tx, const struct cmd_app_register *cmd,
                           enum outcome_code *ret_code) {
     struct app_enrolment enrolment;
     struct signin signin;
-    struct cmd_factor_put put = {.factor = cmd->device};
+    struct cmd_factor_put put = {.factor = cmd->device, .message = cmd->message};
     enum err err = fsm_proof_use(tx, &cmd->proofs, ret_code);
 
     if (err != OK || *ret_code != OUT_OK) {
@@ -83,8 +105,10 @@ enum err fsm_app_register(struct fsm_tx *tx, const struct cmd_app_register *cmd,
         *ret_code = OUT_NOT_FOUND;
         return OK;
     }
-    if (err == OK && enrolment.has_signin) {
+    if (err == OK && enrolment.of == APP_OF_SIGNIN) {
         err = signin_waits(tx, &enrolment, &signin, ret_code);
+    } else if (err == OK && enrolment.of == APP_OF_SESSION) {
+        err = session_lives(tx, &enrolment, ret_code);
     }
     if (err == OK && *ret_code == OUT_OK) {
         err = fsm_account_usable(tx, enrolment.sub, enrolment.generation, ret_code);
@@ -100,7 +124,7 @@ enum err fsm_app_register(struct fsm_tx *tx, const struct cmd_app_register *cmd,
         return err;
     }
     err = store_app_enrolment_del(tx->write, cmd->code);
-    if (err == OK && enrolment.has_signin) {
+    if (err == OK && enrolment.of == APP_OF_SIGNIN) {
         err = signin_goes_on(tx, &signin);
     }
     if (err == OK) {
@@ -121,6 +145,44 @@ static enum err deny(struct fsm_tx *tx, struct app_challenge *challenge) {
     if (err == OK) {
         signin.denied = true;
         err = store_signin_put(tx->write, &signin);
+    }
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+enum err fsm_app_address(struct fsm_tx *tx, const struct cmd_app_address *cmd,
+                         enum outcome_code *ret_code) {
+    struct factor device;
+    enum err err = fsm_proof_use(tx, &cmd->proofs, ret_code);
+
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    err = store_factor_find(tx->read, tx->arena, FACTOR_APP, cmd->device, &device);
+    if (err == ERR_NOT_FOUND) {
+        *ret_code = OUT_NOT_FOUND;
+        return OK;
+    }
+    device.sealed = cmd->sealed;
+    return err == OK ? store_factor_put(tx->write, &device) : err;
+}
+
+/* Somebody has the password: what else they have asked by it is answered too. */
+static enum err deny_all(struct fsm_tx *tx, struct id128 sub) {
+    struct app_challenge challenge;
+    struct id128 after;
+    enum err err = store_app_challenge_next(tx->read, tx->arena, sub, NULL, &challenge);
+
+    for (unsigned i = 0; i < FSM_APP_CHALLENGES_MAX && err == OK; i++) {
+        after = challenge.id;
+        if (challenge.state == APP_WAITING) {
+            err = deny(tx, &challenge);
+        }
+        if (err == OK) {
+            err = store_app_challenge_put(tx->write, &challenge);
+        }
+        if (err == OK) {
+            err = store_app_challenge_next(tx->read, tx->arena, sub, &after, &challenge);
+        }
     }
     return err == ERR_NOT_FOUND ? OK : err;
 }
@@ -155,6 +217,7 @@ static enum err decide(struct fsm_tx *tx, const struct cmd_app_answer *cmd,
     } else if (cmd->answer == APP_NOT_ME) {
         /* Somebody has the password: nothing more is guessed today. */
         err = fsm_factor_guard_add(tx, challenge->sub, FSM_FACTOR_FAILURES_MAX);
+        err = err == OK ? deny_all(tx, challenge->sub) : err;
     }
     if (err != OK) {
         return err;

@@ -19,13 +19,17 @@ static enum err counter_now(struct fsm_tx *tx, const struct cap *cap,
     return err;
 }
 
-enum err fsm_counter_take(struct fsm_tx *tx, const struct caps *caps,
-                          enum outcome_code *ret_code) {
+/* `own`: those that are somebody's alone. */
+static enum err take(struct fsm_tx *tx, const struct caps *caps, bool own,
+                     enum outcome_code *ret_code) {
     struct counter counters[LIMIT_MESSAGE_CAPS];
     enum err err = OK;
 
     *ret_code = OUT_OK;
     for (size_t i = 0; i < caps->count && err == OK; i++) {
+        if (own && caps->at[i].shared) {
+            continue;
+        }
         err = counter_now(tx, &caps->at[i], &counters[i]);
         if (err == OK && counters[i].count >= caps->at[i].max) {
             *ret_code = OUT_LIMITED;
@@ -33,8 +37,21 @@ enum err fsm_counter_take(struct fsm_tx *tx, const struct caps *caps,
         }
     }
     for (size_t i = 0; i < caps->count && err == OK; i++) {
+        if (own && caps->at[i].shared) {
+            continue;
+        }
         counters[i].count++;
         err = store_counter_put(tx->write, caps->at[i].key, &counters[i]);
     }
     return err;
+}
+
+enum err fsm_counter_take(struct fsm_tx *tx, const struct caps *caps,
+                          enum outcome_code *ret_code) {
+    return take(tx, caps, false, ret_code);
+}
+
+enum err fsm_counter_take_own(struct fsm_tx *tx, const struct caps *caps,
+                              enum outcome_code *ret_code) {
+    return take(tx, caps, true, ret_code);
 }

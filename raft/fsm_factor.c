@@ -9,13 +9,14 @@
 static const struct method {
     fsm_factor_prove *prove;
     bool guessable;
+    bool bothers; /* being asked reaches a person, who has answered enough today */
     fsm_factor_asked *asked; /* NULL: it writes nothing of its own */
     bool any; /* asked for without an id: whichever of the account's is there */
 } methods[FACTOR_KIND_LAST + 1] = {
-    [FACTOR_SMS] = {fsm_factor_sms, true, NULL, false},
-    [FACTOR_TOTP] = {fsm_factor_totp, true, NULL, false},
-    [FACTOR_PASSKEY] = {fsm_factor_passkey, false, NULL, true},
-    [FACTOR_APP] = {fsm_factor_app, false, fsm_factor_app_asked, true},
+    [FACTOR_SMS] = {fsm_factor_sms, true, true, NULL, false},
+    [FACTOR_TOTP] = {fsm_factor_totp, true, false, NULL, false},
+    [FACTOR_PASSKEY] = {fsm_factor_passkey, false, false, NULL, true},
+    [FACTOR_APP] = {fsm_factor_app, false, true, fsm_factor_app_asked, true},
 };
 
 static const char *const kind_names[FACTOR_KIND_LAST + 1] = {
@@ -92,7 +93,7 @@ enum err fsm_factor_session(struct fsm_tx *tx, const struct signin *signin,
     enum err err;
 
     *ret_code = OUT_OK;
-    if (!signin->raises) {
+    if (!signin->raises && !signin->adds) {
         return OK;
     }
     err = store_session_get(tx->read, signin->session, &session);
@@ -128,6 +129,24 @@ static enum err find_signin(struct fsm_tx *tx, struct key_hash key,
                : err;
 }
 
+/* OUT_OK: the session's holder may add a factor, in the place of the one that is named. */
+static enum err may_add(struct fsm_tx *tx, const struct cmd_factor_begin *cmd,
+                        struct session *session, enum outcome_code *ret_code) {
+    struct account account;
+    struct factor replaced;
+    enum err err = store_account_get(tx->read, tx->arena, session->sub, &account);
+
+    if (err == OK) {
+        err = fsm_gate_pass(tx, &cmd->gate, &account, session, ret_code);
+    }
+    if (err != OK || *ret_code != OUT_OK || !cmd->has_replaces) {
+        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    }
+    err = store_factor_get(tx->read, tx->arena, session->sub, cmd->replaces, &replaced);
+    *ret_code = err == ERR_NOT_FOUND ? OUT_NOT_FOUND : OUT_OK;
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
 enum err fsm_factor_begin(struct fsm_tx *tx, const struct cmd_factor_begin *cmd,
                           enum outcome_code *ret_code) {
     struct signin signin;
@@ -140,6 +159,9 @@ enum err fsm_factor_begin(struct fsm_tx *tx, const struct cmd_factor_begin *cmd,
     }
     if (err == OK) {
         err = fsm_account_usable(tx, session.sub, session.generation, ret_code);
+    }
+    if (err == OK && *ret_code == OUT_OK && cmd->gate.present) {
+        err = may_add(tx, cmd, &session, ret_code);
     }
     if (err != OK || *ret_code != OUT_OK) {
         return err;
@@ -156,26 +178,48 @@ enum err fsm_factor_begin(struct fsm_tx *tx, const struct cmd_factor_begin *cmd,
         .methods = session.methods,
         .auth_time_ms = session.auth_time_ms,
         .expires_ms = tx->now_ms + cmd->ttl_ms,
-        .raises = true,
+        .raises = !cmd->gate.present,
+        .adds = cmd->gate.present,
         .session = session.key,
+        .replaces = cmd->replaces,
     };
     memcpy(signin.browser, cmd->browser, sizeof signin.browser);
     return store_signin_put(tx->write, &signin);
 }
 
+/* OUT_OK: the account may have a factor that is enrolled by this sign-in. Who has the
+ * password alone adds none to others. */
+static enum err may_enrol(struct fsm_tx *tx, const struct signin *signin,
+                          enum outcome_code *ret_code) {
+    struct factor replaced;
+    size_t count;
+    enum err err = fsm_factor_count(tx, signin->sub, &count);
+
+    *ret_code = OUT_OK;
+    if (err == OK && !signin->adds && count > 0) {
+        *ret_code = OUT_EXISTS;
+    } else if (err == OK && signin->adds && count >= FSM_FACTORS_MAX) {
+        err = store_factor_get(tx->read, tx->arena, signin->sub, signin->replaces,
+                               &replaced);
+        *ret_code = err == OK ? OUT_OK : OUT_FULL;
+    }
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
 /* OUT_OK: the account may be asked for it, or may enrol it here. */
 static enum err may_be_asked(struct fsm_tx *tx, const struct cmd_factor_challenge *cmd,
-                             struct id128 sub, enum outcome_code *ret_code) {
+                             const struct signin *signin, enum outcome_code *ret_code) {
+    struct id128 sub = signin->sub;
     struct factor factor;
-    size_t count;
     enum err err;
 
     *ret_code = OUT_OK;
     if (cmd->enrols) {
-        /* Else who has the password alone would add a factor of their own. */
-        err = fsm_factor_count(tx, sub, &count);
-        *ret_code = count == 0 ? OUT_OK : OUT_EXISTS;
-        return err;
+        return may_enrol(tx, signin, ret_code);
+    }
+    if (signin->adds) { /* nothing is proven by it */
+        *ret_code = OUT_NOT_FOUND;
+        return OK;
     }
     err = methods[cmd->kind].any && is_none(cmd->factor)
               ? first_of(tx, sub, cmd->kind, &factor)
@@ -187,13 +231,48 @@ static enum err may_be_asked(struct fsm_tx *tx, const struct cmd_factor_challeng
     return err;
 }
 
+/* The counter of wrong answers that is this one's. */
+static struct key_hash counter_of(const struct signin *signin,
+                                  const struct key_hash *device) {
+    struct key_hash counter;
+
+    memcpy(counter.b, signin->sub.b, sizeof counter.b);
+    return device != NULL ? *device : counter;
+}
+
+static enum err guard_read(struct fsm_tx *tx, struct key_hash counter,
+                           struct factor_guard *ret_guard) {
+    enum err err = store_factor_guard_get(tx->read, counter, ret_guard);
+
+    if (err == OK && ret_guard->ends_ms <= tx->now_ms) {
+        *ret_guard = (struct factor_guard){0}; /* not swept yet */
+    }
+    return err;
+}
+
+/* OUT_OK: an answer would still be taken, so a person may be bothered for one. */
+static enum err still_open(struct fsm_tx *tx, const struct signin *signin,
+                           const struct cmd_factor_challenge *cmd,
+                           enum outcome_code *ret_code) {
+    struct factor_guard guard;
+    enum err err = guard_read(
+        tx, counter_of(signin, cmd->has_device ? &cmd->device : NULL), &guard);
+
+    *ret_code = err == OK && guard.failures >= FSM_FACTOR_FAILURES_MAX ? OUT_LOCKED
+                                                                        : OUT_OK;
+    return err;
+}
+
 enum err fsm_factor_challenge(struct fsm_tx *tx, const struct cmd_factor_challenge *cmd,
                               enum outcome_code *ret_code) {
     struct signin signin;
     enum err err = find_signin(tx, cmd->signin, cmd->browser, &signin, ret_code);
 
     if (err == OK && *ret_code == OUT_OK) {
-        err = may_be_asked(tx, cmd, signin.sub, ret_code);
+        err = may_be_asked(tx, cmd, &signin, ret_code);
+    }
+    if (err == OK && *ret_code == OUT_OK && methods[cmd->kind].bothers) {
+        err = still_open(tx, &signin, cmd, ret_code);
     }
     if (err != OK || *ret_code != OUT_OK) {
         return err;
@@ -227,24 +306,6 @@ enum err fsm_factor_challenge(struct fsm_tx *tx, const struct cmd_factor_challen
                                       : err;
 }
 
-/* The counter of wrong answers that is this one's. */
-static struct key_hash counter_of(const struct signin *signin,
-                                  const struct cmd_factor_pass *cmd) {
-    struct key_hash counter;
-
-    memcpy(counter.b, signin->sub.b, sizeof counter.b);
-    return cmd->has_device ? cmd->device : counter;
-}
-
-static enum err guard_read(struct fsm_tx *tx, struct key_hash counter,
-                           struct factor_guard *ret_guard) {
-    enum err err = store_factor_guard_get(tx->read, counter, ret_guard);
-
-    if (err == OK && ret_guard->ends_ms <= tx->now_ms) {
-        *ret_guard = (struct factor_guard){0}; /* not swept yet */
-    }
-    return err;
-}
 
 static enum err guard_count(struct fsm_tx *tx, struct key_hash counter,
                             struct factor_guard *guard) {
@@ -289,7 +350,6 @@ static enum err wrong(struct fsm_tx *tx, const struct signin *signin,
 static enum err asked_factor(struct fsm_tx *tx, const struct signin *signin,
                              const struct cmd_factor_pass *cmd,
                              struct factor *ret_factor, enum outcome_code *ret_code) {
-    size_t count;
     enum err err;
 
     *ret_code = OUT_NOT_FOUND;
@@ -307,8 +367,8 @@ static enum err asked_factor(struct fsm_tx *tx, const struct signin *signin,
         ret_factor->created_ms = tx->now_ms;
         ret_factor->used_ms = 0;
         /* Another sign-in may have been the first: then this one is too late. */
-        err = fsm_factor_count(tx, signin->sub, &count);
-        *ret_code = count == 0 ? OUT_OK : OUT_NOT_FOUND;
+        err = may_enrol(tx, signin, ret_code);
+        *ret_code = *ret_code == OUT_EXISTS ? OUT_NOT_FOUND : *ret_code;
         if (err == OK && *ret_code == OUT_OK) {
             err = index_free(tx, ret_factor, ret_code);
         }
@@ -329,7 +389,7 @@ static enum err judge(struct fsm_tx *tx, const struct signin *signin,
                       const struct cmd_factor_pass *cmd, struct factor *factor,
                       enum outcome_code *ret_code) {
     const struct method *method = &methods[cmd->kind];
-    struct key_hash counter = counter_of(signin, cmd);
+    struct key_hash counter = counter_of(signin, cmd->has_device ? &cmd->device : NULL);
     struct factor_guard guard = {0};
     enum err err = OK;
 
@@ -411,6 +471,30 @@ static enum err session_raised(struct fsm_tx *tx, const struct signin *signin,
     return err == OK ? outcome_login_encode(&login, tx->detail) : err;
 }
 
+/* The factor that was added stands in the place of another one, if it does. */
+static enum err replace(struct fsm_tx *tx, const struct signin *signin) {
+    const struct cmd_factor_del del = {.sub = signin->sub, .id = signin->replaces};
+    enum outcome_code gone;
+    struct account account;
+    struct session session;
+    enum err err;
+
+    if (is_none(signin->replaces)) {
+        return OK;
+    }
+    err = fsm_factor_del(tx, &del, &gone); /* it may be gone by now */
+    if (err == OK) {
+        err = store_account_get(tx->read, tx->arena, signin->sub, &account);
+    }
+    if (err == OK) {
+        err = store_session_get(tx->read, signin->session, &session);
+    }
+    if (err == OK) {
+        err = fsm_self_renew(tx, &account, &session);
+    }
+    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
 /* The answer was right. */
 static enum err passed(struct fsm_tx *tx, const struct signin *signin,
                        const struct cmd_factor_pass *cmd, struct factor *factor,
@@ -424,6 +508,12 @@ static enum err passed(struct fsm_tx *tx, const struct signin *signin,
     if (err == OK) {
         err = fsm_factor_tell(tx, signin->enrols ? AUDIT_FACTOR_ADDED : AUDIT_FACTOR_OK,
                    signin->sub, cmd->kind, OUT_OK, FSM_AUDIT_BY_SUBJECT);
+    }
+    if (err == OK && signin->enrols) {
+        err = fsm_message_tell(tx, &cmd->message);
+    }
+    if (err == OK && signin->adds) {
+        return replace(tx, signin);
     }
     if (err == OK) {
         err = signin->raises ? session_raised(tx, signin, cmd, ret_code)
@@ -465,6 +555,7 @@ enum err fsm_factor_put(struct fsm_tx *tx, const struct cmd_factor_put *cmd,
                         enum outcome_code *ret_code) {
     struct factor factor = cmd->factor;
     struct account account;
+    struct session session;
     struct factor old;
     size_t count = 0;
     enum err err = store_account_get(tx->read, tx->arena, factor.sub, &account);
@@ -479,6 +570,12 @@ enum err fsm_factor_put(struct fsm_tx *tx, const struct cmd_factor_put *cmd,
     if (cmd->generation != 0 && cmd->generation != account.generation) {
         *ret_code = OUT_ACCOUNT_STATE;
         return OK;
+    }
+    if (cmd->gate.present) {
+        err = fsm_gate_pass(tx, &cmd->gate, &account, &session, ret_code);
+        if (err != OK || *ret_code != OUT_OK) {
+            return err;
+        }
     }
     err = store_factor_get(tx->read, tx->arena, factor.sub, factor.id, &old);
     if (err != ERR_NOT_FOUND) {
@@ -497,6 +594,9 @@ enum err fsm_factor_put(struct fsm_tx *tx, const struct cmd_factor_put *cmd,
     factor.created_ms = tx->now_ms;
     factor.used_ms = 0;
     err = store_factor_put(tx->write, &factor);
+    if (err == OK) {
+        err = fsm_message_tell(tx, &cmd->message);
+    }
     return err == OK ? fsm_factor_tell(tx, AUDIT_FACTOR_ADDED, factor.sub, factor.kind, OUT_OK,
                             FSM_AUDIT_BY_SENDER)
                      : err;
@@ -521,6 +621,9 @@ enum err fsm_factor_del(struct fsm_tx *tx, const struct cmd_factor_del *cmd,
     account.generation++;
     if (err == OK) {
         err = store_account_put(tx->write, &account);
+    }
+    if (err == OK) {
+        err = fsm_message_tell(tx, &cmd->message);
     }
     return err == OK ? fsm_factor_tell(tx, AUDIT_FACTOR_REMOVED, cmd->sub, factor.kind, OUT_OK,
                             FSM_AUDIT_BY_SENDER)

@@ -81,8 +81,8 @@ static enum err offer(struct fsm_tx *tx, const struct signin *signin,
         .code = cmd->code,
         .sub = signin->sub,
         .generation = signin->generation,
-        .has_signin = true,
-        .signin = signin->key,
+        .of = APP_OF_SIGNIN,
+        .of_key = signin->key,
         .expires_ms = tx->now_ms + cmd->code_ttl_ms,
     }, old;
     enum err err;

@@ -92,6 +92,17 @@ enum err fsm_app_register(struct fsm_tx *tx, const struct cmd_app_register *cmd,
                           enum outcome_code *ret_code);
 enum err fsm_app_answer(struct fsm_tx *tx, const struct cmd_app_answer *cmd,
                         enum outcome_code *ret_code);
+enum err fsm_app_address(struct fsm_tx *tx, const struct cmd_app_address *cmd,
+                         enum outcome_code *ret_code);
+/* fsm_gate.c: may the account be changed by this session? OUT_OK, and *ret_session is
+ * it; or as struct gate says. */
+enum err fsm_gate_pass(struct fsm_tx *tx, const struct gate *gate,
+                       const struct account *account, struct session *ret_session,
+                       enum outcome_code *ret_code);
+/* fsm_self.c: the account's generation ends, and every session of it but this one, which
+ * goes over into the next. */
+enum err fsm_self_renew(struct fsm_tx *tx, struct account *account,
+                        struct session *session);
 /* How many the account has, at most FSM_FACTORS_MAX. */
 enum err fsm_factor_count(struct fsm_tx *tx, struct id128 sub, size_t *ret_count);
 /* fsm_recovery.c */
@@ -138,6 +149,10 @@ uint64_t fsm_outbox_pause_ms(uint32_t attempts);
  * OUT_LIMITED: nothing was written. */
 enum err fsm_counter_take(struct fsm_tx *tx, const struct caps *caps,
                           enum outcome_code *ret_code);
+/* The same for what reaches nobody: but for those that are everybody's, which a stranger
+ * would use up with account IDs that nobody has. */
+enum err fsm_counter_take_own(struct fsm_tx *tx, const struct caps *caps,
+                              enum outcome_code *ret_code);
 /* fsm_message.c: what a person is told, by the command that is its cause. */
 /* Call it before anything is written: nothing is, unless *ret_code is OUT_OK. Both reset
  * tx->scratch.

@@ -34,7 +34,7 @@ enum err fsm_recovery_ask(struct fsm_tx *tx, const struct cmd_recovery_ask *cmd,
     /* Who has no account is counted like who has one, and sent nothing (D02). */
     if (!cmd->known || err == ERR_NOT_FOUND || account.state != ACCOUNT_ACTIVE ||
         account.generation != cmd->generation) {
-        err = fsm_counter_take(tx, &cmd->message.caps, ret_code);
+        err = fsm_counter_take_own(tx, &cmd->message.caps, ret_code);
     } else {
         err = fsm_message_add(tx, &cmd->message, ret_code);
         if (err == OK && *ret_code == OUT_OK) {

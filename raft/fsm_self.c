@@ -31,13 +31,9 @@ static enum err tell(struct self *self, enum audit_event what) {
 
 /* --- sessions --- */
 
-static bool is_acting(const struct self *self, const struct session *session) {
-    return self->cmd->has_session &&
-           memcmp(session->key.b, self->cmd->session.b, sizeof session->key.b) == 0;
-}
-
-/* All of the account but the acting one, which ends too when `own` is set. */
-static enum err end_sessions(struct self *self, bool own) {
+/* All of the account but `kept`, which may be NULL. */
+static enum err end_sessions(struct fsm_tx *tx, struct id128 sub,
+                             const struct key_hash *kept) {
     struct key_hash at = {{0}};
     bool begun = false;
     enum err err = OK;
@@ -47,30 +43,33 @@ static enum err end_sessions(struct self *self, bool own) {
         struct session session;
         struct span origin;
 
-        err = store_session_next(self->tx->read, self->account.sub,
-                                 begun ? &at : NULL, &session, &origin);
+        err = store_session_next(tx->read, sub, begun ? &at : NULL, &session, &origin);
         if (err != OK) {
             break;
         }
         begun = true;
         at = session.key;
-        if (own || !is_acting(self, &session)) {
-            err = fsm_session_end(self->tx, session.key, &ignored);
+        if (kept == NULL || memcmp(at.b, kept->b, sizeof at.b) != 0) {
+            err = fsm_session_end(tx, session.key, &ignored);
         }
     }
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
-/* A generation ends; the acting session goes over into the next. */
-static enum err next_generation(struct self *self) {
-    enum err err = end_sessions(self, false);
+enum err fsm_self_renew(struct fsm_tx *tx, struct account *account,
+                        struct session *session) {
+    enum err err = end_sessions(tx, account->sub, &session->key);
 
-    self->account.generation++;
-    self->session.generation = self->account.generation;
+    account->generation++;
+    session->generation = account->generation;
     if (err == OK) {
-        err = store_account_put(self->tx->write, &self->account);
+        err = store_account_put(tx->write, account);
     }
-    return err == OK ? store_session_put(self->tx->write, &self->session) : err;
+    return err == OK ? store_session_put(tx->write, session) : err;
+}
+
+static enum err next_generation(struct self *self) {
+    return fsm_self_renew(self->tx, &self->account, &self->session);
 }
 
 static enum err end_session(struct self *self, enum outcome_code *ret_code) {
@@ -114,7 +113,8 @@ static enum err drop_factors(struct self *self) {
 }
 
 static enum err factor_del(struct self *self, enum outcome_code *ret_code) {
-    const struct cmd_factor_del del = {self->account.sub, self->cmd->target};
+    const struct cmd_factor_del del = {.sub = self->account.sub,
+                                       .id = self->cmd->target};
     enum err err = fsm_factor_del(self->tx, &del, ret_code);
 
     if (err != OK || *ret_code != OUT_OK) {
@@ -154,7 +154,7 @@ static enum err id_ask(struct self *self, enum outcome_code *ret_code) {
         store_account_find(tx->read, tx->arena, cmd->login_index, &taken);
 
     if (err == OK) { /* somebody's: as if it were not, but for the mail */
-        err = fsm_counter_take(tx, &cmd->message.caps, ret_code);
+        err = fsm_counter_take_own(tx, &cmd->message.caps, ret_code);
     } else if (err == ERR_NOT_FOUND) {
         err = fsm_message_add(tx, &cmd->message, ret_code);
     }
@@ -164,6 +164,10 @@ static enum err id_ask(struct self *self, enum outcome_code *ret_code) {
     err = void_change(self);
     if (err == OK) {
         err = store_id_change_put(tx->write, &change);
+    }
+    /* Whoever has the session, the address hears of it while it still can act. */
+    if (err == OK) {
+        err = fsm_message_tell(tx, &cmd->notice);
     }
     return err == OK ? tell(self, AUDIT_ID_CHANGE_ASKED) : err;
 }
@@ -201,7 +205,7 @@ static enum err id_confirm(struct self *self, enum outcome_code *ret_code) {
         err = store_id_change_del(tx->write, self->cmd->sub);
     }
     if (err == OK) {
-        err = end_sessions(self, true);
+        err = end_sessions(tx, self->account.sub, NULL);
     }
     if (err == OK) {
         err = fsm_message_tell(tx, &self->cmd->message);
@@ -214,7 +218,7 @@ static enum err id_confirm(struct self *self, enum outcome_code *ret_code) {
 /* The row stays, so that its sub is nobody else's; its account ID is free. */
 static enum err close_account(struct self *self) {
     struct fsm_tx *tx = self->tx;
-    enum err err = end_sessions(self, true);
+    enum err err = end_sessions(tx, self->account.sub, NULL);
     bool was;
 
     _Static_assert(sizeof self->account.login_index.b == sizeof self->account.sub.b,
@@ -277,23 +281,13 @@ static enum err act(struct self *self, enum outcome_code *ret_code) {
     return ERR_CORRUPT;
 }
 
-/* OUT_OK: the session lives, is the account's, and is fresh enough. */
 static enum err check_session(struct self *self, enum outcome_code *ret_code) {
-    const struct cmd_self *cmd = self->cmd;
-    struct session *session = &self->session;
-    enum err err = store_session_get(self->tx->read, cmd->session, session);
+    const struct gate gate = {.present = true,
+                              .session = self->cmd->session,
+                              .fresh_ms = self->cmd->fresh_ms,
+                              .second = self->cmd->second};
 
-    if (err != OK && err != ERR_NOT_FOUND) {
-        return err;
-    }
-    if (err == ERR_NOT_FOUND || !fsm_session_timely(self->tx, session) ||
-        session->generation != self->account.generation ||
-        memcmp(session->sub.b, cmd->sub.b, sizeof cmd->sub.b) != 0) {
-        *ret_code = OUT_SESSION_ENDED;
-    } else if (self->tx->now_ms - session->auth_time_ms > cmd->fresh_ms) {
-        *ret_code = OUT_REAUTH;
-    }
-    return OK;
+    return fsm_gate_pass(self->tx, &gate, &self->account, &self->session, ret_code);
 }
 
 enum err fsm_self(struct fsm_tx *tx, const struct cmd_self *cmd,

@@ -312,7 +312,7 @@ static bool path_valid(struct span path) {
     return true;
 }
 
-static enum err value_sms_url(struct parser *parser, const struct key_spec *spec,
+static enum err value_gateway_url(struct parser *parser, const struct key_spec *spec,
                               struct span value) {
     static const char *const schemes[] = {"https://", "http://", NULL};
     struct span rest = behind_scheme(value, schemes);
@@ -460,21 +460,28 @@ static const struct key_spec keys[] = {
     {"smtp_credentials_2", value_path, TEXT(providers[1].credentials), OPTIONAL},
     {"smtp_from", value_mail_address, TEXT(smtp_from), OPTIONAL},
     {"smtp_timeout_ms", value_u32, AT(smtp_timeout_ms), 1000, 10000, OPTIONAL},
-    {"sms_url", value_sms_url, TEXT(providers[2].url), OPTIONAL},
-    {"sms_url_2", value_sms_url, TEXT(providers[3].url), OPTIONAL},
+    {"sms_url", value_gateway_url, TEXT(providers[2].url), OPTIONAL},
+    {"sms_url_2", value_gateway_url, TEXT(providers[3].url), OPTIONAL},
     {"sms_credentials", value_path, TEXT(providers[2].credentials), OPTIONAL},
     {"sms_credentials_2", value_path, TEXT(providers[3].credentials), OPTIONAL},
+    {"push_url", value_gateway_url, TEXT(providers[4].url), OPTIONAL},
+    {"push_url_2", value_gateway_url, TEXT(providers[5].url), OPTIONAL},
+    {"push_credentials", value_path, TEXT(providers[4].credentials), OPTIONAL},
+    {"push_credentials_2", value_path, TEXT(providers[5].credentials), OPTIONAL},
+    {"push_timeout_ms", value_u32, AT(push_timeout_ms), 1000, 10000, OPTIONAL},
     {"sms_timeout_ms", value_u32, AT(sms_timeout_ms), 1000, 10000, OPTIONAL},
     {"sms_country", value_country, AT(sms_country), 0, 0, ANY_NUMBER},
     {"sms_cap_number", value_u32, AT(sms_cap_number), 1, CAP_MAX, OPTIONAL},
     {"sms_cap_burst", value_u32, AT(sms_cap_burst), 1, CAP_MAX, OPTIONAL},
     {"sms_cap_prefix", value_u32, AT(sms_cap_prefix), 1, CAP_MAX, OPTIONAL},
     {"sms_cap_source", value_u32, AT(sms_cap_source), 1, CAP_MAX, OPTIONAL},
+    {"sms_cap_site", value_u32, AT(sms_cap_site), 1, CAP_MAX, OPTIONAL},
     {"sms_cap_client", value_u32, AT(sms_cap_client), 1, CAP_MAX, OPTIONAL},
     {"sms_cap_foreign", value_u32, AT(sms_cap_foreign), 1, CAP_MAX, OPTIONAL},
     {"sms_cap_all", value_u32, AT(sms_cap_all), 1, CAP_MAX, OPTIONAL},
     {"mail_cap_address", value_u32, AT(mail_cap_address), 1, CAP_MAX, OPTIONAL},
     {"mail_cap_source", value_u32, AT(mail_cap_source), 1, CAP_MAX, OPTIONAL},
+    {"mail_cap_site", value_u32, AT(mail_cap_site), 1, CAP_MAX, OPTIONAL},
     {"mail_cap_all", value_u32, AT(mail_cap_all), 1, CAP_MAX, OPTIONAL},
     {"image_bytes_per_s", value_u64, AT(image_bytes_per_s), 16u << 10, 1ull << 40,
      OPTIONAL},
@@ -509,15 +516,18 @@ static void set_defaults(struct config *config) {
     config->image_bytes_per_s = (uint64_t)64 << 20;
     config->smtp_timeout_ms = 8000;
     config->sms_timeout_ms = 5000;
+    config->push_timeout_ms = 5000;
     config->sms_cap_number = 10;
     config->sms_cap_burst = 5;
     config->sms_cap_prefix = 1000;
     config->sms_cap_source = 50;
+    config->sms_cap_site = 500;
     config->sms_cap_client = 20000;
     config->sms_cap_foreign = 1000;
     config->sms_cap_all = 50000;
     config->mail_cap_address = 20;
     config->mail_cap_source = 200;
+    config->mail_cap_site = 1000;
     config->mail_cap_all = 100000;
 }
 
@@ -693,10 +703,10 @@ static enum err check_plain(struct parser *parser, const char *key, const char *
 
 static enum err check_providers(struct parser *parser) {
     static const char *const keys_url[] = {"smtp_url", "smtp_url_2", "sms_url",
-                                           "sms_url_2"};
+                                           "sms_url_2", "push_url", "push_url_2"};
     static const char *const keys_credentials[] = {
-        "smtp_credentials", "smtp_credentials_2", "sms_credentials",
-        "sms_credentials_2"};
+        "smtp_credentials",  "smtp_credentials_2", "sms_credentials",
+        "sms_credentials_2", "push_credentials",   "push_credentials_2"};
     const struct config_provider *at = parser->config->providers;
 
     for (size_t i = 0; i < CONFIG_PROVIDERS; i++) {
@@ -870,6 +880,8 @@ enum err config_check_files(const struct config *config, char why[512]) {
         {"smtp_credentials_2", config->providers[1].credentials, true},
         {"sms_credentials", config->providers[2].credentials, true},
         {"sms_credentials_2", config->providers[3].credentials, true},
+        {"push_credentials", config->providers[4].credentials, true},
+        {"push_credentials_2", config->providers[5].credentials, true},
     };
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

@@ -20,10 +20,10 @@ struct config_listener {
 
 /* Who delivers to people: the preferred one and another one of each kind, in the order
  * of enum svc_provider (svc_metrics.h). */
-#define CONFIG_PROVIDERS 4
+#define CONFIG_PROVIDERS 6
 struct config_provider {
     char url[256];          /* empty: there is none */
-    char credentials[1024]; /* file: of mail user:password, of SMS the bearer secret */
+    char credentials[1024]; /* file: of mail user:password, else the bearer secret */
 };
 
 struct config {
@@ -88,6 +88,7 @@ struct config {
     struct config_provider providers[CONFIG_PROVIDERS];
     char smtp_from[LIMIT_ACCOUNT_ID + 1]; /* smtp_from = noreply@example.jp */
     uint32_t smtp_timeout_ms, sms_timeout_ms; /* of one call: 8000, 5000 */
+    uint32_t push_timeout_ms;                 /* 5000 */
     struct phone_countries sms_country; /* sms_country = 81 (repeatable): messages are
                                            sent to these; default Japan alone */
     /* Messages in 24 hours, held by all nodes together. A text message: to one number;
@@ -97,6 +98,7 @@ struct config {
     uint32_t sms_cap_number, sms_cap_burst, sms_cap_prefix, sms_cap_source;
     uint32_t sms_cap_client, sms_cap_foreign, sms_cap_all;
     uint32_t mail_cap_address, mail_cap_source, mail_cap_all;
+    uint32_t sms_cap_site, mail_cap_site; /* of a /48, or of a /24 with IPv4 */
     uint64_t image_bytes_per_s;      /* default 64 MiB/s for each image given */
 };
 

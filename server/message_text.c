@@ -70,6 +70,11 @@ static const struct message_spec specs[] = {
                           {{"when", VALUE_PLAIN}}},
     [MESSAGE_ENTRY_KNOWN] = {"entry_known", OUTBOX_MAIL, true, 24 * HOUR_MS,
                              {{"link", VALUE_LINK}}},
+    [MESSAGE_ACCOUNT_ID_CHANGE_ASKED] = {"account_id_change_asked", OUTBOX_MAIL, false, 0,
+                                         {{"new_id", VALUE_PLAIN},
+                                          {"when", VALUE_PLAIN}}},
+    [MESSAGE_PUSH_QUESTION] = {"push_question", OUTBOX_PUSH, false, 2 * MINUTE_MS,
+                               {{NULL, VALUE_PLAIN}}},
 };
 #define SPECS (sizeof specs / sizeof specs[0])
 
@@ -109,6 +114,8 @@ static struct span file_of(enum message_template template, bool english) {
         [MESSAGE_TEST_MAIL] = FILES(test_mail),
         [MESSAGE_TEST_SMS] = FILES(test_sms),
         [MESSAGE_ENTRY_KNOWN] = FILES(entry_known),
+        [MESSAGE_ACCOUNT_ID_CHANGE_ASKED] = FILES(account_id_change_asked),
+        [MESSAGE_PUSH_QUESTION] = FILES(push_question),
     };
     _Static_assert(sizeof files / sizeof files[0] == SPECS, "files for each template");
     return span_of(files[template][english].text, files[template][english].len);
@@ -396,7 +403,7 @@ enum err message_text(enum message_template template, bool english,
     for (size_t i = 0; i < count; i++)
         if (!kind_of(r.spec, span_str(values[i].name)))
             return ERR_INVALID;
-    if (r.spec->kind == OUTBOX_SMS)
+    if (r.spec->kind != OUTBOX_MAIL)
         return render(&r, file_of(template, english), body);
     return render_mail(&r, file_of(template, english), subject, body);
 }

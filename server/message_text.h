@@ -38,8 +38,10 @@ enum message_template {
     MESSAGE_TEST_MAIL = 17, /* an operator's */
     MESSAGE_TEST_SMS = 18,
     MESSAGE_ENTRY_KNOWN = 19, /* in the place of 12: there is an account already */
+    MESSAGE_ACCOUNT_ID_CHANGE_ASKED = 20, /* to the old one */
+    MESSAGE_PUSH_QUESTION = 21,           /* to the app: a sign-in waits */
 };
-#define MESSAGE_TEMPLATE_LAST MESSAGE_ENTRY_KNOWN
+#define MESSAGE_TEMPLATE_LAST MESSAGE_PUSH_QUESTION
 
 enum message_value_kind {
     VALUE_PLAIN = 1, /* the server's own words, and what it has checked: one line */

@@ -76,10 +76,12 @@ static bool is_persons(const char *client_id) {
 }
 
 static enum outbox_kind kind_of(const char *client_id) {
-    bool mail = span_is(store_outbox_queue(OUTBOX_MAIL), client_id);
+    enum outbox_kind kind = OUTBOX_MAIL;
 
     CHECK(is_persons(client_id));
-    return mail ? OUTBOX_MAIL : OUTBOX_SMS;
+    while (kind < OUTBOX_PUSH && !span_is(store_outbox_queue(kind), client_id))
+        kind++;
+    return kind;
 }
 
 static uint64_t mono_ms(const struct outbound *out) {

@@ -103,7 +103,7 @@ enum err outbound_letter_send(struct outbound_calls *calls, size_t tag,
     };
 
     hex_encode(span_of(letter->id.b, sizeof letter->id.b), id);
-    if (letter->kind == OUTBOX_SMS) {
+    if (letter->kind != OUTBOX_MAIL) {
         request.idempotency_key = id;
         request.bearer = secret_text(&provider->password);
         return outbound_calls_json(calls, tag, &request);

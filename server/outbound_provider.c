@@ -1,4 +1,5 @@
-/* outbound_provider: who delivers mail and text messages, and which of them is asked.
+/* outbound_provider: who delivers mail, text messages and word to apps, and which of them
+ * is asked.
  *
  * Of each kind there may be two. The first is preferred; the other one takes over while
  * the first one's breaker is open or its slots are taken, and from a message's third
@@ -56,7 +57,7 @@ static enum err read_credentials(const char *path, struct provider *provider,
     enum err err = read_line(path, &line, why);
     const uint8_t *colon;
 
-    if (!err && provider->kind == OUTBOX_SMS) {
+    if (!err && provider->kind != OUTBOX_MAIL) {
         provider->password = line;
         return OK;
     }
@@ -99,6 +100,8 @@ static enum err add(struct providers *providers, const struct config *config,
         [PROVIDER_SMTP_2] = OUTBOX_MAIL,
         [PROVIDER_SMS] = OUTBOX_SMS,
         [PROVIDER_SMS_2] = OUTBOX_SMS,
+        [PROVIDER_PUSH] = OUTBOX_PUSH,
+        [PROVIDER_PUSH_2] = OUTBOX_PUSH,
     };
     const struct config_provider *from = &config->providers[which];
     struct provider *provider = &providers->at[which];
@@ -111,7 +114,9 @@ static enum err add(struct providers *providers, const struct config *config,
         provider->timeout_ms = (long)config->smtp_timeout_ms;
         set_mail_url(config, from->url, provider);
     } else {
-        provider->timeout_ms = (long)config->sms_timeout_ms;
+        provider->timeout_ms = (long)(provider->kind == OUTBOX_SMS
+                                          ? config->sms_timeout_ms
+                                          : config->push_timeout_ms);
         CHECK(snprintf(provider->url, sizeof provider->url, "%s", from->url) <
               (int)sizeof provider->url);
     }

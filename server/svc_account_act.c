@@ -1,27 +1,24 @@
 /* svc_account_act: the forms of the account's pages, and what became of them. */
+#include "server/oidc/acr.h"
 #include "server/svc_account_internal.h"
+#include "server/svc_notice.h"
 #include "server/svc_password.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 #include "store/store_factor.h"
 
 enum err svc_account_tell(struct account_op *op, enum message_template what,
-                          const struct message_value *more) {
-    struct svc *svc = op->base.svc;
-    struct message_draft draft = {.template = what,
-                                  .english = op->out->english,
-                                  .to = op->profile.fields[PROFILE_EMAIL],
-                                  .sub = &op->account.sub,
-                                  .source = op->out->op.from.address};
-    char when[MESSAGE_TIME_MAX];
+                          const struct message_value *more,
+                          struct message_out *ret_message) {
+    struct svc_notice notice = {.what = what,
+                                .english = op->out->english,
+                                .sub = op->account.sub,
+                                .to = op->profile.fields[PROFILE_EMAIL],
+                                .source = op->out->op.from.address};
 
-    if (draft.to.len == 0) /* an account without an address: nobody to tell */
-        return OK;
-    message_time(repl_now_ms(svc->shared->repl), draft.english, when);
     if (more)
-        message_draft_put(&draft, more->name, more->text);
-    message_draft_put(&draft, "when", span_str(when));
-    return svc_message_make(svc, &op->out->op.arena, &draft, &op->command.self.message);
+        notice.more = *more;
+    return svc_notice_make(op->base.svc, &op->out->op.arena, &notice, ret_message);
 }
 
 /* The rows were read before: they are shown as they are now. */
@@ -61,6 +58,9 @@ static void acted(struct svc_state *state) {
     case OUT_SESSION_ENDED:
         svc_account_sign_in(op, true);
         return;
+    case OUT_SECOND_STEP:
+        svc_account_sign_in(op, false);
+        return;
     case OUT_NOT_FOUND:
         reload(op, ACCOUNT_GONE);
         return;
@@ -84,6 +84,7 @@ static void begin(struct account_op *op, enum self_act act) {
                                          .has_session = true,
                                          .session = op->session.key,
                                          .fresh_ms = SELF_FORM_MS,
+                                         .second = ACR_SECOND,
                                          .generation = op->session.generation};
 }
 
@@ -109,7 +110,8 @@ static void hashed(struct svc_state *state) {
     begin(op, SELF_PASSWORD);
     op->command.self.password_hash = span_str(op->hash);
     if (!err)
-        err = svc_account_tell(op, MESSAGE_PASSWORD_CHANGED, NULL);
+        err = svc_account_tell(op, MESSAGE_PASSWORD_CHANGED, NULL,
+                               &op->command.self.message);
     submit(op, err);
 }
 
@@ -156,19 +158,34 @@ static void end_sessions(struct account_op *op) {
         submit(op, OK);
 }
 
-static void remove_factor(struct account_op *op) {
+/* The word for the holder of the factor that the form names; none when it is gone. */
+static enum err tell_removed(struct account_op *op) {
+    struct svc *svc = op->base.svc;
+    struct arena *arena = &op->out->op.arena;
     struct message_value value = {"factor", span_str("")};
+    struct factor factor;
+    enum err err = svc_read_begin(svc);
 
+    if (err)
+        return err;
+    err = store_factor_get(svc->read, arena, op->account.sub, op->command.self.target,
+                           &factor);
+    svc_read_end(svc);
+    if (!err)
+        err = svc_notice_factor(arena, factor.kind, factor.label, op->out->english,
+                                &value.text);
+    if (!err)
+        err = svc_account_tell(op, MESSAGE_FACTOR_REMOVED, &value,
+                               &op->command.self.message);
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static void remove_factor(struct account_op *op) {
     begin(op, SELF_FACTOR_DEL);
-    if (!read_target(op)) {
+    if (!read_target(op))
         svc_account_show(op, ACCOUNT_GONE);
-        return;
-    }
-    for (size_t i = 0; i < op->out->rows_count; i++)
-        if (span_equal(op->out->rows[i].id, svc_account_field(op, "id")))
-            value.text = op->out->rows[i].text;
-    submit(op, value.text.len > 0 ? svc_account_tell(op, MESSAGE_FACTOR_REMOVED, &value)
-                                  : OK);
+    else
+        submit(op, tell_removed(op));
 }
 
 /* ---- the account itself */
@@ -192,7 +209,8 @@ static void close_account(struct account_op *op) {
         return;
     }
     begin(op, SELF_CLOSE);
-    submit(op, svc_account_tell(op, MESSAGE_ACCOUNT_CLOSED, NULL));
+    submit(op, svc_account_tell(op, MESSAGE_ACCOUNT_CLOSED, NULL,
+                                &op->command.self.message));
 }
 
 void svc_account_act(struct account_op *op) {

@@ -22,6 +22,9 @@ static void asked(struct svc_state *state) {
         op->out->new_id = span_of(NULL, 0); /* the page is alike, whoever has it */
         svc_account_show(op, ACCOUNT_MAILED);
         return;
+    case OUT_SECOND_STEP:
+        svc_account_sign_in(op, false);
+        return;
     case OUT_REAUTH:
     case OUT_SESSION_ENDED:
     case OUT_ACCOUNT_STATE:
@@ -60,6 +63,7 @@ static enum err fill_ask(struct account_op *op) {
     struct svc *svc = op->base.svc;
     struct cmd_self *cmd = &op->command.self;
     struct span id = account_id_span(&op->new_id);
+    struct message_value value = {"new_id", id};
     struct buf sealed;
     enum err err;
 
@@ -77,6 +81,8 @@ static enum err fill_ask(struct account_op *op) {
     buf_free(&sealed);
     if (!err)
         err = draft_link(op);
+    if (!err)
+        err = svc_account_tell(op, MESSAGE_ACCOUNT_ID_CHANGE_ASKED, &value, &cmd->notice);
     secret_wipe(op->secret, sizeof op->secret);
     return err;
 }
@@ -172,7 +178,7 @@ static enum err fill_confirm(struct account_op *op, const struct id_change *chan
     buf_free(&plain);
     buf_free(&sealed);
     if (!err)
-        err = svc_account_tell(op, MESSAGE_ACCOUNT_ID_CHANGED, &value);
+        err = svc_account_tell(op, MESSAGE_ACCOUNT_ID_CHANGED, &value, &cmd->message);
     return err ? err : svc_act_as_account(&op->base, change->sub);
 }
 

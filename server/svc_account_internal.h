@@ -44,9 +44,10 @@ enum err svc_account_profile(struct account_op *op);
 
 /* ---- svc_account_act.c: a form of a page. */
 void svc_account_act(struct account_op *op);
-/* Mail to the holder's address about what has just been done. `more` may be NULL. */
+/* Mail to the holder's address about what is being done. `more` may be NULL. */
 enum err svc_account_tell(struct account_op *op, enum message_template what,
-                          const struct message_value *more);
+                          const struct message_value *more,
+                          struct message_out *ret_message);
 
 /* ---- svc_account_id.c: another account ID. */
 void svc_account_id_ask(struct account_op *op);

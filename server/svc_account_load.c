@@ -1,6 +1,7 @@
 /* svc_account_load: what the account's pages show. */
 #include "server/svc_account_internal.h"
 #include "server/svc_audit.h"
+#include "server/svc_profile.h"
 #include "store/base/codec.h"
 #include "store/store_factor.h"
 #include "store/store_id_change.h"
@@ -8,19 +9,7 @@
 #define ACTIVITY_ROWS 50
 
 enum err svc_account_profile(struct account_op *op) {
-    struct svc *svc = op->base.svc;
-    struct span plain;
-    enum err err;
-
-    if (op->account.sealed_profile.len == 0)
-        return OK;
-    buf_reset(&svc->plain);
-    err = sealer_open(svc->sealer, SEAL_PROFILE,
-                      span_of(op->account.sub.b, sizeof op->account.sub.b),
-                      op->account.sealed_profile, &svc->plain);
-    if (!err)
-        err = svc_take(&op->out->op.arena, &svc->plain, &plain);
-    return err ? err : profile_decode(plain, &op->profile);
+    return svc_profile_open(op->base.svc, &op->out->op.arena, &op->account, &op->profile);
 }
 
 static struct account_row *next_row(struct account_op *op) {

@@ -5,6 +5,8 @@
 #include "server/domain/totp.h"
 #include "server/svc_admin_internal.h"
 #include "server/svc_factor.h"
+#include "server/svc_notice.h"
+#include "server/svc_profile.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 
@@ -116,6 +118,27 @@ static void add_seed(struct admin_op *op, struct span text, struct factor *facto
     secret_wipe(seed, sizeof seed);
 }
 
+/* The holder hears of what an operator does, in the language of the service. */
+static enum err tell(struct admin_op *op, enum message_template what,
+                     const struct factor *factor, struct message_out *ret_message) {
+    struct arena *arena = &op->admin->op.arena;
+    struct svc_notice notice = {
+        .what = what, .sub = factor->sub, .more = {.name = "factor"}};
+    enum err err = svc_profile_address(op->base.svc, arena, factor->sub, &notice.to);
+
+    if (!err)
+        err = svc_notice_factor(arena, factor->kind, factor->label, false,
+                                &notice.more.text);
+    return err ? err : svc_notice_make(op->base.svc, arena, &notice, ret_message);
+}
+
+static void submit(struct admin_op *op, const struct command *command, enum err err) {
+    if (err)
+        svc_fail(&op->base, err == ERR_NOT_FOUND ? ERR_CORRUPT : err);
+    else
+        svc_submit(&op->base, command, changed);
+}
+
 static void add(struct admin_op *op, struct id128 sub) {
     struct command command = {.type = CMD_FACTOR_PUT};
     struct factor *factor = &command.factor_put.factor;
@@ -133,19 +156,32 @@ static void add(struct admin_op *op, struct id128 sub) {
     if (op->json.failed)
         svc_admin_invalid(op);
     else
-        svc_submit(&op->base, &command, changed);
+        submit(op, &command,
+               tell(op, MESSAGE_FACTOR_ADDED, factor, &command.factor_put.message));
 }
 
 static void del(struct admin_op *op, struct id128 sub) {
     struct command command = {.type = CMD_FACTOR_DEL, .factor_del = {.sub = sub}};
     struct span id = svc_json_text(&op->json, "factor", true, 32, 32);
+    struct svc *svc = op->base.svc;
+    struct factor factor;
+    enum err err;
 
     if (!op->json.failed && hex_decode(id, command.factor_del.id.b, 16))
         svc_json_fail(&op->json, "factor: 32 hex digits are expected");
-    if (op->json.failed)
+    if (op->json.failed) {
         svc_admin_invalid(op);
-    else
-        svc_submit(&op->base, &command, changed);
+        return;
+    }
+    err = svc_read_begin(svc);
+    if (!err) {
+        err = store_factor_get(svc->read, &op->admin->op.arena, sub,
+                               command.factor_del.id, &factor);
+        svc_read_end(svc);
+    }
+    if (!err)
+        err = tell(op, MESSAGE_FACTOR_REMOVED, &factor, &command.factor_del.message);
+    submit(op, &command, err == ERR_NOT_FOUND ? OK : err); /* which says so itself */
 }
 
 void svc_admin_factor(struct admin_op *op) {

@@ -30,6 +30,7 @@ static void put_message(const struct outbox_message *message, struct buf *out) {
         [OUTBOX_BACKCHANNEL_LOGOUT] = "backchannel_logout",
         [OUTBOX_MAIL] = "mail",
         [OUTBOX_SMS] = "sms",
+        [OUTBOX_PUSH] = "push",
     };
     char id[33];
 

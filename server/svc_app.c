@@ -4,6 +4,7 @@
  *   challenges ─ is the device known? ─ CMD_PROOF_USE ─ the list, from a snapshot that
  *                                       has that command, so as new as the request
  *   answer     ─ is the question what the person saw? ─ CMD_APP_ANSWER
+ *   push       ─ is the device known? ─ CMD_APP_ADDRESS
  *
  * This node may be behind the one that registered the device or asked the question: what
  * it does not find it looks for once more when a probe has gone round. */
@@ -12,6 +13,9 @@
 #include "server/svc_app_body.h"
 #include "server/svc_app_device.h"
 #include "server/svc_dpop.h"
+#include "server/svc_factor.h"
+#include "server/svc_notice.h"
+#include "server/svc_profile.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 #include "store/store_app.h"
@@ -48,6 +52,13 @@ struct key_hash svc_app_code_hash(struct svc *svc, const uint8_t code[APP_CODE_B
 
 struct key_hash svc_app_index(struct svc *svc, const uint8_t thumbprint[32]) {
     return svc_hash(svc, HASH_APP_DEVICE, span_of(thumbprint, 32));
+}
+
+bool svc_app_address_ok(struct span address) {
+    for (size_t i = 0; i < address.len; i++)
+        if (address.data[i] <= 0x20 || address.data[i] >= 0x7f)
+            return false;
+    return address.len > 0 && address.len <= SVC_APP_ADDRESS_MAX;
 }
 
 static void finish(struct svc_state *state) {
@@ -120,10 +131,38 @@ static void registered(struct svc_state *state) {
     }
 }
 
-static void submit_register(struct app_op *op) {
+/* The holder hears of the device, whoever has shown the code. */
+static enum err tell_registered(struct app_op *op, struct id128 sub,
+                                struct message_out *ret_message) {
+    struct arena *arena = &op->base.op->arena;
+    struct svc_notice notice = {.what = MESSAGE_FACTOR_ADDED,
+                                .english = op->app->english,
+                                .sub = sub,
+                                .source = op->base.op->from.address,
+                                .more = {.name = "factor"}};
+    enum err err = svc_profile_address(op->base.svc, arena, sub, &notice.to);
+
+    if (!err)
+        err = svc_notice_factor(arena, FACTOR_APP, op->body.name, notice.english,
+                                &notice.more.text);
+    return err ? err : svc_notice_make(op->base.svc, arena, &notice, ret_message);
+}
+
+/* What the device's row has of its address; empty: none. */
+static enum err seal_address(struct app_op *op, struct id128 sub, struct id128 id,
+                             struct span *ret_sealed) {
+    *ret_sealed = span_of("", 0);
+    return op->body.push.len == 0
+               ? OK
+               : svc_factor_seal(op->base.svc, sub, id, op->body.push,
+                                 &op->base.op->arena, ret_sealed);
+}
+
+static void submit_register(struct app_op *op, struct id128 sub) {
     struct svc *svc = op->base.svc;
     struct command command = {.type = CMD_APP_REGISTER};
     struct cmd_app_register *cmd = &command.app_register;
+    enum err err;
 
     cmd->code = svc_app_code_hash(svc, op->body.code);
     cmd->device.id = svc_random_id(svc);
@@ -132,7 +171,13 @@ static void submit_register(struct app_op *op) {
     cmd->platform = op->body.platform;
     cmd->proofs.count = 1;
     cmd->proofs.at[0] = op->proof;
-    svc_submit(&op->base, &command, registered);
+    err = seal_address(op, sub, cmd->device.id, &cmd->device.sealed);
+    if (!err)
+        err = tell_registered(op, sub, &cmd->message);
+    if (err)
+        svc_fail(&op->base, err == ERR_NOT_FOUND ? ERR_CORRUPT : err);
+    else
+        svc_submit(&op->base, &command, registered);
 }
 
 /* Anybody can make a key and a proof: a code that there is not costs no command. */
@@ -153,7 +198,7 @@ static void begin_register(struct svc_state *state) {
     else if (err)
         svc_fail(state, err);
     else
-        submit_register(op);
+        submit_register(op, enrolment.sub);
 }
 
 /* ---- what both of the others need */
@@ -363,6 +408,56 @@ static void begin_answer(struct svc_state *state) {
     svc_submit(state, &command, answered);
 }
 
+/* ---- push */
+
+static void addressed(struct svc_state *state) {
+    struct app_op *op = (struct app_op *)state;
+    struct buf *out = &state->svc->scratch;
+
+    switch (state->request.outcome.code) {
+    case OUT_OK:
+        buf_reset(out);
+        buf_str(out, "{");
+        buf_json_bool(out, "push", op->body.push.len > 0);
+        buf_str(out, "}");
+        serve(op);
+        return;
+    case OUT_NOT_FOUND:
+        refuse(op, APP_UNKNOWN_DEVICE, "the device is not registered any more");
+        return;
+    case OUT_PROOF_REPLAYED:
+        refuse(op, APP_BAD_PROOF, "the DPoP proof was used before");
+        return;
+    default:
+        svc_fail(state, ERR_CORRUPT);
+    }
+}
+
+static void begin_address(struct svc_state *state) {
+    struct app_op *op = (struct app_op *)state;
+    struct command command = {.type = CMD_APP_ADDRESS};
+    struct cmd_app_address *cmd = &command.app_address;
+    struct factor device;
+    enum err err = svc_read_begin(state->svc);
+
+    if (!err) {
+        err = find_device(op, &device);
+        svc_read_end(state->svc);
+    }
+    if (!err)
+        err = seal_address(op, device.sub, device.id, &cmd->sealed);
+    if (err == ERR_NOT_FOUND) {
+        look_again(op, begin_address, APP_UNKNOWN_DEVICE, "the device is not registered");
+    } else if (err) {
+        svc_fail(state, err);
+    } else {
+        cmd->device = op->index;
+        cmd->proofs.count = 1;
+        cmd->proofs.at[0] = op->proof;
+        svc_submit(state, &command, addressed);
+    }
+}
+
 /* ---- all of them */
 
 static void begin(struct app_op *op) {
@@ -370,6 +465,7 @@ static void begin(struct app_op *op) {
         [APP_REGISTER] = "app/register",
         [APP_CHALLENGES] = "app/challenges",
         [APP_ANSWER] = "app/answer",
+        [APP_PUSH] = "app/push",
     };
     struct svc *svc = op->base.svc;
     struct svc_dpop_in dpop = {
@@ -399,6 +495,8 @@ static void begin(struct app_op *op) {
         begin_register(&op->base);
     else if (op->app->action == APP_CHALLENGES)
         begin_challenges(&op->base);
+    else if (op->app->action == APP_PUSH)
+        begin_address(&op->base);
     else
         begin_answer(&op->base);
 }

@@ -1,5 +1,5 @@
 /* svc_app: what a device of the smartphone app asks of the server: POST with JSON at
- * /oauth/app/register, /oauth/app/challenges and /oauth/app/answer.
+ * /oauth/app/register, /oauth/app/challenges, /oauth/app/answer and /oauth/app/push.
  *
  * Every request is signed by the device with the key that it made for itself: its DPoP
  * header (RFC 9449) covers method, URL, time, a nonce of ours, and by `ath` the SHA-256
@@ -8,11 +8,15 @@
  * whatever node; and a key is all that a device is: whoever registers shows that they
  * have it. The thumbprint of the key is how the device is found.
  *
- *   register   {"code", "platform": "android" | "ios", "name"}   -> 201
+ *   register   {"code", "platform": "android" | "ios", "name", "push"}   -> 201
+ *   push       {"push"}                  -> {"push": true | false}
  *   challenges {}                        -> {"challenges": [{"challenge", "service",
  *                                            "created_at", "expires_at"}]}
  *   answer     {"challenge", "answer": "approve" | "deny" | "not_me", "number",
  *               "service"}               -> {"result": "approved" | "denied"}
+ *
+ * `push` is where the device is told that a question waits, in the words of the push
+ * gateway; empty or left out: nowhere, then the app asks by itself, as it always may.
  *
  * Refusals: {"error", "error_description"}. Thread: the svc's own. */
 #ifndef SERVER_SVC_APP_H
@@ -22,8 +26,9 @@
 
 #define SVC_APP_BODY_MAX 4096
 #define SVC_APP_NAME_MAX 64
+#define SVC_APP_ADDRESS_MAX 512
 
-enum svc_app_action { APP_REGISTER, APP_CHALLENGES, APP_ANSWER };
+enum svc_app_action { APP_REGISTER, APP_CHALLENGES, APP_ANSWER, APP_PUSH };
 enum svc_app_refusal {
     APP_SERVED,
     APP_BAD_REQUEST,    /* the body is not what the action takes */
@@ -45,6 +50,7 @@ struct svc_app {
     /* in */
     enum svc_app_action action;
     struct span body_in;
+    bool english; /* what its holder reads */
     struct span dpop; /* header's value; empty: none */
     bool dpop_twice;
     /* out */

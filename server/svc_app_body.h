@@ -12,6 +12,7 @@ struct svc_app_body {
     uint8_t code[APP_CODE_BYTES];
     enum app_platform platform;
     struct span name;
+    struct span push; /* and of push; empty: none */
     /* answer */
     struct id128 challenge;
     enum app_answer answer;

@@ -4,6 +4,7 @@
 #define SERVER_SVC_APP_DEVICE_H
 
 #include "server/domain/app_code.h"
+#include "server/svc_app.h"
 #include "server/svc_internal.h"
 
 /* How long a device may be registered with a code. */
@@ -26,6 +27,10 @@ enum err svc_app_picture(struct svc *svc, struct arena *arena,
 unsigned svc_app_number(struct svc *svc, struct id128 challenge);
 /* A new id of a question to the account (store_app.h). */
 struct id128 svc_app_challenge_id(struct svc *svc, struct id128 sub);
+
+/* Where a device is told that a question waits: its operator's, as the app has it; we hand
+ * it to the gateway as it is. Printable ASCII. */
+bool svc_app_address_ok(struct span address);
 
 /* What is stored of a code, and how a device is found by its key's thumbprint. */
 struct key_hash svc_app_code_hash(struct svc *svc, const uint8_t code[APP_CODE_BYTES]);

@@ -1,11 +1,13 @@
 #include "server/svc_enrol.h"
 
 #include "server/domain/app_code.h"
-#include "server/domain/profile.h"
+#include "server/oidc/acr.h"
 #include "server/svc_app_device.h"
 #include "server/svc_credential.h"
 #include "server/svc_factor.h"
+#include "server/svc_notice.h"
 #include "server/svc_origin.h"
+#include "server/svc_profile.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 
@@ -109,6 +111,31 @@ static void show(struct enrol_op *op, enum enrol_notice notice) {
         end(op, ENROL_SHOW);
 }
 
+/* ---- what every command of it says */
+
+static struct gate gate_of(const struct enrol_op *op) {
+    return (struct gate){.present = true,
+                         .session = op->session.key,
+                         .fresh_ms = SVC_ENROL_FRESH_MS,
+                         .second = ACR_SECOND};
+}
+
+/* The holder hears of it, whoever has the session. */
+static enum err tell_added(struct enrol_op *op, const struct factor *factor,
+                           struct message_out *ret_message) {
+    struct arena *arena = &op->base.op->arena;
+    struct svc_notice notice = {.what = MESSAGE_FACTOR_ADDED,
+                                .english = op->enrol->english,
+                                .sub = op->account.sub,
+                                .to = op->user_name,
+                                .source = op->base.op->from.address,
+                                .more = {.name = "factor"}};
+    enum err err = svc_notice_factor(arena, factor->kind, factor->label, notice.english,
+                                     &notice.more.text);
+
+    return err ? err : svc_notice_make(op->base.svc, arena, &notice, ret_message);
+}
+
 /* ---- a passkey */
 
 static void put_done(struct svc_state *state) {
@@ -126,6 +153,9 @@ static void put_done(struct svc_state *state) {
         return;
     case OUT_NOT_FOUND:
     case OUT_ACCOUNT_STATE:
+    case OUT_SESSION_ENDED:
+    case OUT_REAUTH:
+    case OUT_SECOND_STEP:
         end(op, ENROL_SIGN_IN);
         return;
     default:
@@ -174,12 +204,15 @@ static void add_passkey(struct enrol_op *op) {
     factor->index = svc_credential_index(svc, made.id);
     factor->label = label_of(op);
     command.factor_put.generation = op->account.generation;
+    command.factor_put.gate = gate_of(op);
     buf_init(&plain, LIMIT_FACTOR_SEALED);
     err = svc_credential_pack(&credential, &plain);
     if (!err)
         err = svc_factor_seal(svc, factor->sub, factor->id, buf_span(&plain), arena,
                               &factor->sealed);
     buf_free(&plain);
+    if (!err)
+        err = tell_added(op, factor, &command.factor_put.message);
     if (err)
         svc_fail(&op->base, err);
     else
@@ -193,12 +226,19 @@ static void offered(struct svc_state *state) {
     struct svc_app_picture picture = {.code = {NULL, 0}};
     enum err err = ERR_CORRUPT;
 
-    if (state->request.outcome.code == OUT_ACCOUNT_STATE) {
+    switch (state->request.outcome.code) {
+    case OUT_OK:
+        err = svc_app_picture(state->svc, &state->op->arena, op->code, &picture);
+        break;
+    case OUT_ACCOUNT_STATE:
+    case OUT_SESSION_ENDED:
+    case OUT_REAUTH:
+    case OUT_SECOND_STEP:
         end(op, ENROL_SIGN_IN);
         return;
+    default:
+        break;
     }
-    if (state->request.outcome.code == OUT_OK)
-        err = svc_app_picture(state->svc, &state->op->arena, op->code, &picture);
     op->enrol->app_code = picture.code;
     op->enrol->qr_path = picture.path;
     op->enrol->qr_size = picture.size;
@@ -217,6 +257,7 @@ static void offer_code(struct enrol_op *op) {
     command.app_enrol.sub = op->account.sub;
     command.app_enrol.generation = op->account.generation;
     command.app_enrol.ttl_ms = SVC_APP_CODE_TTL_MS;
+    command.app_enrol.gate = gate_of(op);
     svc_submit(&op->base, &command, offered);
 }
 
@@ -270,17 +311,8 @@ static enum err load(struct enrol_op *op) {
     op->has_factor = err == OK;
     if (err && err != ERR_NOT_FOUND)
         return err;
-    op->user_name = span_of("", 0);
-    if (op->account.sealed_profile.len == 0)
-        return OK;
-    buf_reset(&svc->plain);
-    err = sealer_open(svc->sealer, SEAL_PROFILE,
-                      span_of(op->account.sub.b, sizeof op->account.sub.b),
-                      op->account.sealed_profile, &svc->plain);
-    if (!err)
-        err = profile_decode(buf_span(&svc->plain), &profile);
-    if (!err)
-        op->user_name = arena_dup(arena, profile.fields[PROFILE_EMAIL]);
+    err = svc_profile_open(svc, arena, &op->account, &profile);
+    op->user_name = err ? span_of("", 0) : profile.fields[PROFILE_EMAIL];
     return err;
 }
 

@@ -36,6 +36,7 @@ struct svc_enrol {
     void *arg;
     /* in */
     bool post;
+    bool english;
     const struct params *params;
     struct span session_cookie;
     /* out */

@@ -1,8 +1,9 @@
 #include "server/svc_factor.h"
 
-#include "server/domain/profile.h"
 #include "server/svc_answer.h"
 #include "server/svc_device.h"
+#include "server/svc_notice.h"
+#include "server/svc_profile.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 
@@ -241,6 +242,9 @@ void svc_factor_start(struct svc_flow *flow) {
     if (!load(flow))
         return;
     chosen = preferred(factor);
+    /* What raises a session may have been begun by a GET: a button first. */
+    if (chosen && factor->signin.raises && method_of(chosen->kind)->reaches)
+        chosen = NULL;
     ask(flow, chosen ? method_of(chosen->kind) : NULL, chosen);
 }
 
@@ -263,6 +267,9 @@ static void challenged(struct svc_state *state) {
         /* Nothing was sent: what was asked for before, if anything was, still holds. */
         svc_factor_show(flow, NOTICE_CODE_UNSENT);
         return;
+    case OUT_LOCKED:
+        svc_factor_show(flow, NOTICE_CODE_LOCKED);
+        return;
     case OUT_DENIED:
         flow->out->notice = NOTICE_APP_DENIED;
         svc_flow_login_page(flow);
@@ -281,6 +288,20 @@ static void challenged(struct svc_state *state) {
     }
 }
 
+/* The counter of wrong answers where the account has passed a second step before. */
+static bool known_device(struct svc_flow *flow, struct key_hash *ret_counter) {
+    struct svc_factor_state *factor = flow->factor;
+    struct svc *svc = flow->base.svc;
+    struct svc_device_entry device;
+
+    if (!svc_device_find(svc, factor->device_cookie, factor->signin.sub,
+                         factor->generation, &device) ||
+        !svc_device_proven(&device))
+        return false;
+    *ret_counter = svc_device_counter(svc, &device);
+    return true;
+}
+
 void svc_factor_challenge(struct svc_flow *flow) {
     struct svc_factor_state *factor = flow->factor;
     struct command command = {.type = CMD_FACTOR_CHALLENGE};
@@ -292,6 +313,7 @@ void svc_factor_challenge(struct svc_flow *flow) {
     cmd->enrols = factor->chosen == NULL;
     if (factor->chosen)
         cmd->factor = factor->chosen->id;
+    cmd->has_device = known_device(flow, &cmd->device);
     command.factor_challenge = *cmd;
     svc_submit(&flow->base, &command, challenged);
 }
@@ -387,14 +409,32 @@ static void passed(struct svc_state *state) {
     }
 }
 
+/* The holder hears of the factor that is enrolled. */
+static enum err tell_enrolled(struct svc_flow *flow) {
+    struct svc_factor_state *factor = flow->factor;
+    struct arena *arena = &flow->base.op->arena;
+    struct svc_notice notice = {.what = MESSAGE_FACTOR_ADDED,
+                                .english = factor->english,
+                                .sub = factor->signin.sub,
+                                .source = flow->base.op->from.address,
+                                .more = {.name = "factor"}};
+    enum err err = svc_factor_account(flow, &notice.to);
+
+    if (!err)
+        err = svc_notice_factor(arena, factor->method->kind, factor->pass.enrolled.label,
+                                notice.english, &notice.more.text);
+    return err ? err
+               : svc_notice_make(flow->base.svc, arena, &notice, &factor->pass.message);
+}
+
 void svc_factor_pass(struct svc_flow *flow) {
     struct svc_factor_state *factor = flow->factor;
     struct svc *svc = flow->base.svc;
     const struct config *config = svc->shared->config;
     struct command command = {.type = CMD_FACTOR_PASS};
     struct cmd_factor_pass *cmd = &factor->pass;
-    struct svc_device_entry device;
     struct stamped_token earlier;
+    enum err err;
 
     svc_random(svc, factor->session_secret, sizeof factor->session_secret);
     cmd->signin = factor->signin.key;
@@ -407,12 +447,7 @@ void svc_factor_pass(struct svc_flow *flow) {
     cmd->sid = svc_random_id(svc);
     cmd->idle_ms = config->session_idle_s * 1000;
     cmd->lifetime_ms = config->session_lifetime_s * 1000;
-    cmd->has_device =
-        svc_device_find(svc, factor->device_cookie, factor->signin.sub,
-                        factor->generation, &device) &&
-        svc_device_proven(&device);
-    if (cmd->has_device)
-        cmd->device = svc_device_counter(svc, &device);
+    cmd->has_device = known_device(flow, &cmd->device);
     /* The session that the browser had ends with the new sign-in (D08, A14). */
     if (!factor->signin.raises && !svc_stamp_open(svc, SEAL_SESSION_COOKIE,
                                                   flow->session_cookie, &earlier)) {
@@ -421,6 +456,11 @@ void svc_factor_pass(struct svc_flow *flow) {
     }
     factor->remember = config->remember_device_s > 0 && !factor->signin.raises &&
                        span_is(svc_factor_field(flow, "remember"), "yes");
+    err = factor->chosen ? OK : tell_enrolled(flow);
+    if (err) {
+        svc_fail(&flow->base, err);
+        return;
+    }
     command.factor_pass = *cmd;
     svc_submit(&flow->base, &command, passed);
 }
@@ -493,30 +533,8 @@ enum err svc_factor_open(struct svc *svc, const struct factor *factor,
 }
 
 enum err svc_factor_account(struct svc_flow *flow, struct span *ret_account_id) {
-    struct svc *svc = flow->base.svc;
-    struct arena *arena = &flow->base.op->arena;
-    struct id128 sub = flow->factor->signin.sub;
-    struct profile profile;
-    struct account account;
-    struct span plain;
-    enum err err = svc_read_begin(svc);
-
-    *ret_account_id = span_of("", 0);
-    if (err)
-        return err;
-    err = store_account_get(svc->read, arena, sub, &account);
-    if (!err && account.sealed_profile.len > 0) {
-        buf_reset(&svc->plain);
-        err = sealer_open(svc->sealer, SEAL_PROFILE, span_of(sub.b, sizeof sub.b),
-                          account.sealed_profile, &svc->plain);
-        plain = buf_span(&svc->plain);
-        if (!err)
-            err = profile_decode(plain, &profile);
-        if (!err)
-            *ret_account_id = arena_dup(arena, profile.fields[PROFILE_EMAIL]);
-    }
-    svc_read_end(svc);
-    return err;
+    return svc_profile_address(flow->base.svc, &flow->base.op->arena,
+                               flow->factor->signin.sub, ret_account_id);
 }
 
 /* ---- raising a session */

@@ -33,6 +33,8 @@ struct factor_method {
     const char *name;   /* in forms, pages and messages */
     uint32_t auth;      /* enum acr_method: what it adds to the session */
     bool enrols_at_signin;
+    bool reaches; /* asking sends something to a person: never by a GET, which another
+                   * site's page can cause */
     /* The person is asked by it from now on: factor->chosen, or to enrol one when that is
      * NULL. Goes on with svc_factor_challenge, or with svc_factor_show. */
     void (*ask)(struct svc_flow *flow);
@@ -96,7 +98,7 @@ enum err svc_factor_seal(struct svc *svc, struct id128 sub, struct id128 id,
                          struct span plain, struct arena *arena, struct span *ret_sealed);
 enum err svc_factor_open(struct svc *svc, const struct factor *factor,
                          struct arena *arena, struct span *ret_plain);
-/* The account IDs of the sign-in's account, for messages and apps. Empty: not known. */
+/* The account ID of the sign-in's account, for messages and apps. Empty: not known. */
 enum err svc_factor_account(struct svc_flow *flow, struct span *ret_account_id);
 
 extern const struct factor_method factor_method_sms, factor_method_totp,

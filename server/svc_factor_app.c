@@ -6,10 +6,32 @@
 #include "server/qr_code.h"
 #include "server/svc_app_device.h"
 #include "server/svc_factor.h"
+#include "server/svc_message.h"
+#include "server/svc_metrics.h"
 #include "store/base/secret.h"
 #include "store/store_app.h"
 
 #define PATH_MAX_LEN (64 * 1024)
+
+/* The device is told that there is a question, if it can be; it asks by itself too. */
+static enum err push(struct svc_flow *flow) {
+    struct svc_factor_state *factor = flow->factor;
+    struct svc *svc = flow->base.svc;
+    struct arena *arena = &flow->base.op->arena;
+    struct message_draft draft = {.template = MESSAGE_PUSH_QUESTION,
+                                  .english = factor->english,
+                                  .ttl_ms = SVC_APP_QUESTION_TTL_MS,
+                                  .sub = &factor->signin.sub};
+    enum err err;
+
+    if (factor->chosen->sealed.len == 0 ||
+        svc->shared->config->providers[PROVIDER_PUSH].url[0] == '\0')
+        return OK;
+    err = svc_factor_open(svc, factor->chosen, arena, &draft.to);
+    if (!err)
+        err = svc_message_make(svc, arena, &draft, &factor->challenge.message);
+    return err == ERR_FORGED ? ERR_CORRUPT : err;
+}
 
 static enum err ask_device(struct svc_flow *flow) {
     struct svc_factor_state *factor = flow->factor;
@@ -26,7 +48,7 @@ static enum err ask_device(struct svc_flow *flow) {
     factor->challenge.code =
         svc_hash(svc, HASH_APP_NUMBER, factor->challenge.data);
     factor->challenge.code_ttl_ms = SVC_APP_QUESTION_TTL_MS;
-    return OK;
+    return push(flow);
 }
 
 static enum err offer_code(struct svc_flow *flow) {
@@ -202,6 +224,7 @@ const struct factor_method factor_method_app = {
     .name = "app",
     .auth = ACR_BY_APP,
     .enrols_at_signin = true,
+    .reaches = true,
     .ask = ask,
     .show = show,
     .verify = verify,

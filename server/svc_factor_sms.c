@@ -184,6 +184,7 @@ const struct factor_method factor_method_sms = {
     .name = "sms",
     .auth = ACR_BY_SMS,
     .enrols_at_signin = true,
+    .reaches = true,
     .ask = ask,
     .show = show,
     .verify = verify,

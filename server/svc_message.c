@@ -4,6 +4,7 @@
 
 #include "server/domain/account_id.h"
 #include "server/domain/phone.h"
+#include "server/svc_app_device.h"
 #include "server/svc_internal.h"
 #include "server/svc_origin.h"
 #include "store/base/codec.h"
@@ -87,7 +88,8 @@ struct capping {
     struct caps *caps;
 };
 
-/* At most `max` in the window, of what `what` and `whom` name together. */
+/* At most `max` in the window, of what `what` and `whom` name together; of everybody when
+ * that is nobody. */
 static void cap(struct capping *c, const char *what, struct span whom, uint32_t max,
                 uint32_t window_ms) {
     struct buf *scratch = &c->svc->scratch;
@@ -97,13 +99,24 @@ static void cap(struct capping *c, const char *what, struct span whom, uint32_t 
     buf_str(scratch, what);
     buf_put(scratch, " ", 1);
     buf_put(scratch, whom.data, whom.len);
-    *at = (struct cap){svc_hash(c->svc, HASH_COUNTER, buf_span(scratch)), max,
-                       window_ms};
+    *at = (struct cap){svc_hash(c->svc, HASH_COUNTER, buf_span(scratch)), max, window_ms,
+                       whom.len == 0};
+}
+
+/* Who asks: the address, and the network beyond it that one customer has. */
+static void cap_source(struct capping *c, struct span source, const char *const what[2],
+                       uint32_t max, uint32_t max_site) {
+    char network[SVC_NETWORK_MAX], site[SVC_NETWORK_MAX];
+
+    if (source.len == 0)
+        return;
+    cap(c, what[0], svc_network_of(source, network), max, DAY_MS);
+    cap(c, what[1], svc_site_of(source, site), max_site, DAY_MS);
 }
 
 static void cap_sms(struct capping *c, const struct message_draft *draft) {
     const struct config *config = c->svc->shared->config;
-    char network[SVC_NETWORK_MAX];
+    static const char *const sources[] = {"sms source", "sms site"};
     struct span number = draft->to;
 
     cap(c, "sms number", number, config->sms_cap_number, DAY_MS);
@@ -113,22 +126,22 @@ static void cap_sms(struct capping *c, const struct message_draft *draft) {
     cap(c, "sms all", span_str(""), config->sms_cap_all, DAY_MS);
     if (memcmp(number.data, "+81", 3) != 0)
         cap(c, "sms foreign", span_str(""), config->sms_cap_foreign, DAY_MS);
-    if (draft->source.len > 0)
-        cap(c, "sms source", svc_network_of(draft->source, network),
-            config->sms_cap_source, DAY_MS);
+    cap_source(c, draft->source, sources, config->sms_cap_source, config->sms_cap_site);
     if (draft->client_id.len > 0)
         cap(c, "sms client", draft->client_id, config->sms_cap_client, DAY_MS);
 }
 
+/* Who has no account yet has a share of their own: strangers cannot use up what holders
+ * need to get in again. */
 static void cap_mail(struct capping *c, const struct message_draft *draft) {
+    static const char *const sources[] = {"mail source", "mail site"};
     const struct config *config = c->svc->shared->config;
-    char network[SVC_NETWORK_MAX];
 
     cap(c, "mail address", draft->to, config->mail_cap_address, DAY_MS);
-    cap(c, "mail all", span_str(""), config->mail_cap_all, DAY_MS);
-    if (draft->source.len > 0)
-        cap(c, "mail source", svc_network_of(draft->source, network),
-            config->mail_cap_source, DAY_MS);
+    cap(c, draft->sub ? "mail all" : "mail strangers", span_str(""),
+        config->mail_cap_all, DAY_MS);
+    cap_source(c, draft->source, sources, config->mail_cap_source,
+               config->mail_cap_site);
 }
 
 /* ---- making */
@@ -138,6 +151,8 @@ static bool recipient_ok(const struct message_spec *spec, struct span to) {
 
     if (spec->kind == OUTBOX_SMS)
         return phone_is_e164(to);
+    if (spec->kind == OUTBOX_PUSH)
+        return svc_app_address_ok(to);
     return account_id_parse(to, &id, NULL) && span_equal(account_id_span(&id), to);
 }
 

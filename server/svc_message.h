@@ -1,4 +1,5 @@
-/* svc_message: mail and text messages to people, from a draft to what a command carries.
+/* svc_message: mail, text messages and push messages to people, from a draft to what a
+ * command carries.
  *
  *   service: svc_message_make -> struct message_out in its own command
  *   raft/fsm_message: caps, then a row of the outbox
@@ -21,8 +22,8 @@ struct svc;
 struct message_draft {
     enum message_template template;
     bool english;    /* else Japanese */
-    struct span to;  /* one address (domain/account_id) or number (domain/phone, E.164);
-                        the template says which */
+    struct span to;  /* one address (domain/account_id), number (domain/phone, E.164) or
+                        device's address (svc_app_device.h); the template says which */
     uint32_t ttl_ms; /* true so long; 0: as the template says */
     size_t values_count;
     struct message_value values[MESSAGE_VALUES_MAX];

@@ -75,7 +75,9 @@ enum {
     X(PROVIDER_SMTP, "smtp")                                                           \
     X(PROVIDER_SMTP_2, "smtp_2")                                                       \
     X(PROVIDER_SMS, "sms")                                                             \
-    X(PROVIDER_SMS_2, "sms_2")
+    X(PROVIDER_SMS_2, "sms_2")                                                         \
+    X(PROVIDER_PUSH, "push")                                                           \
+    X(PROVIDER_PUSH_2, "push_2")
 
 enum svc_provider {
 #define X(id, name) id,

@@ -114,8 +114,11 @@ enum err svc_origin_open(struct svc *svc, struct span sealed, struct arena *aren
     return ret_address->data && ret_browser->data ? OK : ERR_NOMEM;
 }
 
-struct span svc_network_of(struct span address, char out[SVC_NETWORK_MAX]) {
-    struct in6_addr in6;
+/* The address without the bits of an IPv6 address beyond `v6` bytes, and of an IPv4
+ * address beyond `v4`. */
+static struct span cut_address(struct span address, size_t v4, size_t v6,
+                               char out[SVC_NETWORK_MAX]) {
+    uint8_t bytes[sizeof(struct in6_addr)];
 
     _Static_assert(SVC_NETWORK_MAX == INET6_ADDRSTRLEN, "textual IPv6");
     if (address.len >= SVC_NETWORK_MAX)
@@ -123,8 +126,21 @@ struct span svc_network_of(struct span address, char out[SVC_NETWORK_MAX]) {
     if (address.len > 0)
         memcpy(out, address.data, address.len);
     out[address.len] = '\0';
-    if (inet_pton(AF_INET6, out, &in6) != 1)
-        return address;
-    memset(in6.s6_addr + 8, 0, 8);
-    return inet_ntop(AF_INET6, &in6, out, SVC_NETWORK_MAX) ? span_str(out) : address;
+    if (inet_pton(AF_INET6, out, bytes) == 1) {
+        memset(bytes + v6, 0, sizeof(struct in6_addr) - v6);
+        return inet_ntop(AF_INET6, bytes, out, SVC_NETWORK_MAX) ? span_str(out) : address;
+    }
+    if (inet_pton(AF_INET, out, bytes) == 1) {
+        memset(bytes + v4, 0, sizeof(struct in_addr) - v4);
+        return inet_ntop(AF_INET, bytes, out, SVC_NETWORK_MAX) ? span_str(out) : address;
+    }
+    return address;
+}
+
+struct span svc_network_of(struct span address, char out[SVC_NETWORK_MAX]) {
+    return cut_address(address, 4, 8, out);
+}
+
+struct span svc_site_of(struct span address, char out[SVC_NETWORK_MAX]) {
+    return cut_address(address, 3, 6, out);
 }

@@ -40,5 +40,8 @@ void svc_origin_hash(struct svc *svc, struct span address, uint8_t out[AUDIT_ID_
  * host has to ask from. What is no address is taken as it is. */
 #define SVC_NETWORK_MAX 46
 struct span svc_network_of(struct span address, char out[SVC_NETWORK_MAX]);
+/* What a customer of a provider has at most: the /48 of an IPv6 address, the /24 of an
+ * IPv4 address. */
+struct span svc_site_of(struct span address, char out[SVC_NETWORK_MAX]);
 
 #endif

@@ -3,12 +3,14 @@
  * every account ID (SECURITY D02); reading the link changes nothing (E08). */
 #include "server/crypto/password.h"
 #include "server/domain/account_id.h"
-#include "server/domain/profile.h"
 #include "server/svc_internal.h"
 #include "server/svc_message.h"
+#include "server/svc_notice.h"
 #include "server/svc_password.h"
+#include "server/svc_profile.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
+#include "store/store_recovery.h"
 
 #define LINK_SECRET 32
 #define LINK_LEN (16 + LINK_SECRET)
@@ -158,6 +160,7 @@ struct reset_op {
     struct svc_reset *reset;
     struct id128 sub;
     struct key_hash secret;
+    bool settled; /* a probe has gone round for this request */
     struct account account;
     struct span email, company, password; /* in the arena; the last as it is hashed */
     char hash[PASSWORD_HASH_MAX];
@@ -196,17 +199,15 @@ static void hashed(struct svc_state *state) {
     struct svc *svc = state->svc;
     struct command command = {.type = CMD_PASSWORD_SET};
     struct cmd_password_set *cmd = &command.password_set;
-    struct message_draft draft = {.template = MESSAGE_PASSWORD_CHANGED,
-                                  .english = op->reset->english,
-                                  .to = op->email,
-                                  .sub = &op->sub};
-    char when[MESSAGE_TIME_MAX];
+    const struct svc_notice notice = {.what = MESSAGE_PASSWORD_CHANGED,
+                                      .english = op->reset->english,
+                                      .sub = op->sub,
+                                      .to = op->email,
+                                      .source = op->reset->op.from.address};
     enum err err = op->hash_err;
 
-    message_time(repl_now_ms(svc->shared->repl), op->reset->english, when);
-    message_draft_put(&draft, "when", span_str(when));
     if (!err)
-        err = svc_message_make(svc, &op->reset->op.arena, &draft, &cmd->message);
+        err = svc_notice_make(svc, &op->reset->op.arena, &notice, &cmd->message);
     if (err) {
         svc_fail(state, err);
         return;
@@ -226,35 +227,33 @@ static void hash(struct svc_state *state) {
     op->hash_err = password_hash(op->password, op->hash);
 }
 
-static enum err read_profile(struct reset_op *op) {
+/* ERR_NOT_FOUND: no such account. *ret_holds: the link is the last one that was mailed,
+ * unused, of the account as it is. The state machine decides; this is before a hash is
+ * made for it. */
+static enum err read_account(struct reset_op *op, bool *ret_holds) {
     struct svc *svc = op->base.svc;
     struct arena *arena = &op->reset->op.arena;
     struct profile profile;
-    enum err err;
-
-    buf_reset(&svc->plain);
-    err = sealer_open(svc->sealer, SEAL_PROFILE, span_of(op->sub.b, sizeof op->sub.b),
-                      op->account.sealed_profile, &svc->plain);
-    if (!err)
-        err = profile_decode(buf_span(&svc->plain), &profile);
-    if (err)
-        return err == ERR_FORGED ? ERR_CORRUPT : err;
-    op->email = arena_dup(arena, profile.fields[PROFILE_EMAIL]);
-    op->company = arena_dup(arena, profile.fields[PROFILE_NAME]);
-    return op->email.data ? OK : ERR_NOMEM;
-}
-
-static enum err read_account(struct reset_op *op) {
-    struct svc *svc = op->base.svc;
+    struct recovery recovery;
     enum err err = svc_read_begin(svc);
 
     if (err)
         return err;
-    err = store_account_get(svc->read, &op->reset->op.arena, op->sub, &op->account);
+    err = store_account_get(svc->read, arena, op->sub, &op->account);
     if (!err)
-        err = read_profile(op);
+        err = svc_profile_open(svc, arena, &op->account, &profile);
+    if (!err)
+        err = store_recovery_get(svc->read, op->sub, &recovery);
     svc_read_end(svc);
-    return err;
+    if (err)
+        return err;
+    *ret_holds = recovery.generation == op->account.generation &&
+                 repl_now_ms(svc->shared->repl) < recovery.expires_ms &&
+                 secret_equal(span_of(recovery.secret.b, sizeof recovery.secret.b),
+                              span_of(op->secret.b, sizeof op->secret.b));
+    op->email = profile.fields[PROFILE_EMAIL];
+    op->company = profile.fields[PROFILE_NAME];
+    return OK;
 }
 
 /* As it is compared and hashed; *ret_refusal by the rule. */
@@ -285,8 +284,26 @@ static enum svc_login_notice notice_of(enum password_refusal refusal) {
     }
 }
 
+static void take_password(struct reset_op *op);
+
+static void settled(struct svc_state *state) {
+    take_password((struct reset_op *)state);
+}
+
+/* This node may be behind the one that mailed the link: once more when a probe has gone
+ * round. */
+static void look_again(struct reset_op *op) {
+    if (op->settled) {
+        end(op, RESET_REFUSED);
+        return;
+    }
+    op->settled = true;
+    svc_settle(&op->base, settled);
+}
+
 static void take_password(struct reset_op *op) {
     enum password_refusal refusal = PASSWORD_OK;
+    bool holds = false;
     enum err err;
 
     if (op->reset->password.len > LIMIT_PASSWORD) { /* before any work (D06) */
@@ -294,9 +311,9 @@ static void take_password(struct reset_op *op) {
         end(op, RESET_AGAIN);
         return;
     }
-    err = read_account(op);
-    if (err == ERR_NOT_FOUND) {
-        end(op, RESET_REFUSED);
+    err = read_account(op, &holds);
+    if (err == ERR_NOT_FOUND || (!err && !holds)) {
+        look_again(op);
         return;
     }
     if (!err)

@@ -20,7 +20,7 @@ enum err store_app_enrolment_get(struct store_read *read, struct key_hash code,
     struct app_enrolment enrolment = {.code = code};
     struct reader in;
     struct span row;
-    uint8_t version, has_signin;
+    uint8_t version, of;
     enum err err = store_table_get(read, TABLE_APP_ENROLMENT, key_span(&code), &row);
 
     if (err != OK) {
@@ -30,14 +30,14 @@ enum err store_app_enrolment_get(struct store_read *read, struct key_hash code,
     version = read_u8(&in);
     store_row_read(&in, enrolment.sub.b, sizeof enrolment.sub.b);
     enrolment.generation = read_u64(&in);
-    has_signin = read_u8(&in);
-    store_row_read(&in, enrolment.signin.b, sizeof enrolment.signin.b);
+    of = read_u8(&in);
+    store_row_read(&in, enrolment.of_key.b, sizeof enrolment.of_key.b);
     enrolment.expires_ms = read_u64(&in);
     if (in.bad || reader_left(&in) != 0 || version != ENROLMENT_ROW_VERSION ||
-        has_signin > 1) {
+        of > APP_OF_SESSION) {
         return ERR_CORRUPT;
     }
-    enrolment.has_signin = has_signin == 1;
+    enrolment.of = of;
     *ret_enrolment = enrolment;
     return OK;
 }
@@ -69,8 +69,8 @@ enum err store_app_enrolment_put(struct store_write *write,
     put_u8(row, ENROLMENT_ROW_VERSION);
     buf_put(row, enrolment->sub.b, sizeof enrolment->sub.b);
     put_u64(row, enrolment->generation);
-    put_u8(row, enrolment->has_signin ? 1 : 0);
-    buf_put(row, enrolment->signin.b, sizeof enrolment->signin.b);
+    put_u8(row, (uint8_t)enrolment->of);
+    buf_put(row, enrolment->of_key.b, sizeof enrolment->of_key.b);
     put_u64(row, enrolment->expires_ms);
     return store_table_put_row(write, TABLE_APP_ENROLMENT, key_span(&enrolment->code),
                                row);

@@ -21,8 +21,9 @@ struct app_enrolment {
     struct key_hash code; /* keyed hash of the one-time code */
     struct id128 sub;
     uint64_t generation;
-    bool has_signin; /* it is a part of this sign-in, and ends with it */
-    struct key_hash signin;
+    /* What it is a part of, and ends with: a sign-in, or a session. */
+    enum { APP_OF_NONE = 0, APP_OF_SIGNIN = 1, APP_OF_SESSION = 2 } of;
+    struct key_hash of_key;
     uint64_t expires_ms;
 };
 

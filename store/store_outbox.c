@@ -47,12 +47,15 @@ static struct span id_key(const struct id128 *id) {
 }
 
 bool store_outbox_to_person(enum outbox_kind kind) {
-    return kind == OUTBOX_MAIL || kind == OUTBOX_SMS;
+    return kind >= OUTBOX_MAIL && kind <= OUTBOX_PUSH;
 }
 
 struct span store_outbox_queue(enum outbox_kind kind) {
+    static const char *const queues[] = {
+        [OUTBOX_MAIL] = "@mail", [OUTBOX_SMS] = "@sms", [OUTBOX_PUSH] = "@push"};
+
     CHECK(store_outbox_to_person(kind));
-    return span_str(kind == OUTBOX_MAIL ? "@mail" : "@sms");
+    return span_str(queues[kind]);
 }
 
 static bool person_sound(const struct outbox_message *message) {
@@ -62,7 +65,7 @@ static bool person_sound(const struct outbox_message *message) {
 }
 
 static bool message_sound(const struct outbox_message *message) {
-    return message->kind >= OUTBOX_BACKCHANNEL_LOGOUT && message->kind <= OUTBOX_SMS &&
+    return message->kind >= OUTBOX_BACKCHANNEL_LOGOUT && message->kind <= OUTBOX_PUSH &&
            message->state >= OUTBOX_PENDING && message->state <= OUTBOX_DEAD &&
            message->reason <= OUTBOX_REASON_LAST && message->client_id.len > 0 &&
            message->client_id.len <= LIMIT_CLIENT_ID &&

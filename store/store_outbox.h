@@ -1,5 +1,6 @@
 /* store_outbox: what must still reach another system: back-channel logout tokens
- * (OpenID Connect Back-Channel Logout 1.0), and mail and text messages to people.
+ * (OpenID Connect Back-Channel Logout 1.0), mail and text messages to people, and word to
+ * their smartphone apps that a question waits.
  *
  * A message is a row written by the same command as its cause, so it survives every
  * node that might have sent it. Written by raft/fsm_outbox.c; read by
@@ -21,7 +22,8 @@
 #include "store/store.h"
 
 /* Numbers are stored; never reuse one. */
-enum outbox_kind { OUTBOX_BACKCHANNEL_LOGOUT = 1, OUTBOX_MAIL = 2, OUTBOX_SMS = 3 };
+enum outbox_kind { OUTBOX_BACKCHANNEL_LOGOUT = 1, OUTBOX_MAIL = 2, OUTBOX_SMS = 3,
+                   OUTBOX_PUSH = 4 };
 enum outbox_state { OUTBOX_PENDING = 1, OUTBOX_LEASED = 2, OUTBOX_DEAD = 3 };
 /* Why the last attempt failed. */
 enum outbox_reason {

@@ -8,7 +8,7 @@
 
 #define SIGNIN_ROW_VERSION 1
 
-enum { IS_RAISING = 1, IS_ENROLLING = 2, IS_DENIED = 4, IS_ALL = 7 };
+enum { IS_RAISING = 1, IS_ENROLLING = 2, IS_DENIED = 4, IS_ADDING = 8, IS_ALL = 15 };
 
 static struct span signin_key(const struct key_hash *key) {
     return span_of(key->b, sizeof key->b);
@@ -23,6 +23,7 @@ static void read_row(struct reader *in, struct signin *signin, uint8_t *ret_is) 
     signin->expires_ms = read_u64(in);
     *ret_is = read_u8(in);
     store_row_read(in, signin->session.b, sizeof signin->session.b);
+    store_row_read(in, signin->replaces.b, sizeof signin->replaces.b);
     signin->kind = read_u8(in);
     store_row_read(in, signin->factor.b, sizeof signin->factor.b);
     store_row_read(in, signin->code.b, sizeof signin->code.b);
@@ -55,6 +56,7 @@ enum err store_signin_get(struct store_read *read, struct arena *arena,
     signin.raises = (is & IS_RAISING) != 0;
     signin.enrols = (is & IS_ENROLLING) != 0;
     signin.denied = (is & IS_DENIED) != 0;
+    signin.adds = (is & IS_ADDING) != 0;
     signin.data = arena_dup(arena, data);
     if (len > 0 && signin.data.data == NULL) {
         return ERR_NOMEM;
@@ -97,8 +99,10 @@ enum err store_signin_put(struct store_write *write, const struct signin *signin
     put_u64(row, signin->expires_ms);
     put_u8(row, (uint8_t)((signin->raises ? IS_RAISING : 0) |
                           (signin->enrols ? IS_ENROLLING : 0) |
-                          (signin->denied ? IS_DENIED : 0)));
+                          (signin->denied ? IS_DENIED : 0) |
+                          (signin->adds ? IS_ADDING : 0)));
     buf_put(row, signin->session.b, sizeof signin->session.b);
+    buf_put(row, signin->replaces.b, sizeof signin->replaces.b);
     put_u8(row, signin->kind);
     buf_put(row, signin->factor.b, sizeof signin->factor.b);
     buf_put(row, signin->code.b, sizeof signin->code.b);

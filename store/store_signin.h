@@ -2,6 +2,8 @@
  *
  *   fsm_session_login, fsm_factor_begin -> fsm_factor_challenge* -> fsm_factor_pass
  *
+ * A holder who is signed in and adds a telephone goes the same way (`adds`).
+ *
  * Written by raft/fsm_session.c and fsm_factor*.c; read by server/svc_factor*.c.
  * Invariants:
  *   X1  the key is a keyed hash of a secret that stands only in the sealed request
@@ -21,7 +23,9 @@ struct signin {
     uint64_t auth_time_ms; /* of the first step */
     uint64_t expires_ms;
     bool raises; /* a session that is there, `session`, instead of making one */
+    bool adds;   /* a factor to the account of `session`, which stays as it is */
     struct key_hash session;
+    struct id128 replaces; /* with `adds`: the factor that goes; all zero: none */
     bool denied;   /* its holder said no: nothing finishes it any more */
     /* What the person has been asked for last; kind 0: nothing yet. */
     uint8_t kind;              /* enum factor_kind */

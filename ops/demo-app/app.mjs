@@ -15,6 +15,7 @@ const USAGE = `usage: ops/demo-app/app.mjs [OPTION...] COMMAND
   list                    the sign-ins that wait for an answer
   approve NUMBER [ID]     approve one, with the number that the browser shows
   deny [ID]               say no
+  push [ADDRESS]          be told at this address that a question waits, or nowhere
   not-me [ID]             say no, and that it was somebody else
   forget                  delete the device's key here (the account page removes it there)
   serve                   the same as a page on 127.0.0.1
@@ -23,6 +24,7 @@ const USAGE = `usage: ops/demo-app/app.mjs [OPTION...] COMMAND
   --device NAME     another device (default: app-device)
   --platform P      android (default) or ios, to register as
   --name NAME       what the device is called
+  --push ADDRESS    be told there that a question waits, from registering on
   --port P          of the page (default: the demo's)
   --server URL      the issuer (default: the demo's)
   --json            answers as JSON
@@ -46,6 +48,7 @@ function parse() {
         device: { type: 'string', default: 'app-device' },
         platform: { type: 'string', default: 'android' },
         name: { type: 'string', default: 'Simulator' },
+        push: { type: 'string' },
         port: { type: 'string' },
         server: { type: 'string' },
         json: { type: 'boolean', default: false },
@@ -81,7 +84,7 @@ const say = (words, json) => process.stdout.write(options.json ? `${JSON.stringi
 async function register() {
   if (!first) usageError('register needs a code');
   const { server, code } = first.startsWith('tasuki:') ? parseEnrolment(first) : { server: options.server ?? demoValue('TASUKI_ISSUER'), code: first };
-  const made = new Device({ server, ca: ca(), platform: options.platform, name: options.name });
+  const made = new Device({ server, ca: ca(), platform: options.platform, name: options.name, push: options.push });
   await made.register(code);
   made.save(file);
   say(`registered; the key is in ${file}`, { registered: true, file });
@@ -109,6 +112,11 @@ async function answer(word, number, id) {
   say(result, { result, ...question });
 }
 
+async function push() {
+  const answer = await device().moved(first);
+  say(answer.push ? `told at ${first}` : 'told nowhere', answer);
+}
+
 function forget() {
   rmSync(file, { force: true });
   say(`${file} is gone`, { forgotten: true });
@@ -117,6 +125,7 @@ function forget() {
 const commands = {
   register,
   list,
+  push,
   forget,
   approve: () => answer('approve', first, second),
   deny: () => answer('deny', undefined, first),

@@ -1,5 +1,5 @@
 // device: one installation of the smartphone app: a P-256 key that it made for itself,
-// and the three requests of server/svc_app.h, each signed as a DPoP proof (RFC 9449)
+// and the requests of server/svc_app.h, each signed as a DPoP proof (RFC 9449)
 // whose `ath` is the SHA-256 of the body.
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -49,8 +49,9 @@ export class Device {
   #key;
 
   // server: the issuer.
-  constructor({ server, ca, key, platform = 'android', name = 'Simulator' }) {
-    Object.assign(this, { server, ca, platform, name });
+  // push: where it is told that a question waits, in the gateway's words; none: nowhere.
+  constructor({ server, ca, key, platform = 'android', name = 'Simulator', push }) {
+    Object.assign(this, { server, ca, platform, name, push });
     this.#key = key ?? generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   }
 
@@ -110,7 +111,13 @@ export class Device {
   }
 
   register(code) {
-    return this.ask('app/register', { code, platform: this.platform, name: this.name });
+    return this.ask('app/register', { code, platform: this.platform, name: this.name, ...(this.push ? { push: this.push } : {}) });
+  }
+
+  // It has another address, or none, for push messages.
+  moved(push) {
+    this.push = push || undefined;
+    return this.ask('app/push', { push: push ?? '' });
   }
 
   async challenges() {

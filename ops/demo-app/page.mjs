@@ -12,9 +12,9 @@ const style = `body{font-family:system-ui,sans-serif;max-width:26rem;margin:1rem
 h1{font-size:1.25rem}label,button,input{display:block;font-size:1rem}input{width:100%;box-sizing:border-box;padding:.5rem;margin:.25rem 0 .75rem}
 button{padding:.5rem 1rem;margin:.25rem 0;min-height:2.75rem}.told{border:2px solid #0017c1;padding:.5rem}section{border-top:1px solid #767676}`;
 
-const frame = (body) => `<!doctype html>
+const frame = (body, again = '') => `<!doctype html>
 <html lang="ja"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Tasukiアプリ（シミュレーター）</title><style>${style}</style></head>
+${again}<title>Tasukiアプリ（シミュレーター）</title><style>${style}</style></head>
 <body><main><h1>Tasukiアプリ（シミュレーター） / Tasuki app (simulator)</h1>${body}</main></body></html>`;
 
 const hidden = (secret) => `<input type="hidden" name="secret" value="${secret}">`;
@@ -35,7 +35,7 @@ const question = (secret, { challenge, service, created_at: at }) => `<section>
 <button name="answer" value="deny" formnovalidate>承認しない / Deny</button>
 <button name="answer" value="not_me" formnovalidate>自分ではない / Not me</button></form></section>`;
 
-async function body(request) {
+async function text(request, parse) {
   const parts = [];
   let size = 0;
   for await (const part of request) {
@@ -43,19 +43,25 @@ async function body(request) {
     if (size > BODY_MAX) throw new Error('the form is too big');
     parts.push(part);
   }
-  return new URLSearchParams(Buffer.concat(parts).toString());
+  return parse(Buffer.concat(parts).toString());
 }
+const body = (request) => text(request, (sent) => new URLSearchParams(sent));
 
 export function serve({ port, file, ca, server }) {
   const secret = randomBytes(16).toString('hex'); // only our own forms act
   const load = () => Device.load(file, { ca });
+  let told; // by the push gateway, since the page was looked at last
 
-  async function show(told = '') {
-    const message = told ? `<p class="told" role="status" id="told">${escape(told)}</p>` : '';
+  async function show(done = '') {
+    const message = done ? `<p class="told" role="status" id="told">${escape(done)}</p>` : '';
     if (!Device.stands(file)) return frame(message + registerForm(secret));
     const waiting = await load().challenges();
+    // It looks again by itself, but not while somebody types.
+    const again = waiting.length ? '' : '<meta http-equiv="refresh" content="5">';
+    const pushed = told === undefined ? '' : `<p class="told" role="status" id="pushed">${escape(told)}</p>`;
+    told = undefined;
     const list = waiting.length ? waiting.map((one) => question(secret, one)).join('') : '<p id="none">待っている確認はありません / Nothing waits</p>';
-    return frame(`${message}${list}<p><a href="/">更新 / Refresh</a></p>${forgetForm(secret)}`);
+    return frame(`${message}${pushed}${list}<p><a href="/">更新 / Refresh</a></p>${forgetForm(secret)}`, again);
   }
 
   async function act(path, form) {
@@ -63,7 +69,7 @@ export function serve({ port, file, ca, server }) {
     if (path === '/register') {
       const typed = form.get('code') ?? '';
       const { code } = typed.startsWith('tasuki:') ? parseEnrolment(typed) : { code: typed };
-      const device = new Device({ server, ca });
+      const device = new Device({ server, ca, push: `demo:${port}` });
       await device.register(code);
       device.save(file);
       return '登録しました / Registered';
@@ -80,6 +86,10 @@ export function serve({ port, file, ca, server }) {
   const answer = async (request) => {
     const { pathname } = new URL(request.url, 'http://127.0.0.1');
     if (request.method === 'GET' && pathname === '/') return show();
+    if (request.method === 'POST' && pathname === '/push') {
+      told = (await text(request, JSON.parse)).text;
+      return '';
+    }
     if (request.method !== 'POST' || !['/register', '/answer', '/forget'].includes(pathname)) return null;
     try {
       return await show(await act(pathname, await body(request)));

@@ -1,18 +1,19 @@
 #!/usr/bin/python3
-"""The mail server and the SMS gateway of a demo: both keep what they are given.
+"""The mail server and the gateways of a demo, for SMS and push: they keep what they are given.
 
 usage: sinks.py --smtp PORT --http PORT --dir DIR [--bearer FILE] [--login FILE]
                 [--tls CERT KEY] [--faults]
 
-SMTP on 127.0.0.1 (aiosmtpd); HTTP on 127.0.0.1. With --tls both want TLS: STARTTLS
+SMTP on 127.0.0.1 (aiosmtpd); HTTP on 127.0.0.1. With --tls all want TLS: STARTTLS
 before mail, and https.
 
   GET  /          what has come, newest first, as a page
-  GET  /messages  the same as JSON: {"sms": [...], "mail": [...]}
+  GET  /messages  the same as JSON: {"sms": [...], "push": [...], "mail": [...]}
   POST /sms       the gateway: {"id", "to", "text"}, Idempotency-Key, Authorization
-  POST /faults    with --faults: how both behave from now on, see Faults
+  POST /push      likewise; to "demo:PORT" is passed on to the app simulator there
+  POST /faults    with --faults: how they behave from now on, see Faults
 
-DIR/sms.jsonl and DIR/mail.jsonl get one JSON object a line. A gateway that has the key
+DIR/sms.jsonl, push.jsonl and mail.jsonl get one JSON object a line. A gateway that has the key
 already says 200 and keeps nothing; how often each key came stands in /messages too.
 """
 import argparse
@@ -33,16 +34,17 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 BODY_MAX = 256 * 1024
 SHOWN = 200
+KINDS = ("sms", "push", "mail")
 
 
 class Faults:
-    """status: the answer instead of 200 (sms), or a reply as '451 4.3.0 later' (mail);
+    """status: the answer instead of 200 (sms, push), or a reply as '451 4.3.0 later' (mail);
     delay_s: before it; lose: 'before' or 'after' keeping it, the connection ends without
     an answer; forget: keys are not told apart from then on; times: so often, then no
     more."""
 
     def __init__(self):
-        self.of = {"sms": {}, "mail": {}}
+        self.of = {kind: {} for kind in KINDS}
 
     def take(self, kind):
         fault = self.of[kind]
@@ -59,9 +61,9 @@ class Faults:
 class Kept:
     def __init__(self, folder):
         self.folder = folder
-        self.lists = {"sms": [], "mail": []}
+        self.lists = {kind: [] for kind in KINDS}
         self.keys = {}  # how often each idempotency key came
-        self.calls = {"sms": 0, "mail": 0}
+        self.calls = dict.fromkeys(KINDS, 0)
         for kind, known in self.lists.items():
             path = folder / f"{kind}.jsonl"
             if path.exists():
@@ -165,8 +167,8 @@ class Http:
             return 200, "text/html; charset=utf-8", page(self.kept).encode()
         if (method, path) == ("GET", "/messages"):
             return as_json(200, {**self.kept.lists, "keys": self.kept.keys, "calls": self.kept.calls})
-        if (method, path) == ("POST", "/sms"):
-            return await self.sms(headers, body)
+        if method == "POST" and path in ("/sms", "/push"):
+            return await self.gateway(path[1:], headers, body)
         if (method, path) == ("POST", "/faults") and self.faults.of is not None:
             self.forgets = False
             for kind, fault in json.loads(body).items():
@@ -174,9 +176,9 @@ class Http:
             return as_json(200, {})
         return as_json(404, {"error": "not found"})
 
-    async def sms(self, headers, body):
-        fault = self.faults.take("sms")
-        self.kept.calls["sms"] += 1
+    async def gateway(self, kind, headers, body):
+        fault = self.faults.take(kind)
+        self.kept.calls[kind] += 1
         await asyncio.sleep(fault.get("delay_s", 0))
         if fault.get("lose") == "before":
             return None
@@ -192,8 +194,26 @@ class Http:
         self.forgets = self.forgets or fault.get("forget", False)
         self.kept.keys[key] = self.kept.keys.get(key, 0) + 1
         if new:
-            self.kept.add("sms", {name: message.get(name) for name in ("id", "to", "text")})
+            self.kept.add(kind, {name: message.get(name) for name in ("id", "to", "text")})
+            if kind == "push":
+                await pass_on(message)
         return None if fault.get("lose") == "after" else as_json(200, {"id": key, "duplicate": not new})
+
+
+async def pass_on(message):
+    """To the simulator of the app, as a telephone's system hands it to the app."""
+    name, _, port = message["to"].partition(":")
+    if name != "demo" or not port.isdigit():
+        return
+    text = json.dumps({"text": message.get("text")}).encode()
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(port))
+        writer.write(f"POST /push HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(text)}"
+                     "\r\nConnection: close\r\n\r\n".encode() + text)
+        await writer.drain()
+        writer.close()
+    except (OSError, OverflowError):
+        pass  # the telephone is off
 
 
 def as_json(status, value):
@@ -210,7 +230,7 @@ def page(kept):
             return "<p>まだありません / Nothing yet</p>"
         parts = []
         for one in shown:
-            to = one["to"] if kind == "sms" else ", ".join(one["to"])
+            to = ", ".join(one["to"]) if kind == "mail" else one["to"]
             title = html.escape(one.get("subject") or "")
             parts.append(f"<article><h3>{when(one['at'])} {html.escape(to)} {title}</h3>"
                          f"<pre>{html.escape(one.get('text') or '')}</pre></article>")
@@ -222,7 +242,7 @@ def page(kept):
             "pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f2f2f2;padding:.75rem}"
             "h3{font-size:1rem;margin:1rem 0 .25rem}</style>"
             "<h1>デモの受信箱 / Inbox of the demo</h1>"
-            f"<h2>SMS</h2>{rows('sms')}<h2>メール / Mail</h2>{rows('mail')}</html>")
+            f"<h2>SMS</h2>{rows('sms')}<h2>アプリへの通知 / Push</h2>{rows('push')}<h2>メール / Mail</h2>{rows('mail')}</html>")
 
 
 # ---- the process

@@ -21,6 +21,11 @@ enum acr_method {
     ACR_BY_SYNCED_PASSKEY = 1 << 5, /* swk, user: one that may leave its device */
 };
 
+/* A session has the password or a passkey; with one of these it has two factors. */
+#define ACR_SECOND                                                                     \
+    ((uint32_t)(ACR_BY_SMS | ACR_BY_TOTP | ACR_BY_PASSKEY | ACR_BY_APP |               \
+                ACR_BY_SYNCED_PASSKEY))
+
 enum acr_level {
     ACR_LEVEL_NONE = 0,
     ACR_LEVEL_PASSWORD = 1, /* one factor */

@@ -4,11 +4,12 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { Refused } from '../../ops/demo-app/device.mjs';
-import { addAccount, addClient, everywhere } from '../lib/admin.mjs';
+import { addAccount, addClient, everywhere, word } from '../lib/admin.mjs';
 import { demo, node as control, until } from '../lib/demo.mjs';
 import { Browser, authorizePath, isLoginPage, notice, textOf } from '../lib/flow.mjs';
 import { leader, transfer, whole } from '../lib/leader.mjs';
 import { dropConnections } from '../lib/http.mjs';
+import { allPush } from '../lib/messages.mjs';
 import { passkeyForm } from '../lib/passkey.mjs';
 import * as steps from '../lib/second_step.mjs';
 
@@ -62,6 +63,49 @@ test('a question asked at node 1 is answered at node 2 and used at node 3', asyn
   await it.answer(waiting[0], 'approve', number);
   assert.equal((await from(it, one).challenges()).length, 0);
   assert.equal((await claimsOf(await finish(browser, answer, three), sent, two)).acr, TWO_FACTORS);
+});
+
+test('a device is told that a question waits, at the address that it has, and asks by itself without one', async () => {
+  const push = `fcm:${word(12)}`;
+  const { account, it } = await withDevice({ push });
+  const told = (to, since) => allPush().filter((one) => one.to === to && one.at >= since);
+  let since = Date.now();
+  let { answer } = await begin(new Browser(one), account);
+  const [first] = await until('the push message', () => told(push, since).length > 0 && told(push, since));
+  assert.match(first.text, /サインインの確認/);
+  assert.ok(!first.text.includes(seen(answer).number), 'the number is the browser\'s alone');
+  // Another address, by another node; then none.
+  const moved = `fcm:${word(12)}`;
+  assert.deepEqual(await from(it, three).moved(moved), { push: true });
+  since = Date.now();
+  ({ answer } = await begin(new Browser(three), account, { at: three }));
+  await until('the push message at the new address', () => told(moved, since).length > 0);
+  assert.equal(told(push, since).length, 0);
+  assert.deepEqual(await from(it, two).moved(''), { push: false });
+  await until('both questions', async () => (await it.challenges()).length === 2);
+  await refused(device().moved('fcm:none'), 'unknown_device');
+});
+
+test('after "not me" nobody who has the password alone asks again that day; a known browser does', async () => {
+  const { account, it, browser: home } = await withDevice(); // it is known from now on
+  await begin(new Browser(one), account);
+  const asked = (await until('the question', async () => {
+    const list = await from(it, three).challenges();
+    return list.length > 0 && list;
+  }))[0];
+  await it.answer(asked, 'not_me');
+  for (const node of nodes) {
+    const next = await begin(new Browser(node), account, { at: node });
+    assert.match(textOf(next.answer), /本日は誤った認証コード/);
+    assert.equal(seen(next.answer).number, undefined, 'no number, no question');
+  }
+  assert.equal((await it.challenges()).length, 0);
+  home.jar.cookies.delete('__Host-tasuki_session');
+  const { answer, sent } = await begin(home, account, { at: three });
+  const { number } = seen(answer);
+  assert.ok(number, notice(answer));
+  await it.answer((await from(it, one).challenges())[0], 'approve', number);
+  assert.equal((await claimsOf(await finish(home, answer, three), sent, one)).acr, TWO_FACTORS);
 });
 
 test('the wrong number is refused, and three of them end the sign-in', async () => {

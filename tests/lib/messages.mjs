@@ -11,9 +11,11 @@ import { demo, ROOT, until } from './demo.mjs';
 const lines = (file) => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line)) : []);
 
 // All that came, oldest first: sms { id, to, text, at }, mail { id, to: [...], subject,
-// text, headers, raw, at }. `sinks`: a test's own; by default the demo's.
+// text, headers, raw, at }, push as sms. `sinks`: a test's own; by default the demo's.
 export const allSms = (sinks) => lines(sinks ? join(sinks.dir, 'sms.jsonl') : demo().need('TASUKI_SMS_SINK'));
 export const allMail = (sinks) => lines(sinks ? join(sinks.dir, 'mail.jsonl') : demo().need('TASUKI_MAIL_SINK'));
+
+export const allPush = () => lines(demo().need('TASUKI_PUSH_SINK'));
 
 // The newest to the number (E.164) or address, waited for. `after`: Date.now() from which
 // on it must have come; `match`: what its text must match.

@@ -107,7 +107,7 @@ export async function withDevice(rp, targets, options) {
   const [question] = await through(it, three).challenges();
   await through(it, two).answer(question, 'approve', seen(answer).number);
   const claims = await claimsOf(rp, await finish(browser, answer, one), sent, one);
-  return { account, it, claims };
+  return { account, it, browser, claims };
 }
 
 export async function withPasskey(rp, targets) {

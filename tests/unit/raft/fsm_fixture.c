@@ -239,12 +239,42 @@ static struct proofs one_proof(uint64_t proof) {
         .count = 1, .at = {{.key = key_of(70000 + proof), .ttl_ms = MINUTE_MS}}};
 }
 
+struct gate gate_of(uint64_t session) {
+    return (struct gate){.present = true,
+                         .session = key_of(session),
+                         .fresh_ms = 15 * MINUTE_MS,
+                         .second = ~1u};
+}
+
 struct command command_app_enrol(uint64_t account, uint64_t code) {
     return (struct command){.type = CMD_APP_ENROL,
                             .app_enrol = {.code = key_of(code),
                                           .sub = id_of(account),
                                           .generation = 1,
-                                          .ttl_ms = 10 * MINUTE_MS}};
+                                          .ttl_ms = 10 * MINUTE_MS,
+                                          .gate = gate_of(80000 + account)}};
+}
+
+struct command command_app_address(uint64_t device, const char *sealed, uint64_t proof) {
+    return (struct command){.type = CMD_APP_ADDRESS,
+                            .app_address = {.device = key_of(device),
+                                            .sealed = span_str(sealed),
+                                            .proofs = one_proof(proof)}};
+}
+
+struct command command_add(uint64_t session, uint64_t signin, uint64_t account,
+                           uint64_t replaces) {
+    struct command c = {.type = CMD_FACTOR_BEGIN,
+                        .factor_begin = {.session = key_of(session),
+                                         .signin = key_of(signin),
+                                         .browser = {(uint8_t)account},
+                                         .ttl_ms = 10 * MINUTE_MS,
+                                         .gate = gate_of(session),
+                                         .has_replaces = replaces != 0}};
+    if (replaces != 0) {
+        c.factor_begin.replaces = id_of(replaces);
+    }
+    return c;
 }
 
 struct command command_app_register(uint64_t code, uint64_t device, uint64_t proof) {
@@ -562,7 +592,7 @@ struct command command_message(uint64_t n, enum outbox_kind kind, uint32_t max) 
     if (max > 0) {
         command.message_send.message.caps.count = 1;
         command.message_send.message.caps.at[0] =
-            (struct cap){key_of(5000 + n), max, HOUR_MS};
+            (struct cap){key_of(5000 + n), max, HOUR_MS, false};
     }
     return command;
 }

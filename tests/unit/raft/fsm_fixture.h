@@ -84,7 +84,14 @@ struct command command_factor(uint64_t account, enum factor_kind kind);
  * index n and id 800 + n; its answer. `proof` is used up by each of the last two. */
 struct id128 challenge_of(uint64_t account, uint64_t n);
 struct command command_ask(uint64_t account, uint64_t signin, uint64_t n);
+/* A sign-in of fifteen minutes at most, and by more than the password (bit 0). */
+struct gate gate_of(uint64_t session);
+/* By session 80000 + account. */
 struct command command_app_enrol(uint64_t account, uint64_t code);
+struct command command_app_address(uint64_t device, const char *sealed, uint64_t proof);
+/* `signin` is to add a factor, in the place of factor `replaces` (0: of none). */
+struct command command_add(uint64_t session, uint64_t signin, uint64_t account,
+                           uint64_t replaces);
 struct command command_app_register(uint64_t code, uint64_t device, uint64_t proof);
 struct command command_app_answer(uint64_t device, struct id128 challenge,
                                   enum app_answer answer, uint64_t proof);

@@ -78,6 +78,10 @@ static size_t device_commands(struct command *out) {
     out[n++] = command_app_enrol(1, 2);
     out[n++] = command_app_register(1, 2, 3);
     out[n - 1].app_register.device.sealed = span_str("sealed");
+    out[n - 1].app_register.message =
+        command_message(1, OUTBOX_MAIL, 0).message_send.message;
+    out[n++] = command_app_address(1, "sealed", 7);
+    out[n++] = command_app_address(1, "", 8);
     out[n++] = command_app_register(1, 3, 4);
     out[n++] = command_app_answer(1, challenge_of(2, 3), APP_APPROVE, 4);
     out[n++] = command_app_answer(1, challenge_of(2, 3), APP_NOT_ME, 5);
@@ -94,6 +98,11 @@ static size_t told_commands(struct command *out) {
     for (int act = SELF_PASSWORD; act <= SELF_CLOSE; act++) {
         out[n++] = command_self((enum self_act)act, 1, 2);
     }
+    out[n++] = command_self(SELF_ID_ASK, 1, 2);
+    out[n - 1].self.second = 62;
+    out[n - 1].self.message = command_message(1, OUTBOX_MAIL, 5).message_send.message;
+    out[n - 1].self.message.caps.at[0].shared = true;
+    out[n - 1].self.notice = command_message(2, OUTBOX_MAIL, 0).message_send.message;
     out[n++] = command_note(AUDIT_SEARCHED, 0);
     out[n++] = command_note(AUDIT_STAFF_READ, 1);
     out[n - 1].audit_note.has_staff = true;
@@ -112,10 +121,14 @@ static size_t signin_commands(struct command *out) {
     out[n++] = (struct command){
         .type = CMD_FACTOR_BEGIN,
         .factor_begin = {.session = key_of(1), .signin = key_of(2), .ttl_ms = 1}};
+    out[n++] = command_add(1, 2, 3, 0);
+    out[n++] = command_add(1, 2, 3, 4);
     out[n++] = command_challenge(1, 2, FACTOR_SMS, 3);
     out[n - 1].factor_challenge.message =
         command_message(1, OUTBOX_SMS, 5).message_send.message;
     out[n - 1].factor_challenge.enrols = true;
+    out[n - 1].factor_challenge.has_device = true;
+    out[n - 1].factor_challenge.device = key_of(5);
     out[n++] = command_challenge(1, 2, FACTOR_TOTP, 0);
     out[n - 1].factor_challenge.data = span_str("data");
     out[n++] = command_pass(1, 2, FACTOR_TOTP, 3, 4);
@@ -125,6 +138,8 @@ static size_t signin_commands(struct command *out) {
     out[n - 1].factor_pass.device = key_of(5);
     out[n - 1].factor_pass.has_replaced = true;
     out[n - 1].factor_pass.replaced = key_of(6);
+    out[n - 1].factor_pass.message =
+        command_message(1, OUTBOX_MAIL, 0).message_send.message;
     out[n++] = command_recover(1, 2);
     out[n++] = command_recover(1, 2);
     out[n - 1].recovery_ask.known = false;
@@ -139,8 +154,14 @@ static size_t signin_commands(struct command *out) {
     out[n++] = command_factor(1, FACTOR_TOTP);
     out[n - 1].factor_put.factor.step = UINT64_MAX;
     out[n - 1].factor_put.generation = 7;
-    out[n++] = (struct command){.type = CMD_FACTOR_DEL,
-                                .factor_del = {.sub = id_of(1), .id = id_of(2)}};
+    out[n - 1].factor_put.gate = gate_of(3);
+    out[n - 1].factor_put.message =
+        command_message(1, OUTBOX_MAIL, 0).message_send.message;
+    out[n++] = (struct command){
+        .type = CMD_FACTOR_DEL,
+        .factor_del = {.sub = id_of(1),
+                       .id = id_of(2),
+                       .message = command_message(1, OUTBOX_MAIL, 0).message_send.message}};
     return n;
 }
 

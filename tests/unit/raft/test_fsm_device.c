@@ -14,6 +14,11 @@ static int setup(void **state) {
     assert_code(fsm_fixture_do(fx, &account), OUT_OK);
     assert_code(fsm_fixture_do(fx, &other), OUT_OK);
     assert_code(fsm_fixture_do(fx, &client), OUT_OK);
+    for (uint64_t n = 1; n <= 2; n++) { /* in which devices are registered */
+        struct command login = command_login(n, 80000 + n);
+        login.login.methods = 3;
+        assert_code(fsm_fixture_do(fx, &login), OUT_OK);
+    }
     *state = fx;
     return 0;
 }
@@ -182,7 +187,7 @@ static void a_passkey_alone_signs_in_once(void **state) {
     c.passkey_login.has_replaced = true;
     c.passkey_login.replaced = key_of(9);
     assert_code(give(fx, c), OUT_OK);
-    assert_int_equal(fsm_fixture_rows(fx, "session"), 1);
+    assert_int_equal(fsm_fixture_rows(fx, "session"), 3);
 }
 
 /* --- the app --- */
@@ -267,7 +272,7 @@ static void an_approval_is_what_the_browser_waits_for(void **state) {
     assert_code(give(fx, answer(5, APP_DENY, 3)), OUT_REPLAYED);
     assert_code(give(fx, by_app(1, 40, 9)), OUT_OK);
     assert_code(give(fx, by_app(1, 40, 10)), OUT_NOT_FOUND); /* once */
-    assert_int_equal(fsm_fixture_rows(fx, "session"), 1);
+    assert_int_equal(fsm_fixture_rows(fx, "session"), 3);
 }
 
 static void only_a_device_of_the_account_answers(void **state) {
@@ -339,16 +344,20 @@ static void a_no_ends_the_sign_in_for_every_method(void **state) {
     assert_code(give(fx, command_pass(1, 2, FACTOR_SMS, 7, 9)), OUT_OK);
 }
 
-static void not_me_locks_codes_for_the_day_but_not_the_app(void **state) {
+static void not_me_locks_out_all_but_known_devices(void **state) {
     struct fsm_fixture *fx = *state;
+    struct command c;
 
     begin_app(fx);
     assert_code(give(fx, command_factor(1, FACTOR_SMS)), OUT_OK);
     assert_code(give(fx, answer(5, APP_NOT_ME, 1)), OUT_OK);
     assert_code(give(fx, command_second(1, 2)), OUT_SECOND_STEP);
-    assert_code(give(fx, command_challenge(1, 2, FACTOR_SMS, 7)), OUT_OK);
-    assert_code(give(fx, command_pass(1, 2, FACTOR_SMS, 7, 9)), OUT_LOCKED);
-    assert_code(give(fx, command_ask(1, 2, 6)), OUT_OK);
+    assert_code(give(fx, command_challenge(1, 2, FACTOR_SMS, 7)), OUT_LOCKED);
+    assert_code(give(fx, command_ask(1, 2, 6)), OUT_LOCKED);
+    c = command_ask(1, 2, 6);
+    c.factor_challenge.has_device = true;
+    c.factor_challenge.device = key_of(777);
+    assert_code(give(fx, c), OUT_OK);
     assert_code(give(fx, answer(6, APP_APPROVE, 2)), OUT_OK);
     assert_code(give(fx, by_app(2, 40, 9)), OUT_OK);
 }
@@ -413,7 +422,7 @@ static void a_first_device_is_registered_in_the_sign_in(void **state) {
     assert_code(give(fx, offer(1, 30)), OUT_OK);
     assert_code(give(fx, command_pass(1, 1, FACTOR_APP, 0, 9)), OUT_NOT_FOUND);
     assert_code(give(fx, command_app_register(30, 40, 1)), OUT_OK);
-    assert_int_equal(fsm_fixture_rows(fx, "session"), 0); /* it has proven nothing yet */
+    assert_int_equal(fsm_fixture_rows(fx, "session"), 2); /* it has proven nothing yet */
     assert_code(give(fx, command_ask(1, 1, 5)), OUT_OK);
     assert_code(give(fx, by_app(1, 40, 9)), OUT_WAITING);
     assert_code(give(fx, answer(5, APP_APPROVE, 2)), OUT_OK);
@@ -456,6 +465,53 @@ static void an_offer_ends_with_what_is_asked_next(void **state) {
     assert_code(give(fx, command_app_register(31, 40, 2)), OUT_OK);
 }
 
+static void a_code_ends_with_the_session_that_showed_it(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_app_enrol(1, 1);
+
+    c.app_enrol.gate.session = key_of(80002); /* another account's */
+    assert_code(give(fx, c), OUT_SESSION_ENDED);
+    assert_code(give(fx, command_app_enrol(1, 1)), OUT_OK);
+    assert_code(give(fx, command_end(80001)), OUT_OK);
+    assert_code(give(fx, command_app_register(1, 40, 1)), OUT_SESSION_ENDED);
+    assert_code(give(fx, command_app_enrol(1, 2)), OUT_SESSION_ENDED);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 0);
+}
+
+static void a_device_has_one_address_at_a_time(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct store_read *read;
+    struct factor device;
+
+    assert_code(give(fx, command_app_address(40, "sealed", 1)), OUT_NOT_FOUND);
+    register_device(fx, 1, 40);
+    assert_code(give(fx, command_app_address(40, "sealed", 2)), OUT_OK);
+    assert_code(give(fx, command_app_address(40, "another", 2)), OUT_PROOF_REPLAYED);
+    read = reading(fx);
+    assert_ok(store_factor_find(read, &fx->arena, FACTOR_APP, key_of(40), &device));
+    assert_true(span_is(device.sealed, "sealed"));
+    read_done(read);
+}
+
+/* Who has the password goes on asking; the holder has said what that is. */
+static void not_me_ends_all_questions_of_the_day(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    begin_app(fx);
+    assert_code(give(fx, command_second(1, 2)), OUT_SECOND_STEP);
+    assert_code(give(fx, command_ask(1, 2, 6)), OUT_OK);
+    assert_code(give(fx, answer(5, APP_NOT_ME, 1)), OUT_OK);
+    /* One that waited beside it is over, though a device says yes. */
+    assert_code(give(fx, answer(6, APP_APPROVE, 2)), OUT_REPLAYED);
+    assert_code(give(fx, by_app(2, 40, 9)), OUT_DENIED);
+    fx->now_ms += FSM_APP_CHALLENGE_MS;
+    assert_code(give(fx, command_second(1, 3)), OUT_SECOND_STEP);
+    assert_code(give(fx, command_ask(1, 3, 7)), OUT_LOCKED);
+    fx->now_ms += FSM_FACTOR_DAY_MS;
+    assert_code(give(fx, command_second(1, 4)), OUT_SECOND_STEP);
+    assert_code(give(fx, command_ask(1, 4, 1)), OUT_OK);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -473,7 +529,7 @@ int main(void) {
         TEST(an_answer_is_used_up_with_its_proof),
         TEST(wrong_numbers_are_a_no_and_count),
         TEST(a_no_ends_the_sign_in_for_every_method),
-        TEST(not_me_locks_codes_for_the_day_but_not_the_app),
+        TEST(not_me_locks_out_all_but_known_devices),
         TEST(questions_end_after_two_minutes),
         TEST(an_account_is_not_flooded_with_questions),
         TEST(an_approval_is_of_one_sign_in),
@@ -481,6 +537,9 @@ int main(void) {
         TEST(a_password_alone_adds_no_device_to_other_factors),
         TEST(a_session_that_has_ended_registers_no_device),
         TEST(an_offer_ends_with_what_is_asked_next),
+        TEST(a_code_ends_with_the_session_that_showed_it),
+        TEST(a_device_has_one_address_at_a_time),
+        TEST(not_me_ends_all_questions_of_the_day),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

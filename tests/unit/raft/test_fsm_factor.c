@@ -35,6 +35,17 @@ static void begin(struct fsm_fixture *fx, uint64_t account, uint64_t signin,
     assert_code(give(fx, command_challenge(account, signin, FACTOR_SMS, code)), OUT_OK);
 }
 
+/* The same where the account is known, which is asked whatever strangers did. */
+static void begin_known(struct fsm_fixture *fx, uint64_t account, uint64_t signin,
+                        uint64_t code) {
+    struct command c = command_challenge(account, signin, FACTOR_SMS, code);
+
+    c.factor_challenge.has_device = true;
+    c.factor_challenge.device = key_of(777);
+    assert_code(give(fx, command_second(account, signin)), OUT_SECOND_STEP);
+    assert_code(give(fx, c), OUT_OK);
+}
+
 static void enrol(struct fsm_fixture *fx, uint64_t account, enum factor_kind kind) {
     assert_code(give(fx, command_factor(account, kind)), OUT_OK);
 }
@@ -199,10 +210,10 @@ static void guesses_are_counted_by_account(void **state) {
                         OUT_BAD_CREDENTIALS);
         }
     }
-    begin(fx, 1, 50, 5);
+    begin_known(fx, 1, 50, 5);
     assert_code(give(fx, command_pass(1, 50, FACTOR_SMS, 5, 9)), OUT_LOCKED);
     fx->now_ms += DAY_MS - 2 * MINUTE_MS;
-    begin(fx, 1, 51, 5);
+    begin_known(fx, 1, 51, 5);
     assert_code(give(fx, command_pass(1, 51, FACTOR_SMS, 5, 9)), OUT_LOCKED);
     fx->now_ms += 2 * MINUTE_MS; /* a day after the first one it is over */
     assert_code(give(fx, command_pass(1, 51, FACTOR_SMS, 5, 9)), OUT_OK);
@@ -221,7 +232,7 @@ static void a_success_forgives_strangers_nothing(void **state) {
                         OUT_OK);
         }
     }
-    begin(fx, 1, 40, 5);
+    begin_known(fx, 1, 40, 5);
     assert_code(give(fx, command_pass(1, 40, FACTOR_SMS, 5, 9)), OUT_LOCKED);
 }
 
@@ -236,7 +247,7 @@ static void a_known_device_is_not_locked_out_by_strangers(void **state) {
         assert_code(give(fx, command_pass(1, 60 + i, FACTOR_SMS, 6, 9)),
                     OUT_BAD_CREDENTIALS);
     }
-    begin(fx, 1, 80, 5);
+    begin_known(fx, 1, 80, 5);
     c = command_pass(1, 80, FACTOR_SMS, 6, 11);
     c.factor_pass.has_device = true;
     c.factor_pass.device = key_of(777);
@@ -409,6 +420,130 @@ static void a_session_that_has_ended_counts_no_guess(void **state) {
     assert_int_equal(fsm_fixture_rows(fx, "factor_guard"), 0);
 }
 
+/* --- what a holder adds who is signed in --- */
+
+static struct command put_by(uint64_t session, uint64_t id) {
+    struct command c = command_factor(1, FACTOR_TOTP);
+
+    c.factor_put.factor.id = id_of(id);
+    c.factor_put.gate = gate_of(session);
+    return c;
+}
+
+static void login_as(struct fsm_fixture *fx, uint64_t session, uint32_t methods) {
+    struct command c = command_login(1, session);
+
+    c.login.methods = methods;
+    c.login.second = SECOND_TRUSTED;
+    assert_code(give(fx, c), OUT_OK);
+}
+
+static void a_factor_is_added_by_a_session_that_still_may(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command end = command_end(3);
+
+    login_as(fx, 3, 1);
+    login_as(fx, 4, 1);
+    assert_code(give(fx, put_by(5, 601)), OUT_SESSION_ENDED); /* nobody's */
+    assert_code(fsm_fixture_do(fx, &end), OUT_OK);
+    assert_code(give(fx, put_by(3, 601)), OUT_SESSION_ENDED);
+    /* The password alone adds the first one, and none beside it. */
+    assert_code(give(fx, put_by(4, 601)), OUT_OK);
+    assert_code(give(fx, put_by(4, 602)), OUT_SECOND_STEP);
+    login_as(fx, 6, 3);
+    assert_code(give(fx, put_by(6, 602)), OUT_OK);
+    fx->now_ms += 15 * MINUTE_MS + 1;
+    assert_code(give(fx, put_by(6, 603)), OUT_REAUTH);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 2);
+}
+
+static void a_password_that_changed_ends_what_adds_a_factor(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    login_as(fx, 3, 1);
+    login_as(fx, 4, 1);
+    assert_code(give(fx, command_add(4, 1, 1, 0)), OUT_OK);
+    assert_code(give(fx, command_self(SELF_PASSWORD, 1, 3)), OUT_OK);
+    assert_code(give(fx, put_by(4, 601)), OUT_SESSION_ENDED);
+    assert_code(give(fx, command_challenge(1, 1, FACTOR_SMS, 5)), OUT_ACCOUNT_STATE);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 0);
+}
+
+/* A number is added when its code has come back, and the session stays as it is. */
+static void a_number_is_added_beside_another(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_challenge(1, 1, FACTOR_SMS, 5);
+    struct session session;
+
+    enrol(fx, 1, FACTOR_TOTP); /* 501 */
+    login_as(fx, 3, 5);
+    assert_code(give(fx, command_add(3, 1, 1, 0)), OUT_OK);
+    assert_code(give(fx, c), OUT_NOT_FOUND); /* it proves nothing that is there */
+    c.factor_challenge.enrols = true;
+    c.factor_challenge.factor = id_of(700);
+    assert_code(give(fx, c), OUT_OK);
+    c = command_pass(1, 1, FACTOR_SMS, 6, 9);
+    c.factor_pass.factor = id_of(700);
+    assert_code(give(fx, c), OUT_BAD_CREDENTIALS);
+    c.factor_pass.code = key_of(5);
+    c.factor_pass.message = command_message(1, OUTBOX_MAIL, 0).message_send.message;
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, c), OUT_NOT_FOUND); /* once */
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 2);
+    assert_true(fsm_fixture_message(fx, id_of(6001), &(struct outbox_message){0}));
+    assert_true(session_of(fx, 3, &session));
+    assert_int_equal(session.methods, 5);
+    assert_false(session_of(fx, 9, &session));
+}
+
+static void a_number_takes_the_place_of_another(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_challenge(1, 1, FACTOR_SMS, 5);
+    struct session session;
+
+    enrol(fx, 1, FACTOR_SMS); /* 501 */
+    login_as(fx, 3, 3);
+    login_as(fx, 4, 3);
+    assert_code(give(fx, command_add(3, 1, 1, 502)), OUT_NOT_FOUND); /* none of its own */
+    assert_code(give(fx, command_add(3, 1, 1, 501)), OUT_OK);
+    c.factor_challenge.enrols = true;
+    c.factor_challenge.factor = id_of(700);
+    assert_code(give(fx, c), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 1); /* until it is proven */
+    c = command_pass(1, 1, FACTOR_SMS, 5, 9);
+    c.factor_pass.factor = id_of(700);
+    assert_code(give(fx, c), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 1);
+    /* Every other session ended with the old number; this one is of the new generation. */
+    assert_false(session_of(fx, 4, &session));
+    assert_true(session_of(fx, 3, &session));
+    assert_int_equal(session.generation, 3);
+    c = command_self(SELF_END_OTHERS, 1, 3);
+    c.self.second = ~1u;
+    assert_code(give(fx, c), OUT_OK);
+}
+
+static void who_is_locked_out_is_not_bothered(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_challenge(1, 2, FACTOR_SMS, 6);
+
+    enrol(fx, 1, FACTOR_SMS);
+    begin(fx, 1, 1, 5);
+    for (unsigned i = 0; i < FSM_FACTOR_FAILURES_MAX; i++) {
+        assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 6, 9)), OUT_BAD_CREDENTIALS);
+    }
+    c.factor_challenge.message = command_message(1, OUTBOX_SMS, 0).message_send.message;
+    assert_code(give(fx, command_second(1, 2)), OUT_SECOND_STEP);
+    assert_code(give(fx, c), OUT_LOCKED);
+    assert_false(fsm_fixture_message(fx, id_of(6001), &(struct outbox_message){0}));
+    c.factor_challenge.has_device = true; /* where the holder is known */
+    c.factor_challenge.device = key_of(77);
+    assert_code(give(fx, c), OUT_OK);
+    assert_true(fsm_fixture_message(fx, id_of(6001), &(struct outbox_message){0}));
+    fx->now_ms += DAY_MS;
+    begin(fx, 1, 3, 7);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -431,6 +566,11 @@ int main(void) {
         T(a_raised_session_keeps_what_it_gave),
         T(a_session_that_has_ended_enrols_nothing),
         T(a_session_that_has_ended_counts_no_guess),
+        T(a_factor_is_added_by_a_session_that_still_may),
+        T(a_password_that_changed_ends_what_adds_a_factor),
+        T(a_number_is_added_beside_another),
+        T(a_number_takes_the_place_of_another),
+        T(who_is_locked_out_is_not_bothered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,11 +209,14 @@ static struct command draw_factor(struct fsm_fixture *fx, struct random *r) {
         c.login.browser[0] = 1;
         return c;
     case 3:
-        return (struct command){.type = CMD_FACTOR_BEGIN,
-                                .factor_begin = {.session = key_of(1 + draw(r, SESSIONS)),
-                                                 .signin = key_of(signin),
-                                                 .browser = {1},
-                                                 .ttl_ms = 10 * MINUTE_MS}};
+        c = command_add(1 + draw(r, SESSIONS), signin, 1,
+                        draw(r, 2) == 0 ? 500 + account : 0);
+        if (draw(r, 2) == 0) {
+            c.factor_begin.gate = (struct gate){.present = false};
+            c.factor_begin.has_replaces = false;
+            c.factor_begin.replaces = (struct id128){{0}};
+        }
+        return c;
     case 4:
     case 5:
         c = command_challenge(account, signin, kind, code);
@@ -236,7 +239,9 @@ static struct command draw_device(struct random *r) {
     switch (draw(r, 10)) {
     case 0:
     case 8:
-        return command_app_enrol(account, draw(r, 3));
+        c = command_app_enrol(account, draw(r, 3));
+        c.app_enrol.gate = gate_of(1 + draw(r, SESSIONS));
+        return c;
     case 1:
     case 9:
         return command_app_register(draw(r, 3), device, proof);
@@ -253,7 +258,13 @@ static struct command draw_device(struct random *r) {
         c.app_answer.right = c.app_answer.right && c.app_answer.answer == APP_APPROVE;
         return c;
     case 5:
-        return command_passkey(account, 450 + draw(r, 4));
+        c = command_passkey(account, 450 + draw(r, 4));
+        if (draw(r, 2) == 0) {
+            c.factor_put.gate = gate_of(1 + draw(r, SESSIONS));
+        }
+        return c;
+    case 7:
+        return command_app_address(device, "sealed", proof);
     case 6:
         return command_passkey_login(450 + draw(r, 4), draw(r, 9),
                                      1 + draw(r, SESSIONS), proof);

@@ -112,6 +112,28 @@ static void who_has_no_account_is_counted_and_sent_nothing(void **state) {
     assert_int_equal(fsm_fixture_rows(fx, "outbox"), 1);
 }
 
+/* A bound that is everybody's is not for a stranger to use up. */
+static void who_has_no_account_takes_nothing_from_everybody(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_recover(1, 9);
+
+    c.recovery_ask.message.caps.at[1] = (struct cap){key_of(1), 2, HOUR_MS, true};
+    c.recovery_ask.message.caps.count = 2;
+    c.recovery_ask.known = false;
+    c.recovery_ask.generation = 0;
+    for (int i = 0; i < 5; i++) {
+        assert_code(give(fx, c), OUT_OK);
+    }
+    c.recovery_ask = command_recover(2, 9).recovery_ask;
+    c.recovery_ask.message.caps.at[1] = (struct cap){key_of(1), 2, HOUR_MS, true};
+    c.recovery_ask.message.caps.count = 2;
+    for (uint64_t i = 0; i < 2; i++) {
+        c.recovery_ask.message.id = id_of(800 + i);
+        assert_code(give(fx, c), OUT_OK);
+    }
+    assert_code(give(fx, c), OUT_LIMITED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -120,6 +142,7 @@ int main(void) {
         T(a_link_is_of_one_account_and_its_time),
         T(a_change_of_the_account_ends_links),
         T(who_has_no_account_is_counted_and_sent_nothing),
+        T(who_has_no_account_takes_nothing_from_everybody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -256,6 +256,49 @@ static void a_closed_account_leaves_its_id_and_keeps_its_sub(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* K4, in the state machine too. */
+static void a_session_without_the_second_step_changes_nothing(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command factor = command_factor(1, FACTOR_TOTP), strong = command_login(1, 3);
+    struct command c;
+
+    assert_code(fsm_fixture_do(fx, &factor), OUT_OK);
+    for (int what = SELF_PASSWORD; what <= SELF_CLOSE; what++) {
+        c = command_self((enum self_act)what, 1, 1);
+        c.self.second = what == SELF_ID_CONFIRM ? 0 : ~1u;
+        if (what != SELF_ID_CONFIRM) {
+            assert_code(fsm_fixture_do(fx, &c), OUT_SECOND_STEP);
+        }
+    }
+    assert_int_equal(account_of(fx, 1).generation, 1);
+    strong.login.methods = 5;
+    strong.login.second = SECOND_TRUSTED;
+    assert_code(fsm_fixture_do(fx, &strong), OUT_OK);
+    c = command_self(SELF_PASSWORD, 1, 3);
+    c.self.second = ~1u;
+    assert_code(fsm_fixture_do(fx, &c), OUT_OK);
+}
+
+/* The address that the account has hears of it at once, whoever has the new ID. */
+static void asking_for_another_id_tells_the_old_address(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_self(SELF_ID_ASK, 1, 1), other = command_account(2);
+    struct outbox_message row;
+
+    c.self.message = command_message(1, OUTBOX_MAIL, 0).message_send.message;
+    c.self.notice = command_message(2, OUTBOX_MAIL, 0).message_send.message;
+    assert_code(fsm_fixture_do(fx, &c), OUT_OK);
+    assert_true(fsm_fixture_message(fx, id_of(6001), &row));
+    assert_true(fsm_fixture_message(fx, id_of(6002), &row));
+    assert_code(fsm_fixture_do(fx, &other), OUT_OK);
+    c.self.login_index = key_of(5002); /* account 2's */
+    c.self.message.id = id_of(6003);
+    c.self.notice.id = id_of(6004);
+    assert_code(fsm_fixture_do(fx, &c), OUT_OK);
+    assert_false(fsm_fixture_message(fx, id_of(6003), &row));
+    assert_true(fsm_fixture_message(fx, id_of(6004), &row));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_password_ends_the_other_sessions_and_what_they_gave),
@@ -263,6 +306,8 @@ int main(void) {
         TEST(what_is_not_fresh_is_asked_again),
         TEST(another_ones_session_is_of_no_use),
         TEST(sessions_end_one_by_one_or_all_others),
+        TEST(a_session_without_the_second_step_changes_nothing),
+        TEST(asking_for_another_id_tells_the_old_address),
         TEST(an_account_id_changes_when_it_is_confirmed),
         TEST(a_change_ends_with_its_time_and_by_its_holders_wish),
         TEST(a_takeover_voids_what_waits),

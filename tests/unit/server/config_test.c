@@ -267,6 +267,9 @@ static const struct {
     {0, "sms_url = https://u@sms.example/", "f:17: sms_url: https://host/path"},
     {9, "environment = production\nsms_url = http://sms.example/x", "f: sms_url: a scheme with TLS is expected"},
     {0, "sms_url_2 = https://b.example/x", "f: sms_url_2: sms_url is expected beside"},
+    {0, "push_url = push.example", "f:17: push_url: https://host/path or http"},
+    {0, "push_url_2 = https://b.example/x", "f: push_url_2: push_url is expected beside"},
+    {9, "environment = production\npush_url = http://push.example/x", "f: push_url: a scheme with TLS is expected"},
     {0, "sms_timeout_ms = 10001", "f:17: sms_timeout_ms: a number from 1000 to 10000"},
     {0, "sms_country = +81", "f:17: sms_country: a country calling code is expected"},
     {0, "sms_country = 0", "f:17: sms_country: a country calling code is expected"},
@@ -373,6 +376,8 @@ static void checks_secret_files(void **state) {
         {config.providers[1].credentials, "smtp_credentials_2", true},
         {config.providers[2].credentials, "sms_credentials", true},
         {config.providers[3].credentials, "sms_credentials_2", true},
+        {config.providers[4].credentials, "push_credentials", true},
+        {config.providers[5].credentials, "push_credentials_2", true},
     };
     enum { FILES = sizeof(files) / sizeof(files[0]) };
     char why[512] = "";

@@ -261,7 +261,7 @@ static void fill_config(struct config *config) {
     config->sms_cap_number = config->sms_cap_burst = config->sms_cap_prefix = 1000000;
     config->sms_cap_source = config->sms_cap_client = config->sms_cap_foreign = 1000000;
     config->sms_cap_all = config->mail_cap_address = config->mail_cap_source = 1000000;
-    config->mail_cap_all = 1000000;
+    config->mail_cap_all = config->sms_cap_site = config->mail_cap_site = 1000000;
     config->staff_idle_s = 900;
     config->staff_lifetime_s = 36000;
     config->review_claim_s = 1200;
