@@ -106,6 +106,10 @@ static void on_epoch(void *arg) {
     load_new_epoch(&drill->load);
 }
 
+static bool go_on(void) {
+    return !interrupted;
+}
+
 /* ---- the phases */
 
 /* Every probe says what it should, at some moment within `seconds`. */
@@ -205,6 +209,39 @@ static void judge_history(struct drill *drill, size_t revived) {
     }
 }
 
+/* What came in for the operation centers has come to its end, once. */
+static void judge_centers(struct drill *drill) {
+    struct center_report *report = &drill->centers;
+    if (drill->load.center == NULL) {
+        return;
+    }
+    center_judge(&drill->load, report);
+    judge(drill, true, report->ended == report->cases && report->cases > 0,
+          "applications received and done",
+          "%zu of %zu; %zu verdicts, %zu decisions, %zu refused as late%s%s",
+          report->ended, report->cases, report->jobs, report->decisions, report->late,
+          report->ended == report->cases ? "" : "; ",
+          report->ended == report->cases ? "" : report->example);
+    judge(drill, true, report->twice == 0, "work with two people at a time",
+          "%zu times%s%s", report->twice, report->twice > 0 ? "; " : "",
+          report->twice > 0 ? report->example : "");
+    judge(drill, true, report->scans_missing == 0, "scans that no node has", "%zu%s%s",
+          report->scans_missing, report->scans_missing > 0 ? "; " : "",
+          report->scans_missing > 0 ? report->example : "");
+    /* A drill in which nobody held anything has shown nothing of that. */
+    if (report->stood > 0) {
+        judge(drill, false,
+              report->held > 0 && report->held_left == 0 &&
+                  (drill->experiment->rto_ms == 0 ||
+                   report->takeover_us <= drill->experiment->rto_ms * 1000),
+              "work of the lost center taken over",
+              "%zu people stood still, who held %zu jobs and claims: %zu done by the other "
+              "center, the last after %.1f s; %zu not done",
+              report->stood, report->held, report->held_by_others,
+              (double)report->takeover_us / 1e6, report->held_left);
+    }
+}
+
 static void judge_times(struct drill *drill) {
     const struct experiment *e = drill->experiment;
     struct tally_slice all;
@@ -295,8 +332,11 @@ static void under_load(struct drill *drill) {
     drill->ended_us = tally_now_us();
     say(drill, "load ended");
     steady(drill, STEADY_AFTER_S, "steady state after");
-    size_t revived = load_read_back(&drill->load);
+    center_drain(&drill->load, go_on);
+    center_stop(&drill->load);
+    size_t revived = load_read_back(&drill->load, go_on);
     judge_history(drill, revived);
+    judge_centers(drill);
     judge_times(drill);
     judge_nodes(drill);
 }

@@ -9,6 +9,7 @@
 #define CHAOS_DRILL_DRILL_H
 
 #include "chaos/checker/linear.h"
+#include "chaos/drill/center.h"
 #include "chaos/drill/fault.h"
 #include "chaos/drill/load.h"
 #include "chaos/drill/tally.h"
@@ -41,6 +42,7 @@ struct drill {
     struct load load;
     struct fault_ctx faults;
     struct linear_report checked;
+    struct center_report centers;
     uint64_t began_us, load_us, fault_us, ended_us;
     char stopped[256]; /* why it was broken off; empty: it was not */
     struct drill_line lines[DRILL_NOTES_MAX];

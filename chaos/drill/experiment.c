@@ -10,7 +10,8 @@
 #include "chaos/drill/yaml_read.h"
 
 static const char *const kind_names[LOAD_KINDS] = {
-    "sign_in", "code", "refresh", "session", "sign_out", "register", "late_code"};
+    "sign_in", "code", "refresh", "session", "sign_out", "register", "late_code",
+    "password", "intake", "ocr_job", "decision"};
 
 const char *load_kind_name(enum load_kind kind) {
     return kind_names[kind];
@@ -70,9 +71,10 @@ static void read_nodes(struct yaml_read *read, yaml_ref list, struct lab_plan *l
 }
 
 static void read_lab(struct yaml_read *read, yaml_ref map, struct lab_plan *lab) {
-    static const char *const keys[] = {"nodes",     "disk_mib", "delay_ms",
-                                       "jitter_ms", "clocks",   "loss_percent",
-                                       "environment", NULL};
+    static const char *const keys[] = {"nodes",       "disk_mib",     "delay_ms",
+                                       "jitter_ms",   "clocks",       "loss_percent",
+                                       "environment", "job_lease_s",  "review_claim_s",
+                                       NULL};
     static const char *const three[] = {"tokyo", "osaka", "fukuoka"};
 
     snprintf(lab->environment, sizeof(lab->environment), "demo");
@@ -82,6 +84,9 @@ static void read_lab(struct yaml_read *read, yaml_ref map, struct lab_plan *lab)
     read_small(read, yaml_read_get(read, map, "delay_ms"), 1000, &lab->delay_ms);
     read_small(read, yaml_read_get(read, map, "jitter_ms"), 1000, &lab->jitter_ms);
     read_small(read, yaml_read_get(read, map, "loss_percent"), 90, &lab->loss_percent);
+    read_small(read, yaml_read_get(read, map, "job_lease_s"), 600, &lab->job_lease_s);
+    read_small(read, yaml_read_get(read, map, "review_claim_s"), 7200,
+               &lab->review_claim_s);
     yaml_read_bool(read, yaml_read_get(read, map, "clocks"), &lab->clocks);
     yaml_read_text(read, yaml_read_get(read, map, "environment"), lab->environment,
                    sizeof(lab->environment));
@@ -99,13 +104,19 @@ static void read_load(struct yaml_read *read, yaml_ref map, struct experiment *e
 
     for (size_t i = 0; yaml_read_pair(read, map, i, &name, &value); i++) {
         size_t kind = 0;
-        while (kind < LOAD_KINDS && strcmp(kind_names[kind], name) != 0) {
+        while (kind < LOAD_RATED && strcmp(kind_names[kind], name) != 0) {
             kind++;
         }
-        if (kind < LOAD_KINDS) {
+        if (kind < LOAD_RATED) {
             yaml_read_share(read, value, 1000, &e->rate[kind]);
         } else if (strcmp(name, "people") == 0) {
             read_small(read, value, 128, &e->people);
+        } else if (strcmp(name, "centers") == 0) {
+            read_small(read, value, LAB_REGIONS_MAX, &e->centers);
+        } else if (strcmp(name, "workers") == 0) {
+            read_small(read, value, 8, &e->workers);
+        } else if (strcmp(name, "reviewers") == 0) {
+            read_small(read, value, 8, &e->reviewers);
         } else if (strcmp(name, "before_s") == 0) {
             read_small(read, value, 600, &e->before_s);
         } else if (strcmp(name, "after_s") == 0) {
@@ -275,13 +286,14 @@ enum err experiment_parse(struct span text, struct experiment *ret, char why[256
     struct yaml_read read;
 
     *ret = (struct experiment){
-        .people = 16, .before_s = 3, .after_s = 3, .error_budget = -1};
+        .people = 16, .before_s = 3, .after_s = 3, .error_budget = -1, .centers = 2};
     ret->rate[LOAD_SIGN_IN] = 2;
     ret->rate[LOAD_CODE] = 10;
     ret->rate[LOAD_REFRESH] = 10;
     ret->rate[LOAD_SESSION] = 10;
     ret->rate[LOAD_SIGN_OUT] = 1;
     ret->rate[LOAD_REGISTER] = 0.5;
+    ret->rate[LOAD_PASSWORD] = 0.5;
     if (text.len > EXPERIMENT_BYTES_MAX) {
         snprintf(why, 256, "larger than %d bytes", EXPERIMENT_BYTES_MAX);
         return ERR_TOO_BIG;

@@ -33,6 +33,11 @@ enum load_kind {
     LOAD_SIGN_OUT,
     LOAD_REGISTER, /* an account ID, by two at once */
     LOAD_LATE_CODE, /* a code is redeemed when its time is over */
+    LOAD_PASSWORD,  /* a new password, on an account that several share */
+    LOAD_INTAKE,    /* an application and its paper come in */
+    LOAD_RATED,     /* those above have a rate; those below follow from what comes in */
+    LOAD_OCR_JOB = LOAD_RATED,
+    LOAD_DECISION,
     LOAD_KINDS
 };
 const char *load_kind_name(enum load_kind kind);
@@ -55,8 +60,10 @@ struct experiment_probe {
 struct experiment {
     char title[160], description[1024];
     struct lab_plan lab;
-    double rate[LOAD_KINDS]; /* per second, all together */
+    double rate[LOAD_RATED]; /* per second, all together */
     unsigned people;         /* who do it, each one thing at a time */
+    unsigned centers;        /* operation centers: of the first so many regions */
+    unsigned workers, reviewers; /* of each center */
     unsigned before_s, after_s; /* load before the method, and after the rollbacks */
     uint64_t rto_ms, rpo;       /* objectives; rto_ms 0: none */
     double error_budget;        /* of all operations; negative: none */

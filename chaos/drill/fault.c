@@ -20,7 +20,8 @@ static const struct fault_row {
     {"cut", "no packets from target to `to` (both: false: one way) for x-ttl-s; to: "
             "clients means the balancers",
      fault_cut, TARGET | TO | TTL | FAULT},
-    {"region_loss", "kill all nodes of a region and its balancer, for x-ttl-s",
+    {"region_loss", "kill all nodes of a region and its balancer; its workers and "
+                    "reviewers stop in mid-work; until `start`",
      fault_region_loss, TARGET | FAULT},
     {"disk_stall", "its disk answers nothing (freeze) for x-ttl-s", fault_disk_stall,
      TARGET | TTL | FAULT},

@@ -73,6 +73,9 @@ bool fault_start(struct fault_ctx *ctx, const struct experiment_action *action,
     if (!lab_balancers_start(ctx->lab)) {
         return fault_fail(ctx, "%s", ctx->lab->why);
     }
+    for (size_t i = 0; i < LAB_REGIONS_MAX; i++) {
+        atomic_store(&ctx->lab->lost[i], false);
+    }
     bands_end(ctx);
     return true;
 }
@@ -93,11 +96,12 @@ bool fault_pause(struct fault_ctx *ctx, const struct experiment_action *action,
     return true;
 }
 
-/* The center's machines go at once, its balancer with them. */
+/* The center's machines go at once, its balancer and its people with them. */
 bool fault_region_loss(struct fault_ctx *ctx, const struct experiment_action *action,
                        const struct fault_targets *targets,
                        const struct fault_targets *to) {
     bool good = fault_kill(ctx, action, targets, to);
     lab_balancer_kill(ctx->lab, targets->at[0]->region);
+    atomic_store(&ctx->lab->lost[targets->at[0]->region], true);
     return good;
 }

@@ -36,18 +36,22 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg) {
 }
 
 void http_prefer(struct http *http, unsigned region) {
+    static const unsigned ports[] = {LAB_PORT, LAB_PORT_STAFF};
     const struct lab *lab = http->lab;
     size_t count = lab->plan.regions_count;
-    char line[256];
-    int used = snprintf(line, sizeof(line), "%s:%u:", LAB_HOST, LAB_PORT);
 
-    for (size_t i = 0; i < count; i++) {
-        used += snprintf(line + used, sizeof(line) - (size_t)used, "%s%s",
-                         i > 0 ? "," : "",
-                         lab->balancers[(region + i) % count].address);
-    }
     curl_slist_free_all(http->resolve);
-    http->resolve = curl_slist_append(NULL, line);
+    http->resolve = NULL;
+    for (size_t k = 0; k < 2; k++) {
+        char line[256];
+        int used = snprintf(line, sizeof(line), "%s:%u:", LAB_HOST, ports[k]);
+        for (size_t i = 0; i < count; i++) {
+            used += snprintf(line + used, sizeof(line) - (size_t)used, "%s%s",
+                             i > 0 ? "," : "",
+                             lab->balancers[(region + i) % count].address);
+        }
+        http->resolve = curl_slist_append(http->resolve, line);
+    }
     curl_easy_setopt(http->easy, CURLOPT_RESOLVE, http->resolve);
 }
 
@@ -81,11 +85,11 @@ void http_close(struct http *http) {
     buf_free(&http->body);
 }
 
-void http_operator(struct http *http) {
-    char path[LAB_PATH + 32];
-    snprintf(path, sizeof(path), "%s/operator.crt", http->lab->pki);
+void http_certificate(struct http *http, const char *name) {
+    char path[LAB_PATH + 64];
+    snprintf(path, sizeof(path), "%s/%.40s.crt", http->lab->pki, name);
     curl_easy_setopt(http->easy, CURLOPT_SSLCERT, path);
-    snprintf(path, sizeof(path), "%s/operator.key", http->lab->pki);
+    snprintf(path, sizeof(path), "%s/%.40s.key", http->lab->pki, name);
     curl_easy_setopt(http->easy, CURLOPT_SSLKEY, path);
 }
 
@@ -168,6 +172,12 @@ int http_json(struct http *http, const char *url, const char *body,
               unsigned timeout_ms) {
     as_post(http, body, strlen(body));
     return exchange(http, url, "Content-Type: application/json", timeout_ms);
+}
+
+int http_bytes(struct http *http, const char *url, struct span body,
+               unsigned timeout_ms) {
+    as_post(http, body.len > 0 ? (const char *)body.data : "", body.len);
+    return exchange(http, url, "Content-Type: application/octet-stream", timeout_ms);
 }
 
 /* ---- what pages say */

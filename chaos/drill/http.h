@@ -10,6 +10,7 @@
 
 #include "chaos/drill/lab.h"
 #include "store/base/buf.h"
+#include "store/base/span.h"
 
 #define HTTP_BODY_MAX (256 * 1024)
 #define HTTP_LOCATION_MAX 8192
@@ -37,8 +38,8 @@ struct http_form {
 /* False: no memory. */
 bool http_open(struct http *http, const struct lab *lab);
 void http_close(struct http *http);
-/* The operator's certificate is shown from now on. */
-void http_operator(struct http *http);
+/* The certificate NAME.crt of the lab is shown from now on: "operator", "worker-a". */
+void http_certificate(struct http *http, const char *name);
 /* Which region's balancer is asked first. */
 void http_prefer(struct http *http, unsigned region);
 /* Forget all cookies. */
@@ -52,6 +53,8 @@ int http_post(struct http *http, const char *url, const struct http_form *form,
               unsigned timeout_ms);
 int http_json(struct http *http, const char *url, const char *body,
               unsigned timeout_ms);
+int http_bytes(struct http *http, const char *url, struct span body,
+               unsigned timeout_ms);
 /* The value of `name` in a hidden field of the page, HTML decoded; false: not there. */
 bool http_hidden(const struct http *http, const char *name, char *ret, size_t size);
 /* A parameter of the location's query, decoded. */

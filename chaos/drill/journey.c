@@ -14,7 +14,7 @@
 #define LATE_US 62000000u /* a code of the profile `standard` lives for 60 s */
 #define RETRY_US 8000000u /* well within the grace of a refresh (10 s) */
 
-static uint64_t draw(struct person *person, uint64_t below) {
+uint64_t journey_draw(struct person *person, uint64_t below) {
     uint64_t z = person->random += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
@@ -23,37 +23,24 @@ static uint64_t draw(struct person *person, uint64_t below) {
 
 /* ---- the history */
 
-static size_t called(struct person *person, enum history_model model,
-                     enum history_kind kind, uint64_t key, uint64_t argument,
-                     uint64_t at_us) {
-    struct load *load = person->load;
-    struct history_op op = {.model = model,
-                            .kind = kind,
-                            .key = key,
-                            .argument = argument,
-                            .call_us = at_us,
-                            .process = person->number};
-    size_t number = SIZE_MAX;
-    pthread_mutex_lock(&load->lock);
-    if (person->epoch == atomic_load(&load->epoch)) {
-        number = history_call(&load->history, &op);
-    }
-    pthread_mutex_unlock(&load->lock);
-    return number;
+static struct load_actor actor_of(const struct person *person) {
+    return (struct load_actor){person->load, person->number, person->epoch};
 }
 
-/* `result` < 0: no answer that tells; -2: it is known not to have happened. */
-static void returned(struct person *person, size_t number, int64_t result) {
-    struct load *load = person->load;
-    pthread_mutex_lock(&load->lock);
-    if (person->epoch == atomic_load(&load->epoch) && number != SIZE_MAX) {
-        if (result >= 0) {
-            history_return(&load->history, number, (uint64_t)result, tally_now_us());
-        } else if (result == -2) {
-            history_forget(&load->history, number);
-        }
-    }
-    pthread_mutex_unlock(&load->lock);
+size_t journey_called(struct person *person, enum history_model model,
+                      enum history_kind kind, uint64_t key, uint64_t argument,
+                      uint64_t at_us) {
+    struct load_actor actor = actor_of(person);
+    return load_called(&actor, (struct history_op){.model = model,
+                                                   .kind = kind,
+                                                   .key = key,
+                                                   .argument = argument,
+                                                   .call_us = at_us});
+}
+
+void journey_returned(struct person *person, size_t number, int64_t result) {
+    struct load_actor actor = actor_of(person);
+    load_returned(&actor, number, result);
 }
 
 /* ---- steps */
@@ -62,8 +49,8 @@ static void authorize_url(struct person *person, const char *more, char url[1024
     snprintf(url, 1024,
              BASE "/oauth/authorize?response_type=code&client_id=drill&redirect_uri=%s"
                   "&state=s%llu&nonce=n%llu&%s",
-             REDIRECT, (unsigned long long)draw(person, 1u << 30),
-             (unsigned long long)draw(person, 1u << 30), more);
+             REDIRECT, (unsigned long long)journey_draw(person, 1u << 30),
+             (unsigned long long)journey_draw(person, 1u << 30), more);
 }
 
 static int token(struct person *person, const struct http_form *form) {
@@ -107,32 +94,49 @@ static void keep_session(struct person *person) {
     buf_free(&text);
 }
 
-static bool sign_in(struct person *person, int *ret_status) {
+/* What the page says when it is shown again (notice_bad_credentials). */
+static bool says_wrong(const struct http *browser) {
+    static const char words[] = "パスワードが違います";
+    return browser->body.len > 0 &&
+           memmem(browser->body.data, browser->body.len, words, sizeof(words) - 1);
+}
+
+int journey_sign_in(struct person *person, struct http *browser, const char *account,
+                    const char *password, int *ret_status) {
     char url[1024], state[HTTP_LOCATION_MAX], code[128];
 
-    http_forget(person->browser);
-    person->signed_in = false;
-    person->epoch = atomic_load(&person->load->epoch);
+    http_forget(browser);
     authorize_url(person, "scope=openid", url);
-    *ret_status = http_get(person->browser, url, LOAD_TIMEOUT_MS);
+    *ret_status = http_get(browser, url, LOAD_TIMEOUT_MS);
     if (*ret_status != 200 ||
-        !http_hidden(person->browser, "login_state", state, sizeof(state))) {
-        return false;
+        !http_hidden(browser, "login_state", state, sizeof(state))) {
+        return LOAD_NOT_DONE;
     }
     const struct http_form form = {.at = {{"login_state", state},
-                                          {"account_id", person->account},
-                                          {"password", person->load->password}},
+                                          {"account_id", account},
+                                          {"password", password}},
                                    .count = 3};
+    *ret_status = http_post(browser, BASE "/oauth/login", &form, LOAD_TIMEOUT_MS * 2);
+    if (*ret_status == 303 && http_parameter(browser, "code", code, sizeof(code))) {
+        return 1;
+    }
+    if (*ret_status == 200 && says_wrong(browser)) {
+        return 0;
+    }
+    return *ret_status == -1 ? LOAD_NOT_DONE : LOAD_UNKNOWN;
+}
+
+static bool sign_in(struct person *person, int *ret_status) {
+    person->signed_in = false;
+    person->epoch = atomic_load(&person->load->epoch);
     person->session_key = atomic_fetch_add(&person->load->next_key, 1);
-    size_t add = called(person, HISTORY_SET, HISTORY_ADD, person->session_key, 0,
-                        tally_now_us());
-    *ret_status =
-        http_post(person->browser, BASE "/oauth/login", &form, LOAD_TIMEOUT_MS * 2);
-    bool good = *ret_status == 303 &&
-                http_parameter(person->browser, "code", code, sizeof(code));
+    size_t add = journey_called(person, HISTORY_SET, HISTORY_ADD, person->session_key, 0,
+                                tally_now_us());
+    bool good = journey_sign_in(person, person->browser, person->account,
+                                person->load->password, ret_status) == 1;
     /* Without an answer nobody has the cookie, so nobody will ask: it is as if it
      * had not been. */
-    returned(person, add, good ? 1 : -2);
+    journey_returned(person, add, good ? 1 : LOAD_NOT_DONE);
     if (good) {
         person->signed_in = true;
         keep_session(person);
@@ -175,9 +179,9 @@ static int64_t taken(struct person *person, int status) {
 
 static int take(struct person *person, uint64_t key, const char *code) {
     size_t number =
-        called(person, HISTORY_ONCE, HISTORY_TAKE, key, 0, tally_now_us());
+        journey_called(person, HISTORY_ONCE, HISTORY_TAKE, key, 0, tally_now_us());
     int status = redeem(person, code);
-    returned(person, number, taken(person, status));
+    journey_returned(person, number, taken(person, status));
     return status;
 }
 
@@ -189,7 +193,7 @@ static bool code_once(struct person *person, int *ret_status) {
         return false;
     }
     if (person->load->experiment->rate[LOAD_LATE_CODE] > 0 && person->late_count < 8 &&
-        draw(person, 4) == 0) {
+        journey_draw(person, 4) == 0) {
         struct load_late *late = &person->late[person->late_count++];
         memcpy(late->code, code, sizeof(late->code));
         late->due_us = tally_now_us() + LATE_US;
@@ -197,7 +201,7 @@ static bool code_once(struct person *person, int *ret_status) {
     }
     *ret_status = take(person, key, code);
     bool good = *ret_status == 200;
-    if (draw(person, 4) == 0) {
+    if (journey_draw(person, 4) == 0) {
         take(person, key, code); /* by whom it was stolen from */
     }
     return good;
@@ -248,13 +252,13 @@ static bool refresh(struct person *person, int *ret_status) {
         .at = {{"grant_type", "refresh_token"}, {"refresh_token", person->refresh}},
         .count = 2};
     uint64_t began = tally_now_us();
-    size_t rotate = called(person, HISTORY_FAMILY, HISTORY_ROTATE, person->family,
+    size_t rotate = journey_called(person, HISTORY_FAMILY, HISTORY_ROTATE, person->family,
                            person->generation, began);
     *ret_status = token(person, &form);
     bool good = *ret_status == 200 &&
                 http_member(person->back, "refresh_token", next, sizeof(next));
     int64_t result = taken(person, *ret_status);
-    returned(person, rotate, good ? (int64_t)person->generation + 1 : result);
+    journey_returned(person, rotate, good ? (int64_t)person->generation + 1 : result);
     if (good) {
         memcpy(person->refresh, next, sizeof(next));
         person->generation++;
@@ -302,15 +306,15 @@ static bool session(struct person *person, int *ret_status) {
     struct lab *lab = person->load->lab;
     const char *direct = NULL;
 
-    if (draw(person, 2) == 0) {
-        direct = lab->machines[draw(person, lab->count)].address;
+    if (journey_draw(person, 2) == 0) {
+        direct = lab->machines[journey_draw(person, lab->count)].address;
     }
     uint64_t began = tally_now_us();
     uint64_t asked = began > LOAD_STALE_US ? began - LOAD_STALE_US : 0;
-    size_t number = called(person, HISTORY_SET, HISTORY_CONTAINS, person->session_key,
+    size_t number = journey_called(person, HISTORY_SET, HISTORY_CONTAINS, person->session_key,
                            0, asked);
     int alive = journey_alive(person->browser, direct);
-    returned(person, number, alive);
+    journey_returned(person, number, alive);
     *ret_status = alive >= 0 ? 303 : 0;
     /* A node that is down or behind is no outage to those behind a balancer. */
     return direct != NULL || alive == 1;
@@ -334,12 +338,12 @@ static bool sign_out(struct person *person, int *ret_status) {
         load->sessions[person->session].ended = true;
     }
     pthread_mutex_unlock(&load->lock);
-    size_t number = called(person, HISTORY_SET, HISTORY_REMOVE, person->session_key, 0,
+    size_t number = journey_called(person, HISTORY_SET, HISTORY_REMOVE, person->session_key, 0,
                            tally_now_us());
     *ret_status =
         http_post(person->browser, BASE "/oauth/logout", &form, LOAD_TIMEOUT_MS);
     bool good = *ret_status == 200 || *ret_status == 303;
-    returned(person, number, good ? 1 : *ret_status == -1 ? -2 : -1);
+    journey_returned(person, number, good ? 1 : *ret_status == -1 ? -2 : -1);
     /* Asked once more with the old cookie, where data may be old. */
     if (good) {
         session(person, ret_status);
@@ -372,17 +376,17 @@ static bool registration(struct person *person, int *ret_status) {
     struct http operator;
     char id[64];
     uint64_t key = atomic_fetch_add(&person->load->next_key, 1);
-    unsigned node = (unsigned)draw(person, lab->count);
+    unsigned node = (unsigned)journey_draw(person, lab->count);
     bool good = true;
 
     if (!http_open(&operator, lab)) {
         return false;
     }
-    http_operator(&operator);
+    http_certificate(&operator, "operator");
     snprintf(id, sizeof(id), "new-%llu@drill.example", (unsigned long long)key);
     for (unsigned i = 0; i < 2; i++) {
         size_t number =
-            called(person, HISTORY_SET, HISTORY_ADD, key, 0, tally_now_us());
+            journey_called(person, HISTORY_SET, HISTORY_ADD, key, 0, tally_now_us());
         *ret_status = 0;
         /* As `tasuki` does it: the next node when one is down. */
         for (unsigned k = 0; k < lab->count; k++) {
@@ -392,7 +396,7 @@ static bool registration(struct person *person, int *ret_status) {
                 break;
             }
         }
-        returned(person, number, added(*ret_status));
+        journey_returned(person, number, added(*ret_status));
         good = good && added(*ret_status) >= 0;
     }
     http_close(&operator);
@@ -416,6 +420,12 @@ bool journey_do(struct person *person, enum load_kind kind, int *ret_status) {
         return registration(person, ret_status);
     case LOAD_LATE_CODE:
         return late_code(person, ret_status);
+    case LOAD_PASSWORD:
+        return journey_password(person, ret_status);
+    case LOAD_INTAKE:
+        return journey_intake(person, ret_status);
+    case LOAD_OCR_JOB:
+    case LOAD_DECISION:
     case LOAD_KINDS:
         break;
     }

@@ -117,7 +117,7 @@ bool lab_status(struct lab *lab, unsigned id, struct lab_status *ret_status) {
     if (machine == NULL || !lab_running(machine) || !http_open(&http, lab)) {
         return false;
     }
-    http_operator(&http);
+    http_certificate(&http, "operator");
     snprintf(url, sizeof(url), "https://%s:%u/v1/status", machine->address,
              LAB_PORT_OPERATOR);
     if (http_get(&http, url, 1500) == 200) {
@@ -160,8 +160,8 @@ unsigned lab_leader(struct lab *lab) {
 /* ---- up and down */
 
 static bool balancer_start(struct lab *lab, size_t region) {
-    static char lines[6 + LAB_NODES_MAX][LAB_PATH + 64];
-    const char *env[7 + LAB_NODES_MAX] = {NULL};
+    static char lines[6 + 2 * LAB_NODES_MAX][LAB_PATH + 64];
+    const char *env[7 + 2 * LAB_NODES_MAX] = {NULL};
     char config[LAB_PATH + 32], log[LAB_PATH + 32];
     size_t count = 0;
 
@@ -172,9 +172,13 @@ static bool balancer_start(struct lab *lab, size_t region) {
     snprintf(lines[count++], sizeof(lines[0]), "TASUKI_CA=%s/ca.crt", lab->pki);
     snprintf(lines[count++], sizeof(lines[0]), "TASUKI_BALANCER_PEM=%s/balancer.pem",
              lab->pki);
-    for (size_t i = 0; i < lab->count && i < 5; i++) {
+    snprintf(lines[count++], sizeof(lines[0]), "TASUKI_STAFF_BIND=%s:%u",
+             lab->balancers[region].address, LAB_PORT_STAFF);
+    for (size_t i = 0; i < lab->count; i++) {
         snprintf(lines[count++], sizeof(lines[0]), "TASUKI_BALANCER_%zu=%s:%u", i + 1,
                  lab->machines[i].address, LAB_PORT_BALANCER);
+        snprintf(lines[count++], sizeof(lines[0]), "TASUKI_STAFF_%zu=%s:%u", i + 1,
+                 lab->machines[i].address, LAB_PORT_STAFF);
     }
     for (size_t i = 0; i < count; i++) {
         env[i] = lines[i];

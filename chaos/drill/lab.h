@@ -16,6 +16,7 @@
 #ifndef CHAOS_DRILL_LAB_H
 #define CHAOS_DRILL_LAB_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +32,8 @@
 #define LAB_PORT_BALANCER 8443
 #define LAB_PORT_OPERATOR 9421
 #define LAB_PORT_PEER 9431
+#define LAB_PORT_WORKER 9441
+#define LAB_PORT_STAFF 8444 /* of nodes, and of the balancers too */
 #define LAB_HOST "id.tasuki.test"
 
 /* What an experiment asks for. */
@@ -46,6 +49,7 @@ struct lab_plan {
     unsigned disk_mib; /* of each node; 0: the machine's own */
     unsigned delay_ms; /* one way, between regions */
     unsigned jitter_ms, loss_percent;
+    unsigned job_lease_s, review_claim_s; /* 0: as by default */
     bool clocks;          /* can be set one by one */
     char environment[16]; /* demo, verification or production */
 };
@@ -93,6 +97,9 @@ struct lab {
         char address[32];
     } balancers[LAB_REGIONS_MAX];
     pid_t delayers[LAB_NODES_MAX];
+    /* The center of that region is lost: its people stand still where they are. Read by
+     * their threads. */
+    atomic_bool lost[LAB_REGIONS_MAX];
     char why[1024]; /* the last failure, for people */
 };
 
@@ -149,5 +156,7 @@ extern const struct machine_ops lab_machine_ops;
 /* lab_config.c: keys, certificates, configuration and the file for `tasuki`. */
 enum err lab_config_write(struct lab *lab);
 enum err lab_config_node(struct machine *machine);
+/* `ops/pki VERB DIR ARGUMENT...`, argv without DIR. False: lab->why. */
+bool lab_pki(struct lab *lab, const char *const argv[]);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "chaos/drill/lab.h"
 
-static bool pki(struct lab *lab, const char *const argv[]) {
+bool lab_pki(struct lab *lab, const char *const argv[]) {
     char program[LAB_PATH + 16];
     struct sh_command command = {.argv = {program, argv[0], lab->pki}, .net = -1};
     struct buf out;
@@ -29,20 +29,20 @@ static bool certificates(struct lab *lab) {
     const char *http[4 + 2 * LAB_NODES_MAX] = {"http", "--host", LAB_HOST};
     size_t count = 3;
 
-    if (!pki(lab, init) || !pki(lab, balancer) || !pki(lab, operator)) {
+    if (!lab_pki(lab, init) || !lab_pki(lab, balancer) || !lab_pki(lab, operator)) {
         return false;
     }
     for (size_t i = 0; i < lab->count; i++) {
         char id[8];
         const char *node[] = {"node", id, "--san", lab->machines[i].address, NULL};
         snprintf(id, sizeof(id), "%u", lab->machines[i].id);
-        if (!pki(lab, node)) {
+        if (!lab_pki(lab, node)) {
             return false;
         }
         http[count++] = "--host";
         http[count++] = lab->machines[i].address;
     }
-    return pki(lab, http);
+    return lab_pki(lab, http);
 }
 
 static bool read_cluster_id(struct lab *lab) {
@@ -85,12 +85,23 @@ enum err lab_config_node(struct machine *machine) {
     fprintf(to, "host = " LAB_HOST "\nhost = %s\n", address);
     fprintf(to, "http_listen = %s:%u\nbalancer_listen = %s:%u\n", address, LAB_PORT,
             address, LAB_PORT_BALANCER);
-    fprintf(to, "operator_listen = %s:%u\n", address, LAB_PORT_OPERATOR);
+    fprintf(to, "operator_listen = %s:%u\nworker_listen = %s:%u\n", address,
+            LAB_PORT_OPERATOR, address, LAB_PORT_WORKER);
+    fprintf(to, "staff_listen = %s:%u\n", address, LAB_PORT_STAFF);
     fprintf(to, "http_cert = %s/http.crt\nhttp_key = %s/http.key\n", dir, dir);
     fprintf(to, "peer_cert = %s/node-%u.crt\npeer_key = %s/node-%u.key\n", dir,
             machine->id, dir, machine->id);
     fprintf(to, "ca = %s/ca.crt\ncluster_key = %s/cluster.key\n", dir, dir);
-    fprintf(to, "store_map_bytes = 1073741824\nlogin_limit_per_minute = 0\n");
+    fprintf(to, "store_map_bytes = 1073741824\n");
+    /* All of the load comes from one address. */
+    fprintf(to, "login_limit_per_minute = 0\nlogin_cap_account = 0\n"
+                "login_cap_source = 0\nlogin_cap_client = 0\n");
+    if (lab->plan.job_lease_s > 0) {
+        fprintf(to, "job_lease_s = %u\n", lab->plan.job_lease_s);
+    }
+    if (lab->plan.review_claim_s > 0) {
+        fprintf(to, "review_claim_s = %u\n", lab->plan.review_claim_s);
+    }
     bool written = !ferror(to);
     return fclose(to) == 0 && written ? OK : ERR_IO;
 }

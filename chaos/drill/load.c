@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "chaos/drill/center.h"
 #include "chaos/drill/http.h"
 
 /* ---- what must be there before */
@@ -49,6 +50,24 @@ static void account_of(unsigned number, char account[64]) {
     snprintf(account, 64, "person-%u@drill.example", number);
 }
 
+/* A set of accounts for each epoch: what a backup brings back is an old password. */
+static bool add_shared(struct load *load, const char *password_file) {
+    size_t epochs = load->experiment->new_epoch ? 2 : 1;
+    for (size_t i = 0; i < LOAD_PASSWORDS * epochs; i++) {
+        struct load_password *shared = &load->passwords[i / LOAD_PASSWORDS]
+                                                       [i % LOAD_PASSWORDS];
+        const char *argv[] = {"account", "add",   shared->account, "--type", "entry",
+                              "--password-file", password_file, NULL};
+        *shared = (struct load_password){.count = 1};
+        shared->key = atomic_fetch_add(&load->next_key, 1);
+        snprintf(shared->account, sizeof(shared->account), "shared-%zu@drill.example", i);
+        if (!tasuki(load, argv)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_all(struct load *load) {
     char secret[LAB_PATH + 32], password[LAB_PATH + 32], account[64];
     const char *environment = load->lab->plan.environment;
@@ -76,7 +95,7 @@ static bool add_all(struct load *load) {
             return false;
         }
     }
-    return true;
+    return load->experiment->rate[LOAD_PASSWORD] == 0 || add_shared(load, password);
 }
 
 bool load_prepare(struct load *load, struct lab *lab,
@@ -92,7 +111,52 @@ bool load_prepare(struct load *load, struct lab *lab,
     atomic_store(&load->next_key, 1);
     draw_secret(load->client_secret, 44);
     draw_secret(load->password, 25);
-    return add_all(load);
+    return add_all(load) && center_prepare(load);
+}
+
+/* ---- the history */
+
+static bool is_now(const struct load_actor *actor) {
+    return actor->epoch == atomic_load(&actor->load->epoch);
+}
+
+size_t load_called(const struct load_actor *actor, struct history_op op) {
+    struct load *load = actor->load;
+    size_t number = SIZE_MAX;
+    op.process = actor->process;
+    pthread_mutex_lock(&load->lock);
+    if (is_now(actor)) {
+        number = history_call(&load->history, &op);
+    }
+    pthread_mutex_unlock(&load->lock);
+    return number;
+}
+
+static void note_result(const struct load_actor *actor, size_t number, int64_t result) {
+    struct history *history = &actor->load->history;
+    if (result >= 0) {
+        history_return(history, number, (uint64_t)result, tally_now_us());
+    } else if (result == LOAD_NOT_DONE) {
+        history_forget(history, number);
+    }
+}
+
+void load_returned(const struct load_actor *actor, size_t number, int64_t result) {
+    pthread_mutex_lock(&actor->load->lock);
+    if (is_now(actor)) {
+        note_result(actor, number, result);
+    }
+    pthread_mutex_unlock(&actor->load->lock);
+}
+
+void load_turned_out(const struct load_actor *actor, size_t number,
+                     enum history_kind kind, int64_t result) {
+    pthread_mutex_lock(&actor->load->lock);
+    if (is_now(actor)) {
+        history_turned_out(&actor->load->history, number, kind);
+        note_result(actor, number, result);
+    }
+    pthread_mutex_unlock(&actor->load->lock);
 }
 
 /* ---- people */
@@ -108,12 +172,12 @@ static enum load_kind choose(struct person *person) {
         person->late_count = 0;
         return LOAD_SIGN_IN;
     }
-    for (size_t i = 0; i < LOAD_KINDS; i++) {
+    for (size_t i = 0; i < LOAD_RATED; i++) {
         all += rate[i];
     }
     uint64_t z = person->random = person->random * 6364136223846793005u + 1442695040888963407u;
     drawn = (double)(z >> 11) / 9007199254740992.0 * all;
-    for (size_t i = 0; i < LOAD_KINDS; i++) {
+    for (size_t i = 0; i < LOAD_RATED; i++) {
         if (drawn < rate[i]) {
             return (enum load_kind)i;
         }
@@ -124,7 +188,7 @@ static enum load_kind choose(struct person *person) {
 
 static uint64_t pace_us(const struct load *load) {
     double all = 0;
-    for (size_t i = 0; i < LOAD_KINDS; i++) {
+    for (size_t i = 0; i < LOAD_RATED; i++) {
         all += load->experiment->rate[i];
     }
     return (uint64_t)(1e6 * (double)load->experiment->people / (all > 0 ? all : 1));
@@ -193,7 +257,7 @@ bool load_start(struct load *load) {
         }
         load->threads_count = i + 1;
     }
-    return true;
+    return center_start(load);
 }
 
 void load_stop(struct load *load) {
@@ -220,7 +284,8 @@ void load_new_epoch(struct load *load) {
 
 /* ---- at the end */
 
-static int ask_again(struct http *browser, const struct load_session *session) {
+static int ask_again(struct http *browser, const struct load_session *session,
+                     bool (*go_on)(void)) {
     char line[LOAD_COOKIES_MAX];
     const char *at = session->cookies;
 
@@ -236,21 +301,21 @@ static int ask_again(struct http *browser, const struct load_session *session) {
     }
     /* A leader may be on its way still. */
     int alive = journey_alive(browser, NULL);
-    for (int i = 0; alive < 0 && i < 20; i++) {
+    for (int i = 0; alive < 0 && i < 20 && go_on(); i++) {
         poll(NULL, 0, 250);
         alive = journey_alive(browser, NULL);
     }
     return alive;
 }
 
-size_t load_read_back(struct load *load) {
+size_t load_read_back(struct load *load, bool (*go_on)(void)) {
     struct http browser;
     size_t revived = 0;
 
     if (!http_open(&browser, load->lab)) {
         return 0;
     }
-    for (size_t i = 0; i < load->sessions_count; i++) {
+    for (size_t i = 0; i < load->sessions_count && go_on(); i++) {
         struct load_session *session = &load->sessions[i];
         if (session->ended) {
             continue;
@@ -260,19 +325,23 @@ size_t load_read_back(struct load *load) {
                                 .key = session->key,
                                 .call_us = tally_now_us()};
         size_t number = history_call(&load->history, &op);
-        int alive = ask_again(&browser, session);
+        int alive = ask_again(&browser, session, go_on);
         if (alive >= 0) {
             history_return(&load->history, number, (uint64_t)alive, tally_now_us());
         }
     }
-    for (size_t i = 0; i < load->before_count; i++) {
-        revived += ask_again(&browser, &load->before[i]) == 1;
+    for (size_t i = 0; i < load->before_count && go_on(); i++) {
+        revived += ask_again(&browser, &load->before[i], go_on) == 1;
+    }
+    if (load->experiment->rate[LOAD_PASSWORD] > 0) {
+        journey_passwords_read_back(load, &browser, go_on);
     }
     http_close(&browser);
     return revived;
 }
 
 void load_free(struct load *load) {
+    center_free(load);
     for (size_t i = 0; i < load->sessions_count; i++) {
         free(load->sessions[i].cookies);
     }

@@ -1,14 +1,19 @@
 /* load: people and services that use the cluster while it is hurt.
  *
  * Each person is a thread with a browser and an account of their own, and does one thing
- * at a time: sign-ins, codes, refreshes, sign-outs, registrations, at the rates that the
- * experiment asks for. What they do goes to the tally (was it answered well, when), and
- * as a history to the checker (chaos/checker/history.h):
+ * at a time: sign-ins, codes, refreshes, sign-outs, registrations, new passwords, papers
+ * that come in, at the rates that the experiment asks for. Beside them the operation
+ * centers work on what came in (center.h). What they do goes to the tally (was it
+ * answered well, when), and as a history to the checker (chaos/checker/history.h):
  *
- *   session   set       add by a sign-in, remove by a sign-out, contains at any node
- *   code      once      take by a redemption; a second one for some
- *   refresh   family    rotate; the same again when the answer was lost
- *   account   set       add, by two at once at two nodes: one may succeed
+ *   session      set       add by a sign-in, remove by a sign-out, contains at any node
+ *   code         once      take by a redemption; a second one for some
+ *   refresh      family    rotate; the same again when the answer was lost
+ *   account      set       add, by two at once at two nodes: one may succeed
+ *   password     register  cas by a change; a sign-in is a cas of a version to itself
+ *   application  set       add, as accounts
+ *   OCR job      job       lease, verdict, late
+ *   review       job       a claim is a lease, a decision a verdict
  *
  * A node may answer with data that are as old as the staleness bound: what it says of a
  * session counts as asked that much earlier (LOAD_STALE_US). At the end all that was
@@ -27,12 +32,25 @@
 #define LOAD_STALE_US 3200000u
 #define LOAD_TIMEOUT_MS 4000
 #define LOAD_COOKIES_MAX 4096
+#define LOAD_PASSWORDS 4
+#define LOAD_VERSIONS_MAX 6
 
 struct load_session {
     uint64_t key;
     char *cookies; /* lines of libcurl's cookie list */
     bool ended;    /* signed out, or it is not known whether */
 };
+
+/* An account that several people share, to change its password in each other's way. */
+struct load_password {
+    char account[64];
+    uint64_t key;
+    uint64_t versions[LOAD_VERSIONS_MAX]; /* that may be it, the likeliest first; 0: the
+                                             one that it was made with */
+    size_t count;
+};
+
+struct center;
 
 struct load {
     struct lab *lab;
@@ -44,6 +62,8 @@ struct load {
     size_t sessions_count;
     struct load_session before[LOAD_SESSIONS_MAX]; /* of the epoch that is over */
     size_t before_count;
+    struct load_password passwords[2][LOAD_PASSWORDS]; /* by epoch, under the lock */
+    struct center *center;
     atomic_ullong next_key;
     atomic_uint epoch;
     atomic_bool stop;
@@ -64,9 +84,26 @@ bool load_start(struct load *load);
 void load_new_epoch(struct load *load);
 /* Ends the threads. */
 void load_stop(struct load *load);
-/* Asks for all that was acknowledged. How many sessions of an epoch that is over live. */
-size_t load_read_back(struct load *load);
+/* Asks for all that was acknowledged. How many sessions of an epoch that is over live.
+ * Ends at once when `go_on` says so. */
+size_t load_read_back(struct load *load, bool (*go_on)(void));
 void load_free(struct load *load);
+
+/* Who asks, for the history. An operation of an epoch that is over is dropped. */
+struct load_actor {
+    struct load *load;
+    unsigned process, epoch;
+};
+/* The operation's number. op->process is filled in. Thread: any. */
+size_t load_called(const struct load_actor *actor, struct history_op op);
+/* `result` LOAD_UNKNOWN: no answer that tells; LOAD_NOT_DONE: it is known not to have
+ * happened. */
+#define LOAD_UNKNOWN (-1)
+#define LOAD_NOT_DONE (-2)
+void load_returned(const struct load_actor *actor, size_t number, int64_t result);
+/* As load_returned, of an operation that turned out to be another one. */
+void load_turned_out(const struct load_actor *actor, size_t number,
+                     enum history_kind kind, int64_t result);
 
 /* ---- journey.c: what a person does */
 
@@ -95,5 +132,20 @@ struct person {
 bool journey_do(struct person *person, enum load_kind kind, int *ret_status);
 /* Is the session of these cookies alive? 1, 0, -1: no answer that tells. */
 int journey_alive(struct http *browser, const char *direct);
+/* Account ID and password on the sign-in page. 1: signed in; 0: they are none of the
+ * account's; LOAD_UNKNOWN, LOAD_NOT_DONE. */
+int journey_sign_in(struct person *person, struct http *browser, const char *account,
+                    const char *password, int *ret_status);
+uint64_t journey_draw(struct person *person, uint64_t below);
+size_t journey_called(struct person *person, enum history_model model,
+                      enum history_kind kind, uint64_t key, uint64_t argument,
+                      uint64_t at_us);
+void journey_returned(struct person *person, size_t number, int64_t result);
+/* journey_password.c */
+bool journey_password(struct person *person, int *ret_status);
+void journey_passwords_read_back(struct load *load, struct http *browser,
+                                 bool (*go_on)(void));
+/* journey_intake.c: an application and its paper. */
+bool journey_intake(struct person *person, int *ret_status);
 
 #endif

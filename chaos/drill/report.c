@@ -78,6 +78,28 @@ static void json_slices(struct buf *out, struct drill *drill) {
     buf_str(out, "]");
 }
 
+static void json_kinds(struct buf *out, struct drill *drill) {
+    bool first = true;
+    buf_json_name(out, "kinds");
+    buf_str(out, "[");
+    for (int kind = 0; kind < LOAD_KINDS; kind++) {
+        struct tally_slice slice;
+        tally_kind(&drill->tally, (enum load_kind)kind, &slice);
+        if (slice.good + slice.bad == 0) {
+            continue;
+        }
+        buf_str(out, first ? "{" : ",{");
+        first = false;
+        buf_json_member(out, "kind", span_str(load_kind_name((enum load_kind)kind)));
+        buf_json_u64(out, "good", slice.good);
+        buf_json_u64(out, "failed", slice.bad);
+        buf_json_u64(out, "p50_us", slice.p50_us);
+        buf_json_u64(out, "p99_us", slice.p99_us);
+        buf_str(out, "}");
+    }
+    buf_str(out, "]");
+}
+
 enum err report_json(struct drill *drill, const char *path) {
     struct buf out;
     buf_init(&out, REPORT_MAX);
@@ -95,6 +117,7 @@ enum err report_json(struct drill *drill, const char *path) {
     buf_json_u64(&out, "failed", drill->bad);
     json_lines(&out, drill);
     json_bands(&out, drill);
+    json_kinds(&out, drill);
     json_slices(&out, drill);
     buf_str(&out, "}\n");
     enum err err = write_file(&out, path);
@@ -273,6 +296,36 @@ static void table_of_actions(struct buf *out, const struct drill *drill) {
     buf_str(out, "</table>\n");
 }
 
+static void table_of_kinds(struct buf *out, struct drill *drill) {
+    static const char *const names[LOAD_KINDS] = {
+        [LOAD_SIGN_IN] = "ログイン / sign-in",
+        [LOAD_CODE] = "コードの引換え / redemption",
+        [LOAD_REFRESH] = "更新 / refresh",
+        [LOAD_SESSION] = "セッションの確認 / session",
+        [LOAD_SIGN_OUT] = "ログアウト / sign-out",
+        [LOAD_REGISTER] = "登録 / registration",
+        [LOAD_LATE_CODE] = "期限後のコード / late code",
+        [LOAD_PASSWORD] = "パスワードの変更 / new password",
+        [LOAD_INTAKE] = "申請と書類の受付 / application and paper",
+        [LOAD_OCR_JOB] = "OCRの結果 / OCR verdict",
+        [LOAD_DECISION] = "審査の決定 / review decision",
+    };
+    buf_str(out, "<h2>負荷 / Load</h2>\n<table><tr><th></th><th>成功 / good</th>"
+                 "<th>失敗 / failed</th><th>p50</th><th>p99</th></tr>\n");
+    for (int kind = 0; kind < LOAD_KINDS; kind++) {
+        struct tally_slice slice;
+        tally_kind(&drill->tally, (enum load_kind)kind, &slice);
+        if (slice.good + slice.bad > 0) {
+            buf_printf(out,
+                       "<tr><td>%s</td><td>%u</td><td>%u</td><td>%.1f ms</td>"
+                       "<td>%.1f ms</td></tr>\n",
+                       names[kind], slice.good, slice.bad, (double)slice.p50_us / 1000,
+                       (double)slice.p99_us / 1000);
+        }
+    }
+    buf_str(out, "</table>\n");
+}
+
 enum err report_html(struct drill *drill, const char *path) {
     struct buf out;
     static const char *const verdicts[] = {"合格 passed", "目標未達 missed",
@@ -296,6 +349,7 @@ enum err report_html(struct drill *drill, const char *path) {
     }
     table_of_checks(&out, drill);
     table_of_actions(&out, drill);
+    table_of_kinds(&out, drill);
     buf_printf(&out, "<p class=\"label\">seed %llu · ", (unsigned long long)drill->seed);
     html_text(&out, drill->versions);
     buf_str(&out, " · ");

@@ -5,6 +5,9 @@
 #include <time.h>
 
 #define STEADY_US 1000000u
+/* A new password, an application with its paper, a job's answer, a decision: several
+ * requests, with hashes and copies of files. */
+#define STEADY_STEPS_US 5000000u
 
 uint64_t tally_now_us(void) {
     struct timespec ts;
@@ -45,15 +48,16 @@ static int by_value(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-void tally_slice(struct tally *tally, uint64_t from_us, uint64_t to_us,
-                 struct tally_slice *ret_slice) {
+static void slice_of(struct tally *tally, uint64_t from_us, uint64_t to_us, int kind,
+                     struct tally_slice *ret_slice) {
     *ret_slice = (struct tally_slice){.from_us = from_us};
     pthread_mutex_lock(&tally->lock);
     uint64_t *times = calloc(tally->count + 1, sizeof(*times));
     size_t count = 0;
     for (size_t i = 0; i < tally->count; i++) {
         const struct tally_event *event = &tally->events[i];
-        if (event->start_us < from_us || event->start_us >= to_us) {
+        if (event->start_us < from_us || event->start_us >= to_us ||
+            (kind >= 0 && (int)event->kind != kind)) {
             continue;
         }
         ret_slice->good += event->good;
@@ -69,6 +73,15 @@ void tally_slice(struct tally *tally, uint64_t from_us, uint64_t to_us,
         ret_slice->p99_us = times[(count * 99) / 100];
     }
     free(times);
+}
+
+void tally_slice(struct tally *tally, uint64_t from_us, uint64_t to_us,
+                 struct tally_slice *ret_slice) {
+    slice_of(tally, from_us, to_us, -1, ret_slice);
+}
+
+void tally_kind(struct tally *tally, enum load_kind kind, struct tally_slice *ret_slice) {
+    slice_of(tally, 0, UINT64_MAX, (int)kind, ret_slice);
 }
 
 static int by_start(const void *a, const void *b) {
@@ -94,7 +107,12 @@ static struct tally_event *in_order(struct tally *tally, size_t *ret_count) {
 
 /* Who waits longer than that calls it an outage, whatever comes of it. */
 static bool prompt(const struct tally_event *event) {
-    return event->good && event->end_us - event->start_us <= STEADY_US;
+    uint64_t most_us = event->kind == LOAD_PASSWORD || event->kind == LOAD_INTAKE ||
+                               event->kind == LOAD_OCR_JOB ||
+                               event->kind == LOAD_DECISION
+                           ? STEADY_STEPS_US
+                           : STEADY_US;
+    return event->good && event->end_us - event->start_us <= most_us;
 }
 
 uint64_t tally_recovery_us(struct tally *tally, uint64_t fault_us) {

@@ -40,8 +40,10 @@ void tally_add(struct tally *tally, const struct tally_event *event);
 /* What began in [from, to). */
 void tally_slice(struct tally *tally, uint64_t from_us, uint64_t to_us,
                  struct tally_slice *ret_slice);
+/* The same of one kind, from the beginning to the end. */
+void tally_kind(struct tally *tally, enum load_kind kind, struct tally_slice *ret_slice);
 /* The longest outage since `fault_us`: from the beginning of the first operation that
- * failed, or took more than a second, to the last of those between which no whole second
+ * failed, or took more than a second (five, if it is one of many steps), to the last of those between which no whole second
  * was good. UINT64_MAX: it was not over when the load ended. */
 uint64_t tally_recovery_us(struct tally *tally, uint64_t fault_us);
 /* The longest time in [from, to) in which nothing good ended. */

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "chaos/drill/center.h"
 #include "chaos/drill/experiment.h"
 #include "chaos/drill/guardian.h"
 #include "chaos/drill/sh.h"
@@ -155,6 +156,92 @@ static void test_recovery_slow(void **state) {
         .good = true, .start_us = 3500000, .end_us = 3500000 + 3000000};
     tally_add(&tally, &slow);
     assert_int_equal(recovery_ms(), 3000);
+    /* What has many steps may take as long. */
+    operations(8000, none);
+    slow.kind = LOAD_INTAKE;
+    tally_add(&tally, &slow);
+    struct tally_slice intake;
+    tally_kind(&tally, LOAD_INTAKE, &intake);
+    assert_int_equal(intake.good, 1);
+    assert_int_equal(intake.p99_us, 3000000);
+    assert_int_equal(recovery_ms(), 0);
+}
+
+/* ---- the operation centers */
+
+static void test_centers(void **state) {
+    (void)state;
+    assert_int_equal(parse(HEAD PROBES KILL
+                           "x-lab: {job_lease_s: 5, review_claim_s: 6}\n"
+                           "x-load: {intake: 1.5, password: 2, centers: 1, workers: 3, "
+                           "reviewers: 2}\n"),
+                     OK);
+    assert_int_equal(parsed.lab.job_lease_s, 5);
+    assert_int_equal(parsed.lab.review_claim_s, 6);
+    assert_true(parsed.rate[LOAD_INTAKE] > 1.4 && parsed.rate[LOAD_PASSWORD] > 1.9);
+    assert_int_equal(parsed.centers, 1);
+    assert_int_equal(parsed.workers, 3);
+    assert_int_equal(parsed.reviewers, 2);
+    /* They follow from what comes in. */
+    refuses(HEAD PROBES KILL "x-load: {ocr_job: 1}\n", "not known");
+    refuses(HEAD PROBES KILL "x-load: {workers: 9}\n", "8");
+}
+
+static void test_paper(void **state) {
+    uint8_t paper[CENTER_PAPER_LEN];
+    char id[CENTER_ID_MAX];
+    (void)state;
+    center_paper("D00000042", 7, paper);
+    assert_true(center_paper_read(span_of(paper, sizeof(paper)), id));
+    assert_string_equal(id, "D00000042");
+    assert_false(center_paper_read(span_of(paper, 20), id));
+    paper[0] ^= 1;
+    assert_false(center_paper_read(span_of(paper, sizeof(paper)), id));
+}
+
+/* What is held when a center is lost, and what another one does with it. */
+static void test_work_taken_over(void **state) {
+    static struct load load;
+    static struct lab lab;
+    static struct experiment experiment;
+    struct center *center = calloc(1, sizeof(*center));
+    struct center_person a = {.center = center, .number = 1, .region = 0};
+    struct center_person b = {.center = center, .number = 2, .region = 1};
+    struct center_report report;
+    (void)state;
+
+    assert_non_null(center);
+    lab.plan.job_lease_s = 5;
+    experiment.workers = 1;
+    load.lab = &lab;
+    load.experiment = &experiment;
+    load.center = center;
+    center->load = &load;
+    pthread_mutex_init(&center->lock, NULL);
+    uint64_t now = tally_now_us();
+    center_came(center, "D1");
+    assert_true(center_given(&a, "rD1", 1, now));
+    assert_false(center_given(&a, "rD1", 1, now)); /* had it already */
+    /* The lease has run out: the next one is not early. One that is, is seen. */
+    assert_true(center_given(&b, "rD2", 1, now - 6000000));
+    assert_true(center_given(&a, "rD2", 2, now));
+    center_judge(&load, &report);
+    assert_int_equal(report.twice, 0);
+    assert_int_equal(report.cases, 1);
+    assert_int_equal(report.ended, 0);
+    assert_true(center_given(&b, "rD2", 3, now));
+    center_judge(&load, &report);
+    assert_int_equal(report.twice, 1);
+    /* Let go of: not early either. */
+    center_let_go(&b, "rD2");
+    assert_true(center_given(&a, "rD2", 4, now));
+    center_done(&b, "rD1");
+    center_case_read(center, "D1");
+    center_judge(&load, &report);
+    assert_int_equal(report.twice, 1);
+    assert_int_equal(report.ended, 1);
+    assert_int_equal(report.jobs, 1);
+    center_free(&load);
 }
 
 static void test_silence(void **state) {
@@ -239,6 +326,8 @@ int main(void) {
         cmocka_unit_test(test_defaults),       cmocka_unit_test(test_five_nodes),
         cmocka_unit_test(test_refusals),       cmocka_unit_test(test_too_big),
         cmocka_unit_test(test_recovery),       cmocka_unit_test(test_recovery_slow),
+        cmocka_unit_test(test_centers),        cmocka_unit_test(test_paper),
+        cmocka_unit_test(test_work_taken_over),
         cmocka_unit_test(test_silence),        cmocka_unit_test(test_guardian),
         cmocka_unit_test(test_guardian_alone), cmocka_unit_test(test_sh),
     };
