@@ -16,6 +16,7 @@
 
 struct http_server {
     struct http_thread **threads;
+    uint64_t *rounds; /* of each thread, when http_server_moved saw it move */
     unsigned threads_count;
 };
 
@@ -129,7 +130,8 @@ enum err http_server_start(const struct config *config, struct svc_shared *share
     }
     if (err == OK) {
         server->threads = calloc(config->http_threads, sizeof(*server->threads));
-        err = server->threads != NULL ? OK : ERR_NOMEM;
+        server->rounds = calloc(config->http_threads, sizeof(*server->rounds));
+        err = server->threads != NULL && server->rounds != NULL ? OK : ERR_NOMEM;
     }
     for (unsigned i = 0; i < config->http_threads && err == OK; i++) {
         err = start_thread(server, config, shared, why);
@@ -140,6 +142,17 @@ enum err http_server_start(const struct config *config, struct svc_shared *share
     }
     *ret_server = server;
     return OK;
+}
+
+bool http_server_moved(struct http_server *server) {
+    bool moved = true;
+    for (unsigned i = 0; i < server->threads_count; i++) {
+        moved &= atomic_load(&server->threads[i]->rounds) != server->rounds[i];
+    }
+    for (unsigned i = 0; moved && i < server->threads_count; i++) {
+        server->rounds[i] = atomic_load(&server->threads[i]->rounds);
+    }
+    return moved;
 }
 
 void http_server_stop(struct http_server *server) {
@@ -153,5 +166,6 @@ void http_server_stop(struct http_server *server) {
         http_thread_join(server->threads[i]);
     }
     free(server->threads);
+    free(server->rounds);
     free(server);
 }

@@ -16,6 +16,9 @@ struct http_server;
  * sentence in `why` (port in use: says which key of the configuration). */
 enum err http_server_start(const struct config *config, struct svc_shared *shared,
                            struct http_server **ret_server, char why[256]);
+/* Has each thread gone round since this was asked before? They do, idle or not, several
+ * times a second. Thread: one. */
+bool http_server_moved(struct http_server *server);
 /* Stop accepting, let requests in flight end (at most 5 s), close idle
  * connections, join the threads. */
 void http_server_stop(struct http_server *server);

@@ -256,6 +256,7 @@ static void on_tick(h2o_timeout_entry_t *entry) {
     struct http_thread *thread =
         H2O_STRUCT_FROM_MEMBER(struct http_thread, tick, entry);
     uint64_t now_ms = thread->shared->clock.mono_ms(thread->shared->clock.impl);
+    atomic_fetch_add(&thread->rounds, 1);
     if (atomic_load(&thread->stop) && !thread->stopping) {
         begin_stop(thread, now_ms);
     }

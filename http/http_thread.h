@@ -54,6 +54,7 @@ struct http_thread {
     h2o_timeout_entry_t tick;
     uint64_t looked_at_ms; /* for clients that take nothing */
     uint64_t request_id;   /* of the last request; random at first */
+    _Atomic uint64_t rounds; /* of the beat */
     _Atomic bool stop;
     bool stopping;
     uint64_t stop_at_ms;

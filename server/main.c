@@ -21,6 +21,7 @@
 #include "server/main_blobs.h"
 #include "server/main_check.h"
 #include "server/main_dirs.h"
+#include "server/main_notify.h"
 #include "server/main_offline.h"
 #include "server/main_options.h"
 #include "server/main_seed.h"
@@ -50,6 +51,7 @@ struct node {
     struct svc_bootstrap *bootstrap;
     struct outbound *outbound;
     struct http_server *http;
+    struct main_notify *notify;
     struct main_blobs *blobs;
 };
 
@@ -328,6 +330,9 @@ static int start_node(struct node *node, bool bootstrap) {
     err = http_server_start(&node->config, shared, &node->http, why);
     if (err)
         return failed("http", err, why);
+    err = main_notify_start(node->http, &node->notify);
+    if (err)
+        return failed("NOTIFY_SOCKET", err, "the supervisor cannot be told");
     return EX_OK;
 }
 
@@ -335,6 +340,7 @@ static int start_node(struct node *node, bool bootstrap) {
 static void stop_node(struct node *node) {
     struct svc_shared *shared = &node->shared;
 
+    main_notify_stop(node->notify);
     if (node->http)
         http_server_stop(node->http);
     main_blobs_stop(node->blobs);
@@ -435,6 +441,7 @@ static int run_node(struct node *node, const struct options *options) {
                   log_str("issuer", node->config.issuer),
                   log_str("region", node->config.region), log_end());
         wait_for_end(&signals);
+        main_notify_stopping(node->notify);
         drain(node);
     }
     stop_node(node);

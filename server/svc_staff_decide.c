@@ -11,7 +11,6 @@
 #include "server/svc_staff_review.h"
 #include "store/base/codec.h"
 
-#define CLAIM_MS (20u * 60 * 1000)
 #define NOTE_BYTES_MAX 1500 /* sealed it is within LIMIT_REVIEW_NOTE */
 #define NEXT_TRIES 16
 #define NEXT_LOOKS 5000 /* at rows of one kind that others have */
@@ -235,7 +234,8 @@ static void next_claim(struct staff_op *op) {
     }
     command.review_claim.id = queue->best[queue->at].id;
     command.review_claim.staff = op->account.id;
-    command.review_claim.lease_ms = CLAIM_MS;
+    command.review_claim.lease_ms =
+        op->base.svc->shared->config->review_claim_s * 1000;
     svc_submit(&op->base, &command, next_claimed);
 }
 
