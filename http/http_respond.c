@@ -373,6 +373,18 @@ void http_respond_console(struct http_request *request, int status,
     buf_free(&html);
 }
 
+void http_respond_image(struct http_request *request, struct span jpeg) {
+    h2o_req_t *h2o = request->h2o;
+    if (h2o == NULL) {
+        return;
+    }
+    ADD_NAMED(h2o, "content-security-policy",
+              "default-src 'none'; sandbox; frame-ancestors 'none'");
+    ADD_NAMED(h2o, "cross-origin-resource-policy", "same-origin");
+    ADD_NAMED(h2o, "referrer-policy", "no-referrer");
+    respond(request, 200, "image/jpeg", "no-store", jpeg);
+}
+
 void http_respond_file(struct http_request *request, const char *type,
                        struct span name, struct span body) {
     if (request->h2o == NULL) {

@@ -60,6 +60,8 @@ void http_respond_page(struct http_request *request, int status, enum http_page 
 /* A page of the staff console, from JSON. */
 void http_respond_console(struct http_request *request, int status,
                           enum console_page page, struct span json);
+/* A JPEG of our own making: shown as an image or not at all. */
+void http_respond_image(struct http_request *request, struct span jpeg);
 /* To be kept as a file of this name (ASCII, no quotes). */
 void http_respond_file(struct http_request *request, const char *type,
                        struct span name, struct span body);

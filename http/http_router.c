@@ -129,6 +129,7 @@ static const struct route staff_routes[] = {
     {"/staff/application/claim", NULL, route_staff_post, OWN_FORM},
     {"/staff/application/release", NULL, route_staff_post, OWN_FORM},
     {"/staff/application/decide", NULL, route_staff_post, OWN_FORM},
+    {"/staff/scan", route_staff_get, NULL, PLAIN},
     {"/staff/desk/next", NULL, route_staff_post, OWN_FORM},
     {"/", route_staff_root, NULL, PLAIN},
     {"/health", route_health, NULL, PLAIN},

@@ -62,6 +62,7 @@ static const struct staff_route routes[] = {
      "/staff/desk"},
     {"/staff/application/decide", NONE, NONE, STAFF_DO_DECIDE, NONE, NONE,
      "/staff/application"},
+    {"/staff/scan", STAFF_DO_SCAN, NONE, NONE, NONE, NONE, "/staff/desk"},
     {"/staff/desk/next", NONE, NONE, STAFF_DO_NEXT, NONE, NONE, "/staff/desk"},
 };
 
@@ -297,6 +298,9 @@ static void answer(struct http_request *request, const struct svc_staff *staff,
         return;
     case STAFF_FILE:
         http_respond_file(request, "application/json", staff->file_name, staff->file);
+        return;
+    case STAFF_IMAGE:
+        http_respond_image(request, staff->file);
         return;
     case STAFF_SIGN_IN:
         sign_in(request, route, staff->signed_out ? "ended" : "needed");

@@ -99,7 +99,7 @@ bool sandbox_enter(int out, const struct sandbox_limits *l) {
     return allow_calls(3);
 }
 
-static bool write_all(int fd, struct span bytes) {
+bool sandbox_write(int fd, struct span bytes) {
     while (bytes.len > 0) {
         ssize_t n = write(fd, bytes.data, bytes.len);
 
@@ -110,21 +110,13 @@ static bool write_all(int fd, struct span bytes) {
     return true;
 }
 
-_Noreturn static void child(struct engine *engine, const struct job_record *record,
-                            const struct span *files, size_t count,
+_Noreturn static void child(bool (*work)(void *arg, int out), void *arg,
                             const struct sandbox_limits *limits, int out) {
-    static struct ocr_evidence evidence;
-    struct buf bytes;
-
     /* A worker that is gone must not leave readers behind. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (!sandbox_enter(out, limits))
         _exit(2);
-    engine_read(engine, record, files, count, &evidence);
-    buf_init(&bytes, EVIDENCE_WIRE_MAX);
-    if (evidence_encode(&evidence, &bytes) != OK || !write_all(3, buf_span(&bytes)))
-        _exit(3);
-    _exit(0);
+    _exit(work(arg, 3) ? 0 : 3);
 }
 
 /* ---- the parent */
@@ -179,50 +171,77 @@ static int end_of(pid_t pid, bool in_time) {
     return status;
 }
 
+static bool ran_out(int status) {
+    return WIFSIGNALED(status) &&
+           (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL);
+}
+
+enum sandbox_end sandbox_run(bool (*work)(void *arg, int out), void *arg,
+                             const struct sandbox_limits *limits, struct buf *buf) {
+    uint64_t started = now_ms();
+    bool in_time;
+    int pipes[2], status;
+    pid_t pid;
+
+    if (pipe2(pipes, O_CLOEXEC) != 0)
+        return SANDBOX_NONE;
+    pid = fork();
+    if (pid == 0)
+        child(work, arg, limits, pipes[1]);
+    close(pipes[1]);
+    if (pid < 0) {
+        close(pipes[0]);
+        return SANDBOX_NONE;
+    }
+    buf_reset(buf);
+    in_time = collect(pipes[0], started + limits->wall_ms, buf);
+    close(pipes[0]);
+    status = end_of(pid, in_time);
+    if (!in_time || ran_out(status))
+        return SANDBOX_LATE;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 && buf_err(buf) == OK
+               ? SANDBOX_DONE
+               : SANDBOX_DIED;
+}
+
+/* ---- an application */
+
+struct reading_task {
+    struct engine *engine;
+    const struct job_record *record;
+    const struct span *files;
+    size_t count;
+};
+
+static bool read_task(void *arg, int out) {
+    static struct ocr_evidence evidence;
+    const struct reading_task *task = arg;
+    struct buf bytes;
+
+    engine_read(task->engine, task->record, task->files, task->count, &evidence);
+    buf_init(&bytes, EVIDENCE_WIRE_MAX);
+    return evidence_encode(&evidence, &bytes) == OK && sandbox_write(out, buf_span(&bytes));
+}
+
 static void conclude(uint64_t reason, uint64_t started, struct ocr_evidence *ret) {
     *ret = (struct ocr_evidence){.verdict = OCR_REVIEW,
                                  .reasons = reason,
                                  .elapsed_ms = (uint32_t)(now_ms() - started)};
 }
 
-static uint64_t why_ended(int status) {
-    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL))
-        return OCR_REASON(OCR_READER_TIMEOUT);
-    return OCR_REASON(OCR_READER_DIED);
-}
-
 void sandbox_read(struct engine *engine, const struct job_record *record,
                   const struct span *files, size_t count,
                   const struct sandbox_limits *limits, struct buf *buf,
                   struct ocr_evidence *ret) {
+    struct reading_task task = {engine, record, files, count};
     uint64_t started = now_ms();
-    bool in_time;
-    int pipes[2], status;
-    pid_t pid;
+    enum sandbox_end end;
 
     engine_prepare(engine, record);
-    if (pipe2(pipes, O_CLOEXEC) != 0) {
-        conclude(OCR_REASON(OCR_READER_DIED), started, ret);
-        return;
-    }
-    pid = fork();
-    if (pid == 0)
-        child(engine, record, files, count, limits, pipes[1]);
-    close(pipes[1]);
-    if (pid < 0) {
-        close(pipes[0]);
-        conclude(OCR_REASON(OCR_READER_DIED), started, ret);
-        return;
-    }
-    buf_reset(buf);
-    in_time = collect(pipes[0], started + limits->wall_ms, buf);
-    close(pipes[0]);
-    status = end_of(pid, in_time);
-    if (!in_time)
+    end = sandbox_run(read_task, &task, limits, buf);
+    if (end == SANDBOX_LATE)
         conclude(OCR_REASON(OCR_READER_TIMEOUT), started, ret);
-    else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        conclude(why_ended(status), started, ret);
-    else if (evidence_decode(buf_span(buf), ret) != OK)
+    else if (end != SANDBOX_DONE || evidence_decode(buf_span(buf), ret) != OK)
         conclude(OCR_REASON(OCR_READER_DIED), started, ret);
     else
         ret->elapsed_ms = (uint32_t)(now_ms() - started);

@@ -29,6 +29,20 @@ void sandbox_read(struct engine *engine, const struct job_record *record,
                   const struct sandbox_limits *limits, struct buf *buf,
                   struct ocr_evidence *ret_evidence);
 
+enum sandbox_end {
+    SANDBOX_DONE, /* it said all it had to say */
+    SANDBOX_LATE, /* too long, in time or in work */
+    SANDBOX_DIED, /* or said that it could not */
+    SANDBOX_NONE, /* there was no child */
+};
+
+/* Run `work` in a sandboxed child; what it writes (sandbox_write to `out`) is in `buf`,
+ * whose cap bounds it. False of `work`: it could not. */
+enum sandbox_end sandbox_run(bool (*work)(void *arg, int out), void *arg,
+                             const struct sandbox_limits *limits, struct buf *buf);
+/* In the child: all of it. */
+bool sandbox_write(int out, struct span bytes);
+
 /* What the child does with itself before it touches a byte of a scan; `out` is the one
  * descriptor left. False: this kernel cannot, and nothing may be read. */
 bool sandbox_enter(int out, const struct sandbox_limits *limits);

@@ -453,6 +453,7 @@ static const struct key_spec keys[] = {
      OPTIONAL},
     {"outbound_ca", value_path, TEXT(outbound_ca), OPTIONAL},
     {"client_ca", value_path, TEXT(client_ca), OPTIONAL},
+    {"scan_viewer", value_path, TEXT(scan_viewer), OPTIONAL},
     {"outbound_private", value_flag, AT(outbound_private), 0, 0, OPTIONAL},
     {"smtp_url", value_smtp_url, TEXT(providers[0].url), OPTIONAL},
     {"smtp_url_2", value_smtp_url, TEXT(providers[1].url), OPTIONAL},

@@ -45,6 +45,7 @@ struct config {
                                         asked for (RFC 8705) */
     char mtls_url[256];   /* mtls_url = https://host[:port]/oauth/, as clients
                              reach mtls_listen */
+    char scan_viewer[1024]; /* tasuki-ocr, which shows scans; "": beside tasukid */
     char client_ca[1024]; /* client_ca: proves subjects of tls_client_auth */
     struct config_listener staff; /* staff_listen: HTTPS, the staff console; behind a
                                      balancer, as balancer_listen */

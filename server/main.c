@@ -238,6 +238,22 @@ static enum err start_repl(struct node *node, bool bootstrap, char why[512]) {
     return err;
 }
 
+/* What shows scans stands beside this program, unless the configuration names it. */
+static void find_viewer(struct node *node) {
+    struct config *config = &node->config;
+    static const char name[] = "tasuki-ocr";
+    ssize_t len;
+
+    if (config->scan_viewer[0] == '\0') {
+        len = readlink("/proc/self/exe", config->scan_viewer,
+                       sizeof config->scan_viewer - sizeof name);
+        while (len > 0 && config->scan_viewer[len - 1] != '/')
+            len--;
+        memcpy(config->scan_viewer + (len > 0 ? len : 0), name, sizeof name);
+    }
+    node->shared.scan_viewer = config->scan_viewer;
+}
+
 static enum err start_pools(struct node *node) {
     const struct config *config = &node->config;
     struct svc_shared *shared = &node->shared;
@@ -253,6 +269,7 @@ static enum err start_pools(struct node *node) {
     if (!err && config->staff.address[0])
         err = hash_pool_new(VIEW_THREADS, &shared->view_pool);
     shared->blob_fetch = main_blob_fetch;
+    find_viewer(node);
     if (!err && config->login_limit_per_minute > 0)
         err = rate_limit_new(config->login_limit_per_minute,
                              config->login_limit_per_minute, LOGIN_LIMIT_SLOTS,

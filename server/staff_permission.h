@@ -47,7 +47,8 @@
     X(CLAIM, "claim", REVIEWERS, WRITES)                                               \
     X(RELEASE, "release", REVIEWERS, WRITES)                                           \
     X(NEXT, "next", REVIEWERS, WRITES)                                                 \
-    X(DECIDE, "decide", REVIEWERS, WRITES)
+    X(DECIDE, "decide", REVIEWERS, WRITES)                                             \
+    X(SCAN, "scan", DESK_READERS, 0)
 
 enum staff_action {
 #define STAFF_ACTION(id, name, roles, flags) STAFF_DO_##id,

@@ -30,6 +30,7 @@ struct svc_shared {
     /* Bring one here from another node (main_blob_fetch.h); NULL: there is no other. */
     enum err (*blob_fetch)(struct svc_shared *shared, struct sealer *sealer,
                            const struct blob_row *row, char why[256]);
+    const char *scan_viewer; /* path of tasuki-ocr, which shows scans (scan_view.h) */
     struct hash_pool *view_pool; /* for what looks at scans: reads blobs, waits for
                                     children; NULL: the hash pool does it */
     struct scrub *scrub;         /* NULL: none runs */

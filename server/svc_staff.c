@@ -48,10 +48,13 @@ static void (*const actions[STAFF_ACTIONS_COUNT])(struct staff_op *op) = {
     [STAFF_DO_RELEASE] = svc_staff_release,
     [STAFF_DO_NEXT] = svc_staff_next,
     [STAFF_DO_DECIDE] = svc_staff_decide,
+    [STAFF_DO_SCAN] = svc_staff_scan,
 };
 
 static void finish(struct svc_state *state) {
     struct staff_op *op = (struct staff_op *)state;
+    void (*work_free)(void *work) = op->work_free;
+    void *work = op->work; /* outlives the operation: what is answered may be in it */
 
     if (op->admin_open)
         svc_op_close(&op->admin.op);
@@ -59,11 +62,10 @@ static void finish(struct svc_state *state) {
     json_decref(op->typed);
     json_decref(op->kept);
     op->typed = op->kept = NULL;
-    if (op->work)
-        op->work_free(op->work);
-    op->work = NULL;
     buf_free(&op->call);
     op->staff->done(op->staff);
+    if (work)
+        work_free(work);
 }
 
 /* ---- answers */
@@ -116,6 +118,12 @@ void svc_staff_view(struct staff_op *op, json_t *view) {
         svc_fail(&op->base, err);
     else
         end(op, STAFF_VIEW);
+}
+
+void svc_staff_image(struct staff_op *op, struct span jpeg) {
+    /* It may be larger than an operation's arena. */
+    op->staff->file = jpeg;
+    end(op, STAFF_IMAGE);
 }
 
 void svc_staff_file(struct staff_op *op) {

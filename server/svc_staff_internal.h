@@ -34,6 +34,8 @@ void svc_staff_view(struct staff_op *op, json_t *view);
 /* A message, beside what was typed. `message` is copied. */
 void svc_staff_refuse(struct staff_op *op, enum svc_staff_kind kind,
                       struct span message);
+/* A JPEG of our own making, to be shown in a page; it is copied. */
+void svc_staff_image(struct staff_op *op, struct span jpeg);
 /* `file` and `file_name` have been set. */
 void svc_staff_file(struct staff_op *op);
 void svc_staff_done(struct staff_op *op, const char *format, ...)
@@ -84,5 +86,6 @@ void svc_staff_claim(struct staff_op *op);
 void svc_staff_release(struct staff_op *op);
 void svc_staff_next(struct staff_op *op);
 void svc_staff_decide(struct staff_op *op);
+void svc_staff_scan(struct staff_op *op);
 
 #endif

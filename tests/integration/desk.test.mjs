@@ -7,6 +7,7 @@ import { operator } from '../lib/admin.mjs';
 import { Center, claimOf, decide } from '../lib/desk.mjs';
 import { lastMail, linkOf } from '../lib/messages.mjs';
 import { count, tally, volley } from '../lib/race.mjs';
+import { sheet, tiff } from '../lib/tiff.mjs';
 
 const center = await Center.make('desk');
 after(() => center.close());
@@ -146,6 +147,47 @@ test('what a page forgets to check, the state machine does not', async () => {
   const intake = await center.person(['intake', 'auditor'], 1);
   for (const path of ['claim', 'decide', 'release']) assert.equal((await intake.post(`/staff/application/${path}`, { id: one.id, claim, decision: 'approve' })).status, 403, path);
   assert.equal((await anna.post('/staff/application/decide', { id: one.id, claim, decision: 'hold', note: '電話で確認する' })).status, 303);
+});
+
+test('a scan is shown as an image of our own making, whichever node holds it', { timeout: 120000 }, async () => {
+  const scan = ({ id }) => tiff([sheet(620, 877, Number(id.slice(1)) % 8), sheet(620, 877, 3)]);
+  const [one] = await center.atDesk(100, 1, {
+    scan,
+    evidence: () => ({
+      pages: [{ scan: 0, index: 0, kind: 'form', size: [620, 877] }, { scan: 0, index: 1, kind: 'certificate', turn: 90, size: [620, 877] }],
+      fields: [{ field: 'form_number', text: '7000012050002', quad: [[60, 100], [560, 100], [560, 140], [60, 140]] }],
+    }),
+  });
+  const places = [`id=${one.id}&page=1`, `id=${one.id}&page=2&turn=3&zoom=3`, `id=${one.id}&field=0`];
+  for (const place of places) assert.equal((await anna.get(`/staff/scan?${place}`)).status, 404, 'not before it is taken');
+  assert.equal((await anna.post('/staff/application/claim', { id: one.id })).status, 303);
+  const sizes = [];
+  for (const console of center.consoles) {
+    for (const place of places) {
+      const image = await anna.at(console).get(`/staff/scan?${place}`);
+      assert.equal(image.status, 200, `${console.name} ${place}: ${image.body.slice(0, 200)}`);
+      assert.equal(image.headers['content-type'], 'image/jpeg');
+      assert.equal(image.headers['x-content-type-options'], 'nosniff');
+      assert.match(image.headers['content-security-policy'], /sandbox/);
+      assert.equal(image.headers['cache-control'], 'no-store');
+      assert.equal(image.bytes.subarray(0, 3).toString('hex'), 'ffd8ff');
+      assert.equal(image.bytes.indexOf(scan(one).subarray(100, 164)), -1, 'not the bytes of the scan');
+      sizes.push(image.bytes.length);
+    }
+  }
+  assert.deepEqual(sizes.slice(0, 3), sizes.slice(3, 6), 'the same from every node');
+  for (const place of [`id=${one.id}&page=3`, `id=${one.id}&field=7`, `id=${one.id}&page=0`, 'id=P0&page=1']) assert.equal((await anna.get(`/staff/scan?${place}`)).status, 404, place);
+  assert.match((await decide(anna, one.id, 'hold', { note: '確認' })).location, /on_hold/);
+});
+
+test('a scan that is none reaches nobody, and the desk goes on', async () => {
+  const hostile = Buffer.concat([Buffer.from('II*\0\x08\0\0\0', 'latin1'), Buffer.from('<script>alert(1)</script>'.repeat(200))]);
+  const [one] = await center.atDesk(120, 1, { scan: () => hostile, verdict: 'REVIEW' });
+  assert.equal((await anna.post('/staff/application/claim', { id: one.id })).status, 303);
+  const image = await anna.get(`/staff/scan?id=${one.id}&page=1`);
+  assert.equal(image.status, 404);
+  assert.ok(!image.body.includes('alert(1)'));
+  assert.match((await decide(anna, one.id, 'hold', { note: '画像が壊れている' })).location, /on_hold/);
 });
 
 test('nodes agree on all of it', async () => {

@@ -50,6 +50,7 @@ static const struct {
     {"release", "vpu", "w"},
     {"next", "vpu", "w"},
     {"decide", "vpu", "w"},
+    {"scan", "aivpu", ""},
 };
 
 static void every_action_by_every_role(void **state) {
