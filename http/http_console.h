@@ -39,7 +39,9 @@ extern "C" {
     X(OPERATION, operation)                                                            \
     X(AUDIT, audit)                                                                    \
     X(DESK, desk)                                                                      \
-    X(APPLICATION, application)
+    X(APPLICATION, application)                                                        \
+    X(IMPORTS, imports)                                                                \
+    X(IMPORT, import)
 
 enum console_page {
 #define X(id, name) CONSOLE_##id,

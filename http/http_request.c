@@ -7,6 +7,7 @@
 
 #include "http/http_cookie.h"
 #include "http/http_form.h"
+#include "http/http_multipart.h"
 #include "http/http_respond.h"
 #include "http/http_thread.h"
 #include "store/base/check.h"
@@ -275,4 +276,26 @@ bool http_request_form(struct http_request *request, bool as_json) {
         return false;
     }
     return parse(request, http_request_body(request), true, as_json);
+}
+
+bool http_request_upload(struct http_request *request, struct span *ret_file) {
+    struct span boundary = http_multipart_boundary(
+        http_request_header(request, H2O_TOKEN_CONTENT_TYPE));
+    struct http_multipart_file file;
+    const char *why = "out of memory";
+    *ret_file = span_of("", 0);
+    if (boundary.len == 0) {
+        return http_request_form(request, false);
+    }
+    struct span body = arena_dup(&request->arena, http_request_body(request));
+    http_request_wipe_body(request);
+    enum err err = body.data == NULL
+                       ? ERR_NOMEM
+                       : http_multipart_parse(body, boundary, &request->params, &file, &why);
+    if (err != OK) {
+        refuse(request, false, err == ERR_NOMEM ? 503 : 400, why);
+        return false;
+    }
+    *ret_file = file.bytes;
+    return true;
 }

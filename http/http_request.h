@@ -105,6 +105,9 @@ void http_request_wipe_body(struct http_request *request);
  * request has ended. */
 bool http_request_query(struct http_request *request, bool as_json);
 bool http_request_form(struct http_request *request, bool as_json);
+/* Likewise; a multipart/form-data body may bring one file, whose bytes (in `arena`) are
+ * given too, empty when there is none. */
+bool http_request_upload(struct http_request *request, struct span *ret_file);
 /* Is the body JSON? The response (415) has been sent when not, and the request ended. */
 bool http_request_json(struct http_request *request);
 

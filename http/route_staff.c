@@ -63,6 +63,14 @@ static const struct staff_route routes[] = {
     {"/staff/application/decide", NONE, NONE, STAFF_DO_DECIDE, NONE, NONE,
      "/staff/application"},
     {"/staff/scan", STAFF_DO_SCAN, NONE, NONE, NONE, NONE, "/staff/desk"},
+    {"/staff/imports", STAFF_DO_IMPORTS, CONSOLE_IMPORTS, STAFF_DO_IMPORT_PROPOSE,
+     CONSOLE_IMPORTS, NONE, "/staff/imports"},
+    {"/staff/import", STAFF_DO_IMPORT_SHOW, CONSOLE_IMPORT, STAFF_DO_IMPORT_JUDGE, NONE,
+     NONE, "/staff/imports"},
+    {"/staff/import/settle", NONE, NONE, STAFF_DO_IMPORT_SETTLE, NONE, NONE,
+     "/staff/imports"},
+    {"/staff/decisions.csv", STAFF_DO_DECISIONS, NONE, NONE, NONE, NONE,
+     "/staff/imports"},
     {"/staff/desk/next", NONE, NONE, STAFF_DO_NEXT, NONE, NONE, "/staff/desk"},
 };
 
@@ -284,6 +292,12 @@ static void refused(struct http_request *request, const struct svc_staff *staff,
     }
 }
 
+static const char *file_type(struct span name) {
+    return name.len > 4 && memcmp(name.data + name.len - 4, ".csv", 4) == 0
+               ? "text/csv"
+               : "application/json";
+}
+
 static void answer(struct http_request *request, const struct svc_staff *staff,
                    const struct staff_route *route) {
     const struct span none = span_of("", 0);
@@ -297,7 +311,8 @@ static void answer(struct http_request *request, const struct svc_staff *staff,
         http_respond_redirect(request, staff->location);
         return;
     case STAFF_FILE:
-        http_respond_file(request, "application/json", staff->file_name, staff->file);
+        http_respond_file(request, file_type(staff->file_name), staff->file_name,
+                          staff->file);
         return;
     case STAFF_IMAGE:
         http_respond_image(request, staff->file);
@@ -344,7 +359,7 @@ static void on_staff(struct svc_staff *staff) {
     http_request_end(request);
 }
 
-static void start(struct http_request *request, int action) {
+static void start(struct http_request *request, int action, struct span upload) {
     struct svc_staff *staff = &request->op.staff;
     *staff = (struct svc_staff){
         .op.from = http_request_origin(request),
@@ -353,6 +368,7 @@ static void start(struct http_request *request, int action) {
         .action = (enum staff_action)action,
         .params = &request->params,
         .session_cookie = http_request_cookie(request, COOKIE_STAFF),
+        .upload = upload,
     };
     svc_staff(request->thread->svc, staff);
 }
@@ -368,16 +384,17 @@ void route_staff_get(struct http_request *request) {
     if (route == NULL) {
         missing(request); /* of an absolute target: no browser sends one */
     } else if (http_request_query(request, false)) {
-        start(request, route->get);
+        start(request, route->get, span_of("", 0));
     }
 }
 
 void route_staff_post(struct http_request *request) {
     const struct staff_route *route = route_of(request);
+    struct span upload;
     if (route == NULL) {
         missing(request);
-    } else if (http_request_form(request, false)) {
-        start(request, route->post);
+    } else if (http_request_upload(request, &upload)) {
+        start(request, route->post, upload);
     }
 }
 

@@ -48,7 +48,13 @@
     X(RELEASE, "release", REVIEWERS, WRITES)                                           \
     X(NEXT, "next", REVIEWERS, WRITES)                                                 \
     X(DECIDE, "decide", REVIEWERS, WRITES)                                             \
-    X(SCAN, "scan", DESK_READERS, 0)
+    X(SCAN, "scan", DESK_READERS, 0)                                                   \
+    X(IMPORTS, "imports", REVIEWERS | STAFF_AUDITOR, 0)                                \
+    X(IMPORT_PROPOSE, "import_propose", REVIEWERS, WRITES)                             \
+    X(IMPORT_SHOW, "import_show", REVIEWERS | STAFF_AUDITOR, 0)                        \
+    X(IMPORT_JUDGE, "import_judge", SECOND, WRITES | FRESH)                            \
+    X(IMPORT_SETTLE, "import_settle", SECOND, WRITES)                                  \
+    X(DECISIONS, "decisions", SECOND | STAFF_AUDITOR, 0)
 
 enum staff_action {
 #define STAFF_ACTION(id, name, roles, flags) STAFF_DO_##id,

@@ -49,6 +49,12 @@ static void (*const actions[STAFF_ACTIONS_COUNT])(struct staff_op *op) = {
     [STAFF_DO_NEXT] = svc_staff_next,
     [STAFF_DO_DECIDE] = svc_staff_decide,
     [STAFF_DO_SCAN] = svc_staff_scan,
+    [STAFF_DO_IMPORTS] = svc_staff_imports,
+    [STAFF_DO_IMPORT_PROPOSE] = svc_staff_import_propose,
+    [STAFF_DO_IMPORT_SHOW] = svc_staff_import_show,
+    [STAFF_DO_IMPORT_JUDGE] = svc_staff_import_judge,
+    [STAFF_DO_IMPORT_SETTLE] = svc_staff_import_settle,
+    [STAFF_DO_DECISIONS] = svc_staff_decisions,
 };
 
 static void finish(struct svc_state *state) {

@@ -42,6 +42,7 @@ struct svc_staff {
     enum staff_action action;
     const struct params *params; /* of the query, or of the form */
     struct span session_cookie;
+    struct span upload; /* the bytes of the file that came with the form; empty: none */
     /* out */
     enum svc_staff_kind kind;
     struct span me;   /* JSON: name, roles, may {action: bool}, csrf; empty: nobody */

@@ -34,7 +34,7 @@ static void found(struct staff_op *op) {
     svc_staff_view(op, view);
 }
 
-/* Milliseconds of a day of Japan (`yyyy-mm-dd`) at its begin; -1: it is none. */
+/* -1: it is none. */
 static json_int_t day_ms(struct span text) {
     static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
     char copy[11];
@@ -53,6 +53,12 @@ static json_int_t day_ms(struct span text) {
     if (month > 2 && ((year % 4 == 0 && year % 100 != 0) || year % 400 == 0))
         days++;
     return (days * 24 - 9) * 3600 * 1000;
+}
+
+uint64_t svc_staff_day_ms(struct span text) {
+    json_int_t ms = day_ms(text);
+
+    return ms > 0 ? (uint64_t)ms : 0;
 }
 
 void svc_staff_audit(struct staff_op *op) {

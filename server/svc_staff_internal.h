@@ -55,6 +55,8 @@ json_t *svc_staff_text(struct span text);
 /* Array of the names of the roles. */
 json_t *svc_staff_roles(uint32_t roles);
 json_t *svc_staff_id(struct id128 id);
+/* Milliseconds at which the day of Japan (yyyy-mm-dd) begins; 0: it is none. */
+uint64_t svc_staff_day_ms(struct span text);
 
 /* The actions. Each ends the operation. */
 void svc_staff_home(struct staff_op *op);
@@ -87,5 +89,11 @@ void svc_staff_release(struct staff_op *op);
 void svc_staff_next(struct staff_op *op);
 void svc_staff_decide(struct staff_op *op);
 void svc_staff_scan(struct staff_op *op);
+void svc_staff_imports(struct staff_op *op);
+void svc_staff_import_propose(struct staff_op *op);
+void svc_staff_import_show(struct staff_op *op);
+void svc_staff_import_judge(struct staff_op *op);
+void svc_staff_import_settle(struct staff_op *op);
+void svc_staff_decisions(struct staff_op *op);
 
 #endif

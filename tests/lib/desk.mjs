@@ -7,6 +7,7 @@ import { operator } from './admin.mjs';
 import { Cluster } from './cluster.mjs';
 import { ROOT, until } from './demo.mjs';
 import { EVIDENCE_MAGIC, Worker } from './farm.mjs';
+import { request } from './http.mjs';
 import { Sinks } from './messages.mjs';
 import { addStaff, Desk } from './staff.mjs';
 
@@ -117,4 +118,15 @@ export async function decide(desk, id, decision, { defects = [], note = '', ...m
   if (claimed.status !== 303) return claimed;
   const page = await desk.get(`/staff/application?id=${id}`);
   return desk.post('/staff/application/decide', { id, claim: claimOf(page) ?? '', decision, note, ...Object.fromEntries(defects.map((name) => [`defect_${name}`, '1'])), ...more });
+}
+
+// A form with a file, as a browser sends it: fields first, then the file.
+export function sendFile(desk, path, fields, name, bytes) {
+  const boundary = '----TasukiTestBoundary7MA4YWxk';
+  const parts = Object.entries({ csrf: desk.csrf ?? '', ...fields }).map(([field, value]) => Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="${field}"\r\n\r\n${value}\r\n`));
+  const body = Buffer.concat([
+    ...parts,
+    Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="${name}"\r\nContent-Type: text/csv\r\n\r\n`), Buffer.from(bytes), Buffer.from(`\r\n--${boundary}--\r\n`),
+  ]);
+  return request(desk.target, 'POST', path, { jar: desk.jar, fresh: true, tls: desk.target.tls, body, headers: { 'content-type': `multipart/form-data; boundary=${boundary}` } });
 }

@@ -117,7 +117,7 @@ const LIBC = new RegExp(
   '^(' +
     'assert|ctype|errno|float|inttypes|limits|locale|math|setjmp|signal|stdalign|stdarg|' +
     'stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|time|wchar|' +
-    'arpa/inet|dirent|endian|fcntl|getopt|grp|libgen|malloc|netdb|net/if|netinet/(in|tcp)|poll|' +
+    'arpa/inet|dirent|endian|fcntl|getopt|grp|iconv|libgen|malloc|netdb|net/if|netinet/(in|tcp)|poll|' +
     'pthread|pwd|sched|semaphore|spawn|sys/[a-z]+|sysexits|syslog|termios|threads|ucontext|unistd|' +
     'linux/[a-z_]+)\\.h$',
 );

@@ -51,6 +51,12 @@ static const struct {
     {"next", "vpu", "w"},
     {"decide", "vpu", "w"},
     {"scan", "aivpu", ""},
+    {"imports", "avpu", ""},
+    {"import_propose", "vpu", "w"},
+    {"import_show", "avpu", ""},
+    {"import_judge", "pu", "wf"},
+    {"import_settle", "pu", "w"},
+    {"decisions", "apu", ""},
 };
 
 static void every_action_by_every_role(void **state) {

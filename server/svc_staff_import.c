@@ -1,0 +1,590 @@
+/* svc_staff_import: decisions as a file in the console (server/svc_import.h). One person
+ * brings the file in and sees how each line stands; another one confirms it; then its
+ * lines are settled one by one, and may be gone on with by whoever opens the page when
+ * the node ends in the middle of it. Who the two are is decided by raft/fsm_import.c. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/svc_application.h"
+#include "server/svc_import.h"
+#include "server/svc_letter.h"
+#include "server/svc_staff_internal.h"
+#include "store/base/codec.h"
+
+#define SHOWN 100
+#define FILE_BYTES 12 /* of an id: those that all parts of a file share */
+/* A request settles lines for so long; then the page is shown, and goes on from there. */
+#define SETTLE_MS 5000
+#define EXPORT_MAX (4u * 1024 * 1024)
+#define DAY_MS (24ull * 3600 * 1000)
+
+static const char *const states[] = {"", "proposed", "approved", "rejected"};
+
+/* ---- the list: a file a row */
+
+struct row {
+    struct id128 file;
+    enum import_state state;
+    struct id128 proposer;
+    uint64_t created_ms;
+    size_t parts, count, open, done;
+};
+
+static bool same_file(const struct id128 *a, const struct id128 *b) {
+    return memcmp(a->b, b->b, FILE_BYTES) == 0;
+}
+
+static void add_part(const struct review_import *part, struct row *row) {
+    row->parts++;
+    row->count += part->count;
+    row->state = part->state;
+    for (size_t i = 0; i < part->count; i++) {
+        row->open += part->lines[i].state == IMPORT_LINE_OPEN;
+        row->done += part->lines[i].state == IMPORT_LINE_DONE;
+    }
+}
+
+static json_t *row_json(struct staff_op *op, const struct row *row) {
+    struct staff person;
+    enum err err = store_staff_get(op->base.svc->read, &op->staff->op.arena,
+                                   row->proposer, &person);
+
+    return json_pack("{s:o, s:s, s:o, s:I, s:i, s:i, s:i}", "id", svc_staff_id(row->file),
+                     "import_state", states[row->state], "who",
+                     err ? svc_staff_id(row->proposer) : svc_staff_text(person.name),
+                     "at_ms", (json_int_t)row->created_ms, "count", (int)row->count,
+                     "done", (int)row->done, "open", (int)row->open);
+}
+
+/* The next id; false: there is none. */
+static bool step(struct id128 *id) {
+    for (size_t i = sizeof id->b; i-- > 0;) {
+        if (++id->b[i] != 0)
+            return true;
+    }
+    return false;
+}
+
+/* In the open snapshot. */
+static enum err put_list(struct staff_op *op, json_t *list) {
+    struct review_import *part = malloc(sizeof *part);
+    struct id128 at = {{0}};
+    struct row row = {.parts = 0};
+    enum err err = part ? OK : ERR_NOMEM;
+
+    while (!err && json_array_size(list) < SHOWN) {
+        err = store_import_next(op->base.svc->read, at, part);
+        if (row.parts > 0 && (err || !same_file(&row.file, &part->id))) {
+            json_array_append_new(list, row_json(op, &row));
+            row.parts = 0;
+        }
+        if (err)
+            break;
+        if (row.parts == 0)
+            row = (struct row){.proposer = part->proposer,
+                               .file = part->id,
+                               .created_ms = part->created_ms};
+        add_part(part, &row);
+        at = part->id;
+        if (!step(&at))
+            break;
+    }
+    free(part);
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static void show_list(struct staff_op *op, json_t *report) {
+    json_t *view = json_object(), *list = json_array();
+    enum err err = svc_read_begin(op->base.svc);
+
+    if (!err) {
+        err = put_list(op, list);
+        svc_read_end(op->base.svc);
+    }
+    json_object_set_new(view, "imports", list);
+    json_object_set_new(view, "report", report ? report : json_false());
+    if (err) {
+        json_decref(view);
+        svc_fail(&op->base, err);
+    } else {
+        svc_staff_view(op, view);
+    }
+}
+
+void svc_staff_imports(struct staff_op *op) {
+    show_list(op, NULL);
+}
+
+/* ---- bringing a file in */
+
+struct proposing {
+    struct svc_import import;
+    struct command command; /* too large for the stack of a step */
+    size_t part, fresh;
+};
+
+static void proposing_free(void *work) {
+    struct proposing *p = work;
+
+    svc_import_free(&p->import);
+    free(p);
+}
+
+static bool unreadable(struct staff_op *op, enum err err) {
+    op->staff->reason = err == ERR_TOO_BIG ? "import_large" : "import_unreadable";
+    svc_staff_refuse(op, STAFF_INVALID,
+                     span_str(err == ERR_TOO_BIG
+                                  ? "file: 6000 lines at most"
+                                  : "file: lines of 申請書ID,OK or NG are expected, in "
+                                    "UTF-8 or CP932"));
+    return false;
+}
+
+static void propose_part(struct staff_op *op);
+
+static void proposed(struct svc_state *state) {
+    struct staff_op *op = (struct staff_op *)state;
+    struct proposing *p = op->work;
+    enum outcome_code code = state->request.outcome.code;
+
+    if (code == OUT_FULL) {
+        op->staff->reason = "import_full";
+        svc_staff_refuse(op, STAFF_CONFLICT, span_str("file: too many imports"));
+    } else if (code != OUT_OK && code != OUT_EXISTS) {
+        svc_fail(state, ERR_CORRUPT);
+    } else {
+        p->fresh += code == OUT_OK;
+        p->part++;
+        propose_part(op);
+    }
+}
+
+static void propose_part(struct staff_op *op) {
+    struct proposing *p = op->work;
+    json_t *report;
+
+    if (p->part < p->import.parts) {
+        p->command.type = CMD_IMPORT_PROPOSE;
+        svc_import_part(&p->import, p->part, op->account.id, &p->command.import_propose);
+        svc_submit(&op->base, &p->command, proposed);
+        return;
+    }
+    report = svc_import_report(&p->import, false);
+    json_object_set_new(report, "was_proposed", json_boolean(p->import.parts > 0));
+    json_object_set_new(report, "known",
+                        json_boolean(p->import.parts > 0 && p->fresh == 0));
+    json_object_set_new(report, "file_id", svc_staff_id(svc_import_part_id(
+                                               p->import.file, 0, p->import.parts)));
+    show_list(op, report);
+}
+
+static enum text_encoding encoding_of(const struct staff_op *op) {
+    struct span text = svc_staff_field(op, "encoding");
+
+    return span_is(text, "utf-8") ? TEXT_UTF8
+           : span_is(text, "cp932") ? TEXT_CP932
+                                    : TEXT_AUTO;
+}
+
+/* Lines that are unsound are left out only when the person said so. */
+void svc_staff_import_propose(struct staff_op *op) {
+    struct proposing *p = calloc(1, sizeof *p);
+    bool unsound = false;
+    enum err err;
+
+    if (!p) {
+        svc_fail(&op->base, ERR_NOMEM);
+        return;
+    }
+    op->work = p;
+    op->work_free = proposing_free;
+    err = svc_import_read(op->base.svc, op->staff->upload, encoding_of(op), &p->import);
+    if (err == ERR_INVALID || err == ERR_TOO_BIG) {
+        (void)unreadable(op, err);
+        return;
+    }
+    if (err) {
+        svc_fail(&op->base, err);
+        return;
+    }
+    for (size_t i = 0; i < p->import.count; i++)
+        unsound = unsound || p->import.standings[i] == IMPORT_UNSOUND ||
+                  p->import.standings[i] == IMPORT_WANTS_DEFECT;
+    if ((unsound && svc_staff_field(op, "sound_only").len == 0) ||
+        svc_staff_field(op, "check").len > 0)
+        p->import.parts = 0; /* the report alone */
+    propose_part(op);
+}
+
+/* ---- one file */
+
+/* The field `id`: any part of it. */
+static bool read_file_id(const struct staff_op *op, struct id128 *ret_id, size_t *ret_parts) {
+    struct span text = svc_staff_field(op, "id");
+
+    if (text.len != 32 || hex_decode(text, ret_id->b, sizeof ret_id->b) != OK)
+        return false;
+    *ret_parts = (size_t)ret_id->b[14] << 8 | ret_id->b[15];
+    return *ret_parts > 0 && *ret_parts <= DECISION_CSV_LINES_MAX / LIMIT_IMPORT_LINES + 1;
+}
+
+static void missing(struct staff_op *op) {
+    svc_staff_refuse(op, STAFF_MISSING, span_str("id: there is no such file"));
+}
+
+static json_t *line_json(const struct import_line *line) {
+    return json_pack("{s:s, s:s, s:s, s:b}", "application_id", line->id.text, "result",
+                     line->decision == REVIEW_APPROVE ? "OK" : "NG", "line_state",
+                     svc_import_line_name(line->state), "settled",
+                     line->state == IMPORT_LINE_DONE);
+}
+
+/* In the open snapshot: all parts; ERR_NOT_FOUND: one is missing. */
+static enum err put_file(struct staff_op *op, struct id128 id, size_t parts, json_t *view) {
+    struct review_import *part = malloc(sizeof *part);
+    json_t *lines = json_array();
+    struct row row = {.parts = 0};
+    enum err err = part ? OK : ERR_NOMEM;
+
+    for (size_t i = 0; i < parts && !err; i++) {
+        err = store_import_get(op->base.svc->read, svc_import_part_id(id, i, parts), part);
+        if (err)
+            break;
+        row.file = part->id;
+        row.proposer = part->proposer;
+        row.created_ms = part->created_ms;
+        add_part(part, &row);
+        for (size_t j = 0; j < part->count; j++)
+            json_array_append_new(lines, line_json(&part->lines[j]));
+    }
+    free(part);
+    if (!err) {
+        json_t *head = row_json(op, &row);
+        json_object_update(view, head);
+        json_decref(head);
+        json_object_set_new(view, "waits", json_boolean(row.state == IMPORT_PROPOSED));
+        json_object_set_new(view, "goes_on", json_boolean(row.state == IMPORT_APPROVED &&
+                                                          row.open > 0));
+        json_object_set_new(view, "yours",
+                            json_boolean(memcmp(row.proposer.b, op->account.id.b,
+                                                sizeof row.proposer.b) == 0));
+    }
+    json_object_set_new(view, "lines", lines);
+    return err;
+}
+
+void svc_staff_import_show(struct staff_op *op) {
+    json_t *view = json_object();
+    struct id128 id;
+    size_t parts;
+    enum err err = read_file_id(op, &id, &parts) ? svc_read_begin(op->base.svc)
+                                                 : ERR_NOT_FOUND;
+
+    if (!err) {
+        err = put_file(op, id, parts, view);
+        svc_read_end(op->base.svc);
+    }
+    if (!err) {
+        svc_staff_view(op, view);
+        return;
+    }
+    json_decref(view);
+    if (err == ERR_NOT_FOUND)
+        missing(op);
+    else
+        svc_fail(&op->base, err);
+}
+
+/* ---- the second person, and then the lines */
+
+struct settling {
+    struct id128 file;
+    size_t parts, part;
+    size_t line;
+    bool approve;
+    uint64_t until_ms;
+    struct review_import import; /* the part that is worked on */
+    struct arena arena;          /* of one line's letter */
+};
+
+static void settling_free(void *work) {
+    struct settling *s = work;
+
+    arena_close(&s->arena);
+    free(s);
+}
+
+/* NULL: the operation has ended. */
+static struct settling *settling_new(struct staff_op *op) {
+    const struct port_clock *clock = &op->base.svc->shared->clock;
+    struct settling *s = calloc(1, sizeof *s);
+
+    if (!s) {
+        svc_fail(&op->base, ERR_NOMEM);
+        return NULL;
+    }
+    arena_init(&s->arena, 256 * 1024);
+    op->work = s;
+    op->work_free = settling_free;
+    s->until_ms = clock->mono_ms(clock->impl) + SETTLE_MS;
+    if (!read_file_id(op, &s->file, &s->parts)) {
+        missing(op);
+        return NULL;
+    }
+    return s;
+}
+
+static void to_file(struct staff_op *op, const char *notice) {
+    struct settling *s = op->work;
+    struct id128 id = svc_import_part_id(s->file, 0, s->parts);
+    char text[33];
+
+    hex_encode(span_of(id.b, sizeof id.b), text);
+    svc_staff_done(op, "/staff/import?id=%s&notice=%s", text, notice);
+}
+
+static void settle_next(struct staff_op *op);
+
+static void line_settled(struct svc_state *state) {
+    struct staff_op *op = (struct staff_op *)state;
+    struct settling *s = op->work;
+
+    switch (state->request.outcome.code) {
+    case OUT_OK:
+        s->line++;
+        settle_next(op);
+        return;
+    case OUT_EXISTS: /* of the token: drawn again */
+        settle_next(op);
+        return;
+    case OUT_APPLICATION_STATE: /* not approved, or not any more */
+        to_file(op, "import_waits");
+        return;
+    default:
+        svc_fail(state, ERR_CORRUPT);
+    }
+}
+
+/* The letter, where there is somebody to be told. */
+static enum err line_letter(struct staff_op *op, struct settling *s,
+                            const struct import_line *line, struct cmd_import_line *cmd) {
+    struct svc *svc = op->base.svc;
+    struct application application;
+    struct profile profile;
+    enum err err = svc_read_begin(svc);
+
+    if (err)
+        return err;
+    err = store_application_get(svc->read, &s->arena, &line->id, &application);
+    svc_read_end(svc);
+    cmd->token_ttl_ms = SVC_ACTIVATION_TTL_MS;
+    svc_random(svc, cmd->token.b, sizeof cmd->token.b); /* where none is mailed */
+    if (err == ERR_NOT_FOUND || (!err && application.state != APPLICATION_STAFF))
+        return OK; /* the state machine says so of the line */
+    if (!err)
+        err = svc_application_open(svc, &s->arena, &application, &profile);
+    if (err)
+        return err;
+    return line->decision == REVIEW_APPROVE
+               ? svc_letter_approved(svc, &s->arena, &application, &profile, &cmd->token,
+                                     &cmd->message)
+               : svc_letter_denied(svc, &s->arena, &application, &profile, line->defects,
+                                   &cmd->message);
+}
+
+/* The next open line. False: the part has none. */
+static bool find_open(struct settling *s) {
+    while (s->line < s->import.count &&
+           s->import.lines[s->line].state != IMPORT_LINE_OPEN)
+        s->line++;
+    return s->line < s->import.count;
+}
+
+static enum err load_part(struct staff_op *op, struct settling *s) {
+    enum err err = svc_read_begin(op->base.svc);
+
+    if (err)
+        return err;
+    err = store_import_get(op->base.svc->read,
+                           svc_import_part_id(s->file, s->part, s->parts), &s->import);
+    svc_read_end(op->base.svc);
+    return err;
+}
+
+static void settle_part(struct staff_op *op) {
+    struct settling *s = op->work;
+    enum err err;
+
+    if (s->part == s->parts) {
+        to_file(op, "import_settled");
+        return;
+    }
+    s->line = 0;
+    err = load_part(op, s);
+    if (err == ERR_NOT_FOUND)
+        missing(op);
+    else if (err)
+        svc_fail(&op->base, err);
+    else
+        settle_next(op);
+}
+
+static void settle_next(struct staff_op *op) {
+    const struct port_clock *clock = &op->base.svc->shared->clock;
+    struct settling *s = op->work;
+    struct command command = {.type = CMD_IMPORT_LINE};
+    enum err err;
+
+    if (!find_open(s)) {
+        s->part++;
+        settle_part(op);
+        return;
+    }
+    if (clock->mono_ms(clock->impl) >= s->until_ms) {
+        to_file(op, "import_goes_on");
+        return;
+    }
+    arena_reset(&s->arena);
+    command.import_line.id = s->import.id;
+    command.import_line.line = (uint16_t)s->line;
+    err = line_letter(op, s, &s->import.lines[s->line], &command.import_line);
+    if (err)
+        svc_fail(&op->base, err);
+    else
+        svc_submit(&op->base, &command, line_settled);
+}
+
+void svc_staff_import_settle(struct staff_op *op) {
+    if (settling_new(op))
+        settle_part(op);
+}
+
+static void judge_part(struct staff_op *op);
+
+static void judged(struct svc_state *state) {
+    struct staff_op *op = (struct staff_op *)state;
+    struct settling *s = op->work;
+
+    switch (state->request.outcome.code) {
+    case OUT_OK:
+    case OUT_APPLICATION_STATE: /* this part was decided before */
+        s->part++;
+        judge_part(op);
+        return;
+    case OUT_SAME_PERSON:
+        op->staff->reason = "import_same_person";
+        svc_staff_refuse(op, STAFF_CONFLICT,
+                         span_str("id: who brought the file in cannot confirm it"));
+        return;
+    case OUT_ROLE:
+    case OUT_ACCOUNT_STATE:
+        op->staff->reason = "role";
+        svc_staff_refuse(op, STAFF_CONFLICT,
+                         span_str("id: an approver or a supervisor confirms it"));
+        return;
+    case OUT_NOT_FOUND:
+        op->staff->reason = "import_partial";
+        svc_staff_refuse(op, STAFF_CONFLICT,
+                         span_str("id: a part of the file is missing: send it again"));
+        return;
+    default:
+        svc_fail(state, ERR_CORRUPT);
+    }
+}
+
+static void judge_part(struct staff_op *op) {
+    struct settling *s = op->work;
+    struct command command = {.type = CMD_IMPORT_APPROVE};
+
+    if (s->part == s->parts) {
+        s->part = 0;
+        if (s->approve)
+            settle_part(op);
+        else
+            to_file(op, "import_rejected");
+        return;
+    }
+    command.import_approve.id = svc_import_part_id(s->file, s->part, s->parts);
+    command.import_approve.staff = op->account.id;
+    command.import_approve.approve = s->approve;
+    svc_submit(&op->base, &command, judged);
+}
+
+/* In the open snapshot: are all parts there? */
+static enum err complete(struct staff_op *op, struct settling *s) {
+    enum err err = OK;
+
+    for (size_t i = 0; i < s->parts && !err; i++)
+        err = store_import_get(op->base.svc->read, svc_import_part_id(s->file, i, s->parts),
+                               &s->import);
+    return err;
+}
+
+void svc_staff_import_judge(struct staff_op *op) {
+    struct span what = svc_staff_field(op, "decision");
+    struct settling *s = settling_new(op);
+    enum err err;
+
+    if (!s)
+        return;
+    s->approve = span_is(what, "approve");
+    if (!s->approve && !span_is(what, "reject")) {
+        svc_staff_refuse(op, STAFF_INVALID, span_str("decision: approve or reject"));
+        return;
+    }
+    err = svc_read_begin(op->base.svc);
+    if (!err) {
+        err = complete(op, s);
+        svc_read_end(op->base.svc);
+    }
+    if (err == ERR_NOT_FOUND)
+        missing(op);
+    else if (err)
+        svc_fail(&op->base, err);
+    else
+        judge_part(op);
+}
+
+/* ---- what people decided, as a file */
+
+static void exported_free(void *work) {
+    buf_free(work);
+    free(work);
+}
+
+void svc_staff_decisions(struct staff_op *op) {
+    struct span from = svc_staff_field(op, "from"), to = svc_staff_field(op, "to");
+    uint64_t from_ms = svc_staff_day_ms(from), to_ms = svc_staff_day_ms(to);
+    struct buf csv, *out = malloc(sizeof *out); /* outlives the operation's arena */
+    enum err err = out ? OK : ERR_NOMEM;
+
+    if (err) {
+        svc_fail(&op->base, err);
+        return;
+    }
+    buf_init(out, EXPORT_MAX);
+    op->work = out;
+    op->work_free = exported_free;
+    if ((from.len > 0 && from_ms == 0) || (to.len > 0 && to_ms == 0)) {
+        svc_staff_refuse(op, STAFF_INVALID, span_str("from: yyyy-mm-dd is expected"));
+        return;
+    }
+    buf_init(&csv, EXPORT_MAX);
+    err = svc_import_export(op->base.svc, from_ms,
+                            to.len > 0 ? to_ms + DAY_MS - 1 : UINT64_MAX, &csv);
+    if (!err)
+        err = text_encode(encoding_of(op), buf_span(&csv), out);
+    buf_free(&csv);
+    if (err == ERR_TOO_BIG) {
+        op->staff->reason = "export_large";
+        svc_staff_refuse(op, STAFF_INVALID, span_str("from: choose fewer days"));
+        return;
+    }
+    if (err) {
+        svc_fail(&op->base, err);
+        return;
+    }
+    op->staff->file = buf_span(out);
+    op->staff->file_name = span_str("decisions.csv");
+    svc_staff_file(op);
+}
