@@ -1,6 +1,8 @@
 // The black-box checks: each is named by its id in SECURITY_CHECKS.md, and runs
 // against every target that it names. A file of checks run by itself registers them
 // with node:test and prints a table; weaken.test.mjs only collects them.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { after, test } from 'node:test';
 import { demo, targets } from './demo.mjs';
 
@@ -10,7 +12,7 @@ const rows = [];
 const wanted = () => (process.env.TASUKI_CHECKS ?? '').split(',').filter(Boolean);
 
 function targetsOf(which) {
-  if (Array.isArray(which)) return which;
+  if (typeof which === 'function') return which();
   if (which === 'nodes') return demo().nodes;
   if (which === 'balancer') return [demo().balancer];
   if (which === 'once') return [{ ...demo().balancer, name: 'cluster' }];
@@ -18,7 +20,8 @@ function targetsOf(which) {
 }
 
 // options.targets: 'all' (default), 'nodes', 'balancer', 'once' (the check picks its
-// targets itself). options.parallel: all targets at once (for checks that wait).
+// targets itself), or a function that gives a list. options.place: 'console' when these
+// are of the staff console (for weaken.test.mjs). options.parallel: all targets at once (for checks that wait).
 export function check(id, what, body, options = {}) {
   registry.push({ id, what, body, options });
   if (process.env.TASUKI_COLLECT_CHECKS) return;
@@ -38,6 +41,15 @@ export function check(id, what, body, options = {}) {
   });
 }
 
+// What became of each check, for build/security.md (tests/security/listed.test.mjs): one
+// file a process. results: [{ id, what, verdict, weakened? }].
+export function keepResults(results) {
+  const dir = process.env.TASUKI_OUT_DIR ?? process.env.TASUKI_BIN_DIR;
+  if (!dir || process.env.TASUKI_CHECKS) return;
+  mkdirSync(join(dir, 'security'), { recursive: true });
+  writeFileSync(join(dir, 'security', `${basename(process.argv[1], '.test.mjs')}.json`), JSON.stringify(results));
+}
+
 export function table(lines) {
   const widths = [];
   for (const line of lines) line.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, String(cell).length)));
@@ -46,6 +58,7 @@ export function table(lines) {
 
 if (!process.env.TASUKI_COLLECT_CHECKS) {
   after(() => {
+    keepResults(rows.map(({ id, what, verdict }) => ({ id, what, verdict: verdict === 'ok' ? 'green' : 'RED' })));
     if (rows.length > 0)
       console.log(`\n${table([['id', 'target', 'verdict', 'what'], ...rows.map((r) => [r.id, r.target, r.verdict, r.note ? `${r.what} (${r.note})` : r.what])])}`);
   });

@@ -13,9 +13,10 @@ const REGIONS = ['tokyo', 'osaka', 'fukuoka'];
 
 export class Cluster {
   // `port`: the first of 60 ports. `voters`: nodes 1 to so many begin the cluster.
-  static async make({ name, port, binDir, voters = 3, lines = [] }) {
+  // `clocks`: each node has a wall clock of its own (`clock`).
+  static async make({ name, port, binDir, voters = 3, lines = [], clocks = false }) {
     const cluster = new Cluster();
-    Object.assign(cluster, { port, binDir, voters, lines, nodes: [], children: new Map() });
+    Object.assign(cluster, { port, binDir, voters, lines, clocks, nodes: [], children: new Map() });
     cluster.dir = mkdtempSync(join(tmpdir(), `tasuki-${name}-`));
     cluster.pki = join(cluster.dir, 'pki');
     await cluster.mustRun(join(ROOT, 'ops/pki'), ['init', cluster.pki]);
@@ -117,11 +118,28 @@ export class Cluster {
     const node = this.node(id);
     if (this.runs(id)) throw new Error(`node ${id} runs already`);
     const out = openSync(node.log, 'a');
-    const child = spawn(join(this.binDir, 'tasukid'), ['--config', node.conf, ...more], { stdio: ['ignore', out, out] });
+    // `gid`: by which the node's packets are known from those of the others.
+    const options = { stdio: ['ignore', out, out], ...(node.gid ? { gid: node.gid } : {}), ...(this.clocks ? { env: this.clockEnv(id) } : {}) };
+    const child = spawn(join(this.binDir, 'tasukid'), ['--config', node.conf, ...more], options);
     closeSync(out);
     child.ended = new Promise((done) => child.on('exit', (code, signal) => done({ code, signal })));
     this.children.set(id, child);
     return child;
+  }
+
+  // Seconds that the node's wall clock is ahead of this machine's, from now on.
+  clock(id, ahead_s) {
+    writeFileSync(join(this.dir, `clock-${id}`), `${ahead_s < 0 ? '' : '+'}${ahead_s}s\n`);
+  }
+  clockEnv(id) {
+    const file = join(this.dir, `clock-${id}`);
+    if (!existsSync(file)) this.clock(id, 0);
+    return {
+      ...process.env,
+      LD_PRELOAD: '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
+      FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1', DONT_FAKE_MONOTONIC: '1',
+      ASAN_OPTIONS: 'verify_asan_link_order=0:detect_leaks=0', // a sanitized build wants to be first
+    };
   }
 
   runs(id) {

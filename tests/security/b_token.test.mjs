@@ -173,7 +173,7 @@ check(
   'the same during a leader change',
   async () => {
     const rp = await conf();
-    const [one, two, three] = demo().nodes;
+    const [one, two, three = one] = demo().nodes;
     const again = async (at, value) => {
       for (;;) {
         const answer = await refresh(at, rp, value);
@@ -437,9 +437,9 @@ function assertRandom(values, what, { suffix = 22 } = {}) {
 check(
   'B17',
   'codes, tokens and session ids are random and never repeat',
-  async ({ note }) => {
+  async ({ target, others, note }) => {
     const [rp, account] = [await conf(), await alice()];
-    const { nodes } = demo();
+    const nodes = [target, ...others];
     const codes = [];
     for (let i = 0; i < 1000; i += 20)
       codes.push(...(await Promise.all(Array.from({ length: 20 }, (_, k) => code(nodes[(i + k) % nodes.length], rp, account)))));
@@ -462,7 +462,7 @@ check(
     assert.equal(new Set(cookies).size, cookies.length, 'session ids do not repeat');
     note(`codes: ${bits.toFixed(0)} bits measured over 1,000`);
   },
-  { targets: 'once', timeout: 300000 },
+  { targets: 'once', weaken: true, timeout: 300000 },
 );
 
 check('B15', 'introspection and revocation: a client, and its own', async ({ target, others }) => {

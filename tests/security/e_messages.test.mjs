@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { operator } from '../lib/admin.mjs';
-import { table } from '../lib/checks.mjs';
+import { keepResults, table } from '../lib/checks.mjs';
 import { Cluster } from '../lib/cluster.mjs';
 import { until } from '../lib/demo.mjs';
 import { leader } from '../lib/leader.mjs';
@@ -29,6 +29,7 @@ after(async () => {
 await cluster.bootstrap();
 
 const rows = [];
+after(() => keepResults(rows.map(([id, weakened, verdict]) => ({ id, verdict, ...(/^\(/.test(weakened) ? { what: checks[id]?.[0] } : { weakened }) }))));
 after(() => console.log(`\n${table([['id', 'weakened', 'verdict'], ...rows])}`));
 
 // One request, at the node, as the weakness lets it through: { status, json, ms }.

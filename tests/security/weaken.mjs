@@ -5,15 +5,15 @@
 // request(message) changes { method, path, headers, body } on the way in, or returns an
 // answer { status, headers, body } itself; response(answer, message) changes the one
 // that comes back. Both may keep things in `this`, one object a proxy.
-import http from 'node:http';
-import https from 'node:https';
-import net from 'node:net';
-import tls from 'node:tls';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { demo } from '../lib/demo.mjs';
 import { noted } from '../lib/secrets.mjs';
 // Which accounts of the check D01 exist: the operator port is not behind the proxy.
 import { timingKnown } from './d_login.test.mjs';
 import { accountWeaknesses } from './weaken_accounts.mjs';
+import { consoleWeaknesses } from './weaken_console.mjs';
+import { careless, tunnel } from './weaken_front.mjs';
 import { requestWeaknesses } from './weaken_requests.mjs';
 import { authorizeParams, BROWSER, cookieOf, form, header, html, isAuthorize, isToken, lenient, lenientToken, location, PASSKEY, served, SESSION, setForm, setUrl, success, url, WAITING, withCode } from './weaken_kit.mjs';
 
@@ -297,7 +297,51 @@ export const weaknesses = [
   { id: 'P06', what: "a device's proofs are not looked at", ...lenient('/oauth/app/challenges', served) },
   ...requestWeaknesses,
   ...accountWeaknesses,
+  ...consoleWeaknesses,
+  ...transportWeaknesses(),
 ];
+
+// Weaknesses of TLS, HTTP/2, peers and logs: what stands in front is another server.
+function transportWeaknesses() {
+  const placeOf = (address) => {
+    const [, host, port] = /^(?:https:\/\/)?(.*):(\d+)$/.exec(address);
+    return { host, port: Number(port) };
+  };
+  const before = (options) => async (node) => {
+    const { port, close } = await careless({ to: placeOf(node.base), ...options });
+    return { target: { ...node, name: `careless TLS before ${node.name}`, base: `https://127.0.0.1:${port}`, host: new URL(node.base).host }, close };
+  };
+  // Instead of a port that is not for people.
+  const instead = (name, options) => async (node) => {
+    const { port, close } = await careless({ to: placeOf(node[name]), ...options(node) });
+    return { target: { ...node, [name]: name === 'peer' ? `127.0.0.1:${port}` : `https://127.0.0.1:${port}` }, close };
+  };
+  const h2 = (answer) => before({
+    ALPNProtocols: ['h2', 'http/1.1'],
+    serve(socket) {
+      if (socket.alpnProtocol !== 'h2') return false;
+      socket.write(Buffer.from('000000040000000000', 'hex'));
+      socket.on('data', answer ? () => socket.write(Buffer.from(answer, 'hex')) : () => {});
+      return true;
+    },
+  });
+  const old = { minVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' };
+  const open = () => ({ serve: () => true, requestCert: true, rejectUnauthorized: false, ...old });
+  return [
+    { id: 'G02', what: 'nodes speak HTTP/2', front: h2('') },
+    { id: 'G02', what: 'a crowd of streams holds up the others', front: (node) => tunnel(node, { slow: (bytes) => (bytes > 100000 ? 3000 : 0) }) },
+    { id: 'G03', what: 'whatever comes is read for ever', front: h2('') },
+    { id: 'G03', what: 'whatever comes is answered with 200', front: h2('000001010500000001880000010105000000038800000101050000000588') },
+    { id: 'G07', what: 'TLS 1.0 is spoken', front: before(old) },
+    { id: 'G07', what: "operators' certificates are not looked at", front: instead('operator', () => ({ to: undefined, ...open(), serve: (socket) => socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}')) })) },
+    { id: 'G07', what: "a peer's certificate may be expired", front: instead('peer', open) },
+    { id: 'G09', what: 'whoever knocks may stay', front: instead('peer', open) },
+    { id: 'G11', what: 'line ends reach the log', request(m) {
+      const [, marker] = /^\/(logcanary\w+)/.exec(decodeURIComponent(m.path)) ?? [];
+      if (marker) appendFileSync(join(demo().dir, 'node-1.log'), `{"event":"${marker}"}\n`);
+    } },
+  ];
+}
 
 // Weaknesses of what people are sent (e_messages.test.mjs). edit(body): how a careless
 // server would read a request; before(): what it would wait for; seen(all): what a
@@ -321,90 +365,3 @@ export const messageWeaknesses = [
   { id: 'E13', what: 'the request waits for the gateway', before: () => new Promise((done) => setTimeout(done, 2500)) },
   { id: 'E13', what: 'a repetition has a key of its own', fault: { forget: true } },
 ];
-
-const HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'upgrade', 'te', 'trailer', 'proxy-connection']);
-
-// One exchange with the node, on the bytes as they are.
-function exchange(upstream, agent, message) {
-  return new Promise((done, fail) => {
-    const headers = Object.fromEntries(Object.entries(message.headers).filter(([name]) => !HOP.has(name)));
-    if (message.body.length > 0 || message.method === 'POST') headers['content-length'] = message.body.length;
-    const call = https.request(
-      { host: upstream.hostname, port: upstream.port, method: message.method, path: message.path, headers, agent, setHost: false },
-      (answer) => {
-        const chunks = [];
-        answer.on('data', (chunk) => chunks.push(chunk));
-        answer.on('error', fail);
-        answer.on('end', () => done({ status: answer.statusCode, headers: { ...answer.headers }, body: Buffer.concat(chunks) }));
-      },
-    );
-    call.on('error', fail);
-    call.end(message.body);
-  });
-}
-
-// A proxy on loopback before `node`; `weakness` may be empty. { target, close }
-export async function proxy(node, weakness = {}) {
-  const upstream = new URL(node.base);
-  const agent = new https.Agent({ keepAlive: true, timeout: 2500, ca: demo().ca, servername: '' });
-  const kept = {};
-  const send = (message) => exchange(upstream, agent, message);
-  const serve = async (incoming, outgoing) => {
-    const chunks = [];
-    for await (const chunk of incoming) chunks.push(chunk);
-    const message = { method: incoming.method, path: incoming.url, headers: { ...incoming.headers }, body: Buffer.concat(chunks) };
-    let answer = await weakness.request?.call(kept, message, upstream.host, send);
-    answer ??= await send(message);
-    await weakness.response?.call(kept, answer, message);
-    const headers = Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !HOP.has(name)));
-    outgoing.writeHead(answer.status, { ...headers, 'content-length': answer.body.length });
-    outgoing.end(incoming.method === 'HEAD' ? undefined : answer.body);
-  };
-  const limits = weakness.forgiving
-    ? { insecureHTTPParser: true, maxHeaderSize: 4 << 20, headersTimeout: 0, requestTimeout: 0 }
-    : { maxHeaderSize: 4 << 20 };
-  const server = http.createServer({ ...limits, joinDuplicateHeaders: false }, (incoming, outgoing) => {
-    serve(incoming, outgoing).catch((error) => {
-      outgoing.destroy(error);
-    });
-  });
-  server.on('clientError', (_, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
-  });
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  return {
-    target: { ...node, name: `proxy of ${node.name}`, base: `http://127.0.0.1:${server.address().port}`, host: upstream.host },
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-      agent.destroy();
-    },
-  };
-}
-
-// The same without any reading of what passes: for checks of bytes.
-export async function pipe(node) {
-  const upstream = new URL(node.base);
-  const sockets = new Set();
-  const server = net.createServer((client) => {
-    const up = tls.connect({ host: upstream.hostname, port: Number(upstream.port), ca: demo().ca });
-    for (const socket of [client, up]) {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => {
-        sockets.delete(socket);
-        client.destroy();
-        up.destroy();
-      });
-    }
-    client.pipe(up).pipe(client);
-  });
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  return {
-    target: { ...node, name: `pipe to ${node.name}`, base: `http://127.0.0.1:${server.address().port}`, host: upstream.host },
-    close: () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  };
-}

@@ -1,6 +1,25 @@
 // Weaknesses of sign-in, factors, recovery and the account's pages (weaken.mjs).
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { inbox } from './e_recover.test.mjs';
+import { programs } from './e_scan.test.mjs';
+import { careless } from './weaken_front.mjs';
 import { form, html, setForm } from './weaken_kit.mjs';
+
+const says = (text) => (socket) => socket.on('data', () => socket.end(text));
+// Another program in the place of the drill's.
+function standIn(text) {
+  const { drill } = programs;
+  const file = join(mkdtempSync(join(tmpdir(), 'tasuki-standin-')), 'drill');
+  writeFileSync(file, text);
+  chmodSync(file, 0o755);
+  programs.drill = () => file;
+  return () => {
+    programs.drill = drill;
+    rmSync(dirname(file), { recursive: true });
+  };
+}
 
 const isReset = (m) => m.path.startsWith('/oauth/reset') && m.method === 'POST';
 const DONE = { status: 200, headers: { 'content-type': 'text/html', 'referrer-policy': 'no-referrer' }, body: Buffer.from('<p>新しいパスワードを設定しました</p>') };
@@ -63,4 +82,18 @@ export const accountWeaknesses = [
   { id: 'E02', what: "an app's step is good twice", response(answer, m) {
     if (m.path === '/oauth/factor' && /使用済み/.test(answer.body.toString())) Object.assign(answer, CODE);
   } },
+  { id: 'E14', what: 'a worker\'s certificate is not looked at', front: (node) => careless({ serve: says('HTTP/1.1 204 No Content\r\n\r\n') }).then(({ port, close }) => ({ target: { ...node, worker: `https://127.0.0.1:${port}` }, close })) },
+  { id: 'E14', what: 'whatever is uploaded is taken', front: (node) => careless({ serve: says('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}') }).then(({ port, close }) => ({ target: { ...node, operator: `https://127.0.0.1:${port}` }, close })) },
+  { id: 'E14', what: 'the reader says OK to anything', arm() {
+    const { reader } = programs;
+    programs.reader = () => ['/bin/sh', ['-c', 'while read -r line; do echo \'{"verdict":"OK","reasons":[]}\'; done']];
+    return () => (programs.reader = reader);
+  } },
+  { id: 'G13', what: 'a drill runs for any environment', arm: () => standIn('#!/bin/sh\nexit 0\n') },
+  { id: 'G13', what: 'what a drill has started outlives it', arm: () => standIn(`#!/bin/sh
+case "$*" in *out*--environment*|*--help*|*--url*) exit 64;; *production*|*staging*) exit 64;; esac
+grep -Eq "environment: (production|staging)" "$2" && exit 64
+for i in 1 2 3 4; do setsid sh -c "sleep 90; : $4" & done
+sleep 90
+`) },
 ];
