@@ -14,8 +14,9 @@
  *   F5  other than OK from fsm_apply means that this node must end: corruption,
  *       an unknown command, or a failed disk. A refusal is an outcome;
  *   F6  what is applied and not committed to LMDB yet is in the logs of a majority,
- *       this node's among them: it is applied again after a restart. Nobody but the
- *       state machine sees it, so that readers meet whole frames only.
+ *       this node's among them: it is applied again after a restart, as is what was
+ *       committed after the store's restart point (store/store_point.h). Nobody but
+ *       the state machine sees it, so that readers meet whole frames only.
  * Thread: raft. */
 #ifndef RAFT_FSM_H
 #define RAFT_FSM_H

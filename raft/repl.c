@@ -30,6 +30,13 @@ struct housekeeping {
     char why[256];
 };
 
+/* The store's restart point, on a worker thread. */
+struct syncing {
+    uv_work_t work;
+    struct store *store;
+    enum err err;
+};
+
 struct node {
     struct repl *repl;
     struct repl_config config; /* its strings are below */
@@ -47,6 +54,7 @@ struct node {
     struct peer_tls_files tls_files;
     uint64_t tls_stamp, last_housekeeping_ms;
     struct housekeeping housekeeping;
+    struct syncing syncing;
     struct repl_watchdog *watchdog;
     struct peer_image_donor *donor;
 };
@@ -116,6 +124,26 @@ static void host_reseed(void *impl, const char *why) {
                                  "this node with --reseed"),
                   log_end());
     }
+}
+
+static void sync_store(uv_work_t *work) {
+    struct syncing *job = &((struct node *)work->data)->syncing;
+    job->err = store_point_sync(job->store);
+}
+
+/* The loop does not end before it has run: nothing cancels it. */
+static void store_synced(uv_work_t *work, int status) {
+    struct node *node = work->data;
+    CHECK(status == 0);
+    repl_core_synced(node->repl, node->syncing.err);
+}
+
+static void host_sync(void *impl) {
+    struct node *node = impl;
+    node->syncing.work.data = node;
+    node->syncing.store = node->config.store;
+    CHECK(uv_queue_work(&node->loop, &node->syncing.work, sync_store, store_synced) ==
+          0);
 }
 
 static void close_handles(struct node *node) {
@@ -287,6 +315,7 @@ static enum err new_core(struct node *node, char why[256]) {
                              .peer_drop = host_peer_drop,
                              .epoch = host_epoch,
                              .reseed = host_reseed,
+                             .sync = host_sync,
                              .io = &node->uv.io,
                              .closed = host_closed};
     return repl_core_new(&node->config, &host, &node->repl, why);

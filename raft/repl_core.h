@@ -39,6 +39,9 @@ struct repl_host {
     /* This node goes on only after it was re-seeded: keep that for its next start.
      * repl_on_fatal follows. */
     void (*reseed)(void *impl, const char *why);
+    /* Run store_point_sync where it may block, then call repl_core_synced. One at a
+     * time; none is asked for after repl_core_close. */
+    void (*sync)(void *impl);
     /* The log's raft_io, initialised by the host; the core wraps some of its calls. */
     struct raft_io *io;
     /* All is closed: the core calls nothing any more. */
@@ -66,6 +69,9 @@ void repl_core_link_refused(struct repl *repl, uint64_t peer);
 /* A node of this cluster and epoch that is no peer dials, and says where it listens.
  * True: it is a peer from now on (raft/repl_member.h, M4). */
 bool repl_core_stranger(struct repl *repl, uint64_t id, const char *address);
+/* The restart point that host->sync was asked for is on the device, or `err`. Before
+ * repl_core_free, whatever has been closed since. */
+void repl_core_synced(struct repl *repl, enum err err);
 /* What the host measured (disk space of the log's file system). */
 void repl_core_space(struct repl *repl, uint64_t free_bytes);
 

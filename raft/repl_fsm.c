@@ -2,7 +2,8 @@
  *
  * libraft's snapshot is a marker (RAFT.md "snapshots are markers"): the state
  * stands in LMDB, which `snapshot` syncs first; `restore` checks that the store
- * is not older than the marker.
+ * is not older than the marker. In between the store's restart points follow the log,
+ * synced where it may block (repl_host.sync).
  * Errors here leave the state in doubt: the process ends (F5). */
 #include "raft/repl_exit.h"
 #include "raft/repl_internal.h"
@@ -56,7 +57,7 @@ static void state_failed(uint64_t index, enum err err) {
 static void publish(struct repl *repl) {
     uint64_t index = fsm_meta(repl->fsm)->applied_index;
 
-    repl->open_frames = 0;
+    repl->open_commands = repl->commands_applied;
     atomic_store(&repl->shared.applied_index, index);
     repl_prove_applied(repl, index);
 }
@@ -74,22 +75,77 @@ void repl_fsm_commit(struct repl *repl) {
     publish(repl);
 }
 
+/* --- restart points --- */
+
+static void point_failed(enum err err) {
+    log_event(LOG_FATAL, "repl.store_sync", log_str("why", err_str(err)), log_end());
+    repl_fatal(REPL_EXIT_STATE, "repl.fatal", "the store could not be synced");
+}
+
+/* Everything that is committed, now. */
+static void point_force(struct repl *repl) {
+    enum err err = store_sync(repl->config.store);
+    if (err != OK) {
+        point_failed(err);
+    }
+    repl->point.index = atomic_load(&repl->shared.applied_index);
+    repl->point.begun_ms = repl->now_ms;
+    repl->point.commands = repl->commands_applied;
+    repl->point.done = repl->commands_applied;
+}
+
+static void point_pump(struct repl *repl) {
+    struct repl_point *point = &repl->point;
+    uint64_t index = atomic_load(&repl->shared.applied_index);
+
+    if (repl->commands_applied - point->done >= REPL_POINT_BEHIND) {
+        point_force(repl);
+    }
+    if (point->busy || index == point->index ||
+        (repl->now_ms < point->begun_ms + REPL_POINT_MS &&
+         repl->commands_applied - point->commands < REPL_POINT_COMMANDS)) {
+        return;
+    }
+    enum err err = store_point_take(repl->config.store);
+    if (err != OK) {
+        point_failed(err);
+    }
+    point->index = index;
+    point->begun_ms = repl->now_ms;
+    point->commands = repl->commands_applied;
+    point->busy = true;
+    repl->host.sync(repl->host.impl);
+}
+
+void repl_core_synced(struct repl *repl, enum err err) {
+    if (err != OK) {
+        point_failed(err);
+    }
+    store_point_done(repl->config.store);
+    repl->point.busy = false;
+    if (repl->point.commands > repl->point.done) {
+        repl->point.done = repl->point.commands;
+    }
+}
+
 /* Somebody waits for what is not committed, or it is enough. */
 void repl_fsm_pump(struct repl *repl) {
     const struct repl_prove *prove = &repl->prove;
     uint64_t index = fsm_meta(repl->fsm)->applied_index;
 
-    if (repl->open_frames >= REPL_COMMIT_FRAMES ||
+    if (repl->commands_applied - repl->open_commands >= REPL_COMMIT_COMMANDS ||
         repl->now_ms >= repl->open_since_ms + REPL_COMMIT_MS ||
         (prove->indexes.head != NULL && prove->index_min <= index)) {
         repl_fsm_commit(repl);
     }
+    point_pump(repl);
 }
 
 static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf,
                         void **result) {
     struct repl *repl = raft_fsm->data;
     uint64_t index = raft_last_applied(&repl->raft) + 1; /* RAFT.md: right in apply */
+    bool was_open = fsm_uncommitted(repl->fsm);
     *result = NULL;
     enum err err = fsm_apply_early(repl->fsm, index, span_of(buf->base, buf->len),
                                    on_outcome, repl);
@@ -112,7 +168,7 @@ static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf
         publish(repl);
         return 0;
     }
-    if (repl->open_frames++ == 0) {
+    if (!was_open) {
         repl->open_since_ms = repl->now_ms;
     }
     repl_kick(repl);
@@ -126,9 +182,7 @@ static int fsm_snapshot_cb(struct raft_fsm *raft_fsm, struct raft_buffer *bufs[]
     const struct store_meta *meta = fsm_meta(repl->fsm);
     struct repl_marker marker = {meta->applied_index, meta->applied_term,
                                  meta->cluster_id};
-    if (store_sync(repl->config.store) != OK) {
-        repl_fatal(REPL_EXIT_STATE, "repl.fatal", "the store could not be synced");
-    }
+    point_force(repl);
     *bufs = raft_malloc(sizeof(**bufs));
     void *base = raft_malloc(REPL_MARKER_LEN);
     if (*bufs == NULL || base == NULL) {

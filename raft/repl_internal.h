@@ -46,9 +46,15 @@
 #define REPL_STATUS_OLD_MS 2000 /* a peer not heard for so long is not counted */
 #define REPL_CLOCK_WAIT_MS 2000 /* a new leader waits so long for others' clocks */
 #define REPL_FRAMES_MAX 2       /* in flight */
-/* Frames of codes and tokens share a commit (F6): so long, and so many of them. */
-#define REPL_COMMIT_MS 20
-#define REPL_COMMIT_FRAMES 64
+/* Frames of codes and tokens share a commit (F6): so long, and so many commands, whose
+ * pages are in memory until then. */
+#define REPL_COMMIT_MS 50
+#define REPL_COMMIT_COMMANDS 1024
+/* Commits share a restart point of the store: so long, or so many commands. If the
+ * device is behind by REPL_POINT_BEHIND, the raft thread waits for it. */
+#define REPL_POINT_MS 250
+#define REPL_POINT_COMMANDS 8192
+#define REPL_POINT_BEHIND 32768
 #define REPL_FRAME_BYTES (256 * 1024)
 #define REPL_INFLIGHT_ENTRIES 64
 /* Payload bytes that wait on one node; beyond it ERR_BUSY. */
@@ -167,6 +173,15 @@ struct repl_prove {
     uint64_t first_id, next_id, last_probe_mono_ms;
 };
 
+/* The store's next restart point (store_point_take). */
+struct repl_point {
+    bool busy;           /* the host is at it */
+    uint64_t index;      /* of the last that was taken */
+    uint64_t begun_ms;   /* when that was */
+    uint64_t commands;   /* applied by then */
+    uint64_t done;       /* applied by the last that is on the device */
+};
+
 struct repl_hold { /* under the inbox's mutex */
     uint64_t index, until_mono_ms;
 };
@@ -222,7 +237,8 @@ struct repl {
     uint64_t last_status_ms, last_publish_ms, last_yield_ms;
     uint64_t frames_applied, commands_applied;
     uint64_t open_since_ms; /* first frame of the open transaction */
-    uint64_t open_frames;
+    uint64_t open_commands;
+    struct repl_point point;
     struct repl_trail trail;
     uint64_t marker_bytes; /* trail.bytes at the last marker */
     struct repl_hold hold[REPL_HOLDS];
@@ -348,7 +364,7 @@ uint64_t repl_hold_index(struct repl *repl);
 void repl_fsm_init(struct repl *repl);
 /* Commit what is applied, and let readers see it. */
 void repl_fsm_commit(struct repl *repl);
-/* The same if it is time. */
+/* The same if it is time; and the store's next restart point. */
 void repl_fsm_pump(struct repl *repl);
 
 #endif

@@ -177,6 +177,7 @@ static enum err open_store(struct node *node, char why[512]) {
         .dir = node->dirs.store,
         .map_bytes = node->config.map_bytes,
         .readers_max = node->config.http_threads + STORE_READERS_EXTRA,
+        .deferred = true,
     };
     struct id128 none = {{0}};
     struct store_read *read;

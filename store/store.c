@@ -22,6 +22,8 @@
 /* Without a check sum; replaced by the next commit. */
 #define META_ROW_UNCHECKED 1
 #define META_ROW_SUM 8u
+/* Snapshots that restart points hold. */
+#define POINT_READERS 3u
 
 static const char *const table_names[TABLE_COUNT] = {
     [TABLE_META] = "meta",
@@ -180,6 +182,9 @@ static enum err open_env(struct store *store, const struct store_config *config)
     int dead;
     int rc;
 
+    if (err == OK && !config->read_only) {
+        err = store_point_restore(&store->point, config->dir);
+    }
     if (err != OK) {
         return err;
     }
@@ -188,7 +193,7 @@ static enum err open_env(struct store *store, const struct store_config *config)
         rc = mdb_env_set_mapsize(store->env, config->map_bytes);
     }
     if (rc == MDB_SUCCESS && !config->read_only) {
-        rc = mdb_env_set_maxreaders(store->env, config->readers_max);
+        rc = mdb_env_set_maxreaders(store->env, config->readers_max + POINT_READERS);
     }
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_set_maxdbs(store->env, TABLE_COUNT);
@@ -200,7 +205,12 @@ static enum err open_env(struct store *store, const struct store_config *config)
     if (rc == MDB_SUCCESS) {
         rc = mdb_reader_check(store->env, &dead);
     }
-    return rc == MDB_SUCCESS ? open_rows(store, config->read_only) : store_lmdb_err(rc);
+    err = rc == MDB_SUCCESS ? open_rows(store, config->read_only) : store_lmdb_err(rc);
+    if (err == OK && config->deferred) {
+        CHECK(!config->read_only);
+        err = store_point_begin(&store->point, store->env, config->dir);
+    }
+    return err;
 }
 
 uint64_t store_epoch_next(uint64_t epoch, uint32_t chance) {
@@ -221,6 +231,7 @@ enum err store_open(const struct store_config *config, struct store **ret_store)
     buf_init(&store->row, LIMIT_COMMAND);
     buf_init(&store->hashed, LIMIT_COMMAND + 1024);
     arena_init(&store->scratch, 4 * LIMIT_COMMAND);
+    store_point_init(&store->point);
     store->write.read = (struct store_read){.store = store, .of_write = true};
     err = open_env(store, config);
     if (err != OK) {
@@ -231,13 +242,14 @@ enum err store_open(const struct store_config *config, struct store **ret_store)
     return OK;
 }
 
-void store_close(struct store *store) {
+static void close_store(struct store *store, bool in_order) {
     if (store == NULL) {
         return;
     }
     if (store->write.read.active) {
         store_write_abort(&store->write);
     }
+    store_point_close(&store->point, store->env, in_order);
     if (store->env != NULL) {
         mdb_env_close(store->env);
     }
@@ -247,7 +259,18 @@ void store_close(struct store *store) {
     free(store);
 }
 
+void store_close(struct store *store) {
+    close_store(store, true);
+}
+
+void store_abandon(struct store *store) {
+    close_store(store, false);
+}
+
 enum err store_sync(struct store *store) {
+    if (store->point.on) {
+        return store_point_force(&store->point, store->env);
+    }
     return store_lmdb_err(mdb_env_sync(store->env, 1));
 }
 

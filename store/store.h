@@ -8,8 +8,9 @@
  * Invariants:
  *   S1  applied_index, term, clock_ms, digest and all rows of a frame (or of
  *       several) are committed in one LMDB transaction;
- *   S2  the environment is opened with MDB_NOMETASYNC, never NOSYNC: a power cut
- *       may undo the last transactions, which the log replays, and corrupts nothing;
+ *   S2  a power cut may undo the last transactions, which the log replays, and
+ *       corrupts nothing: commits are synced (MDB_NOMETASYNC), or the store is
+ *       deferred and begins again at a restart point (store/store_point.h);
  *   S3  spans got from a transaction end with it: copy before any callback;
  *   S4  a full map ends the process (ERR_NO_SPACE is fatal to the node), it is
  *       never an outcome;
@@ -32,10 +33,11 @@ struct store_read;
 struct store_write;
 
 struct store_config {
-    const char *dir;    /* exists, mode 0700; holds data.mdb and lock.mdb */
+    const char *dir;    /* exists, mode 0700; holds data.mdb, lock.mdb, data.point */
     uint64_t map_bytes; /* sparse; fixed at start */
     unsigned readers_max;
     bool read_only; /* beside a process that writes; map_bytes is the file's own */
+    bool deferred;  /* commits do not wait for the device: see store_point_take */
 };
 
 /* Keyed 128-bit hash (HMAC-SHA256, cut) of a code, token, cookie or account ID.
@@ -73,15 +75,29 @@ uint64_t store_epoch_next(uint64_t epoch, uint32_t chance);
 bool store_epoch_ahead(uint64_t epoch, uint64_t other);
 
 /* Open or create. ERR_CORRUPT (a file without a byte, too), ERR_VERSION, ERR_IO,
- * ERR_NO_SPACE. A damaged page may end the process when it is read, and a sound file
+ * ERR_NO_SPACE; ERR_BUSY: somebody else writes there. A damaged page may end the process when it is read, and a sound file
  * may be shorter than LMDB's last page number says: only a walk in a child process
  * tells (server/main_check, server/scrub). */
 enum err store_open(const struct store_config *config, struct store **ret_store);
 /* Readers must have ended; an open write transaction is dropped, as by a crash.
  * NULL-safe. */
 void store_close(struct store *store);
-/* Write everything to the device (mdb_env_sync, forced). Raft thread. */
+/* The same as the process's end would leave it: a deferred store goes back to its
+ * restart point when it is opened next. For simulations and tests. */
+void store_abandon(struct store *store);
+/* Write everything to the device (mdb_env_sync, forced); a deferred store's restart
+ * point is then its last commit. Raft thread. */
 enum err store_sync(struct store *store);
+
+/* A deferred store's next restart point: its last commit. `take` (raft thread) holds
+ * it, `sync` (any thread; it blocks) writes it to the device, `done` (raft thread,
+ * after `sync` has returned) lets the former one go. One at a time; until it is done
+ * the pages of later commits take new room. Other than OK: the node must end. */
+enum err store_point_take(struct store *store);
+enum err store_point_sync(struct store *store);
+void store_point_done(struct store *store);
+/* Grows with each one that reached the device. For simulations. */
+uint64_t store_point_number(struct store *store);
 /* Bytes of the map in use, for metrics and the fullness warning. */
 uint64_t store_used_bytes(const struct store *store);
 

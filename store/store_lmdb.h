@@ -8,6 +8,7 @@
 
 #include "store/base/buf.h"
 #include "store/store.h"
+#include "store/store_point.h"
 #include "store/store_table.h"
 
 struct store_read {
@@ -30,6 +31,7 @@ struct store {
     struct buf row;           /* raft thread: encoding of the row being put */
     struct arena scratch;     /* raft thread: the row that a put replaces */
     struct buf hashed;        /* raft thread: what the digest hashes */
+    struct store_point point;
 };
 
 /* Add a row's hash to `sum` (S5). `scratch` takes LIMIT_COMMAND + 1024 bytes. */

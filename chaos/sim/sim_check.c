@@ -133,7 +133,8 @@ void sim_check_node(struct sim_node *node) {
 }
 
 void sim_check_undone(struct sim_node *node) {
-    node->seen_index = 0;
+    node->seen_index = node->point_index > node->synced_index ? node->point_index
+                                                              : node->synced_index;
     node->seen_clock_ms = 0;
 }
 

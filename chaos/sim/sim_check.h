@@ -2,8 +2,8 @@
  *
  *   I1  equal applied index (in one epoch): equal digest and equal replicated time;
  *   I2  one leader a term;
- *   I3  a node's applied index falls at a restart only, and then by what a power cut
- *       may undo: the newest commit (S2), which the log replays;
+ *   I3  a node's applied index falls at a restart only, and then to no less than
+ *       its store's restart point (S2); the log replays the rest;
  *   I4  replicated time never falls, nor runs ahead of true time by more than the
  *       skew that a node may have: one wrong clock leads nobody;
  *   I5  what a node says of itself when it ends or refuses to start has a cause
@@ -38,7 +38,7 @@ void sim_check_node(struct sim_node *node);
 void sim_check_ended(struct sim_node *node);
 void sim_check_refused(struct sim_node *node);
 void sim_check_started(struct sim_node *node);
-/* A power cut undid its newest commit. */
+/* It will begin again at its restart point. */
 void sim_check_undone(struct sim_node *node);
 /* A restore or recovery: indexes are compared anew. */
 void sim_check_epoch(struct sim_check *check, uint64_t epoch);

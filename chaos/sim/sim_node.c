@@ -18,6 +18,68 @@
 #define MAP_BYTES (64u * 1024 * 1024)
 #define STALL_MS 4000
 
+/* What a restart point is made in. */
+#define SYNC_US (4 * SIM_US_PER_MS)
+
+/* --- the store's file, and what the device has of it --- */
+
+#define PAGE 4096u
+
+/* All of the file; *ret_data is the caller's to free. */
+static size_t read_file(const struct sim_node *node, uint8_t **ret_data) {
+    char path[160];
+    struct stat st;
+    CHECK(snprintf(path, sizeof(path), "%s/data.mdb", node->dir) < (int)sizeof(path));
+    FILE *file = fopen(path, "rb");
+    CHECK(file != NULL && fstat(fileno(file), &st) == 0);
+    size_t len = (size_t)st.st_size / PAGE * PAGE;
+    *ret_data = malloc(len + 1);
+    CHECK(*ret_data != NULL && fread(*ret_data, 1, len, file) == len);
+    CHECK(fclose(file) == 0);
+    return len;
+}
+
+/* Whoever makes a restart point writes all of the file to the device. */
+static void note_point(struct sim_node *node) {
+    uint64_t number = node->store == NULL ? 0 : store_point_number(node->store);
+    if (number != 0 && number != node->point_number) {
+        node->point_number = number;
+        free(node->device);
+        node->device_len = read_file(node, &node->device);
+    }
+}
+
+/* Of the pages that were written since, a power cut leaves some. */
+static void tear(struct sim_node *node) {
+    static const uint8_t zero[PAGE];
+    char path[160];
+    uint8_t *data;
+    size_t len = read_file(node, &data);
+    CHECK(snprintf(path, sizeof(path), "%s/data.mdb", node->dir) < (int)sizeof(path));
+    FILE *file = fopen(path, "r+b");
+    CHECK(file != NULL);
+    for (size_t at = 0; at < len; at += PAGE) {
+        const uint8_t *old = at < node->device_len ? node->device + at : zero;
+        if (memcmp(data + at, old, PAGE) != 0 && sim_percent(&node->disk.rng, 50)) {
+            CHECK(fseek(file, (long)at, SEEK_SET) == 0 &&
+                  fwrite(old, 1, PAGE, file) == PAGE);
+        }
+    }
+    CHECK(fclose(file) == 0);
+    free(data);
+}
+
+/* As the process's end leaves it. */
+static void abandon_store(struct sim_node *node) {
+    note_point(node);
+    store_read_free(node->read);
+    store_abandon(node->store);
+    node->store = NULL;
+    node->read = NULL;
+    node->point_number = 0;
+    sim_check_undone(node);
+}
+
 /* --- the process's end, from within --- */
 
 static struct {
@@ -48,10 +110,7 @@ static void ended(struct sim_node *node) {
     sim_disk_crash(&node->disk);
     node->repl = NULL;
     sim_seed_donor_gone(node);
-    store_read_free(node->read);
-    store_close(node->store);
-    node->store = NULL;
-    node->read = NULL;
+    abandon_store(node);
     node->down = SIM_ENDED;
     sim_work_lost(node->sim->work, node->id);
     sim_check_ended(node);
@@ -70,6 +129,7 @@ bool sim_node_enter(struct sim_node *node, void (*call)(struct sim_node *, void 
     if (node->repl != NULL) {
         sim_disk_complete(&node->disk);
     }
+    note_point(node);
     running.node = NULL;
     if (node->repl != NULL) {
         sim_check_node(node);
@@ -172,6 +232,28 @@ static void host_reseed(void *impl, const char *why) {
     node->asks_reseed = true;
 }
 
+static void on_sync(struct sim *sim, unsigned owner, void *arg) {
+    struct sim_node *node = sim_node_of(sim, owner);
+    enum err err = store_point_sync(node->store);
+    (void)arg;
+    node->point_index = node->taken_index;
+    repl_core_synced(node->repl, err);
+}
+
+static uint64_t store_index(const struct sim_node *node) {
+    struct store_meta meta;
+    CHECK(store_read_begin(node->read) == OK);
+    CHECK(store_read_meta(node->read, &meta) == OK);
+    store_read_end(node->read);
+    return meta.applied_index;
+}
+
+static void host_sync(void *impl) {
+    struct sim_node *node = impl;
+    node->taken_index = store_index(node);
+    sim_after(sim_loop_of(node->sim), SYNC_US, node->id, "node.sync", on_sync, NULL);
+}
+
 static void host_closed(void *impl) {
     (void)impl;
 }
@@ -195,6 +277,7 @@ void sim_node_free(struct sim_node *node) {
     }
     sim_seed_drop(node);
     sim_disk_close(&node->disk);
+    free(node->device);
 }
 
 static void on_timer(struct sim *sim, unsigned owner, void *arg) {
@@ -232,6 +315,7 @@ static enum err open_core(struct sim_node *node) {
                              .peer_drop = host_peer_drop,
                              .epoch = host_epoch,
                              .reseed = host_reseed,
+                             .sync = host_sync,
                              .io = sim_disk_open(&node->disk),
                              .closed = host_closed};
     memcpy(config.cluster_id.b, sim_cluster, sizeof(sim_cluster));
@@ -248,7 +332,7 @@ static enum err open_core(struct sim_node *node) {
 static void rot(struct sim_node *node) {
     struct store_write *write;
     struct store_meta meta;
-    struct login_attempts attempts = {.failures = 7, .forget_at_ms = UINT32_MAX};
+    struct login_attempts attempts = {.failures = 7, .forget_at_ms = UINT64_C(1) << 62};
     CHECK(store_read_begin(node->read) == OK);
     CHECK(store_read_meta(node->read, &meta) == OK);
     store_read_end(node->read);
@@ -259,13 +343,16 @@ static void rot(struct sim_node *node) {
 
 static enum err open_node(struct sim_node *node) {
     struct store_config config = {
-        .dir = node->dir, .map_bytes = MAP_BYTES, .readers_max = 16};
+        .dir = node->dir, .map_bytes = MAP_BYTES, .readers_max = 16, .deferred = true};
     enum err err = store_open(&config, &node->store);
     if (err != OK) {
         snprintf(node->why, sizeof(node->why), "the store: %s", err_str(err));
         return err;
     }
     err = store_read_new(node->store, &node->read);
+    if (err == OK) {
+        node->point_index = store_index(node);
+    }
     if (node->sim->config.planted == PLANTED_ROTTEN_ROW && node->id == 2 &&
         sim_loop_of(node->sim)->lives[2] == 2) {
         rot(node);
@@ -293,6 +380,9 @@ static void close_life(struct sim_node *node, enum sim_down down) {
         node->repl = NULL;
     }
     sim_seed_donor_gone(node);
+    if (down == SIM_CRASHED) {
+        abandon_store(node);
+    }
     store_read_free(node->read);
     store_close(node->store);
     node->read = NULL;
@@ -325,46 +415,14 @@ bool sim_node_start(struct sim_node *node) {
     return true;
 }
 
-/* --- what a power cut does to the store --- */
-
-/* LMDB's two meta pages; where the transaction's number stands in one. */
-#define META_PAGE 4096
-#define META_TXNID 144
-
-/* The newest commit's data are on the device before its meta page is written, and
- * that page with the next commit at the latest (MDB_NOMETASYNC): a power cut may
- * leave the older page in its place. */
-static void undo_newest_commit(const struct sim_node *node) {
-    char path[160];
-    uint8_t page[2][META_PAGE];
-    CHECK(snprintf(path, sizeof(path), "%s/data.mdb", node->dir) < (int)sizeof(path));
-    FILE *file = fopen(path, "r+b");
-    CHECK(file != NULL && fread(page, 1, sizeof(page), file) == sizeof(page));
-    uint64_t txn[2];
-    memcpy(&txn[0], page[0] + META_TXNID, sizeof(txn[0]));
-    memcpy(&txn[1], page[1] + META_TXNID, sizeof(txn[1]));
-    size_t newest = txn[1] > txn[0] ? 1 : 0;
-    if (txn[1 - newest] > 0) {
-        uint64_t number;
-        memcpy(&number, page[newest], sizeof(number)); /* a page begins with its own */
-        memcpy(page[newest], page[1 - newest], META_PAGE);
-        memcpy(page[newest], &number, sizeof(number));
-        CHECK(fseek(file, 0, SEEK_SET) == 0 &&
-              fwrite(page, 1, sizeof(page), file) == sizeof(page));
-    }
-    CHECK(fclose(file) == 0);
-}
-
-/* It is closed in good order so that nothing leaks; nobody is left to notice: the
- * life, its links and the disk's callbacks have ended before. */
+/* The core is closed in good order so that nothing leaks; nobody is left to notice:
+ * the life, its links and the disk's callbacks have ended before. */
 void sim_node_crash(struct sim_node *node, bool power) {
     CHECK(node->repl != NULL && running.node == NULL);
     sim_disk_crash(&node->disk);
     close_life(node, SIM_CRASHED);
-    if (power && node->seen_index > node->synced_index &&
-        sim_percent(&node->disk.rng, 50)) {
-        undo_newest_commit(node);
-        sim_check_undone(node);
+    if (power) {
+        tear(node);
     }
 }
 

@@ -55,6 +55,10 @@ struct sim_node {
 
     /* What it has shown (sim_check). */
     uint64_t synced_index; /* the store is on the device up to here (store_sync) */
+    uint64_t taken_index, point_index; /* restart points: being made, on the device */
+    uint64_t point_number;
+    uint8_t *device; /* the store's file as it was when the last one was made */
+    size_t device_len;
     uint64_t seen_index, seen_clock_ms, seen_epoch;
 };
 
@@ -66,8 +70,8 @@ void sim_node_free(struct sim_node *node);
 
 /* False: it refused to start, `down` and `why` say so. */
 bool sim_node_start(struct sim_node *node);
-/* Its process is killed; with `power`, its machine loses power: the store may lose
- * its newest commit (S2). */
+/* Its process is killed; with `power`, its machine loses power: of the pages that
+ * the store has written since its restart point, some are lost (S2). */
 void sim_node_crash(struct sim_node *node, bool power);
 /* Begin to stop in good order: leadership is handed over first. */
 void sim_node_quit(struct sim_node *node);

@@ -54,11 +54,14 @@ static void clear_staging(const struct sim_node *node) {
     (void)rmdir(dir);
 }
 
-static void put_in_place(const struct sim_node *node) {
+static void put_in_place(struct sim_node *node) {
     char from[200], to[200];
     snprintf(from, sizeof(from), "%s/staging/data.mdb", node->dir);
     snprintf(to, sizeof(to), "%s/data.mdb", node->dir);
     CHECK(rename(from, to) == 0);
+    snprintf(to, sizeof(to), "%s/data.point", node->dir); /* of the file before */
+    (void)unlink(to);
+    node->point_index = 0;
     clear_staging(node);
 }
 

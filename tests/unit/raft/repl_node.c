@@ -484,7 +484,8 @@ static void start(char **argv) {
     snprintf(key, sizeof(key), "%s/node%llu.key", dir, (unsigned long long)me.id);
     struct store_config store = {.dir = store_dir,
                                  .map_bytes = number_from_env("REPL_MAP_GIB", 4) << 30,
-                                 .readers_max = 64};
+                                 .readers_max = 64,
+                                 .deferred = true};
     CHECK(store_open(&store, &me.store) == OK);
     struct repl_config config = {.node_id = me.id,
                                  .raft_dir = raft_dir,

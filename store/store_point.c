@@ -1,0 +1,389 @@
+#include "store/store_point.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/base/check.h"
+#include "store/base/codec.h"
+#include "store/store_lmdb.h"
+
+#define FILE_NAME "data.point"
+#define FILE_NEW "data.point.new"
+#define MAGIC UINT64_C(0x31544e494f505354) /* "TSPOINT1" */
+#define HEADS 2u                           /* LMDB's, in turn */
+#define PAGE_MIN 512u
+#define PAGE_MAX 65536u
+#define HEADER_LEN (8u + 8u + 4u)
+#define SUM_LEN 16u
+/* Of one place in the file: whole blocks, so that no write touches the other one. */
+#define BLOCK 4096u
+
+static size_t place_len(size_t page) {
+    size_t len = HEADER_LEN + HEADS * page + SUM_LEN;
+    return (len + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+static enum err io_err(void) {
+    return errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
+}
+
+static enum err write_all(int fd, const uint8_t *data, size_t len, off_t at) {
+    while (len > 0) {
+        ssize_t n = pwrite(fd, data, len, at);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return io_err();
+        }
+        data += n;
+        len -= (size_t)n;
+        at += n;
+    }
+    return OK;
+}
+
+/* As many bytes as there are; fewer at the file's end. */
+static enum err read_some(int fd, uint8_t *data, size_t len, off_t at, size_t *ret_n) {
+    size_t have = 0;
+    while (have < len) {
+        ssize_t n = pread(fd, data + have, len - have, at + (off_t)have);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return ERR_IO;
+        }
+        if (n == 0) {
+            break;
+        }
+        have += (size_t)n;
+    }
+    *ret_n = have;
+    return OK;
+}
+
+static enum err sync_fd(int fd) {
+    return fsync(fd) == 0 ? OK : io_err();
+}
+
+/* --- the bytes --- */
+
+/* Both heads as they stand in the file now, into a place with its check sum. */
+static enum err encode(MDB_env *env, uint64_t number, struct buf *out) {
+    uint8_t page[PAGE_MAX];
+    MDB_stat stat;
+    mdb_filehandle_t fd;
+    size_t n = 0;
+    enum err err = OK;
+
+    CHECK(mdb_env_stat(env, &stat) == MDB_SUCCESS);
+    CHECK(mdb_env_get_fd(env, &fd) == MDB_SUCCESS);
+    CHECK(stat.ms_psize >= PAGE_MIN && stat.ms_psize <= PAGE_MAX);
+    buf_reset(out);
+    put_u64(out, MAGIC);
+    put_u64(out, number);
+    put_u32(out, stat.ms_psize);
+    for (size_t i = 0; i < HEADS && err == OK; i++) {
+        err = read_some(fd, page, stat.ms_psize, (off_t)(i * stat.ms_psize), &n);
+        if (err == OK && n != stat.ms_psize) {
+            err = ERR_CORRUPT;
+        }
+        buf_put(out, page, stat.ms_psize);
+    }
+    if (err != OK || buf_err(out) != OK) {
+        return err != OK ? err : buf_err(out);
+    }
+    struct store_digest sum = store_row_sum(buf_span(out));
+    put_u64(out, sum.lo);
+    put_u64(out, sum.hi);
+    return buf_err(out);
+}
+
+/* One place. False: never written, or torn while it was. */
+static bool decode(struct span place, uint64_t *ret_number, struct span *ret_heads,
+                   size_t *ret_page) {
+    struct reader in = reader_of(place);
+    uint64_t magic = read_u64(&in);
+    uint64_t number = read_u64(&in);
+    size_t page = read_u32(&in);
+
+    if (in.bad || magic != MAGIC || page < PAGE_MIN || page > PAGE_MAX ||
+        place.len < HEADER_LEN + HEADS * page + SUM_LEN) {
+        return false;
+    }
+    struct span heads = read_bytes(&in, HEADS * page);
+    struct store_digest sum =
+        store_row_sum(span_of(place.data, HEADER_LEN + heads.len));
+    if (read_u64(&in) != sum.lo || read_u64(&in) != sum.hi) {
+        return false;
+    }
+    *ret_number = number;
+    *ret_heads = heads;
+    *ret_page = page;
+    return true;
+}
+
+/* The newer of the two places. ERR_CORRUPT: neither is whole. */
+static enum err newest(struct span file, struct span *ret_heads, size_t *ret_page) {
+    uint64_t best = 0;
+    enum err err = ERR_CORRUPT;
+
+    /* The first place gives the length; pages are of one size in a file's life. */
+    for (size_t at = 0; at < file.len; at += BLOCK) {
+        struct span heads;
+        uint64_t number;
+        size_t page;
+        if (decode(span_of(file.data + at, file.len - at), &number, &heads, &page) &&
+            number > best) {
+            best = number;
+            *ret_heads = heads;
+            *ret_page = page;
+            err = OK;
+        }
+    }
+    return err;
+}
+
+/* --- going back (P3) --- */
+
+static enum err put_heads(int dir_fd, struct span heads) {
+    int fd = openat(dir_fd, "data.mdb", O_WRONLY | O_CLOEXEC);
+    enum err err;
+
+    if (fd < 0) {
+        return errno == ENOENT ? ERR_CORRUPT : ERR_IO;
+    }
+    err = write_all(fd, heads.data, heads.len, 0);
+    if (err == OK) {
+        err = sync_fd(fd);
+    }
+    return close(fd) == 0 ? err : ERR_IO;
+}
+
+static enum err drop_file(int dir_fd) {
+    if (unlinkat(dir_fd, FILE_NEW, 0) != 0 && errno != ENOENT) {
+        return ERR_IO;
+    }
+    if (unlinkat(dir_fd, FILE_NAME, 0) != 0) {
+        return errno == ENOENT ? OK : ERR_IO;
+    }
+    return sync_fd(dir_fd);
+}
+
+/* The lock file speaks of commits that are gone: LMDB makes a new one. */
+static enum err go_back(int dir_fd, struct span file) {
+    struct span heads;
+    size_t page;
+    enum err err = newest(file, &heads, &page);
+
+    if (err == OK) {
+        err = put_heads(dir_fd, heads);
+    }
+    if (err == OK && unlinkat(dir_fd, "lock.mdb", 0) != 0 && errno != ENOENT) {
+        err = ERR_IO;
+    }
+    return err == OK ? drop_file(dir_fd) : err;
+}
+
+enum err store_point_restore(struct store_point *point, const char *dir) {
+    size_t max = 2 * place_len(PAGE_MAX);
+    size_t len = 0;
+    enum err err;
+
+    point->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (point->dir_fd < 0) {
+        return ERR_IO;
+    }
+    if (flock(point->dir_fd, LOCK_EX | LOCK_NB) != 0) {
+        return errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
+    }
+    int fd = openat(point->dir_fd, FILE_NAME, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? OK : ERR_IO;
+    }
+    uint8_t *data = malloc(max);
+    err = data == NULL ? ERR_NOMEM : read_some(fd, data, max, 0, &len);
+    (void)close(fd);
+    if (err == OK) {
+        err = go_back(point->dir_fd, span_of(data, len));
+    }
+    free(data);
+    return err;
+}
+
+/* --- making one --- */
+
+void store_point_init(struct store_point *point) {
+    *point = (struct store_point){.dir_fd = -1, .file_fd = -1};
+    buf_init(&point->heads, place_len(PAGE_MAX));
+    CHECK(pthread_mutex_init(&point->mutex, NULL) == 0);
+}
+
+/* Hold the last commit. */
+static enum err pin(struct store_point *point, MDB_env *env, struct store_pin *ret_pin) {
+    struct store_pin pin = {.number = point->number + 1};
+    int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &pin.txn);
+
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    point->number++;
+    *ret_pin = pin;
+    return OK;
+}
+
+static void unpin(struct store_pin *pin) {
+    if (pin->txn != NULL) {
+        mdb_txn_abort(pin->txn);
+        pin->txn = NULL;
+    }
+}
+
+/* P1. The mutex is held. */
+static enum err put_place(struct store_point *point, MDB_env *env, uint64_t number,
+                          struct span bytes) {
+    unsigned place = 1 - point->place; /* the other one stays whole */
+    MDB_stat stat;
+    enum err err = store_lmdb_err(mdb_env_sync(env, 1));
+
+    CHECK(mdb_env_stat(env, &stat) == MDB_SUCCESS);
+    if (err == OK) {
+        err = write_all(point->file_fd, bytes.data, bytes.len,
+                        (off_t)(place * place_len(stat.ms_psize)));
+    }
+    if (err == OK) {
+        err = sync_fd(point->file_fd);
+    }
+    if (err == OK) {
+        point->written = number;
+        point->place = place;
+    }
+    return err;
+}
+
+static enum err write_point(struct store_point *point, MDB_env *env, uint64_t number,
+                            struct span bytes) {
+    enum err err = OK;
+
+    pthread_mutex_lock(&point->mutex);
+    if (number > point->written) { /* else a later one was quicker */
+        err = put_place(point, env, number, bytes);
+    }
+    pthread_mutex_unlock(&point->mutex);
+    return err;
+}
+
+/* The newer of what data.point may name is kept; P2. */
+static void keep(struct store_point *point, struct store_pin *pin) {
+    if (pin->number > point->kept.number) {
+        unpin(&point->kept);
+        point->kept = *pin;
+        pin->txn = NULL;
+    } else {
+        unpin(pin);
+    }
+}
+
+enum err store_point_force(struct store_point *point, MDB_env *env) {
+    struct store_pin now;
+    struct buf heads;
+    enum err err = pin(point, env, &now);
+
+    if (err != OK) {
+        return err;
+    }
+    buf_init(&heads, place_len(PAGE_MAX));
+    err = encode(env, now.number, &heads);
+    if (err == OK) {
+        err = write_point(point, env, now.number, buf_span(&heads));
+    }
+    buf_free(&heads);
+    if (err == OK) {
+        keep(point, &now);
+    } else {
+        unpin(&now);
+    }
+    return err;
+}
+
+enum err store_point_begin(struct store_point *point, MDB_env *env, const char *dir) {
+    char from[PATH_MAX], to[PATH_MAX];
+    enum err err;
+
+    if (snprintf(from, sizeof from, "%s/" FILE_NEW, dir) >= (int)sizeof from ||
+        snprintf(to, sizeof to, "%s/" FILE_NAME, dir) >= (int)sizeof to) {
+        return ERR_TOO_BIG;
+    }
+    point->file_fd = open(from, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (point->file_fd < 0) {
+        return io_err();
+    }
+    /* Under its name it has a whole place from the start. */
+    err = store_point_force(point, env);
+    if (err == OK && rename(from, to) != 0) {
+        err = io_err();
+    }
+    if (err == OK) {
+        err = sync_fd(point->dir_fd);
+    }
+    if (err == OK) {
+        err = store_lmdb_err(mdb_env_set_flags(env, MDB_NOSYNC, 1));
+    }
+    point->on = err == OK;
+    return err;
+}
+
+void store_point_close(struct store_point *point, MDB_env *env, bool in_order) {
+    unpin(&point->making);
+    unpin(&point->kept);
+    if (point->on && in_order && mdb_env_sync(env, 1) == MDB_SUCCESS) {
+        (void)drop_file(point->dir_fd); /* else the next start goes back, no more */
+    }
+    if (point->file_fd >= 0) {
+        (void)close(point->file_fd);
+    }
+    if (point->dir_fd >= 0) {
+        (void)close(point->dir_fd);
+    }
+    buf_free(&point->heads);
+    pthread_mutex_destroy(&point->mutex);
+}
+
+/* --- in steps --- */
+
+enum err store_point_take(struct store *store) {
+    struct store_point *point = &store->point;
+    enum err err;
+
+    CHECK(point->on && point->making.txn == NULL);
+    err = pin(point, store->env, &point->making);
+    if (err == OK) {
+        err = encode(store->env, point->making.number, &point->heads);
+    }
+    return err;
+}
+
+enum err store_point_sync(struct store *store) {
+    struct store_point *point = &store->point;
+    return write_point(point, store->env, point->making.number,
+                       buf_span(&point->heads));
+}
+
+void store_point_done(struct store *store) {
+    keep(&store->point, &store->point.making);
+}
+
+uint64_t store_point_number(struct store *store) {
+    struct store_point *point = &store->point;
+    pthread_mutex_lock(&point->mutex);
+    uint64_t written = point->written;
+    pthread_mutex_unlock(&point->mutex);
+    return written;
+}

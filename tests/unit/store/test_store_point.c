@@ -1,0 +1,296 @@
+/* What a deferred store comes back with after its process, or its machine, has ended. */
+#include "tests/unit/store/unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/store_account.h"
+#include "store/store_write.h"
+#include "tests/unit/store/store_fixture.h"
+
+#define PAGE 4096u
+/* Of data.point: a header, two heads, a check sum, in whole blocks. */
+#define PLACE (3 * PAGE)
+
+struct fixture {
+    struct store_fixture store;
+    uint64_t rows;
+};
+
+static void open_deferred(struct fixture *fx) {
+    struct store_config config = {.dir = fx->store.dir,
+                                  .map_bytes = 256u * 1024 * 1024,
+                                  .readers_max = 16,
+                                  .deferred = true};
+    assert_ok(store_open(&config, &fx->store.store));
+}
+
+static int setup(void **state) {
+    struct fixture *fx = calloc(1, sizeof *fx);
+    assert_non_null(fx);
+    store_fixture_open(&fx->store);
+    store_close(fx->store.store);
+    open_deferred(fx);
+    *state = fx;
+    return 0;
+}
+
+static void path_of(const struct fixture *fx, const char *name, char out[200]) {
+    assert_true(snprintf(out, 200, "%s/%s", fx->store.dir, name) < 200);
+}
+
+static int teardown(void **state) {
+    struct fixture *fx = *state;
+    char path[200];
+    store_close(fx->store.store);
+    fx->store.store = NULL;
+    path_of(fx, "data.point", path);
+    (void)unlink(path);
+    store_fixture_close(&fx->store);
+    free(fx);
+    return 0;
+}
+
+/* A commit with rows all over the tables, as `index`. */
+static void commit(struct fixture *fx, uint64_t index) {
+    struct store_meta meta = {.applied_index = index, .applied_term = 1};
+    struct store_write *write;
+    assert_ok(store_write_begin(fx->store.store, &write));
+    for (int i = 0; i < 40; i++, fx->rows++) {
+        struct login_attempts attempts = {.failures = 1, .forget_at_ms = 10 + fx->rows};
+        struct key_hash key = key_of(fx->rows * UINT64_C(0x9e3779b97f4a7c15));
+        assert_ok(store_attempts_put(write, key, &attempts));
+    }
+    assert_ok(store_write_commit(write, &meta));
+}
+
+static void make_point(struct fixture *fx) {
+    assert_ok(store_point_take(fx->store.store));
+    assert_ok(store_point_sync(fx->store.store));
+    store_point_done(fx->store.store);
+}
+
+static void assert_stands_at(struct fixture *fx, uint64_t index) {
+    assert_int_equal(meta_of(fx->store.store).applied_index, index);
+    assert_digest_sound(fx->store.store);
+}
+
+static void reopen(struct fixture *fx) {
+    store_abandon(fx->store.store);
+    open_deferred(fx);
+}
+
+static uint8_t *read_all(const struct fixture *fx, const char *name, size_t *ret_len) {
+    char path[200];
+    struct stat st;
+    path_of(fx, name, path);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    uint8_t *data = malloc((size_t)st.st_size + 1);
+    assert_non_null(data);
+    assert_int_equal(read(fd, data, (size_t)st.st_size), st.st_size);
+    (void)close(fd);
+    *ret_len = (size_t)st.st_size;
+    return data;
+}
+
+static void scribble(const struct fixture *fx, const char *name, size_t at, size_t len) {
+    char path[200];
+    uint8_t junk[PAGE];
+    memset(junk, 0xa5, sizeof junk);
+    path_of(fx, name, path);
+    int fd = open(path, O_WRONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, junk, len, (off_t)at), (ssize_t)len);
+    (void)close(fd);
+}
+
+static bool has_point(const struct fixture *fx) {
+    char path[200];
+    path_of(fx, "data.point", path);
+    return access(path, F_OK) == 0;
+}
+
+static void it_goes_back_to_the_last_point(void **state) {
+    struct fixture *fx = *state;
+    commit(fx, 1);
+    commit(fx, 2);
+    make_point(fx);
+    commit(fx, 3);
+    assert_stands_at(fx, 3);
+    reopen(fx);
+    assert_stands_at(fx, 2);
+    commit(fx, 3); /* the log has it again */
+    assert_ok(store_sync(fx->store.store));
+    reopen(fx);
+    assert_stands_at(fx, 3);
+}
+
+static void nothing_is_lost_by_an_end_in_good_order(void **state) {
+    struct fixture *fx = *state;
+    commit(fx, 1);
+    assert_true(has_point(fx));
+    store_close(fx->store.store);
+    assert_false(has_point(fx));
+    open_deferred(fx);
+    assert_stands_at(fx, 1);
+}
+
+/* Any page that was written since the point may be junk: both heads among them. */
+static void a_power_cut_may_tear_what_came_later(void **state) {
+    struct fixture *fx = *state;
+    size_t len, len_after;
+    for (uint64_t index = 1; index <= 30; index++) { /* pages are freed and used again */
+        commit(fx, index);
+        if (index % 7 == 0) {
+            make_point(fx);
+        }
+    }
+    make_point(fx);
+    uint8_t *before = read_all(fx, "data.mdb", &len);
+    for (uint64_t index = 31; index <= 60; index++) {
+        commit(fx, index);
+    }
+    uint8_t *after = read_all(fx, "data.mdb", &len_after);
+    store_abandon(fx->store.store);
+    size_t torn = 0;
+    for (size_t at = 0; at + PAGE <= len_after; at += PAGE) {
+        if (at >= len || memcmp(before + at, after + at, PAGE) != 0) {
+            scribble(fx, "data.mdb", at, PAGE);
+            torn++;
+        }
+    }
+    assert_true(torn > 100);
+    free(before);
+    free(after);
+    open_deferred(fx);
+    assert_stands_at(fx, 30);
+    for (uint64_t index = 31; index <= 40; index++) {
+        commit(fx, index);
+    }
+    assert_stands_at(fx, 40);
+}
+
+/* Until the new point is on the device nothing of the old one is touched, however many
+ * commits there are meanwhile. */
+static void the_old_point_stands_until_the_new_one_does(void **state) {
+    struct fixture *fx = *state;
+    commit(fx, 1);
+    make_point(fx);
+    commit(fx, 2);
+    assert_ok(store_point_take(fx->store.store));
+    for (uint64_t index = 3; index <= 20; index++) {
+        commit(fx, index);
+    }
+    reopen(fx);
+    assert_stands_at(fx, 1);
+}
+
+/* A forced one while another is being made: the older of them changes nothing. */
+static void a_forced_point_is_not_undone_by_a_slower_one(void **state) {
+    struct fixture *fx = *state;
+    commit(fx, 1);
+    assert_ok(store_point_take(fx->store.store));
+    commit(fx, 2);
+    assert_ok(store_sync(fx->store.store));
+    assert_ok(store_point_sync(fx->store.store));
+    store_point_done(fx->store.store);
+    for (uint64_t index = 3; index <= 20; index++) {
+        commit(fx, index);
+    }
+    reopen(fx);
+    assert_stands_at(fx, 2);
+}
+
+static void a_torn_place_leaves_the_other(void **state) {
+    struct fixture *fx = *state;
+    size_t len;
+    commit(fx, 1);
+    make_point(fx);
+    uint8_t *before = read_all(fx, "data.point", &len);
+    commit(fx, 2);
+    assert_ok(store_point_take(fx->store.store));
+    assert_ok(store_point_sync(fx->store.store));
+    uint8_t *after = read_all(fx, "data.point", &len);
+    size_t place = memcmp(before, after, PLACE) != 0 ? 0 : PLACE;
+    store_abandon(fx->store.store);
+    scribble(fx, "data.point", place + 100, 50);
+    free(before);
+    free(after);
+    open_deferred(fx);
+    assert_stands_at(fx, 1);
+}
+
+static void a_rotten_point_is_refused_and_changes_nothing(void **state) {
+    struct fixture *fx = *state;
+    struct store_config config = {
+        .dir = fx->store.dir, .map_bytes = 256u * 1024 * 1024, .readers_max = 16};
+    struct store *store = NULL;
+    size_t len, len_after;
+    commit(fx, 1);
+    make_point(fx);
+    store_abandon(fx->store.store);
+    fx->store.store = NULL;
+    uint8_t *before = read_all(fx, "data.mdb", &len);
+    scribble(fx, "data.point", 100, 50);
+    scribble(fx, "data.point", PLACE + 100, 50);
+    assert_int_equal(store_open(&config, &store), ERR_CORRUPT);
+    uint8_t *after = read_all(fx, "data.mdb", &len_after);
+    assert_int_equal(len, len_after);
+    assert_memory_equal(before, after, len);
+    free(before);
+    free(after);
+}
+
+static void only_one_may_write(void **state) {
+    struct fixture *fx = *state;
+    struct store_config config = {
+        .dir = fx->store.dir, .map_bytes = 256u * 1024 * 1024, .readers_max = 16};
+    struct store *store = NULL;
+    assert_int_equal(store_open(&config, &store), ERR_BUSY);
+    commit(fx, 1);
+    assert_stands_at(fx, 1);
+}
+
+/* Whoever repairs a node's data offline finds the same state, and syncs its commits. */
+static void a_store_that_is_not_deferred_goes_back_as_well(void **state) {
+    struct fixture *fx = *state;
+    struct store_config config = {
+        .dir = fx->store.dir, .map_bytes = 256u * 1024 * 1024, .readers_max = 16};
+    commit(fx, 1);
+    make_point(fx);
+    commit(fx, 2);
+    store_abandon(fx->store.store);
+    assert_ok(store_open(&config, &fx->store.store));
+    assert_false(has_point(fx));
+    assert_stands_at(fx, 1);
+    commit(fx, 5);
+    store_abandon(fx->store.store);
+    open_deferred(fx);
+    assert_stands_at(fx, 5);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(it_goes_back_to_the_last_point, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_lost_by_an_end_in_good_order, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_power_cut_may_tear_what_came_later, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_old_point_stands_until_the_new_one_does,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_forced_point_is_not_undone_by_a_slower_one,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_torn_place_leaves_the_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_rotten_point_is_refused_and_changes_nothing,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(only_one_may_write, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_store_that_is_not_deferred_goes_back_as_well,
+                                        setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
