@@ -26,6 +26,9 @@ static const char usage[] =
     "  --bearer           get: with an access token\n"
     "  --client ID, --secret S, --redirect URI, --scope LIST\n"
     "  --resource URI     client: what the token is for\n"
+    "  --key FILE         a P-256 key (PEM), with one of these or both:\n"
+    "  --assert AUDIENCE  private_key_jwt instead of the secret, key id \"bench\"\n"
+    "  --dpop URL         DPoP proofs for the token endpoint of this name\n"
     "  --account ID       and the password in the environment's LOAD_PASSWORD\n"
     "  --host NAME        Host header and TLS name (default: as in --node)\n"
     "  --users N          at once (default 32); each has a connection to two nodes\n"
@@ -115,6 +118,18 @@ static void take_text_option(struct run *run, int option, const char *value) {
     case 'R':
         run->options.resource = value;
         break;
+    case 'k':
+        run->options.signer = load_signer_new(value);
+        if (run->options.signer == NULL) {
+            refuse("not a P-256 key in PEM", value);
+        }
+        break;
+    case 'j':
+        run->options.audience = value;
+        break;
+    case 'D':
+        run->options.endpoint = value;
+        break;
     case 'a':
         run->options.account = value;
         break;
@@ -177,6 +192,9 @@ static const struct option long_options[] = {
     {"redirect", required_argument, NULL, 'r'},
     {"scope", required_argument, NULL, 'o'},
     {"resource", required_argument, NULL, 'R'},
+    {"key", required_argument, NULL, 'k'},
+    {"assert", required_argument, NULL, 'j'},
+    {"dpop", required_argument, NULL, 'D'},
     {"account", required_argument, NULL, 'a'},
     {"host", required_argument, NULL, 'H'},
     {"users", required_argument, NULL, 'u'},
@@ -335,6 +353,8 @@ int main(int argc, char **argv) {
                     .redirect_uri = "",
                     .scope = "openid",
                     .resource = "",
+                    .audience = "",
+                    .endpoint = "",
                     .account = "",
                     .sessions = 4,
                     .request_timeout_ms = 10000},
@@ -367,6 +387,7 @@ int main(int argc, char **argv) {
         load_user_close(&run.users[i]);
     }
     free(run.users);
+    load_signer_free(run.options.signer);
     SSL_CTX_free(run.tls);
     close(run.epoll);
     return run.stats.units > 0 ? 0 : 3;

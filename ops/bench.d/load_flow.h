@@ -17,6 +17,7 @@
 
 #include "ops/bench.d/load_conn.h"
 #include "ops/bench.d/load_hist.h"
+#include "ops/bench.d/load_sign.h"
 
 #define LOAD_TEXT 2048
 #define LOAD_COOKIES 8
@@ -43,6 +44,9 @@ struct load_options {
     const char *redirect_uri;
     const char *scope;
     const char *resource; /* LOAD_CLIENT: RFC 8707; empty: none */
+    struct load_signer *signer; /* NULL: none */
+    const char *audience; /* signer: an assertion instead of a secret; empty: not so */
+    const char *endpoint; /* signer: DPoP proofs for this token endpoint; empty: none */
     const char *account, *password;
     unsigned sessions; /* so many users sign in, the others take over their cookies */
     uint64_t request_timeout_ms;
@@ -78,6 +82,7 @@ struct load_user {
     char access[LOAD_TEXT];
     char refresh[LOAD_TEXT];
     char verifier[44], challenge[44];
+    char nonce[256]; /* for DPoP, as the server gave it last */
 };
 
 const char *load_step_name(enum load_step step);

@@ -67,6 +67,7 @@ const provider = new Provider(issuer, {
       response_types: [],
       token_endpoint_auth_method: 'private_key_jwt',
       token_endpoint_auth_signing_alg: 'ES256',
+      id_token_signed_response_alg: 'ES256',
       jwks: JSON.parse(process.env.PEER_CLIENT_JWKS ?? '{"keys":[]}'),
     },
   ],

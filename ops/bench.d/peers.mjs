@@ -1,5 +1,5 @@
 // ops/bench peers: Tasuki beside the npm package oidc-provider; see USAGE.
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -14,12 +14,18 @@ const PHASES = {
   code: { times: 4, args: ['--flow', 'code'], crowd: true },
   'code, few users': { times: 4, args: ['--flow', 'code'] },
   client: { times: 4, args: ['--flow', 'client'], machine: true },
+  'client, key': { times: 4, args: ['--flow', 'client'], machine: true, key: true },
+  'client, dpop': { times: 4, args: ['--flow', 'client'], machine: true, dpop: true },
+  'client, key and dpop': { times: 4, args: ['--flow', 'client'], machine: true, key: true, dpop: true },
 };
 const TITLES = {
   userinfo: 'userinfo, opaque token',
   code: 'code exchange, ES256',
   'code, few users': 'code exchange, ES256, few users',
-  client: 'client_credentials, JWT ES256',
+  client: 'client_credentials, JWT ES256, secret',
+  'client, key': 'the same, private_key_jwt ES256',
+  'client, dpop': 'the same, secret and DPoP ES256',
+  'client, key and dpop': 'the same, private_key_jwt and DPoP',
 };
 const RESOURCE = 'https://api.bench.example';
 const REDIRECT_URI = 'https://rp.bench.example/callback';
@@ -79,10 +85,32 @@ function parseArguments(args) {
   return options;
 }
 
+// A machine's own key: for bench_load as a file, for servers as a JWK Set.
+function makeKey(dir) {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const [file, jwksFile] = [join(dir, 'machine.pem'), join(dir, 'machine.jwks')];
+  const jwks = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'bench', alg: 'ES256', use: 'sig' }] });
+  writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  writeFileSync(jwksFile, jwks);
+  return { file, jwksFile, jwks };
+}
+
+// How a machine proves who it is, in this phase, at this issuer.
+function machineArgs(phase, { client, secret, key, issuer, endpoint }) {
+  const { key: signs, dpop } = PHASES[phase];
+  return [
+    ...['--client', signs ? `${client}-key` : client, ...(signs ? [] : ['--secret', secret])],
+    ...(signs || dpop ? ['--key', key.file] : []),
+    ...(signs ? ['--assert', issuer] : []),
+    ...(dpop ? ['--dpop', endpoint] : []),
+  ];
+}
+
 // The peer, on the servers' core.
 class Peer {
-  constructor(options) {
+  constructor(options, key) {
     this.options = options;
+    this.key = key;
     this.secret = randomBytes(24).toString('base64url');
     this.port = options.portBase + 80;
   }
@@ -92,7 +120,7 @@ class Peer {
     this.cert = cert;
     const server = join(TOP, 'ops/bench.d/peer_server.mjs');
     this.process = start(SERVER_CORE, process.execPath, [server, String(this.port), cert, key], {
-      env: { ...process.env, NODE_ENV: 'production', PEER_SECRET: this.secret },
+      env: { ...process.env, NODE_ENV: 'production', PEER_SECRET: this.secret, PEER_CLIENT_JWKS: this.key.jwks },
     });
     const ready = new Promise((resolve) => this.process.child.stdout.once('data', resolve));
     const gone = this.process.ended.then(({ stderr }) => {
@@ -104,11 +132,15 @@ class Peer {
 
   load(phase, users) {
     const { args, machine } = PHASES[phase];
+    const issuer = `https://127.0.0.1:${this.port}`;
+    const proof = { client: 'machine', secret: this.secret, key: this.key, issuer, endpoint: `${issuer}/oauth/token` };
     return runLoad(
       [
-        ...['--node', `https://127.0.0.1:${this.port}`, '--ca', this.cert, '--users', String(users)],
-        ...['--seconds', String(this.options.seconds), '--secret', this.secret, '--redirect', REDIRECT_URI],
-        ...(machine ? ['--client', 'machine', '--scope', 'api', '--resource', RESOURCE] : ['--client', 'bench', '--scope', 'openid profile email']),
+        ...['--node', issuer, '--ca', this.cert, '--users', String(users)],
+        ...['--seconds', String(this.options.seconds), '--redirect', REDIRECT_URI],
+        ...(machine
+          ? [...machineArgs(phase, proof), '--scope', 'api', '--resource', RESOURCE]
+          : ['--client', 'bench', '--secret', this.secret, '--scope', 'openid profile email']),
         ...['--account', 'bench', ...args],
       ],
       'none',
@@ -122,10 +154,16 @@ class Peer {
 }
 
 class Ours extends Cluster {
-  // Its tokens are for machines: JWTs, signed with ES256.
-  addMachine() {
+  // Two that get tokens for themselves, JWTs signed with ES256: one has a secret, one a key.
+  addMachines(key) {
+    this.key = key;
+    this.machine = this.addMachine('bench-machine', []);
+    this.addMachine('bench-machine-key', ['--auth', 'private_key_jwt', '--jwks-file', key.jwksFile]);
+  }
+
+  addMachine(id, auth) {
     const answer = run(`${BUILD}/tasuki`, [
-      ...['rp', 'add', 'bench-machine', '--env', this.envFile, '--json', '--name', 'bench-machine', '--alg', 'ES256'],
+      ...['rp', 'add', id, '--env', this.envFile, '--json', '--name', id, '--alg', 'ES256', ...auth],
       ...['--profile', 'standard', '--environment', 'demo', '--feature', 'credentials', '--feature', 'jwt_access'],
       ...['--scope', 'openid', '--redirect-uri', REDIRECT_URI, '--audience', RESOURCE, '--replace'],
     ]);
@@ -135,10 +173,12 @@ class Ours extends Cluster {
   async measure(phase, users, options) {
     if (!PHASES[phase].machine) return this.load(phase.startsWith('code') ? 'code ES256' : phase, { ...options, users, crowd: users });
     const nodes = [1, 2, 3].flatMap((n) => ['--node', this.env[`TASUKI_NODE_${n}`]]);
+    const issuer = this.env.TASUKI_ISSUER;
+    const proof = { client: 'bench-machine', secret: this.machine, key: this.key, issuer, endpoint: `${issuer}token` };
     return runLoad([
       ...nodes,
       ...['--ca', this.env.TASUKI_CA, '--users', String(users), '--seconds', String(options.seconds)],
-      ...['--client', 'bench-machine', '--secret', this.machine, '--scope', '', ...PHASES[phase].args],
+      ...[...machineArgs(phase, proof), '--scope', '', ...PHASES[phase].args],
     ]);
   }
 }
@@ -176,12 +216,13 @@ export async function main(args) {
     phases: {},
   };
   const ours = new Ours(options.dir, options.portBase, { pinned: true });
-  const peer = new Peer(options);
+  const key = makeKey(options.dir);
+  const peer = new Peer(options, key);
   try {
     process.stderr.write('starting three nodes and the peer ...\n');
     ours.up();
     ours.addClients();
-    if (options.phases.includes('client')) ours.machine = ours.addMachine();
+    if (options.phases.includes('client')) ours.addMachines(key);
     await peer.up();
     await takeTurns(ours, peer, options, results);
   } finally {
