@@ -105,8 +105,9 @@ enum command_type {
     CMD_IMPORT_PROPOSE = 85,
     CMD_IMPORT_APPROVE = 86,
     CMD_IMPORT_LINE = 87,
+    CMD_BLOB_NODE = 110, /* a node is there, and keeps what it holds */
 };
-#define CMD_LAST CMD_IMPORT_LINE
+#define CMD_LAST CMD_BLOB_NODE
 /* For switches over all types. */
 #define CMD_INTAKE_CASES                                                               \
     case CMD_APPLICATION_SUBMIT:                                                       \
@@ -114,6 +115,7 @@ enum command_type {
     case CMD_APPLICATION_MOVE:                                                         \
     case CMD_BLOB_ADD:                                                                 \
     case CMD_BLOB_HOLD:                                                                \
+    case CMD_BLOB_NODE:                                                                \
     case CMD_BATCH_ADD:                                                                \
     case CMD_BUNDLE_ADD:                                                               \
     case CMD_PAGE_PLACE:                                                               \
@@ -700,6 +702,7 @@ struct command {
         struct cmd_application_move application_move;
         struct cmd_blob_add blob_add;
         struct cmd_blob_hold blob_hold;
+        struct cmd_blob_node blob_node;
         struct cmd_batch_add batch_add;
         struct cmd_bundle_add bundle_add;
         struct cmd_page_place page_place;

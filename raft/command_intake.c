@@ -135,6 +135,12 @@ static void blob_hold(struct fields *f, struct cmd_blob_hold *c) {
     field_rule(f, c->node > 0 && c->node <= STORE_MEMBER_ID_MAX);
 }
 
+static void blob_node(struct fields *f, struct cmd_blob_node *c) {
+    field_u64(f, &c->node);
+    field_u32(f, &c->lease_ms);
+    field_rule(f, c->node > 0 && c->node <= STORE_MEMBER_ID_MAX && c->lease_ms > 0);
+}
+
 /* --- batches and bundles --- */
 
 static void batch_add(struct fields *f, struct cmd_batch_add *c) {
@@ -326,6 +332,9 @@ static void fields_of(struct fields *f, struct command *command) {
     case CMD_BLOB_HOLD:
         blob_hold(f, &command->blob_hold);
         break;
+    case CMD_BLOB_NODE:
+        blob_node(f, &command->blob_node);
+        break;
     case CMD_BATCH_ADD:
         batch_add(f, &command->batch_add);
         break;
@@ -372,7 +381,8 @@ static void fields_of(struct fields *f, struct command *command) {
 }
 
 bool command_intake_is(enum command_type type) {
-    return type >= CMD_APPLICATION_SUBMIT && type <= CMD_IMPORT_LINE;
+    return (type >= CMD_APPLICATION_SUBMIT && type <= CMD_IMPORT_LINE) ||
+           type == CMD_BLOB_NODE;
 }
 
 enum err command_intake_encode(const struct command *command, struct buf *out) {

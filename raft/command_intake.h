@@ -63,7 +63,7 @@ struct cmd_blob_add {
     uint64_t nodes[LIMIT_NODES]; /* ascending */
 };
 /* What a node holds by now, or does not any more. Blobs that there are not are passed
- * over. */
+ * over, and so is what a node says that is no member. */
 struct cmd_blob_hold {
     uint64_t node;
     size_t count;
@@ -71,6 +71,13 @@ struct cmd_blob_hold {
         struct blob_id id;
         bool holds;
     } blobs[LIMIT_BLOB_BATCH];
+};
+
+/* This node is there, and its copies are counted on for so long. OUT_NOT_FOUND: it is no
+ * member. */
+struct cmd_blob_node {
+    uint64_t node;
+    uint32_t lease_ms;
 };
 
 /* OUT_OK likewise when the same batch is there already. OUT_ACCOUNT_STATE. */

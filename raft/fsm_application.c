@@ -23,6 +23,8 @@ enum err fsm_intake_dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_blob_add(tx, &command->blob_add, ret_code);
     case CMD_BLOB_HOLD:
         return fsm_blob_hold(tx, &command->blob_hold, ret_code);
+    case CMD_BLOB_NODE:
+        return fsm_blob_node(tx, &command->blob_node, ret_code);
     case CMD_BATCH_ADD:
         return fsm_intake_batch(tx, &command->batch_add, ret_code);
     case CMD_BUNDLE_ADD:

@@ -278,6 +278,14 @@ enum err fsm_blob_add(struct fsm_tx *tx, const struct cmd_blob_add *cmd,
                       enum outcome_code *ret_code);
 enum err fsm_blob_hold(struct fsm_tx *tx, const struct cmd_blob_hold *cmd,
                        enum outcome_code *ret_code);
+enum err fsm_blob_node(struct fsm_tx *tx, const struct cmd_blob_node *cmd,
+                       enum outcome_code *ret_code);
+/* A member's row was written: who is gone is forgotten, the rest is walked over (P3 of
+ * store/store_blob_node.h). */
+enum err fsm_blob_member(struct fsm_tx *tx, const struct member *member);
+/* For the sweep: when the row ends that the mark names, and what is due then. */
+enum err fsm_blob_due_ms(struct fsm_tx *tx, struct key_hash mark, uint64_t *ret_ms);
+enum err fsm_blob_due(struct fsm_tx *tx, struct key_hash mark);
 /* One row more names it, or one less. ERR_NOT_FOUND: no such blob. */
 enum err fsm_blob_ref(struct fsm_tx *tx, const struct blob_id *id, int by);
 /* fsm_intake.c */

@@ -101,6 +101,13 @@
 #define FSM_OCR_REASON_POISON (1ull << 63)
 /* A blob that nothing names, or no longer. */
 #define FSM_BLOB_KEEP_MS (24ull * 60 * 60 * 1000)
+/* Blobs that one frame looks at when members or lost nodes have changed. */
+#define FSM_BLOB_WALK_ROWS 128
+/* A new member counts so long without a word of its own. */
+#define FSM_BLOB_FIRST_MS (10u * 60 * 1000)
+/* A node whose word lapsed has its lease again, this at most, before it is lost: after
+ * a power cut of all, every word has lapsed, and everybody is about to say it anew. */
+#define FSM_BLOB_DOUBT_MS (60u * 1000)
 /* A person's claim of an application. */
 #define FSM_CLAIM_MAX_MS (2u * 60 * 60 * 1000)
 /* Imports of decisions; beyond it OUT_FULL. */

@@ -41,8 +41,10 @@ static enum err members_of(struct fsm_tx *tx, struct members *ret_members) {
 }
 
 static enum err member_put(struct fsm_tx *tx, const struct member *member) {
+    enum err err = store_member_put(tx->write, member);
+
     tx->members_changed = true;
-    return store_member_put(tx->write, member);
+    return err == OK ? fsm_blob_member(tx, member) : err;
 }
 
 static enum err tell(struct fsm_tx *tx, enum audit_event what,

@@ -188,6 +188,8 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
     case EXPIRY_JOB:
     case EXPIRY_BLOB:
         return intake_end(tx, entry, ret_ms);
+    case EXPIRY_BLOB_NODE:
+        return fsm_blob_due_ms(tx, entry->key, ret_ms);
     default:
         return counted_end(tx, entry, ret_ms);
     }
@@ -243,6 +245,8 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
     case EXPIRY_JOB:
     case EXPIRY_BLOB:
         return intake_del(tx, entry);
+    case EXPIRY_BLOB_NODE: /* no row goes: it is the next one's turn */
+        return fsm_blob_due(tx, entry->key);
     }
     return ERR_CORRUPT;
 }

@@ -74,6 +74,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_ACCOUNT_SESSION] = "account_session",
     [TABLE_ID_CHANGE] = "id_change",
     [TABLE_RECOVERY] = "recovery",
+    [TABLE_BLOB_NODE] = "blob_node",
 };
 
 enum err store_lmdb_err(int rc) {

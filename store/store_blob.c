@@ -65,29 +65,43 @@ static struct key_hash mark_of(const struct blob_id *id) {
     return mark;
 }
 
+enum err store_blob_short(struct store_read *read, const struct blob_id *id,
+                          bool *ret_short) {
+    struct span row;
+    enum err err = store_table_get(read, TABLE_BLOB_SHORT, id_key(id), &row);
+
+    if (err == OK || err == ERR_NOT_FOUND) {
+        *ret_short = err == OK;
+        err = OK;
+    }
+    return err;
+}
+
 /* L2. */
 static enum err short_move(struct store_write *write, const struct blob_id *id,
-                           bool was, bool is) {
-    if (was == is) {
-        return OK;
+                           bool is) {
+    bool was = false;
+    enum err err = store_blob_short(store_write_reader(write), id, &was);
+
+    if (err != OK || was == is) {
+        return err;
     }
     return is ? store_table_put(write, TABLE_BLOB_SHORT, id_key(id), span_str(""))
               : store_table_del(write, TABLE_BLOB_SHORT, id_key(id));
 }
 
-enum err store_blob_put(struct store_write *write, const struct blob_row *blob) {
+enum err store_blob_put(struct store_write *write, const struct blob_row *blob,
+                        bool is_short) {
     struct blob_row row = *blob;
     struct blob_row old = {.drop_ms = 0};
     struct fields f;
     struct buf *out;
-    bool was_short = false;
     enum err err = store_blob_get(store_write_reader(write), &blob->id, &old);
 
     if (err != OK && err != ERR_NOT_FOUND) {
         return err;
     }
-    was_short = err == OK && old.holders_count < BLOB_COPIES;
-    err = short_move(write, &row.id, was_short, row.holders_count < BLOB_COPIES);
+    err = short_move(write, &row.id, is_short);
     if (err == OK) {
         err = store_expiry_move(write, EXPIRY_BLOB, mark_of(&row.id), old.drop_ms,
                                 row.drop_ms);
@@ -103,12 +117,32 @@ enum err store_blob_put(struct store_write *write, const struct blob_row *blob) 
                      : err;
 }
 
+enum err store_blob_forget_holders(struct span key, struct span value,
+                                   struct buf *out) {
+    struct blob_id id;
+    struct blob_row blob;
+    struct fields f;
+    enum err err = ERR_CORRUPT;
+
+    if (key.len == sizeof id.b) {
+        memcpy(id.b, key.data, sizeof id.b);
+        err = decode(value, &id, &blob);
+    }
+    if (err != OK) {
+        return err;
+    }
+    blob.holders_count = 0;
+    f = fields_to(out);
+    each_field(&f, &blob);
+    return fields_end(&f);
+}
+
 enum err store_blob_del(struct store_write *write, const struct blob_id *id) {
     struct blob_row old;
     enum err err = store_blob_get(store_write_reader(write), id, &old);
 
     if (err == OK) {
-        err = short_move(write, id, old.holders_count < BLOB_COPIES, false);
+        err = short_move(write, id, false);
     }
     if (err == OK) {
         err = store_expiry_move(write, EXPIRY_BLOB, mark_of(id), old.drop_ms, 0);

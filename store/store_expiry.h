@@ -30,8 +30,9 @@ enum expiry_table {
     EXPIRY_BLOB = 18,        /* by the first half of its id */
     EXPIRY_ID_CHANGE = 19,   /* by sub */
     EXPIRY_RECOVERY = 20,
+    EXPIRY_BLOB_NODE = 21, /* by store_blob_node_mark */
 };
-#define EXPIRY_LAST EXPIRY_RECOVERY
+#define EXPIRY_LAST EXPIRY_BLOB_NODE
 
 struct expiry {
     uint64_t at_ms;

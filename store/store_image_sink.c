@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "store/store_audit.h"
+#include "store/store_blob.h"
 #include "store/store_expiry.h"
 #include "store/store_image_wire.h"
 #include "store/store_lmdb.h"
@@ -28,7 +29,7 @@ struct image_sink {
     MDB_txn *txn; /* loading; NULL between two */
     uint64_t txn_rows, txn_bytes, kept;
     struct store_digest digest; /* of the rows that were kept, if not all were */
-    struct buf hashed;
+    struct buf hashed, row;
     struct image_parser parser;
     bool has_head;
 };
@@ -51,6 +52,22 @@ static enum err load_commit(struct image_sink *sink, char why[256]) {
     sink->txn_rows = 0;
     sink->txn_bytes = 0;
     return say(store_lmdb_err(rc), why, "writing the copy of the state");
+}
+
+/* Entries of the tables that are. */
+static bool expiry_is_kept(int table) {
+    switch (table) {
+    case EXPIRY_ATTEMPTS:
+    case EXPIRY_COUNTER:
+    case EXPIRY_FACTOR_GUARD:
+    case EXPIRY_APPLICATION:
+    case EXPIRY_JOB:
+    case EXPIRY_BLOB:
+    case EXPIRY_RECOVERY:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static bool is_kept(const struct image_sink *sink, enum store_table table,
@@ -81,25 +98,22 @@ static bool is_kept(const struct image_sink *sink, enum store_table table,
     case TABLE_SIGNIN:
     case TABLE_APP_ENROLMENT:
     case TABLE_APP_CHALLENGE:
+    case TABLE_BLOB_NODE:
+    case TABLE_BLOB_SHORT: /* made anew: on_blob */
         return false;
     case TABLE_EXPIRY:
-        return store_expiry_table_of(key) == EXPIRY_ATTEMPTS ||
-               store_expiry_table_of(key) == EXPIRY_COUNTER ||
-               store_expiry_table_of(key) == EXPIRY_FACTOR_GUARD;
+        return expiry_is_kept(store_expiry_table_of(key));
     default:
         return true;
     }
 }
 
-static enum err on_row(void *arg, enum store_table table, struct span key,
-                       struct span value, char why[256]) {
-    struct image_sink *sink = arg;
+/* Tables may be appended to in turns, as long as each goes upward. */
+static enum err append(struct image_sink *sink, enum store_table table, struct span key,
+                       struct span value) {
     MDB_val k = {key.len, (void *)(uintptr_t)key.data};
     MDB_val v = {value.len, (void *)(uintptr_t)value.data};
     int rc = MDB_SUCCESS;
-    if (!is_kept(sink, table, key)) {
-        return OK;
-    }
     if (sink->txn == NULL) {
         rc = mdb_txn_begin(sink->store->env, NULL, 0, &sink->txn);
     }
@@ -110,12 +124,38 @@ static enum err on_row(void *arg, enum store_table table, struct span key,
     if (err == OK && sink->config.use != IMAGE_COPY) {
         err = store_digest_row(&sink->hashed, table, key, value, &sink->digest);
     }
+    if (err == OK) {
+        sink->txn_bytes += key.len + value.len;
+        sink->txn_rows++;
+        sink->kept++;
+    }
+    return err;
+}
+
+/* In a new epoch no node has said yet that it holds a blob: all are short. */
+static enum err on_blob(struct image_sink *sink, struct span key, struct span value) {
+    buf_reset(&sink->row);
+    enum err err = store_blob_forget_holders(key, value, &sink->row);
+    if (err == OK) {
+        err = append(sink, TABLE_BLOB, key, buf_span(&sink->row));
+    }
+    return err == OK ? append(sink, TABLE_BLOB_SHORT, key, span_str("")) : err;
+}
+
+static enum err on_row(void *arg, enum store_table table, struct span key,
+                       struct span value, char why[256]) {
+    struct image_sink *sink = arg;
+    enum err err;
+    if (!is_kept(sink, table, key)) {
+        return OK;
+    }
+    err = table == TABLE_BLOB && sink->config.use != IMAGE_COPY
+              ? on_blob(sink, key, value)
+              : append(sink, table, key, value);
     if (err != OK) {
         return say(err, why, "writing the copy of the state");
     }
-    sink->txn_bytes += key.len + value.len;
-    sink->kept++;
-    return ++sink->txn_rows >= LOAD_ROWS || sink->txn_bytes >= LOAD_BYTES
+    return sink->txn_rows >= LOAD_ROWS || sink->txn_bytes >= LOAD_BYTES
                ? load_commit(sink, why)
                : OK;
 }
@@ -141,6 +181,7 @@ enum err store_image_sink_new(const struct image_sink_config *config,
     sink->config = *config;
     image_parser_init(&sink->parser);
     buf_init(&sink->hashed, LIMIT_COMMAND + 1024);
+    buf_init(&sink->row, LIMIT_COMMAND);
     sink->parser.on_head = on_head;
     sink->parser.on_row = on_row;
     sink->parser.arg = sink;
@@ -184,6 +225,7 @@ void store_image_sink_free(struct image_sink *sink) {
     store_close(sink->store);
     image_parser_close(&sink->parser);
     buf_free(&sink->hashed);
+    buf_free(&sink->row);
     free(sink);
 }
 

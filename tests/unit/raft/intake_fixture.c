@@ -64,6 +64,11 @@ struct command command_hold(uint64_t node, uint64_t n, bool holds) {
                                           .blobs = {{blob_id_of(n), holds}}}};
 }
 
+struct command command_blob_node(uint64_t node, uint32_t lease_ms) {
+    return (struct command){.type = CMD_BLOB_NODE,
+                            .blob_node = {.node = node, .lease_ms = lease_ms}};
+}
+
 struct command command_batch(uint64_t n) {
     return (struct command){.type = CMD_BATCH_ADD,
                             .batch_add = {.id = id_of(n),
@@ -221,6 +226,7 @@ size_t intake_commands(struct command *out) {
     out[n++] = command_move(1, APPLICATION_AWAITING, APPLICATION_DEFECT, 1);
     out[n++] = command_blob(1, 2);
     out[n++] = command_hold(1, 1, false);
+    out[n++] = command_blob_node(1, 5000);
     out[n++] = command_batch(1);
     out[n++] = command_bundle(1, LIMIT_BUNDLE_FILES);
     out[n++] = command_place(id_of(1), 3, "P00001", 1);

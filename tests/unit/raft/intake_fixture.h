@@ -15,6 +15,7 @@ struct blob_id blob_id_of(uint64_t n);
 /* Blob `n`, of 100 + n bytes, held by node 1 (and by `other`, unless 0). */
 struct command command_blob(uint64_t n, uint64_t other);
 struct command command_hold(uint64_t node, uint64_t n, bool holds);
+struct command command_blob_node(uint64_t node, uint32_t lease_ms);
 struct command command_batch(uint64_t n);
 /* A bundle of batch 1 with `count` files from blob `first` on. */
 struct command command_bundle(uint64_t first, size_t count);

@@ -460,7 +460,9 @@ static struct command draw_intake(struct fsm_fixture *fx, struct random *r) {
     case 3:
         return command_blob(blob, draw(r, 2) * 2);
     case 4:
-        return command_hold(1 + draw(r, 3), blob, draw(r, 2) == 0);
+        return draw(r, 3) == 0
+                   ? command_blob_node(1 + draw(r, 3), 1000 + (uint32_t)draw(r, 60000))
+                   : command_hold(1 + draw(r, 3), blob, draw(r, 2) == 0);
     case 5:
         return draw(r, 2) == 0 ? command_batch(1) : command_bundle(blob, 1);
     case 6:
