@@ -16,6 +16,15 @@ static void respond_word(struct http_request *request, int status, const char *w
 
 /* --- blobs --- */
 
+/* Nothing is wrong with the request, and nothing with the node but its device. */
+static void respond_failure(struct http_request *request, enum err err) {
+    if (err == ERR_NO_SPACE) {
+        respond_word(request, 507, "no room is left on the node's device");
+    } else {
+        http_respond_failure(request, err, true);
+    }
+}
+
 static void on_blob(struct svc_blob *blob) {
     static const int statuses[] = {
         [BLOB_DONE] = 200,    [BLOB_REFUSED] = 422,  [BLOB_NOT_HERE] = 404,
@@ -23,7 +32,7 @@ static void on_blob(struct svc_blob *blob) {
     };
     struct http_request *request = blob->arg;
     if (blob->op.err != OK) {
-        http_respond_failure(request, blob->op.err, true);
+        respond_failure(request, blob->op.err);
     } else if (blob->kind != BLOB_DONE) {
         respond_word(request, statuses[blob->kind], blob->message);
     } else if (blob->action == BLOB_CHUNK) {
@@ -80,7 +89,7 @@ void route_blob_known(struct http_request *request) {
 static void on_job(struct svc_job *job) {
     struct http_request *request = job->arg;
     if (job->op.err != OK) {
-        http_respond_failure(request, job->op.err, true);
+        respond_failure(request, job->op.err);
     } else if (job->kind == JOB_NOTHING) {
         http_respond_nothing(request);
     } else if (job->kind == JOB_ANSWERED && job->body.len > 0) {

@@ -16,8 +16,9 @@
  * Invariants:
  *   G1  only a member (a row of store_member that is not gone, or, while there are
  *       none, a configured peer) is given an image: certificate and FETCH agree;
- *   G2  at most PEER_IMAGE_JOBS at a time, and one a taker: beyond it REFUSED with
- *       the reason "busy";
+ *   G2  at most PEER_IMAGE_JOBS images and, in places of their own, PEER_BLOB_JOBS blobs
+ *       at a time; of them one image and PEER_BLOB_EACH blobs a taker: beyond it REFUSED
+ *       with the reason "busy". So repairs never keep a node from being seeded;
  *   G3  the donor's log is not trimmed above the image's index until the taker had
  *       time to catch up (repl_capture's hold), within the byte cap;
  *   G4  a message that takes longer than PEER_IMAGE_SILENCE_MS ends the transfer, and
@@ -33,6 +34,8 @@
 #include "store/store_image.h"
 
 #define PEER_IMAGE_JOBS REPL_IMAGES
+#define PEER_BLOB_JOBS 4
+#define PEER_BLOB_EACH 2 /* a node, and a backup under its name */
 #define PEER_IMAGE_SILENCE_MS 10000
 #define PEER_IMAGE_TOTAL_MS (30u * 60 * 1000)
 /* A backup's taker has so long to verify what it got. */

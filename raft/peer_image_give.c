@@ -27,6 +27,8 @@
 #define NOTE_MS 5000        /* for the command that says that it was kept */
 #define BURST_US 100000 /* of the rate may be made up for */
 
+#define JOBS (PEER_IMAGE_JOBS + PEER_BLOB_JOBS)
+
 enum place { PLACE_FREE, PLACE_RUNS, PLACE_ENDED };
 
 struct job {
@@ -51,7 +53,7 @@ struct peer_image_donor {
     char data_dir[1024]; /* "": no blobs are given */
     pthread_mutex_t mutex;
     bool closed;
-    struct job job[PEER_IMAGE_JOBS];
+    struct job job[JOBS]; /* images first, then blobs */
 };
 
 /* --- the job's thread --- */
@@ -358,7 +360,7 @@ enum err peer_image_donor_new(struct repl *repl, uint64_t bytes_per_s,
     donor->repl = repl;
     donor->bytes_per_s = bytes_per_s;
     donor->clock = clock;
-    for (size_t i = 0; i < PEER_IMAGE_JOBS; i++) {
+    for (size_t i = 0; i < JOBS; i++) {
         donor->job[i].donor = donor;
     }
     CHECK(pthread_mutex_init(&donor->mutex, NULL) == 0);
@@ -412,33 +414,43 @@ static bool begin(struct job *job, const struct peer_image_call *call) {
     return started;
 }
 
-void peer_image_donor_serve(struct peer_image_donor *donor,
-                            const struct peer_image_call *call) {
+/* By the mutex. A place for the call; NULL: *ret_busy says why there is none. */
+static struct job *place_for(struct peer_image_donor *donor,
+                             const struct peer_image_call *call, const char **ret_busy) {
+    bool blob = is_blob(call->blob);
+    size_t last = blob ? JOBS : PEER_IMAGE_JOBS, running = 0;
     struct job *free_job = NULL;
-    const char *busy = "as many images as this node gives at a time are under way";
-    if (!call->member) {
-        refuse_now(call, PEER_IMAGE_DENIED, "the caller is no member of this cluster");
-        return;
-    }
-    pthread_mutex_lock(&donor->mutex);
-    for (size_t i = 0; i < PEER_IMAGE_JOBS && !donor->closed; i++) {
+    *ret_busy = "as many as this node gives at a time are under way";
+    for (size_t i = blob ? PEER_IMAGE_JOBS : 0; i < last && !donor->closed; i++) {
         struct job *job = &donor->job[i];
         if (job->place == PLACE_ENDED) {
             CHECK(pthread_join(job->thread, NULL) == 0); /* it is at its last line */
             job->place = PLACE_FREE;
         }
-        if (job->place == PLACE_RUNS && job->status.peer == call->peer &&
-            is_blob(job->blob) == is_blob(call->blob)) {
+        bool same = job->place == PLACE_RUNS && job->status.peer == call->peer;
+        running += same ? 1 : 0;
+        if (same && memcmp(job->blob, call->blob, sizeof(job->blob)) == 0) {
             cancel(job); /* its taker has begun again */
-            busy = "the image that was asked for before is being given up";
-            free_job = NULL;
-            break;
+            *ret_busy = "what was asked for before is being given up";
+            return NULL;
         }
         if (job->place == PLACE_FREE) {
             free_job = job;
         }
     }
-    bool begun = free_job != NULL && begin(free_job, call);
+    return running >= (blob ? PEER_BLOB_EACH : 1) ? NULL : free_job;
+}
+
+void peer_image_donor_serve(struct peer_image_donor *donor,
+                            const struct peer_image_call *call) {
+    const char *busy;
+    if (!call->member) {
+        refuse_now(call, PEER_IMAGE_DENIED, "the caller is no member of this cluster");
+        return;
+    }
+    pthread_mutex_lock(&donor->mutex);
+    struct job *job = place_for(donor, call, &busy);
+    bool begun = job != NULL && begin(job, call);
     pthread_mutex_unlock(&donor->mutex);
     if (!begun) {
         refuse_now(call, PEER_IMAGE_BUSY, busy);
@@ -448,13 +460,13 @@ void peer_image_donor_serve(struct peer_image_donor *donor,
 void peer_image_donor_close(struct peer_image_donor *donor) {
     pthread_mutex_lock(&donor->mutex);
     donor->closed = true;
-    for (size_t i = 0; i < PEER_IMAGE_JOBS; i++) {
+    for (size_t i = 0; i < JOBS; i++) {
         if (donor->job[i].place == PLACE_RUNS) {
             cancel(&donor->job[i]);
         }
     }
     pthread_mutex_unlock(&donor->mutex);
-    for (size_t i = 0; i < PEER_IMAGE_JOBS; i++) {
+    for (size_t i = 0; i < JOBS; i++) {
         struct job *job = &donor->job[i];
         pthread_mutex_lock(&donor->mutex);
         bool join = job->place != PLACE_FREE;

@@ -4,14 +4,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "server/crypto/digest.h"
+#include "store/base/check.h"
 #include "store/base/codec.h"
 
 #define SEALED_CHUNK (BLOB_CHUNK_MAX + SEAL_OVERHEAD)
@@ -20,9 +24,23 @@
 #define MAGIC "TSKBLOB1"
 #define NAME_MAX_LEN (2 * sizeof(((struct blob_id *)0)->b) + 1)
 
+/* Writers of one blob take turns: whoever still writes into an upload's file must not do
+ * so once it stands under its hash (K1). Blobs share locks by their first byte. */
+#define LOCKS 64
+
 struct blob_dir {
     char path[PATH_MAX - 128];
+    uint64_t reserve;
+    pthread_mutex_t locks[LOCKS];
 };
+
+static void lock(struct blob_dir *dir, const struct blob_id *id) {
+    CHECK(pthread_mutex_lock(&dir->locks[id->b[0] % LOCKS]) == 0);
+}
+
+static void unlock(struct blob_dir *dir, const struct blob_id *id) {
+    CHECK(pthread_mutex_unlock(&dir->locks[id->b[0] % LOCKS]) == 0);
+}
 
 uint32_t blob_chunks(uint64_t size) {
     return (uint32_t)((size + BLOB_CHUNK_MAX - 1) / BLOB_CHUNK_MAX);
@@ -47,16 +65,28 @@ static enum err of_errno(int number) {
 
 /* --- paths --- */
 
-static void path_of(const struct blob_dir *dir, const struct blob_id *id, bool part,
+static void path_of(const struct blob_dir *dir, const struct blob_id *id,
                     char out[PATH_MAX]) {
     char name[NAME_MAX_LEN];
 
     hex_encode(span_of(id->b, sizeof id->b), name);
-    if (part) {
-        snprintf(out, PATH_MAX, "%s/tmp/%s.part", dir->path, name);
-    } else {
-        snprintf(out, PATH_MAX, "%s/%.2s/%s", dir->path, name, name);
-    }
+    snprintf(out, PATH_MAX, "%s/%.2s/%s", dir->path, name, name);
+}
+
+static void part_of(const struct blob_dir *dir, const struct blob_id *id,
+                    uint64_t writer, char out[PATH_MAX]) {
+    char name[NAME_MAX_LEN];
+
+    hex_encode(span_of(id->b, sizeof id->b), name);
+    snprintf(out, PATH_MAX, "%s/tmp/%s-%016" PRIx64 ".part", dir->path, name, writer);
+}
+
+static void copy_of(const struct blob_dir *dir, const struct blob_id *id,
+                    uint64_t number, char out[PATH_MAX]) {
+    char name[NAME_MAX_LEN];
+
+    hex_encode(span_of(id->b, sizeof id->b), name);
+    snprintf(out, PATH_MAX, "%s/tmp/%s-%" PRIu64 ".copy", dir->path, name, number);
 }
 
 static void folder_of(const struct blob_dir *dir, const struct blob_id *id,
@@ -80,12 +110,23 @@ static enum err sync_folder(const char *path) {
     return err;
 }
 
-static void forget_uploads(const char *tmp) {
-    DIR *stream = opendir(tmp);
-    struct dirent *entry;
+static bool is_old(DIR *stream, const char *name, time_t age) {
+    struct stat info;
 
+    return fstatat(dirfd(stream), name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+           info.st_mtime + age <= time(NULL);
+}
+
+/* Those of an `age` at least. */
+static void forget_uploads(const struct blob_dir *dir, time_t age) {
+    char tmp[PATH_MAX];
+    struct dirent *entry;
+    DIR *stream;
+
+    snprintf(tmp, sizeof tmp, "%s/tmp", dir->path);
+    stream = opendir(tmp);
     while (stream != NULL && (entry = readdir(stream)) != NULL) {
-        if (entry->d_name[0] != '.') {
+        if (entry->d_name[0] != '.' && (age == 0 || is_old(stream, entry->d_name, age))) {
             unlinkat(dirfd(stream), entry->d_name, 0);
         }
     }
@@ -94,7 +135,23 @@ static void forget_uploads(const char *tmp) {
     }
 }
 
-enum err blob_open(const char *data_dir, struct blob_dir **ret_dir, char why[256]) {
+void blob_sweep_parts(struct blob_dir *dir) {
+    forget_uploads(dir, SWEEP_AGE_S);
+}
+
+/* K4, with `more` bytes written. */
+static enum err room_for(const struct blob_dir *dir, size_t more) {
+    struct statvfs vfs;
+
+    if (statvfs(dir->path, &vfs) != 0) {
+        return of_errno(errno);
+    }
+    return (uint64_t)vfs.f_bavail * vfs.f_frsize < dir->reserve + more ? ERR_NO_SPACE
+                                                                       : OK;
+}
+
+enum err blob_open(const char *data_dir, uint64_t reserve, struct blob_dir **ret_dir,
+                   char why[256]) {
     struct blob_dir *dir = calloc(1, sizeof *dir);
     char tmp[PATH_MAX];
     enum err err;
@@ -121,12 +178,19 @@ enum err blob_open(const char *data_dir, struct blob_dir **ret_dir, char why[256
         free(dir);
         return err;
     }
-    forget_uploads(tmp);
+    dir->reserve = reserve;
+    for (size_t i = 0; i < LOCKS; i++) {
+        CHECK(pthread_mutex_init(&dir->locks[i], NULL) == 0);
+    }
+    forget_uploads(dir, 0);
     *ret_dir = dir;
     return OK;
 }
 
 void blob_close(struct blob_dir *dir) {
+    for (size_t i = 0; dir != NULL && i < LOCKS; i++) {
+        CHECK(pthread_mutex_destroy(&dir->locks[i]) == 0);
+    }
     free(dir);
 }
 
@@ -190,37 +254,48 @@ static void header_of(uint64_t size, uint8_t out[HEADER_LEN]) {
     }
 }
 
-enum err blob_part_put(struct blob_dir *dir, struct sealer *sealer,
-                       const struct blob_id *id, uint64_t size, uint32_t index,
-                       struct span chunk) {
-    struct bound bound = bound_of(id, size, index);
+/* Header and one chunk, at its place. */
+static enum err part_write(const char *path, uint64_t size, uint32_t index,
+                           struct span sealed) {
     uint8_t header[HEADER_LEN];
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    enum err err;
+
+    if (fd < 0) {
+        return of_errno(errno);
+    }
+    header_of(size, header);
+    err = write_at(fd, header, sizeof header, 0);
+    if (err == OK) {
+        err = write_at(fd, sealed.data, sealed.len, chunk_at(index));
+    }
+    close(fd);
+    return err;
+}
+
+enum err blob_part_put(struct blob_dir *dir, struct sealer *sealer,
+                       const struct blob_id *id, uint64_t size, uint64_t writer,
+                       uint32_t index, struct span chunk) {
+    struct bound bound = bound_of(id, size, index);
     char path[PATH_MAX];
     struct buf sealed;
     enum err err;
-    int fd;
 
     if (size == 0 || size > LIMIT_BLOB || index >= blob_chunks(size) ||
         chunk.len != chunk_len(size, index)) {
         return ERR_INVALID;
     }
-    path_of(dir, id, true, path);
+    part_of(dir, id, writer, path);
     buf_init(&sealed, SEALED_CHUNK);
     err = sealer_seal(sealer, SEAL_BLOB, span_of(bound.b, sizeof bound.b), chunk,
                       &sealed);
-    fd = err == OK ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (err == OK && fd < 0) {
-        err = of_errno(errno);
+    if (err == OK) {
+        err = room_for(dir, sealed.len);
     }
     if (err == OK) {
-        header_of(size, header);
-        err = write_at(fd, header, sizeof header, 0);
-    }
-    if (err == OK) {
-        err = write_at(fd, sealed.data, sealed.len, chunk_at(index));
-    }
-    if (fd >= 0) {
-        close(fd);
+        lock(dir, id);
+        err = part_write(path, size, index, buf_span(&sealed));
+        unlock(dir, id);
     }
     buf_free(&sealed);
     return err;
@@ -273,7 +348,7 @@ static enum err settle(struct blob_dir *dir, const struct blob_id *id, int fd,
     char path[PATH_MAX], folder[PATH_MAX];
     enum err err;
 
-    path_of(dir, id, false, path);
+    path_of(dir, id, path);
     folder_of(dir, id, folder);
     err = fsync(fd) == 0 ? make_folder(folder) : ERR_IO;
     if (err == OK && rename(part, path) != 0) {
@@ -285,19 +360,19 @@ static enum err settle(struct blob_dir *dir, const struct blob_id *id, int fd,
     return err == OK ? sync_folder(dir->path) : err;
 }
 
-enum err blob_commit(struct blob_dir *dir, struct sealer *sealer,
-                     const struct blob_id *id, uint64_t size) {
-    char part[PATH_MAX];
+/* The file `part` becomes the blob. */
+static enum err commit_part(struct blob_dir *dir, struct sealer *sealer,
+                            const struct blob_id *id, uint64_t size, const char *part) {
     enum err err;
     int fd;
 
     if (size == 0 || size > LIMIT_BLOB) {
         return ERR_INVALID;
     }
-    if (blob_verify(dir, sealer, id, size) == OK) {
-        return OK; /* it came before */
+    if (blob_verify(dir, sealer, id, size) == OK) { /* it came before */
+        (void)unlink(part);
+        return OK;
     }
-    path_of(dir, id, true, part);
     fd = open(part, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
         return of_errno(errno);
@@ -306,9 +381,21 @@ enum err blob_commit(struct blob_dir *dir, struct sealer *sealer,
     if (err == OK) {
         err = settle(dir, id, fd, part);
     } else if (err == ERR_FORGED) {
-        unlink(part);
+        (void)unlink(part);
     }
     close(fd);
+    return err;
+}
+
+enum err blob_commit(struct blob_dir *dir, struct sealer *sealer,
+                     const struct blob_id *id, uint64_t size, uint64_t writer) {
+    char part[PATH_MAX];
+    enum err err;
+
+    part_of(dir, id, writer, part);
+    lock(dir, id);
+    err = commit_part(dir, sealer, id, size, part);
+    unlock(dir, id);
     return err;
 }
 
@@ -316,7 +403,7 @@ bool blob_has(const struct blob_dir *dir, const struct blob_id *id) {
     char path[PATH_MAX];
     struct stat info;
 
-    path_of(dir, id, false, path);
+    path_of(dir, id, path);
     return stat(path, &info) == 0;
 }
 
@@ -324,7 +411,7 @@ static enum err open_blob(const struct blob_dir *dir, const struct blob_id *id,
                           int *ret_fd) {
     char path[PATH_MAX];
 
-    path_of(dir, id, false, path);
+    path_of(dir, id, path);
     *ret_fd = open(path, O_RDONLY | O_CLOEXEC);
     return *ret_fd < 0 ? of_errno(errno) : OK;
 }
@@ -364,23 +451,26 @@ enum err blob_verify(const struct blob_dir *dir, struct sealer *sealer,
 enum err blob_delete(struct blob_dir *dir, const struct blob_id *id) {
     char path[PATH_MAX];
 
-    path_of(dir, id, false, path);
+    path_of(dir, id, path);
     return unlink(path) == 0 || errno == ENOENT ? OK : of_errno(errno);
 }
 
 /* --- copies --- */
 
-enum err blob_copy_put(struct blob_dir *dir, const struct blob_id *id, uint64_t at,
-                       struct span bytes) {
+enum err blob_copy_put(struct blob_dir *dir, const struct blob_id *id, uint64_t number,
+                       uint64_t at, struct span bytes) {
     char path[PATH_MAX];
-    enum err err;
+    enum err err = room_for(dir, bytes.len);
     int fd;
 
     if (at + bytes.len > LIMIT_BLOB + HEADER_LEN +
                              (uint64_t)blob_chunks(LIMIT_BLOB) * SEAL_OVERHEAD) {
         return ERR_TOO_BIG;
     }
-    path_of(dir, id, true, path);
+    if (err != OK) {
+        return err;
+    }
+    copy_of(dir, id, number, path);
     fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (at == 0 ? O_TRUNC : 0), 0600);
     if (fd < 0) {
         return of_errno(errno);
@@ -390,8 +480,62 @@ enum err blob_copy_put(struct blob_dir *dir, const struct blob_id *id, uint64_t 
     return err;
 }
 
-void blob_sweep(struct blob_dir *dir, uint8_t folder,
-                bool (*known)(void *arg, const struct blob_id *id), void *arg) {
+enum err blob_copy_commit(struct blob_dir *dir, struct sealer *sealer,
+                          const struct blob_id *id, uint64_t size, uint64_t number) {
+    char part[PATH_MAX];
+    enum err err;
+
+    copy_of(dir, id, number, part);
+    lock(dir, id);
+    err = commit_part(dir, sealer, id, size, part);
+    unlock(dir, id);
+    if (err != OK) {
+        (void)unlink(part);
+    }
+    return err;
+}
+
+void blob_copy_drop(struct blob_dir *dir, const struct blob_id *id, uint64_t number) {
+    char part[PATH_MAX];
+
+    copy_of(dir, id, number, part);
+    (void)unlink(part);
+}
+
+enum err blob_copy_from(struct blob_dir *dir, const struct blob_dir *from,
+                        struct sealer *sealer, const struct blob_id *id,
+                        uint64_t size) {
+    uint8_t piece[32 * 1024];
+    uint64_t at = 0;
+    ssize_t n = 1;
+    int fd;
+    enum err err = open_blob(from, id, &fd);
+
+    if (err != OK) {
+        return err;
+    }
+    while (err == OK && n > 0) {
+        n = pread(fd, piece, sizeof piece, (off_t)at);
+        if (n > 0) {
+            err = blob_copy_put(dir, id, 0, at, span_of(piece, (size_t)n));
+            at += (uint64_t)n;
+        } else if (n < 0) {
+            err = of_errno(errno);
+        }
+    }
+    close(fd);
+    if (err != OK) {
+        blob_copy_drop(dir, id, 0);
+        return err;
+    }
+    err = blob_copy_commit(dir, sealer, id, size, 0);
+    return err == ERR_NOT_FOUND ? ERR_FORGED : err; /* it ends too soon */
+}
+
+/* --- all of them --- */
+
+void blob_walk(struct blob_dir *dir, uint8_t folder,
+               bool (*keep)(void *arg, const struct blob_id *id, bool old), void *arg) {
     struct blob_id id = {{folder}};
     char path[PATH_MAX];
     struct dirent *entry;
@@ -400,11 +544,10 @@ void blob_sweep(struct blob_dir *dir, uint8_t folder,
     folder_of(dir, &id, path);
     stream = opendir(path);
     while (stream != NULL && (entry = readdir(stream)) != NULL) {
-        struct stat info;
         if (strlen(entry->d_name) == 2 * sizeof id.b &&
             hex_decode(span_str(entry->d_name), id.b, sizeof id.b) == OK &&
-            fstatat(dirfd(stream), entry->d_name, &info, 0) == 0 &&
-            info.st_mtime + SWEEP_AGE_S < time(NULL) && !known(arg, &id)) {
+            id.b[0] == folder &&
+            !keep(arg, &id, is_old(stream, entry->d_name, SWEEP_AGE_S))) {
             unlinkat(dirfd(stream), entry->d_name, 0);
         }
     }

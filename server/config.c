@@ -433,6 +433,7 @@ static const struct key_spec keys[] = {
     {"clock_skew_max_ms", value_u32, AT(clock_skew_max_ms), 100, 60000, OPTIONAL},
     {"stall_limit_ms", value_u32, AT(stall_limit_ms), 500, 60000, OPTIONAL},
     {"drain_ms", value_u32, AT(drain_ms), 0, 60000, OPTIONAL},
+    {"blob_lost_after_s", value_u32, AT(blob_lost_after_s), 2, 2592000, OPTIONAL},
     {"scrub_interval_s", value_u32, AT(scrub_interval_s), 0, 31536000, OPTIONAL},
     {"key_rotate_s", value_u32, AT(key_rotate_s), 0, 315360000, OPTIONAL},
     {"key_publish_s", value_u32, AT(key_publish_s), 4, 2592000, OPTIONAL},
@@ -501,6 +502,7 @@ static void set_defaults(struct config *config) {
     config->stall_limit_ms = 4000;
     config->drain_ms = 3000;
     config->scrub_interval_s = 86400;
+    config->blob_lost_after_s = 3600;
     config->key_rotate_s = 90 * 86400;
     config->key_publish_s = 86400;
     config->session_idle_s = 1800;

@@ -61,6 +61,8 @@ struct config {
     uint32_t election_timeout_ms, heartbeat_ms, staleness_bound_ms;
     uint32_t clock_skew_max_ms, stall_limit_ms, drain_ms;
     uint32_t scrub_interval_s; /* 0: no background scrub */
+    uint32_t blob_lost_after_s; /* this node is silent for so long: copies that it holds
+                                   are made anew elsewhere; default 3600 */
     uint32_t key_rotate_s;     /* a signing key is replaced at this age; 0: never */
     uint32_t key_publish_s;    /* and its successor stands so long in the JWKS before it
                                   signs: longer than RPs keep the JWKS (max-age) */

@@ -1,5 +1,6 @@
 /* hash_pool: a fixed number of threads for what is slow on purpose (argon2id) or
- * by nature (RSA key generation), behind a bounded queue that sheds load. */
+ * by nature (RSA key generation), behind a bounded queue that sheds load. A node has a
+ * second one for its blobs' files: a disk that hangs keeps nobody from signing in. */
 #ifndef SERVER_HASH_POOL_H
 #define SERVER_HASH_POOL_H
 

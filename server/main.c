@@ -39,6 +39,7 @@
 #define LOGIN_LIMIT_SLOTS 65536
 /* They wait for the network and for children more than they compute. */
 #define VIEW_THREADS 2
+#define DISK_THREADS 2 /* for blobs */
 /* LMDB readers: HTTP threads, bootstrap, raft, and room for an image reader. */
 #define STORE_READERS_EXTRA 16
 
@@ -224,7 +225,7 @@ static enum err start_repl(struct node *node, bool bootstrap, char why[512]) {
         .data_dir = config->data_dir,
         .trailing_bytes = config->log_retained_bytes,
         .image_bytes_per_s = config->image_bytes_per_s,
-        .free_bytes_min = 256ull * 1024 * 1024,
+        .free_bytes_min = BLOB_RESERVE / 2,
         .store = node->shared.store,
         .clock = port_system_clock,
         .random = port_system_random,
@@ -271,6 +272,8 @@ static enum err start_pools(struct node *node) {
         err = hash_pool_new(VIEW_THREADS, &shared->view_pool);
     shared->blob_fetch = main_blob_fetch;
     find_viewer(node);
+    if (!err)
+        err = hash_pool_new(DISK_THREADS, &shared->disk_pool);
     if (!err && config->login_limit_per_minute > 0)
         err = rate_limit_new(config->login_limit_per_minute,
                              config->login_limit_per_minute, LOGIN_LIMIT_SLOTS,
@@ -319,7 +322,7 @@ static int start_node(struct node *node, bool bootstrap) {
         return damaged(node, "store", why);
     if (err)
         return failed("store", err, why);
-    err = blob_open(node->config.data_dir, &shared->blobs, why);
+    err = blob_open(node->config.data_dir, BLOB_RESERVE, &shared->blobs, why);
     if (err)
         return failed("data_dir", err, why);
     err = start_pools(node);
@@ -369,6 +372,7 @@ static void stop_node(struct node *node) {
     hash_pool_free(shared->view_pool);
     if (shared->hash_pool)
         hash_pool_free(shared->hash_pool);
+    hash_pool_free(shared->disk_pool);
     blob_close(shared->blobs);
     client_ca_free(shared->client_ca);
     if (shared->repl)

@@ -1,71 +1,84 @@
 #include "server/main_blob_fetch.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "raft/peer_image.h"
 
-/* Two that write the same part file would spoil it for one another. */
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+#define HEARD_MS 2000 /* who was heard of in that time is up */
+
+/* Each copy on its way has a file of its own. */
+static atomic_uint_fast64_t copies;
 
 struct fetching {
     struct blob_dir *dir;
     const struct blob_id *id;
-    uint64_t at;
+    uint64_t writer, at;
+    enum err err; /* ours, not the holder's */
 };
 
 static enum err feed(void *arg, struct span bytes, char why[256]) {
     struct fetching *fetching = arg;
-    enum err err =
-        blob_copy_put(fetching->dir, fetching->id, fetching->at, bytes);
 
-    if (err)
-        snprintf(why, 256, "cannot be written: %s", err_str(err));
+    fetching->err = blob_copy_put(fetching->dir, fetching->id, fetching->writer,
+                                  fetching->at, bytes);
+    if (fetching->err)
+        snprintf(why, 256, "it cannot be written here: %s", err_str(fetching->err));
     fetching->at += bytes.len;
-    return err;
+    return fetching->err;
 }
 
-/* From this holder. OK: it stands here, whole. */
-static enum err fetch_from(struct svc_shared *shared, struct sealer *sealer,
-                           const struct blob_row *row, uint64_t holder, char why[256]) {
-    const struct config *config = shared->config;
-    struct repl_status status;
+enum err main_blob_take(const struct config *config, struct port_clock clock,
+                        struct blob_dir *dir, struct sealer *sealer,
+                        const struct blob_id *id, uint64_t size, uint64_t holder,
+                        const char *address, char why[256]) {
     struct peer_image_take take = {
         .cluster_id = config->cluster_id,
         .node_id = config->node_id,
         .tls = {.ca = config->ca, .cert = config->peer_cert, .key = config->peer_key},
         .donors_count = 1,
-        .clock = shared->clock,
-        .blob = row->id.b,
+        .donors = {{.id = holder}},
+        .clock = clock,
+        .blob = id->b,
     };
-    struct fetching fetching = {shared->blobs, &row->id, 0};
-    enum err err = ERR_NOT_FOUND;
+    struct fetching fetching = {dir, id, atomic_fetch_add(&copies, 1), 0, OK};
+    enum err err;
 
-    repl_status(shared->repl, &status);
-    for (size_t i = 0; i < status.nodes_count; i++)
-        if (status.nodes[i].id == holder) {
-            take.donors[0].id = holder;
-            snprintf(take.donors[0].address, sizeof take.donors[0].address, "%s",
-                     status.nodes[i].address);
-            err = OK;
-        }
-    snprintf(why, 256, "no such node");
-    if (!err)
-        err = peer_image_take_to(&take, 0, feed, &fetching, why);
-    if (!err)
-        err = blob_commit(shared->blobs, sealer, &row->id, row->size);
-    return err;
+    snprintf(take.donors[0].address, sizeof take.donors[0].address, "%s", address);
+    err = peer_image_take_to(&take, 0, feed, &fetching, why);
+    if (err) {
+        blob_copy_drop(dir, id, fetching.writer);
+        return fetching.err ? fetching.err : err;
+    }
+    err = blob_copy_commit(dir, sealer, id, size, fetching.writer);
+    if (err)
+        snprintf(why, 256, "what node %llu has of it cannot be used: %s",
+                 (unsigned long long)holder, err_str(err));
+    return err == ERR_NOT_FOUND ? ERR_FORGED : err;
+}
+
+/* NULL: it is down, this node itself, or no member. */
+static const char *address_of(const struct repl_status *status, uint64_t node) {
+    for (size_t i = 0; i < status->nodes_count; i++)
+        if (status->nodes[i].id == node && !status->nodes[i].self &&
+            (status->nodes[i].connected || status->nodes[i].seen_age_ms < HEARD_MS))
+            return status->nodes[i].address;
+    return NULL;
 }
 
 enum err main_blob_fetch(struct svc_shared *shared, struct sealer *sealer,
                          const struct blob_row *row, char why[256]) {
+    struct repl_status status;
     enum err err = ERR_NOT_FOUND;
 
-    snprintf(why, 256, "nobody holds it");
-    pthread_mutex_lock(&one_at_a_time);
-    for (size_t i = 0; i < row->holders_count && err; i++)
-        if (row->holders[i] != shared->config->node_id)
-            err = fetch_from(shared, sealer, row, row->holders[i], why);
-    pthread_mutex_unlock(&one_at_a_time);
+    snprintf(why, 256, "no node that holds it is up");
+    repl_status(shared->repl, &status);
+    for (size_t i = 0; i < row->holders_count && err && err != ERR_NO_SPACE; i++) {
+        const char *address = address_of(&status, row->holders[i]);
+        if (address)
+            err = main_blob_take(shared->config, shared->clock, shared->blobs, sealer,
+                                 &row->id, row->size, row->holders[i], address, why);
+    }
     return err;
 }

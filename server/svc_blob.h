@@ -2,11 +2,13 @@
  *
  *   BLOB_PART    one chunk of an upload
  *   BLOB_COMMIT  the whole is there: read back, hashed, synced here, then a row of the
- *                cluster; before that nothing has been received
+ *                cluster, then on a second node; before that nothing has been received
  *   BLOB_CHUNK   one chunk of a blob that this node holds
  *   BLOB_KNOWN   does this node hold it, as the cluster knows?
  *
- * Thread: the svc's; what is slow runs on the hash pool. */
+ * An upload is named by what it is of and by its `writer`, a number that each run of a
+ * sender draws: two runs that send the same scan do not write into one another's file.
+ * Thread: the svc's; files are read and written on the disk pool. */
 #ifndef SERVER_SVC_BLOB_H
 #define SERVER_SVC_BLOB_H
 
@@ -31,6 +33,7 @@ struct svc_blob {
     struct blob_id id;
     uint64_t size; /* not with BLOB_CHUNK: the row knows */
     uint32_t index;
+    uint64_t writer; /* BLOB_PART, BLOB_COMMIT */
     enum blob_kind blob_kind;
     struct span chunk;
     /* out */

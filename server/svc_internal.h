@@ -24,6 +24,7 @@
 #include "server/svc_keys.h"
 #include "server/svc_metrics.h"
 #include "server/svc_shared.h"
+#include "store/store_blob.h"
 
 /* Waiting for an index that another node has written already: peers are
  * milliseconds apart, so longer means that this node is cut off. */
@@ -64,8 +65,13 @@ struct svc_state {
     bool request_open;
     struct actor actor; /* svc_origin.h */
     struct hash_job job;
-    void (*work)(struct svc_state *state); /* on a hash pool's thread */
+    void (*work)(struct svc_state *state); /* on a pool's thread */
     struct buf payload;
+    struct svc_copies { /* svc_blob_await's */
+        struct blob_id blob;
+        uint64_t begun_ms;
+        void (*next)(struct svc_state *state);
+    } copies;
 };
 
 /* ---- svc.c */
@@ -154,9 +160,22 @@ void svc_pool(struct svc_state *state, void (*work)(struct svc_state *state),
  * which passwords must not. */
 void svc_view_pool(struct svc_state *state, void (*work)(struct svc_state *state),
                    void (*next)(struct svc_state *state));
+/* The same on the pool of those that read and write blobs' files. */
+void svc_disk(struct svc_state *state, void (*work)(struct svc_state *state),
+              void (*next)(struct svc_state *state));
 /* Hand leadership over; `next` finds how it went in state->wait.err. */
 void svc_transfer(struct svc_state *state, uint64_t to,
                   void (*next)(struct svc_state *state));
+
+/* ---- svc_blob.c */
+
+/* Go on once the blob stands on two nodes, of two regions if another one is in reach, or
+ * when there is no second node. `next` finds ERR_TIMEOUT, or why there was no waiting,
+ * in state->wait.err: it is here, and will be copied; whoever sent it asks again. */
+void svc_blob_await(struct svc_state *state, const struct blob_id *blob,
+                    void (*next)(struct svc_state *state));
+/* This thread's own: an svc's sealer is not for a pool's. */
+enum err svc_blob_sealer(struct svc_shared *shared, struct sealer **ret_sealer);
 
 /* ---- svc_stamp.c */
 

@@ -29,6 +29,7 @@ struct job_op {
     struct command command;       /* likewise: too large for the stack of a step */
     struct command keep;          /* the evidence's blob */
     enum err kept;
+    uint64_t writer;
 };
 
 static void finish(struct svc_state *state) {
@@ -353,24 +354,35 @@ static void keep_work(struct svc_state *state) {
     struct svc_shared *shared = state->svc->shared;
     struct span bytes = op->job->body_in;
     struct sealer *sealer; /* the svc's own belongs to its thread */
-    enum err err = sealer_new(shared->keyring, &shared->random, &sealer);
+    enum err err = svc_blob_sealer(shared, &sealer);
 
     if (!err) {
         digest_sha256(bytes, op->keep.blob_add.id.b);
-        err = blob_part_put(shared->blobs, sealer, &op->keep.blob_add.id, bytes.len, 0,
-                            bytes);
+        err = blob_part_put(shared->blobs, sealer, &op->keep.blob_add.id, bytes.len,
+                            op->writer, 0, bytes);
         if (!err)
-            err = blob_commit(shared->blobs, sealer, &op->keep.blob_add.id, bytes.len);
+            err = blob_commit(shared->blobs, sealer, &op->keep.blob_add.id, bytes.len,
+                              op->writer);
         sealer_free(sealer);
     }
     op->kept = err;
 }
 
+/* The worker keeps it until it counts: on two nodes, like a scan. */
+static void evidence_copied(struct svc_state *state) {
+    if (state->wait.err)
+        svc_fail(state, state->wait.err); /* it says it again, here or elsewhere */
+    else
+        submit_result(state);
+}
+
 static void evidence_known(struct svc_state *state) {
+    struct job_op *op = (struct job_op *)state;
+
     if (state->request.outcome.code != OUT_OK)
         svc_fail(state, ERR_CORRUPT);
     else
-        submit_result(state);
+        svc_blob_await(state, &op->keep.blob_add.id, evidence_copied);
 }
 
 static void evidence_kept(struct svc_state *state) {
@@ -409,7 +421,8 @@ static void answer(struct job_op *op) {
     }
     result->verdict = verdict_of(op->evidence.verdict);
     result->reasons = op->evidence.reasons;
-    svc_pool(&op->base, keep_work, evidence_kept);
+    svc_random(op->base.svc, &op->writer, sizeof op->writer);
+    svc_disk(&op->base, keep_work, evidence_kept);
 }
 
 static void give_back(struct job_op *op) {

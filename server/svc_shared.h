@@ -21,6 +21,7 @@ struct svc_shared {
     struct repl *repl;
     struct keyring *keyring;
     struct hash_pool *hash_pool;
+    struct hash_pool *disk_pool; /* reads and writes blobs: never behind a hash */
     struct rate_limit *login_limit; /* per client address, local to the node */
     struct port_clock clock;
     struct port_random random;

@@ -200,3 +200,8 @@ void svc_view_pool(struct svc_state *state, void (*work)(struct svc_state *state
     pool_submit(state, shared->view_pool ? shared->view_pool : shared->hash_pool, work,
                 next);
 }
+
+void svc_disk(struct svc_state *state, void (*work)(struct svc_state *state),
+              void (*next)(struct svc_state *state)) {
+    pool_submit(state, state->svc->shared->disk_pool, work, next);
+}

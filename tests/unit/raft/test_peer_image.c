@@ -12,12 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "raft/peer_image.h"
 #include "raft/peer_image_channel.h"
 #include "raft/repl_note.h"
 #include "store/base/check.h"
+#include "store/base/codec.h"
 #include "tests/unit/raft/repl_pki.h"
 
 #define TAKER 1
@@ -630,6 +632,75 @@ static void test_a_blob_leaves_the_image_alone(void **state) {
     node_stop();
 }
 
+/* A file that takes minutes at the rate of the test. */
+static void put_blob_file(const char *data, uint8_t blob) {
+    static const uint8_t bytes[256 * 1024];
+    uint8_t id[32] = {blob};
+    char name[65], path[300];
+    FILE *file;
+    hex_encode(span_of(id, sizeof(id)), name);
+    snprintf(path, sizeof(path), "%s/blobs/%.2s", data, name);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/blobs/%.2s/%s", data, name, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, sizeof(bytes), 1, file), 1);
+    fclose(file);
+}
+
+static enum peer_type first_word(struct peer_channel *channel) {
+    struct peer_message message = {.type = PEER_IMAGE_END};
+    assert_int_equal(peer_channel_receive(channel, now_ms() + 10000, &message), OK);
+    return message.type;
+}
+
+/* Repairs have places of their own: neither keeps the other waiting (G2). */
+static void test_blobs_and_images_have_places_of_their_own(void **state) {
+    (void)state;
+    struct peer_channel blob[PEER_BLOB_JOBS], image[PEER_IMAGE_JOBS], more;
+    char data[] = "/tmp/tasuki-donor-XXXXXX", blobs[64], command[96];
+    assert_non_null(mkdtemp(data));
+    snprintf(blobs, sizeof(blobs), "%s/blobs", data);
+    assert_int_equal(mkdir(blobs, 0700), 0);
+    for (uint8_t i = 1; i <= PEER_BLOB_JOBS + 1; i++) {
+        put_blob_file(data, i);
+    }
+    node_start(cluster, 1000, NULL);
+    peer_image_donor_blobs(node.donor, data);
+    for (uint8_t i = 0; i < PEER_BLOB_JOBS; i++) { /* two each */
+        raw_taker_of(&blob[i], 5 + i / PEER_BLOB_EACH, (uint8_t)(1 + i));
+        assert_int_equal(first_word(&blob[i]), PEER_IMAGE_DATA);
+    }
+    raw_taker_of(&more, 8, PEER_BLOB_JOBS + 1);
+    assert_int_equal(first_word(&more), PEER_IMAGE_REFUSED);
+    peer_channel_close(&more);
+    for (uint8_t i = 0; i < PEER_IMAGE_JOBS; i++) {
+        raw_taker(&image[i], 5 + i);
+        assert_int_equal(first_word(&image[i]), PEER_IMAGE_WAIT);
+    }
+    assert_true(await_count(PEER_IMAGE_JOBS));
+    peer_channel_close(&blob[0]);
+    for (int i = 0; i < 100; i++) { /* its place, once its end is noticed */
+        raw_taker_of(&more, 5, PEER_BLOB_JOBS + 1);
+        if (first_word(&more) == PEER_IMAGE_DATA) {
+            break;
+        }
+        peer_channel_close(&more);
+        assert_true(i < 99);
+        usleep(50000);
+    }
+    peer_channel_close(&more);
+    for (size_t i = 0; i < PEER_IMAGE_JOBS; i++) {
+        peer_channel_close(&image[i]);
+    }
+    for (size_t i = 1; i < PEER_BLOB_JOBS; i++) {
+        peer_channel_close(&blob[i]);
+    }
+    node_stop();
+    snprintf(command, sizeof(command), "rm -rf %s", data);
+    assert_int_equal(system(command), 0);
+}
+
 static void test_takers_that_misbehave(void **state) {
     (void)state;
     struct peer_channel channel;
@@ -795,6 +866,7 @@ int main(void) {
         cmocka_unit_test(test_the_rate_is_kept),
         cmocka_unit_test(test_jobs_are_bounded),
         cmocka_unit_test(test_a_blob_leaves_the_image_alone),
+        cmocka_unit_test(test_blobs_and_images_have_places_of_their_own),
         cmocka_unit_test(test_takers_that_misbehave),
         cmocka_unit_test(test_a_taker_that_speaks_twice),
         cmocka_unit_test(test_donors_that_misbehave),

@@ -292,6 +292,7 @@ int fixture_setup_empty(void **state) {
     assert_int_equal(store_open(&store_config, &f->shared.store), OK);
     assert_int_equal(keyring_from_bytes(key, &f->shared.keyring), OK);
     assert_int_equal(hash_pool_new(1, &f->shared.hash_pool), OK);
+    assert_int_equal(hash_pool_new(1, &f->shared.disk_pool), OK);
     f->repl.store = f->shared.store;
     f->repl.now_ms = FIXTURE_START_MS;
     f->repl.hide_above = UINT64_MAX;
@@ -315,6 +316,7 @@ int fixture_teardown(void **state) {
 
     svc_free(f->svc);
     hash_pool_free(f->shared.hash_pool);
+    hash_pool_free(f->shared.disk_pool);
     if (f->shared.login_limit)
         rate_limit_free(f->shared.login_limit);
     fsm_free(f->repl.fsm);

@@ -42,7 +42,7 @@ static int setup(void **state) {
 
     fixture_setup(state);
     f = *state;
-    assert_int_equal(blob_open(f->dir, &f->shared.blobs, why), OK);
+    assert_int_equal(blob_open(f->dir, 0, &f->shared.blobs, why), OK);
     return 0;
 }
 
