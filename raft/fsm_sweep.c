@@ -89,6 +89,9 @@ static enum err intake_end(struct fsm_tx *tx, const struct expiry *entry,
     bool ends = false;
     enum err err = ERR_CORRUPT;
 
+    if (entry->table == EXPIRY_BLOB_NODE) {
+        return fsm_blob_due_ms(tx, entry->key, ret_ms);
+    }
     if (entry->table == EXPIRY_APPLICATION) {
         arena_reset(tx->scratch);
         err = store_application_get(tx->read, tx->scratch, &id, &application);
@@ -187,9 +190,8 @@ static enum err row_end(struct fsm_tx *tx, const struct expiry *entry,
     case EXPIRY_APPLICATION:
     case EXPIRY_JOB:
     case EXPIRY_BLOB:
-        return intake_end(tx, entry, ret_ms);
     case EXPIRY_BLOB_NODE:
-        return fsm_blob_due_ms(tx, entry->key, ret_ms);
+        return intake_end(tx, entry, ret_ms);
     default:
         return counted_end(tx, entry, ret_ms);
     }

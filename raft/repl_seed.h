@@ -72,6 +72,8 @@ enum err repl_seed_finish(const struct repl_seed *seed, enum image_use use,
 /* Give up: staging is deleted. Frees the sink. NULL-safe. */
 void repl_seed_abort(const struct repl_seed *seed, struct image_sink *sink);
 
+/* ERR_EXISTS: data_dir holds a state. */
+enum err repl_seed_blank(const struct repl_seed *seed, char why[256]);
 /* From an image file, on a blank data_dir (else ERR_EXISTS, nothing is touched).
  * The file is verified as a whole before anything is written. */
 enum err repl_seed_restore(const struct repl_seed *seed, const char *file,

@@ -67,11 +67,8 @@ static enum err restore_from(const struct repl_seed *seed, struct reading *readi
     return seed_finish(seed, IMAGE_NEW_EPOCH, sink, ret_head, why);
 }
 
-enum err repl_seed_restore(const struct repl_seed *seed, const char *file,
-                           struct image_head *ret_head, char why[256]) {
+enum err repl_seed_blank(const struct repl_seed *seed, char why[256]) {
     struct seed_paths p;
-    struct reading reading = {.file = file};
-    char reason[256] = "";
     enum err err = seed_paths_of(seed->data_dir, &p, why);
     if (err != OK) {
         return err;
@@ -82,6 +79,17 @@ enum err repl_seed_restore(const struct repl_seed *seed, const char *file,
                  "first",
                  p.data);
         return ERR_EXISTS;
+    }
+    return OK;
+}
+
+enum err repl_seed_restore(const struct repl_seed *seed, const char *file,
+                           struct image_head *ret_head, char why[256]) {
+    struct reading reading = {.file = file};
+    char reason[256] = "";
+    enum err err = repl_seed_blank(seed, why);
+    if (err != OK) {
+        return err;
     }
     reading.fd = open(file, O_RDONLY | O_CLOEXEC);
     if (reading.fd < 0) {

@@ -150,20 +150,36 @@ static enum err room_for(const struct blob_dir *dir, size_t more) {
                                                                        : OK;
 }
 
-enum err blob_open(const char *data_dir, uint64_t reserve, struct blob_dir **ret_dir,
-                   char why[256]) {
+static enum err dir_new(const char *data_dir, uint64_t reserve,
+                        struct blob_dir **ret_dir, char why[256]) {
     struct blob_dir *dir = calloc(1, sizeof *dir);
-    char tmp[PATH_MAX];
-    enum err err;
 
     if (dir == NULL) {
+        snprintf(why, 256, "out of memory");
         return ERR_NOMEM;
     }
     if ((size_t)snprintf(dir->path, sizeof dir->path, "%s/blobs", data_dir) >=
         sizeof dir->path) {
         free(dir);
-        snprintf(why, 256, "data_dir: the path is too long");
+        snprintf(why, 256, "%.100s...: the path is too long", data_dir);
         return ERR_CONFIG;
+    }
+    dir->reserve = reserve;
+    for (size_t i = 0; i < LOCKS; i++) {
+        CHECK(pthread_mutex_init(&dir->locks[i], NULL) == 0);
+    }
+    *ret_dir = dir;
+    return OK;
+}
+
+enum err blob_open(const char *data_dir, uint64_t reserve, struct blob_dir **ret_dir,
+                   char why[256]) {
+    struct blob_dir *dir;
+    char tmp[PATH_MAX];
+    enum err err = dir_new(data_dir, reserve, &dir, why);
+
+    if (err != OK) {
+        return err;
     }
     snprintf(tmp, sizeof tmp, "%s/tmp", dir->path);
     err = make_folder(dir->path);
@@ -174,17 +190,29 @@ enum err blob_open(const char *data_dir, uint64_t reserve, struct blob_dir **ret
         err = sync_folder(data_dir);
     }
     if (err != OK) {
-        snprintf(why, 256, "cannot make %.200s", tmp);
-        free(dir);
+        snprintf(why, 256, "cannot make %.200s: %s", tmp, err_str(err));
+        blob_close(dir);
         return err;
-    }
-    dir->reserve = reserve;
-    for (size_t i = 0; i < LOCKS; i++) {
-        CHECK(pthread_mutex_init(&dir->locks[i], NULL) == 0);
     }
     forget_uploads(dir, 0);
     *ret_dir = dir;
     return OK;
+}
+
+enum err blob_open_reading(const char *data_dir, struct blob_dir **ret_dir,
+                           char why[256]) {
+    struct blob_dir *dir;
+    enum err err = dir_new(data_dir, UINT64_MAX / 2, &dir, why);
+
+    if (err == OK && access(dir->path, R_OK | X_OK) != 0) {
+        err = of_errno(errno);
+        snprintf(why, 256, "%.200s: %s", dir->path, strerror(errno));
+        blob_close(dir);
+    }
+    if (err == OK) {
+        *ret_dir = dir;
+    }
+    return err;
 }
 
 void blob_close(struct blob_dir *dir) {
@@ -405,6 +433,16 @@ bool blob_has(const struct blob_dir *dir, const struct blob_id *id) {
 
     path_of(dir, id, path);
     return stat(path, &info) == 0;
+}
+
+bool blob_is_long(const struct blob_dir *dir, const struct blob_id *id, uint64_t size) {
+    char path[PATH_MAX];
+    struct stat info;
+
+    path_of(dir, id, path);
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+           (uint64_t)info.st_size ==
+               HEADER_LEN + size + (uint64_t)blob_chunks(size) * SEAL_OVERHEAD;
 }
 
 static enum err open_blob(const struct blob_dir *dir, const struct blob_id *id,

@@ -15,7 +15,7 @@
  *       (file, then folder, synced) before blob_commit returns;
  *   K2  nothing of a blob stands on the disk in the clear; a chunk is bound to blob,
  *       size and place, so that none can be moved, cut off or exchanged;
- *   K3  who holds what is not known here: store_blob.h is;
+ *   K3  who holds what is not known here: store_blob_node.h is;
  *   K4  nothing is written once less room would be left on the device than `reserve`:
  *       the log's own reserve (repl_config.free_bytes_min) is below it, so scans never
  *       cost the node its log.
@@ -26,20 +26,20 @@
 
 #include "server/crypto/keyring.h"
 #include "store/base/buf.h"
-#include "store/store_blob.h"
+#include "store/store_blob_node.h"
 
 /* All chunks but the last one have this length. One fits into a request. */
 #define BLOB_CHUNK_MAX (48u * 1024)
 
 struct blob_dir;
 
-/* What the log keeps free (main.c), twice. */
-#define BLOB_RESERVE (512ull * 1024 * 1024)
-
 /* Make the folders below `data_dir`, and forget uploads of before. ERR_IO, ERR_CONFIG,
  * with a sentence in `why`. */
 enum err blob_open(const char *data_dir, uint64_t reserve, struct blob_dir **ret_dir,
                    char why[256]);
+/* To read from alone: nothing is made or deleted. ERR_NOT_FOUND: no blobs are there. */
+enum err blob_open_reading(const char *data_dir, struct blob_dir **ret_dir,
+                           char why[256]);
 void blob_close(struct blob_dir *dir);
 
 uint32_t blob_chunks(uint64_t size);
@@ -55,6 +55,8 @@ enum err blob_commit(struct blob_dir *dir, struct sealer *sealer,
                      const struct blob_id *id, uint64_t size, uint64_t writer);
 
 bool blob_has(const struct blob_dir *dir, const struct blob_id *id);
+/* Has it the length that a whole one has? Its bytes are not looked at. */
+bool blob_is_long(const struct blob_dir *dir, const struct blob_id *id, uint64_t size);
 /* Append one chunk to `out`. ERR_NOT_FOUND: no such blob or chunk; ERR_FORGED: it is
  * rotten. */
 enum err blob_chunk_get(const struct blob_dir *dir, struct sealer *sealer,

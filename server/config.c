@@ -425,6 +425,7 @@ static const struct key_spec keys[] = {
     {"cluster_key", value_path, TEXT(cluster_key), ONCE},
     {"http_threads", value_u32, AT(http_threads), 1, 256, OPTIONAL},
     {"hash_threads", value_u32, AT(hash_threads), 1, 64, OPTIONAL},
+    {"free_bytes_min", value_u64, AT(free_bytes_min), 16u << 20, 1ull << 44, OPTIONAL},
     {"store_map_bytes", value_map_bytes, AT(map_bytes), 16u << 20, 1ull << 44,
      OPTIONAL},
     {"election_timeout_ms", value_u32, AT(election_timeout_ms), 50, 60000, OPTIONAL},
@@ -494,6 +495,7 @@ static void set_defaults(struct config *config) {
     memset(config, 0, sizeof(*config));
     config->http_threads = 2;
     config->hash_threads = 2;
+    config->free_bytes_min = (uint64_t)256 << 20;
     config->map_bytes = (uint64_t)64 << 30;
     config->election_timeout_ms = 300;
     config->heartbeat_ms = 20;

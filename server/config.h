@@ -57,6 +57,7 @@ struct config {
     char cluster_key[1024]; /* keyring */
     uint32_t http_threads;  /* default 2 */
     uint32_t hash_threads;  /* default 2 */
+    uint64_t free_bytes_min; /* no writes below; scans keep twice that. Default 256 MiB */
     uint64_t map_bytes;     /* store_map_bytes, default 64 GiB, sparse */
     uint32_t election_timeout_ms, heartbeat_ms, staleness_bound_ms;
     uint32_t clock_skew_max_ms, stall_limit_ms, drain_ms;

@@ -225,7 +225,7 @@ static enum err start_repl(struct node *node, bool bootstrap, char why[512]) {
         .data_dir = config->data_dir,
         .trailing_bytes = config->log_retained_bytes,
         .image_bytes_per_s = config->image_bytes_per_s,
-        .free_bytes_min = BLOB_RESERVE / 2,
+        .free_bytes_min = config->free_bytes_min,
         .store = node->shared.store,
         .clock = port_system_clock,
         .random = port_system_random,
@@ -322,7 +322,8 @@ static int start_node(struct node *node, bool bootstrap) {
         return damaged(node, "store", why);
     if (err)
         return failed("store", err, why);
-    err = blob_open(node->config.data_dir, BLOB_RESERVE, &shared->blobs, why);
+    err = blob_open(node->config.data_dir, 2 * node->config.free_bytes_min,
+                    &shared->blobs, why);
     if (err)
         return failed("data_dir", err, why);
     err = start_pools(node);

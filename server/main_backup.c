@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "raft/peer_image.h"
+#include "server/main_manifest.h"
 #include "store/base/buf.h"
 #include "store/base/codec.h"
 
@@ -26,6 +27,7 @@ struct backup {
     uint64_t donor, bytes, begun_ms, told_ms;
     struct image_head head;
     bool noted;
+    struct manifest manifest;
     bool own_fault; /* no other donor would make it better */
     char why[256];
 };
@@ -254,6 +256,30 @@ static enum err keep_it(void *arg, char why[256]) {
 
 /* ---- results */
 
+static void put_blobs(const struct backup *b, struct buf *result) {
+    const struct manifest *m = &b->manifest;
+
+    buf_json_u64(result, "blobs", m->count);
+    buf_json_u64(result, "blobs_bytes", m->bytes);
+    if (!b->options->blobs)
+        return;
+    buf_json_u64(result, "blobs_there", m->there);
+    buf_json_u64(result, "blobs_brought", m->brought);
+    buf_json_u64(result, "blobs_bad", m->bad);
+}
+
+static void print_blobs(const struct backup *b, struct buf *result) {
+    const struct manifest *m = &b->manifest;
+
+    buf_printf(result, "\nblobs: %zu are named, %" PRIu64 " bytes", m->count, m->bytes);
+    if (b->options->blobs)
+        buf_printf(result, "; in %.1024s: %zu were there, %zu brought, %zu are missing "
+                           "or damaged",
+                   b->options->blobs, m->there, m->brought, m->bad);
+    else if (m->count > 0)
+        buf_str(result, "; they are not in the file: --blobs FOLDER brings them");
+}
+
 static int print(const struct backup *b, const char *done, const char *file) {
     const struct store_meta *meta = &b->head.meta;
     struct buf result;
@@ -279,6 +305,7 @@ static int print(const struct backup *b, const char *done, const char *file) {
         buf_json_u64(&result, "from_node", b->head.node);
         buf_json_u64(&result, "ms", mono_ms() - b->begun_ms);
         buf_json_member(&result, "digest", span_str(digest));
+        put_blobs(b, &result);
         buf_str(&result, "}");
     } else {
         buf_printf(&result,
@@ -287,6 +314,7 @@ static int print(const struct backup *b, const char *done, const char *file) {
                    "; whole and verified",
                    file, cluster, meta->epoch, meta->applied_index, b->head.rows,
                    b->bytes, digest, b->head.node);
+        print_blobs(b, &result);
     }
     if (buf_err(&result) ||
         printf("%.*s\n", (int)result.len, (const char *)result.data) < 0 ||
@@ -298,9 +326,35 @@ static int print(const struct backup *b, const char *done, const char *file) {
     return code;
 }
 
+/* The blobs that the backup names, into their folder. What is missing is brought by the
+ * same command again. */
+static int bring_blobs(struct backup *b, const char *file) {
+    struct manifest_folder folder;
+    enum err err = manifest_read(b->config, file, &b->manifest, b->why);
+
+    if (err)
+        return failed(b, "backup", EX_IOERR, err);
+    if (!b->options->blobs)
+        return EX_OK;
+    err = manifest_folder_open(b->config, b->options->blobs, true, &folder, b->why);
+    if (err)
+        return failed(b, "blobs", err == ERR_BUSY ? EX_TEMPFAIL : EX_CANTCREAT, err);
+    err = manifest_fetch(b->config, &b->manifest, &folder, b->why);
+    manifest_folder_close(&folder);
+    if (!err && b->manifest.bad > 0) {
+        snprintf(b->why, sizeof b->why,
+                 "%zu of %zu could not be brought (each says why above); the backup "
+                 "itself is kept. The same command with --force goes on",
+                 b->manifest.bad, b->manifest.count);
+        err = ERR_IO;
+    }
+    return err ? failed(b, "blobs", EX_TEMPFAIL, err) : EX_OK;
+}
+
 static int run_backup(struct backup *b) {
     const char *file = b->options->backup;
     enum err err;
+    int code, printed;
 
     if (snprintf(b->part, sizeof b->part, "%s.part", file) >= (int)sizeof b->part) {
         snprintf(b->why, sizeof b->why, "the file's name is too long");
@@ -324,12 +378,33 @@ static int run_backup(struct backup *b) {
         fputs("tasukid: the backup is whole and kept, but the cluster did not note it: "
               "tasuki status shows an older one\n",
               stderr);
-    return print(b, "backup", file);
+    code = bring_blobs(b, file);
+    printed = print(b, "backup", file);
+    manifest_free(&b->manifest);
+    return code != EX_OK ? code : printed;
+}
+
+/* Of a backup that is whole: are its blobs? */
+static int verify_blobs(struct backup *b) {
+    struct manifest_folder folder;
+    enum err err = manifest_read(b->config, b->options->verify, &b->manifest, b->why);
+
+    if (err)
+        return failed(b, "verify", EX_DATAERR, err);
+    if (!b->options->blobs)
+        return EX_OK;
+    err = manifest_folder_open(b->config, b->options->blobs, false, &folder, b->why);
+    if (err)
+        return failed(b, "blobs", EX_NOINPUT, err);
+    err = manifest_check(&b->manifest, &folder, b->why);
+    manifest_folder_close(&folder);
+    return err ? failed(b, "blobs", EX_DATAERR, err) : EX_OK;
 }
 
 static int run_verify(struct backup *b) {
     enum err err;
     char reason[256];
+    int code;
 
     b->fd = open(b->options->verify, O_RDONLY | O_CLOEXEC);
     if (b->fd < 0)
@@ -343,7 +418,11 @@ static int run_verify(struct backup *b) {
                  b->options->verify, reason[0] ? reason : err_str(err));
         return failed(b, "verify", EX_DATAERR, err);
     }
-    return print(b, "verified", b->options->verify);
+    code = verify_blobs(b);
+    if (code == EX_OK)
+        code = print(b, "verified", b->options->verify);
+    manifest_free(&b->manifest);
+    return code;
 }
 
 int backup_run(const struct config *config, const struct options *options) {

@@ -6,6 +6,8 @@
  * from the nodes of the peer lines in turn and at last from this node itself; so it is
  * bounded in rate and captured behind a probe. Written beside its place as NAME.part,
  * verified from the disk, synced, then moved: what has the name is whole.
+ * With --blobs the blobs that it names follow it into a folder (main_manifest.h); the
+ * backup stands, whatever becomes of them.
  * One result on standard output, progress on standard error. */
 #ifndef SERVER_MAIN_BACKUP_H
 #define SERVER_MAIN_BACKUP_H

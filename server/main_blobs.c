@@ -8,7 +8,6 @@
 #include "server/worker.h"
 #include "store/base/codec.h"
 #include "store/base/log.h"
-#include "store/store_blob_node.h"
 
 #define TURN_MS 100
 #define SHORT_A_TURN 8  /* are fetched */

@@ -8,6 +8,7 @@
 #include "raft/repl_exit.h"
 #include "server/main_check.h"
 #include "server/main_dirs.h"
+#include "server/main_manifest.h"
 #include "server/main_seed.h"
 #include "store/base/buf.h"
 
@@ -143,24 +144,82 @@ static void put_meta(struct buf *result, const struct image_head *head) {
     buf_json_member(result, "digest", span_str(digest));
 }
 
+static void print_blobs(const struct offline *o, const struct manifest *manifest,
+                        struct buf *result) {
+    if (o->options->blobs)
+        buf_printf(result, "\n%zu blobs were brought with it.", manifest->brought);
+    else if (manifest->count > 0)
+        buf_printf(result,
+                   "\nIt names %zu blobs (scans, evidence) that are not in it, and none "
+                   "were brought: restore with --blobs FOLDER for those.",
+                   manifest->count);
+}
+
+/* Blobs come first: a state whose scans could not be brought is not restored. Nothing is
+ * written before all of them were read. */
+static enum err bring_blobs(struct offline *o, struct manifest *manifest,
+                            struct blob_dir **ret_dir) {
+    struct manifest_folder folder;
+    enum err err =
+        manifest_folder_open(o->config, o->options->blobs, false, &folder, o->why);
+
+    if (err)
+        return err;
+    err = manifest_check(manifest, &folder, o->why);
+    if (!err)
+        err = blob_open(o->config->data_dir, 2 * o->config->free_bytes_min, ret_dir,
+                        o->why);
+    if (!err)
+        err = manifest_copy(manifest, &folder, *ret_dir, o->why);
+    manifest_folder_close(&folder);
+    return err;
+}
+
+static int restore_all(struct offline *o, struct manifest *manifest,
+                       struct image_head *ret_head) {
+    struct blob_dir *dir = NULL;
+    enum err err = OK;
+
+    if (o->options->blobs)
+        err = bring_blobs(o, manifest, &dir);
+    if (!err) {
+        err = repl_seed_restore(&o->seeding.seed, o->options->restore, ret_head, o->why);
+        if (err && dir)
+            manifest_uncopy(manifest, dir);
+    }
+    blob_close(dir);
+    if (err)
+        return failed(o, "restore", restore_code(err), err);
+    err = dirs_mark(&o->dirs, o->why);
+    return err ? failed(o, "restore", code_of(err), err) : EX_OK;
+}
+
 static int restore(struct offline *o) {
+    struct manifest manifest;
     struct image_head head;
     struct buf result;
     enum err err;
     int code;
 
-    err = repl_seed_restore(&o->seeding.seed, o->options->restore, &head, o->why);
-    if (err)
-        return failed(o, "restore", restore_code(err), err);
-    err = dirs_mark(&o->dirs, o->why);
+    err = repl_seed_blank(&o->seeding.seed, o->why);
     if (err)
         return failed(o, "restore", code_of(err), err);
+    err = manifest_read(o->config, o->options->restore, &manifest, o->why);
+    if (err)
+        return failed(o, "restore", restore_code(err), err);
+    code = restore_all(o, &manifest, &head);
+    if (code != EX_OK) {
+        manifest_free(&manifest);
+        return code;
+    }
     buf_init(&result, RESULT_MAX);
     if (o->options->json) {
         buf_str(&result, "{\"restored\":true");
         buf_json_u64(&result, "node_id", o->config->node_id);
         buf_json_member(&result, "cluster_id", span_str(o->cluster));
         put_meta(&result, &head);
+        buf_json_u64(&result, "blobs", manifest.count);
+        buf_json_u64(&result, "blobs_brought", manifest.brought);
         buf_str(&result, "}");
     } else {
         buf_printf(&result,
@@ -170,9 +229,11 @@ static int restore(struct offline *o) {
                    "others: tasuki node add.",
                    head.meta.applied_index, head.meta.epoch, head.rows,
                    o->config->node_id, o->cluster);
+        print_blobs(o, &manifest, &result);
     }
     code = print(&result);
     buf_free(&result);
+    manifest_free(&manifest);
     return code;
 }
 

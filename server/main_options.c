@@ -15,10 +15,11 @@ static const char usage_text[] =
     "usage: tasukid --config FILE [--bootstrap | --join]\n"
     "       tasukid --config FILE --check\n"
     "       tasukid --config FILE --reseed[=REASON] [--json]\n"
-    "       tasukid --config FILE --restore=BACKUP [--json]\n"
+    "       tasukid --config FILE --restore=BACKUP [--blobs=FOLDER] [--json]\n"
     "       tasukid --config FILE --recover [--yes-lose-data=CLUSTER_ID] [--json]\n"
-    "       tasukid --config FILE --backup=BACKUP [--force] [--json]\n"
-    "       tasukid --config FILE --verify=BACKUP [--json]\n"
+    "       tasukid --config FILE --backup=BACKUP [--blobs=FOLDER] [--force]\n"
+    "               [--json]\n"
+    "       tasukid --config FILE --verify=BACKUP [--blobs=FOLDER] [--json]\n"
     "       tasukid --help | --version\n"
     "\n"
     "  --config FILE  the node's configuration\n"
@@ -41,6 +42,8 @@ static const char usage_text[] =
     "end\n"
     "  --force        with --backup: replace a file that is there\n"
     "  --verify       read a whole backup, say what it holds, then end\n"
+    "  --blobs        the folder in which the blobs (scans) stand that backups name: it\n"
+    "                 is brought up to date, or read, or restored from\n"
     "\n"
     "On a node that is stopped (`tasuki reseed`, `restore`, `recover` ask for these):\n"
     "  --reseed       a new image in the place of this node's data, then end\n"
@@ -73,6 +76,8 @@ static int check_together(const struct options *o) {
                            "");
     if (o->confirm && !o->recover)
         return usage_error("--yes-lose-data belongs to --recover", "");
+    if (o->blobs && !o->backup && !o->verify && !o->restore)
+        return usage_error("--blobs belongs to --backup, --verify and --restore", "");
     if (o->force && !o->backup)
         return usage_error("--force belongs to --backup", "");
     if (o->json && !o->recover && !o->reseed && !o->restore && !o->backup && !o->verify)
@@ -127,6 +132,9 @@ static int take_option(int option, struct options *o) {
     case 'B':
         once = take(&o->backup, optarg);
         break;
+    case 'D':
+        once = take(&o->blobs, optarg);
+        break;
     case 'F':
         o->force = true;
         break;
@@ -154,6 +162,7 @@ int options_parse(int argc, char **argv, struct options *ret_options) {
         {"yes-lose-data", required_argument, NULL, 'y'},
         {"scrub", required_argument, NULL, 's'}, /* server/scrub.h */
         {"backup", required_argument, NULL, 'B'},
+        {"blobs", required_argument, NULL, 'D'},
         {"force", no_argument, NULL, 'F'},
         {"verify", required_argument, NULL, 'V'},
         {"json", no_argument, NULL, 'J'},

@@ -20,6 +20,7 @@ struct options {
 
     /* While the cluster runs, in the same way. */
     const char *backup; /* the file to be made */
+    const char *blobs;  /* with backup, verify, restore: the folder of the blobs */
     bool force;         /* with `backup`: replace one that is there */
     const char *verify; /* a backup's file */
 

@@ -237,7 +237,6 @@ static enum err put_jobs(struct svc *svc, struct buf *out) {
 
 static void application_list(struct intake_op *op) {
     struct svc *svc = op->admin.base.svc;
-    uint64_t blobs_short = 0, blobs = 0;
     struct buf out;
     enum err err = svc_read_begin(svc);
 
@@ -248,11 +247,8 @@ static void application_list(struct intake_op *op) {
         if (!err)
             err = put_jobs(svc, &out);
         if (!err)
-            err = store_blob_short_count(svc->read, &blobs_short);
-        blobs = store_blob_count(svc->read);
+            err = svc_admin_put_blobs(svc, &out, true);
         svc_read_end(svc);
-        buf_json_u64(&out, "blobs", blobs);
-        buf_json_u64(&out, "blobs_short", blobs_short);
         buf_str(&out, "}");
     }
     if (err)

@@ -55,6 +55,8 @@ void svc_admin_staff_list(struct admin_op *op);
 void svc_admin_staff_change(struct admin_op *op);
 void svc_admin_status(struct admin_op *op);
 /* configuration_index, member_change, leader_regions and nodes. */
+/* In the open snapshot. `list`: the first of those that are short, one by one. */
+enum err svc_admin_put_blobs(struct svc *svc, struct buf *out, bool list);
 void svc_admin_put_members(struct buf *out, const struct repl_status *status);
 
 /* Shared by svc_admin_client and svc_admin_client_change: the secret in a request, or

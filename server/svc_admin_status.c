@@ -147,6 +147,8 @@ static enum err put_store(struct svc *svc, struct buf *out) {
         err = svc_admin_put_outbox(svc, out);
     if (!err)
         err = put_backup(svc->read, out);
+    if (!err)
+        err = svc_admin_put_blobs(svc, out, false);
     count = store_table_counts(svc->read, names, counts, STORE_TABLES_MAX);
     svc_read_end(svc);
     if (err)

@@ -117,17 +117,23 @@ enum err store_blob_put(struct store_write *write, const struct blob_row *blob,
                      : err;
 }
 
+enum err store_blob_of_row(struct span key, struct span value,
+                           struct blob_row *ret_blob) {
+    struct blob_id id;
+
+    if (key.len != sizeof id.b) {
+        return ERR_CORRUPT;
+    }
+    memcpy(id.b, key.data, sizeof id.b);
+    return decode(value, &id, ret_blob);
+}
+
 enum err store_blob_forget_holders(struct span key, struct span value,
                                    struct buf *out) {
-    struct blob_id id;
     struct blob_row blob;
     struct fields f;
-    enum err err = ERR_CORRUPT;
+    enum err err = store_blob_of_row(key, value, &blob);
 
-    if (key.len == sizeof id.b) {
-        memcpy(id.b, key.data, sizeof id.b);
-        err = decode(value, &id, &blob);
-    }
     if (err != OK) {
         return err;
     }

@@ -56,6 +56,9 @@ enum err store_blob_short_count(struct store_read *read, uint64_t *ret_count);
  * ERR_NOT_FOUND. */
 enum err store_blob_next(struct store_read *read, const struct blob_id *from,
                          bool of_short, struct blob_row *ret_blob);
+/* From a row of TABLE_BLOB as it stands in an image. ERR_CORRUPT. */
+enum err store_blob_of_row(struct span key, struct span value,
+                           struct blob_row *ret_blob);
 /* What a restore makes of a blob's row: nobody has said yet, in the new epoch, that it
  * holds it. ERR_CORRUPT. */
 enum err store_blob_forget_holders(struct span key, struct span value, struct buf *out);

@@ -119,4 +119,13 @@ enum err store_image_verify(int64_t (*read)(void *arg, uint8_t *out, size_t max,
                                             char why[256]),
                             void *arg, struct image_head *ret_head, char why[256]);
 
+/* The same, and each row of a blob is given (store_blob.h) before it is known whether the
+ * image is whole. ERR_INVALID: also a blob's row that is none. */
+struct blob_row;
+enum err store_image_blobs(int64_t (*read)(void *arg, uint8_t *out, size_t max,
+                                           char why[256]),
+                           void *read_arg,
+                           enum err (*each)(void *arg, const struct blob_row *blob),
+                           void *arg, struct image_head *ret_head, char why[256]);
+
 #endif

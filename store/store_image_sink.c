@@ -331,27 +331,40 @@ static enum err ignore_head(void *arg, const struct image_head *head, char why[2
     return OK;
 }
 
-static enum err ignore_row(void *arg, enum store_table table, struct span key,
-                           struct span value, char why[256]) {
-    (void)arg;
-    (void)table;
-    (void)key;
-    (void)value;
-    (void)why;
-    return OK;
+struct rows {
+    enum err (*each)(void *arg, const struct blob_row *blob); /* NULL: none is asked for */
+    void *arg;
+};
+
+static enum err on_checked_row(void *arg, enum store_table table, struct span key,
+                               struct span value, char why[256]) {
+    const struct rows *rows = arg;
+    struct blob_row blob;
+    if (table != TABLE_BLOB || rows->each == NULL) {
+        return OK;
+    }
+    if (store_blob_of_row(key, value, &blob) != OK) {
+        snprintf(why, 256, "the row of a blob is malformed");
+        return ERR_INVALID;
+    }
+    return say(rows->each(rows->arg, &blob), why, "the list of blobs");
 }
 
-enum err store_image_verify(int64_t (*read)(void *arg, uint8_t *out, size_t max,
-                                            char why[256]),
-                            void *arg, struct image_head *ret_head, char why[256]) {
+enum err store_image_blobs(int64_t (*read)(void *arg, uint8_t *out, size_t max,
+                                           char why[256]),
+                           void *read_arg,
+                           enum err (*each)(void *arg, const struct blob_row *blob),
+                           void *arg, struct image_head *ret_head, char why[256]) {
+    struct rows rows = {each, arg};
     struct image_parser parser;
     uint8_t *piece = malloc(STORE_IMAGE_BLOCK);
     int64_t got = 0;
     enum err err = piece == NULL ? say(ERR_NOMEM, why, "verifying the image") : OK;
     image_parser_init(&parser);
     parser.on_head = ignore_head;
-    parser.on_row = ignore_row;
-    while (err == OK && (got = read(arg, piece, STORE_IMAGE_BLOCK, why)) > 0) {
+    parser.on_row = on_checked_row;
+    parser.arg = &rows;
+    while (err == OK && (got = read(read_arg, piece, STORE_IMAGE_BLOCK, why)) > 0) {
         err = image_parser_feed(&parser, span_of(piece, (size_t)got), why);
     }
     if (err == OK) {
@@ -363,4 +376,10 @@ enum err store_image_verify(int64_t (*read)(void *arg, uint8_t *out, size_t max,
     image_parser_close(&parser);
     free(piece);
     return err;
+}
+
+enum err store_image_verify(int64_t (*read)(void *arg, uint8_t *out, size_t max,
+                                            char why[256]),
+                            void *arg, struct image_head *ret_head, char why[256]) {
+    return store_image_blobs(read, arg, NULL, NULL, ret_head, why);
 }

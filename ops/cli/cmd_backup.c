@@ -6,8 +6,8 @@
 #include "ops/cli/daemon.h"
 
 static const char usage_text[] =
-    "usage: tasuki backup FILE --config CONF [--force] [OPTION...]\n"
-    "       tasuki backup --verify FILE --config CONF [OPTION...]\n"
+    "usage: tasuki backup FILE --config CONF [--blobs FOLDER] [--force] [OPTION...]\n"
+    "       tasuki backup --verify FILE --config CONF [--blobs FOLDER] [OPTION...]\n"
     "\n"
     "Writes the whole state of the running cluster to FILE: accounts, relying "
     "parties,\n"
@@ -17,9 +17,12 @@ static const char usage_text[] =
     "elsewhere. Runs on a node, with its CONF; another node gives the copy if one "
     "can,\n"
     "and goes on serving. FILE appears when it is whole and verified.\n"
-    "`tasuki restore` makes a new cluster out of it.\n"
+    "`tasuki restore` makes a new cluster out of it. Scans and evidence (blobs) are not\n"
+    "in the file but named by it; --blobs brings those that FOLDER does not have yet.\n"
     "\n"
     "  --verify FILE    read a backup to its end and say what it holds\n"
+    "  --blobs FOLDER   where the blobs stand, sealed, for any number of backups; with\n"
+    "                   --verify each one is read, and what is missing or damaged named\n"
     "  --force          replace a FILE that is there\n"
     "  --config FILE    the node's configuration file (required)\n"
     "  --tasukid PATH   the program to run (default: $TASUKID, or the tasukid beside\n"
@@ -30,18 +33,20 @@ static const char usage_text[] =
     "standard error.\n"
     "\n"
     "Exit codes: 0 done, 64 wrong command line, 65 the file is no whole backup of this\n"
-    "cluster, 66 it cannot be opened, 73 it cannot be made, 75 no node gave a copy, or\n"
-    "no room, 78 configuration.\n";
+    "cluster, or blobs of it are missing or damaged, 66 it cannot be opened, 73 it cannot be made, 75 no node gave a\n"
+    "copy, or not every blob (the same again with --force goes on), or no room, 78 configuration.\n";
 
 int cmd_backup(int argc, char *const argv[]) {
     struct daemon_options options = {0};
-    const char *verify = NULL;
+    const char *verify = NULL, *blobs = NULL;
     bool force = false;
-    const struct args_option own[] = {
-        {"verify", ARGS_TEXT, &verify}, {"force", ARGS_FLAG, &force}, {0}};
+    const struct args_option own[] = {{"verify", ARGS_TEXT, &verify},
+                                      {"blobs", ARGS_TEXT, &blobs},
+                                      {"force", ARGS_FLAG, &force},
+                                      {0}};
     const struct args_option *const tables[] = {options.table, own, NULL};
     struct args_list words;
-    char file[4096];
+    char file[4096], folder[4096] = "";
     bool help;
 
     daemon_options_init(&options);
@@ -59,10 +64,13 @@ int cmd_backup(int argc, char *const argv[]) {
     }
     /* A name that begins with a dash is no option of tasukid's. */
     if (snprintf(file, sizeof file, verify ? "--verify=%s" : "--backup=%s",
-                 verify ? verify : words.items[0]) >= (int)sizeof file) {
-        fputs("tasuki: the file's name is too long\n", stderr);
+                 verify ? verify : words.items[0]) >= (int)sizeof file ||
+        snprintf(folder, sizeof folder, "--blobs=%s", blobs ? blobs : "") >=
+            (int)sizeof folder) {
+        fputs("tasuki: a name is too long\n", stderr);
         return EXIT_USAGE;
     }
-    return daemon_exec(&options,
-                       (const char *const[]){file, force ? "--force" : NULL, NULL});
+    return daemon_exec(&options, (const char *const[]){
+                                     file, blobs ? folder : force ? "--force" : NULL,
+                                     blobs && force ? "--force" : NULL, NULL});
 }

@@ -13,6 +13,7 @@
 #include "ops/cli/cmd.h"
 #include "ops/cli/conn.h"
 #include "ops/cli/intake_files.h"
+#include "store/base/port.h"
 
 #define CHUNK (48u * 1024) /* server/blob.h */
 
@@ -37,6 +38,7 @@ struct intake {
     const char *label, *received_on;
     char today[11];
     size_t node; /* that takes the uploads */
+    char writer[17]; /* of this run: two runs do not write into one file */
     size_t sent, known_files, added, known, failed;
 };
 
@@ -72,8 +74,8 @@ static bool send_parts(struct intake *intake, const struct intake_scan *scan,
     for (unsigned i = 0; good && (n = fread(chunk, 1, sizeof chunk, file)) > 0; i++) {
         char path[256];
         conn_answer_free(answer);
-        snprintf(path, sizeof path, "/v1/blobs/part?sha256=%s&size=%llu&index=%u",
-                 scan->hex, (unsigned long long)scan->size, i);
+        snprintf(path, sizeof path, "/v1/blobs/part?sha256=%s&size=%llu&index=%u&writer=%s",
+                 scan->hex, (unsigned long long)scan->size, i, intake->writer);
         good = ask(intake, path, span_of(chunk, n), answer);
     }
     if (file)
@@ -93,8 +95,8 @@ static bool send_scan(struct intake *intake, const struct intake_scan *scan,
     if (!send_parts(intake, scan, answer))
         return false;
     conn_answer_free(answer);
-    snprintf(path, sizeof path, "/v1/blobs/commit?sha256=%s&size=%llu&kind=scan",
-             scan->hex, (unsigned long long)scan->size);
+    snprintf(path, sizeof path, "/v1/blobs/commit?sha256=%s&size=%llu&kind=scan&writer=%s",
+             scan->hex, (unsigned long long)scan->size, intake->writer);
     return ask(intake, path, span_str("{}"), answer);
 }
 
@@ -291,6 +293,7 @@ static int load(struct intake *intake, long wait_s) {
 static int run(const struct conn_options *options, const char *path,
                struct intake *intake, long wait_s) {
     time_t now = time(NULL);
+    uint64_t chance = 0;
     struct tm day;
     int code;
 
@@ -308,6 +311,8 @@ static int run(const struct conn_options *options, const char *path,
     strftime(intake->today, sizeof intake->today, "%Y-%m-%d", localtime_r(&now, &day));
     if (!intake->received_on)
         intake->received_on = intake->today;
+    port_system_random.fill(port_system_random.impl, &chance, sizeof chance);
+    snprintf(intake->writer, sizeof intake->writer, "%016llx", (unsigned long long)chance);
     code = conn_open(options, &intake->conn);
     if (code == EXIT_DONE) {
         code = load(intake, wait_s);

@@ -8,7 +8,7 @@
 #include "ops/cli/daemon.h"
 
 static const char usage_text[] =
-    "usage: tasuki restore FILE --config CONF [OPTION...]\n"
+    "usage: tasuki restore FILE --config CONF [--blobs FOLDER] [OPTION...]\n"
     "\n"
     "Makes this node's data out of a backup, as the only node of a new epoch of the\n"
     "cluster: accounts and relying parties are there; every session, code and token\n"
@@ -17,13 +17,18 @@ static const char usage_text[] =
     "Afterwards: start tasukid, then add the other nodes (tasuki node add), which\n"
     "start on empty folders with tasukid --join. Nodes of the epoch before must not\n"
     "run on; they cannot talk to those of this one.\n"
-    "\n";
+    "\n"
+    "  --blobs FOLDER   the blobs (scans, evidence) that the backup names, as tasuki\n"
+    "                   backup --blobs brought them. Each is read first; one that is\n"
+    "                   missing or damaged is named, and nothing is restored\n";
 
 int cmd_restore(int argc, char *const argv[]) {
     struct daemon_options options = {0};
-    const struct args_option *const tables[] = {options.table, NULL};
+    const char *blobs = NULL;
+    const struct args_option own[] = {{"blobs", ARGS_TEXT, &blobs}, {0}};
+    const struct args_option *const tables[] = {options.table, own, NULL};
     struct args_list words;
-    char file[4096];
+    char file[4096], folder[4096] = "";
     bool help;
 
     daemon_options_init(&options);
@@ -41,9 +46,11 @@ int cmd_restore(int argc, char *const argv[]) {
     }
     /* A name that begins with a dash is no option of tasukid's. */
     if (snprintf(file, sizeof file, "--restore=%s", words.items[0]) >=
-        (int)sizeof file) {
-        fputs("tasuki: the file's name is too long\n", stderr);
+            (int)sizeof file ||
+        snprintf(folder, sizeof folder, "--blobs=%s", blobs ? blobs : "") >=
+            (int)sizeof folder) {
+        fputs("tasuki: a name is too long\n", stderr);
         return EXIT_USAGE;
     }
-    return daemon_exec(&options, (const char *const[]){file, NULL});
+    return daemon_exec(&options, (const char *const[]){file, blobs ? folder : NULL, NULL});
 }

@@ -253,6 +253,26 @@ static void print_backup(const json_t *answer) {
            (long long)number_of(backup, "from_node"));
 }
 
+static void print_blobs(const json_t *answer) {
+    const json_t *nodes = json_object_get(answer, "blob_nodes");
+
+    if (!json_is_integer(json_object_get(answer, "blobs")))
+        return;
+    printf("blobs: %lld, %lld of them with too few copies",
+           (long long)number_of(answer, "blobs"),
+           (long long)number_of(answer, "blobs_short"));
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+        const char *state = text_of(node, "state");
+
+        if (strcmp(state, "keeps") != 0)
+            printf("; node %lld: %s", (long long)number_of(node, "id"),
+                   strcmp(state, "lost") == 0 ? "lost, its copies do not count"
+                                              : "silent");
+    }
+    printf("\n");
+}
+
 static void print_failures(const struct conn *conn, const struct view *view) {
     for (size_t i = 0; i < view->count; i++) {
         const struct conn_answer *answer = &view->answers[i];
@@ -291,6 +311,7 @@ static int print_view(const struct conn *conn, const struct view *view) {
     leader = own_answer(view, number_of(first, "leader_id"));
     print_cluster(leader ? leader : first);
     print_backup(leader ? leader : first);
+    print_blobs(leader ? leader : first);
     for (size_t i = 0; i < view->count; i++)
         if (answered(&view->answers[i]))
             print_images(view->answers[i].json);

@@ -75,6 +75,8 @@ static void has_defaults(void **state) {
     assert_int_equal(config.http_threads, 2);
     assert_int_equal(config.hash_threads, 2);
     assert_true(config.map_bytes == (uint64_t)64 << 30);
+    assert_int_equal(config.free_bytes_min, 256 << 20);
+    assert_int_equal(config.blob_lost_after_s, 3600);
     assert_int_equal(config.election_timeout_ms, 300);
     assert_int_equal(config.heartbeat_ms, 20);
     assert_int_equal(config.staleness_bound_ms, 3000);
