@@ -21,6 +21,7 @@
 #define PARTS_TURNS 600
 #define STOCK_AT_START 8 /* folders a turn, until all were looked at */
 #define STOCK_ROWS 256   /* in one snapshot */
+#define MISSING_MAX 32   /* likewise: of those whose files are not there */
 #define SUBMIT_WAIT_MS 5000
 #define WORD_MAX_MS (60u * 1000) /* between two words */
 #define WORD_AGAIN_MS 1000       /* after one that was not heard */
@@ -178,11 +179,12 @@ static void fetch_short(struct main_blobs *blobs) {
 
 /* --- what this node holds --- */
 
-static void drop_rotten(struct main_blobs *blobs, const struct blob_row *row,
-                        enum err err) {
-    log_blob(LOG_ERROR, "blob.rotten", &row->id, err_str(err));
-    if (blob_delete(blobs->shared->blobs, &row->id) == OK)
-        tell(blobs, &row->id, false);
+/* Told, and then fetched from another holder at once: its place was here. Is none up, it
+ * is one of the short ones. */
+static void replace(struct main_blobs *blobs, const struct blob_row *row) {
+    tell(blobs, &row->id, false);
+    tell_all(blobs);
+    fetch(blobs, row);
 }
 
 static void scrub_next(struct main_blobs *blobs) {
@@ -199,34 +201,48 @@ static void scrub_next(struct main_blobs *blobs) {
     if (!store_blob_held_by(&row, self(blobs)))
         return;
     err = blob_verify(blobs->shared->blobs, blobs->sealer, &row.id, row.size);
-    if (err == ERR_NOT_FOUND || err == ERR_FORGED)
-        drop_rotten(blobs, &row, err);
+    if (err != ERR_NOT_FOUND && err != ERR_FORGED)
+        return;
+    log_blob(LOG_ERROR, "blob.rotten", &row.id, err_str(err));
+    if (blob_delete(blobs->shared->blobs, &row.id) == OK)
+        replace(blobs, &row);
 }
 
 /* Rows of the folder that name this node, and whose file is not there. */
+static size_t missing_files(struct main_blobs *blobs, struct blob_id *from,
+                            struct blob_row missing[MISSING_MAX], bool *ret_more) {
+    uint8_t folder = from->b[0];
+    struct blob_row row;
+    size_t count = 0;
+
+    *ret_more = store_read_begin(blobs->read) == OK;
+    if (!*ret_more)
+        return 0;
+    for (int i = 0; i < STOCK_ROWS && count < MISSING_MAX && *ret_more; i++) {
+        *ret_more = store_blob_next(blobs->read, from, false, &row) == OK &&
+                    row.id.b[0] == folder;
+        if (!*ret_more)
+            break;
+        if (store_blob_held_by(&row, self(blobs)) &&
+            !blob_has(blobs->shared->blobs, &row.id))
+            missing[count++] = row;
+        *from = row.id;
+        *ret_more = store_blob_after(from);
+    }
+    store_read_end(blobs->read);
+    return count;
+}
+
 static void miss_files(struct main_blobs *blobs, uint8_t folder) {
+    struct blob_row missing[MISSING_MAX];
     struct blob_id from = {{folder}};
     bool more = true;
 
-    while (more && store_read_begin(blobs->read) == OK) {
-        struct blob_id missing[STOCK_ROWS];
-        struct blob_row row;
-        size_t count = 0;
-        for (int i = 0; i < STOCK_ROWS && more; i++) {
-            more = store_blob_next(blobs->read, &from, false, &row) == OK &&
-                   row.id.b[0] == folder;
-            if (!more)
-                break;
-            if (store_blob_held_by(&row, self(blobs)) &&
-                !blob_has(blobs->shared->blobs, &row.id))
-                missing[count++] = row.id;
-            from = row.id;
-            more = store_blob_after(&from);
-        }
-        store_read_end(blobs->read);
+    while (more && !worker_sleep(blobs->worker, 0)) {
+        size_t count = missing_files(blobs, &from, missing, &more);
         for (size_t i = 0; i < count; i++) {
-            log_blob(LOG_ERROR, "blob.lost", &missing[i], "its file is not there");
-            tell(blobs, &missing[i], false);
+            log_blob(LOG_ERROR, "blob.lost", &missing[i].id, "its file is not there");
+            replace(blobs, &missing[i]);
         }
     }
 }

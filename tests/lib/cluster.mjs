@@ -194,7 +194,7 @@ export class Cluster {
   async bootstrap() {
     for (let id = 1; id <= this.voters; id++) this.start(id, '--bootstrap');
     for (let id = 1; id <= this.voters; id++) await this.ready(id);
-    await until('keys', async () => (await get(this.nodes[0], '/oauth/jwks')).json.keys.length >= 2);
+    await until('keys', async () => (await get(this.nodes[0], '/oauth/jwks')).json.keys.length >= 3); // one an algorithm: before that nothing is signed
   }
 
   async digestsAgree(ids, timeout = 30000) {
