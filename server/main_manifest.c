@@ -225,9 +225,9 @@ static enum err fetch_one(const struct config *config, struct manifest *m,
             for (size_t j = 0; j < MANIFEST_HOLDERS; j++)
                 holds = holds || blob->holders[j] == node;
             if (address && holds == (others == 0))
-                err = main_blob_fetch(config, port_system_clock, folder->dir,
-                                      folder->sealer, &blob->id, blob->size, node,
-                                      address, why);
+                err = main_blob_take(config, port_system_clock, folder->dir,
+                                     folder->sealer, &blob->id, blob->size, node,
+                                     address, why);
         }
     }
     return err;
