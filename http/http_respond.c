@@ -281,14 +281,7 @@ static void add_page_headers(h2o_req_t *h2o, enum http_page page,
 }
 
 static const char *environment_name(const struct http_request *request) {
-    switch (request->thread->config->environment) {
-    case ENV_DEMO:
-        return "demo";
-    case ENV_VERIFICATION:
-        return "verification";
-    default:
-        return "production";
-    }
+    return config_environment_name(request->thread->config->environment);
 }
 
 /* Links to this page in either language: its own address with another `ui`. A page

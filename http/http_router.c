@@ -84,6 +84,7 @@ static const struct route operator_routes[] = {
     {"/v1/blobs/commit", NULL, route_blob_commit, PLAIN},
     {"/v1/applications", route_operator_application_list,
      route_operator_application_add, PLAIN},
+    {"/v1/applications/evidence", NULL, route_operator_evidence, PLAIN},
     {"/v1/intake/batches", NULL, route_operator_batch_add, PLAIN},
     {"/v1/intake/bundles", NULL, route_operator_bundle_add, PLAIN},
     {"/v1/intake/progress", NULL, route_operator_batch_progress, PLAIN},

@@ -24,7 +24,7 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 
 /* The name that the client's certificate must carry, kept with the context. */
 struct wanted_name {
-    char uri[96];
+    char uri[128];
 };
 
 static void wanted_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl,
@@ -173,12 +173,15 @@ enum err http_tls_new(const struct config *config, enum http_door door,
         SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
         SSL_CTX_set_num_tickets(ctx, 0);
+    } else if (door == DOOR_WORKER) {
+        /* A farm works for one environment: its workers' certificates say which. */
+        char role[48];
+        snprintf(role, sizeof(role), "worker/%s/",
+                 config_environment_name(config->environment));
+        err = require_client(config, ctx, role, why);
     } else if (door != DOOR_DIRECT) {
         err = require_client(config, ctx,
-                             door == DOOR_OPERATOR ? "operator"
-                             : door == DOOR_WORKER ? "worker/"
-                                                   : "balancer",
-                             why);
+                             door == DOOR_OPERATOR ? "operator" : "balancer", why);
     }
 done:
     ERR_clear_error();

@@ -158,6 +158,10 @@ void route_operator_application_add(struct http_request *request) {
     start(request, ADMIN_APPLICATION_ADD);
 }
 
+void route_operator_evidence(struct http_request *request) {
+    start(request, ADMIN_EVIDENCE);
+}
+
 void route_operator_batch_add(struct http_request *request) {
     start(request, ADMIN_BATCH_ADD);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ocr-worker/lease.h"
+#include "store/base/log.h"
 
 static volatile sig_atomic_t stopping;
 
@@ -46,6 +47,8 @@ static int run(const struct lease_config *config, bool once) {
     }
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    log_init(LOG_INFO, 0);
+    log_event(LOG_INFO, "ocr.ready", log_u64("nodes", config->node_count), log_end());
     curl_global_init(CURL_GLOBAL_DEFAULT);
     err = lease_run(engine, config, once, &stopping, &counts);
     curl_global_cleanup();

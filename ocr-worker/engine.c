@@ -32,6 +32,7 @@ struct reading {
     bool has_form, has_cert;
     uint8_t form_page, cert_page; /* index into the evidence's pages */
     struct findings f;
+    bool sorting; /* a bundle: whose pages are these? */
     struct ocr_evidence *out;
 };
 
@@ -153,6 +154,25 @@ static void add_code(struct reading *r, const struct sheet *s) {
               keep_text(r->engine, s->qr.application_id, strlen(s->qr.application_id)));
 }
 
+/* The number that is printed beside the code, where the code is spoilt. What it names is
+ * looked up, and held against form and record when the application is read. */
+static void add_printed(struct reading *r, const struct sheet *s) {
+    const struct label_hit *label = labels_best(&s->labels, LABEL_APPLICATION);
+    const struct field_expected nothing = {.digits = ""};
+    char id[QR_ID_MAX + 1];
+    struct field_read read;
+    struct box box;
+
+    if (label == NULL || !locate_value(s, label, &box))
+        return;
+    field_number(&r->engine->core, s, box, &nothing, &read);
+    if (!qr_printed_id(read.digits, read.digit_count, read.digits_sure, id))
+        return;
+    add_field(r, OCR_FIELD_APPLICATION_ID, OCR_FIELD_AGREES, read.confidence,
+              (uint8_t)(r->out->page_count - 1), &s->page, box,
+              keep_text(r->engine, id, strlen(id)));
+}
+
 /* Keep the pixels of the first form and the first certificate. */
 static void take_sheet(struct reading *r, struct sheet *s) {
     uint8_t page = (uint8_t)(r->out->page_count - 1);
@@ -177,6 +197,14 @@ static void take_sheet(struct reading *r, struct sheet *s) {
     to->page.raster = &to->raster;
 }
 
+/* A page that could not be opened has its place among the others all the same: no page
+ * of a bundle is lost for what stands after it. */
+static void add_unread(struct reading *r, uint8_t scan, uint8_t index) {
+    if (r->out->page_count < EVIDENCE_PAGES_MAX)
+        r->out->pages[r->out->page_count++] =
+            (struct ocr_page){.scan = scan, .index = index, .kind = OCR_PAGE_UNKNOWN};
+}
+
 static uint64_t fault_reason(enum decode_fault fault) {
     switch (fault) {
     case DECODE_OK:
@@ -199,6 +227,7 @@ static void read_file(struct reading *r, struct span file, uint8_t scan) {
 
     if (fault != DECODE_OK) {
         r->f.faults |= fault_reason(fault);
+        add_unread(r, scan, 0);
         return;
     }
     for (uint8_t index = 0;; index++) {
@@ -208,6 +237,8 @@ static void read_file(struct reading *r, struct span file, uint8_t scan) {
 
         fault = decode_next(decode, &more, &raster);
         r->f.faults |= fault_reason(fault);
+        if (fault != DECODE_OK)
+            add_unread(r, scan, index);
         if (fault != DECODE_OK || !more)
             break;
         s = calloc(1, sizeof *s);
@@ -220,6 +251,8 @@ static void read_file(struct reading *r, struct span file, uint8_t scan) {
         } else {
             add_page(r, s, scan, index);
             add_code(r, s);
+            if (r->sorting && s->kind == OCR_PAGE_FORM && !s->qr.found)
+                add_printed(r, s);
             take_sheet(r, s);
         }
         free(s);
@@ -496,7 +529,8 @@ void engine_read(struct engine *e, const struct job_record *record,
     r->engine = e;
     r->record = record;
     r->out = ret;
-    if (span_is(record->application_id, "-")) { /* a bundle: whose pages are these? */
+    if (span_is(record->application_id, "-")) {
+        r->sorting = true;
         for (size_t i = 0; i < count; i++)
             read_file(r, files[i], (uint8_t)i);
         ret->reasons = r->f.faults | OCR_REASON(OCR_DOUBT_PAGE);

@@ -142,6 +142,9 @@ static void compare_number(const struct read_line *line, const char *expected,
         equal = equal && (uint32_t)expected[i] == c->ch;
         sure = sure && c->score >= SURE_SCORE && c->margin >= SURE_MARGIN;
         ret->confidence = c->score < ret->confidence ? c->score : ret->confidence;
+        ret->digits_sure = c->score >= SURE_SCORE && c->margin >= SURE_MARGIN
+                               ? ret->digits_sure + 1
+                               : 0;
     }
     ret->verdict = OCR_FIELD_DOUBTFUL;
     if (equal && sure)

@@ -17,6 +17,7 @@ struct field_read {
     bool strike_doubt; /* something like it */
     size_t digit_count; /* numbers */
     char digits[20];
+    size_t digits_sure; /* of the last ones, read for certain */
     bool has_date; /* dates, read for certain */
     struct date date;
 };

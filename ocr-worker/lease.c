@@ -229,6 +229,24 @@ static bool fetch(struct link *l, const struct job *job, struct buf *files,
     return true;
 }
 
+static uint64_t now_ms(void) {
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Whose pages they are; nothing else that stands on them is logged. */
+static struct span application_of(const struct job *job,
+                                  const struct ocr_evidence *evidence) {
+    if (!span_is(job->record.application_id, "-"))
+        return job->record.application_id;
+    for (uint32_t i = 0; i < evidence->field_count; i++)
+        if (evidence->fields[i].kind == OCR_FIELD_APPLICATION_ID)
+            return evidence->fields[i].text;
+    return span_str("");
+}
+
 /* False: no node has taken it. */
 static bool return_result(struct link *l, const struct job *job,
                           struct ocr_evidence *evidence, struct lease_counts *counts) {
@@ -254,18 +272,39 @@ static bool return_result(struct link *l, const struct job *job,
     return status == 200 || status == 204 || status == 409;
 }
 
-/* False: the worker could not do its part; the lease lapses. */
+/* The job could not be done here: at once to another one, not when the lease ends. */
+static void give_back(struct link *l, const struct job *job, const char *why) {
+    char name[3 * JOB_ID_MAX + 1], path[256];
+    struct span nothing = {0};
+    size_t len = 0;
+    long status;
+
+    for (size_t i = 0; i < job->id.len; i++)
+        len += (size_t)snprintf(name + len, sizeof name - len, "%%%02x", job->id.data[i]);
+    snprintf(path, sizeof path, "/v1/jobs/failed?job=%s&attempt=%u&why=%s", name,
+             job->attempt, why);
+    status = call(l, path, &nothing, 4096);
+    log_event(LOG_WARN, "ocr.given_back", log_str("why", why),
+              log_u64("attempt", job->attempt), log_u64("status", (uint64_t)status),
+              log_end());
+}
+
+/* False: the worker could not do its part. */
 static bool work(struct engine *engine, struct link *l, struct span bytes,
                  struct lease_counts *counts) {
     struct span spans[JOB_SCANS_MAX] = {0};
     struct buf files[JOB_SCANS_MAX] = {0}, evidence_bytes;
     static struct ocr_evidence evidence;
     struct sandbox_limits limits = l->config->limits;
+    uint64_t begun = now_ms();
     struct job job;
     bool done = false;
 
-    if (job_decode(bytes, &job) != OK || !fetch(l, &job, files, spans)) {
+    if (job_decode(bytes, &job) != OK) { /* which one is not known: its lease lapses */
         counts->failed++;
+    } else if (!fetch(l, &job, files, spans)) {
+        counts->failed++;
+        give_back(l, &job, "scan_not_to_be_had");
     } else {
         buf_init(&evidence_bytes, EVIDENCE_WIRE_MAX);
         if (job.lease_ms > 0 && job.lease_ms < limits.wall_ms)
@@ -273,6 +312,12 @@ static bool work(struct engine *engine, struct link *l, struct span bytes,
         sandbox_read(engine, &job.record, spans, job.scan_count, &limits,
                      &evidence_bytes, &evidence);
         done = return_result(l, &job, &evidence, counts);
+        log_event(LOG_INFO, "ocr.done", log_span("job", job.id),
+                  log_span("application", application_of(&job, &evidence)),
+                  log_u64("attempt", job.attempt), log_u64("read_ms", evidence.elapsed_ms),
+                  log_u64("ms", now_ms() - begun), log_bool("taken", done), log_end());
+        if (!done)
+            give_back(l, &job, "result_not_taken");
         buf_free(&evidence_bytes);
     }
     for (size_t i = 0; i < JOB_SCANS_MAX; i++)

@@ -8,11 +8,15 @@
  *                                 checks the hash of the whole
  *   POST /v1/jobs/result          evidence (wire/evidence_wire.h); 200 or 204: taken,
  *                                 or taken before; 409: too late, another has the job
+ *   POST /v1/jobs/failed?job=&attempt=&why=   the worker cannot do it: it is offered
+ *                                 again, and after some attempts comes to a person
  * Invariants:
  *   L1  a result names the job and attempt of its lease, so sending it again, to
  *       another node, changes nothing;
  *   L2  scans and evidence live in memory, never in files, and are wiped;
- *   L3  what cannot be fetched is not judged: the lease runs out, and another takes it.
+ *   L3  what cannot be fetched is not judged: it is given back, or (where no node
+ *       answers) its lease runs out;
+ *   L4  *stop ends the worker between two jobs: the one under way is done and told.
  * Thread: one; several workers are several processes. */
 #ifndef OCR_WORKER_LEASE_H
 #define OCR_WORKER_LEASE_H

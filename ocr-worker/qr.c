@@ -3,6 +3,9 @@
 #include <string.h>
 #include <zbar.h>
 
+#define ID_PLAIN 9    /* digits of a number without check digits */
+#define ID_CHECKED 11 /* and with them (server/domain/application_id.h) */
+
 static bool is_id(uint8_t c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '-';
 }
@@ -44,6 +47,29 @@ bool qr_parse(struct span payload, struct qr *ret) {
     *ret = qr;
     return version_parse(span_of(payload.data + at, payload.len - at),
                          &ret->form_version);
+}
+
+/* ISO/IEC 7064, MOD 97-10: of the numbers that this system gives out. */
+static bool is_checked(const char *digits, size_t len) {
+    unsigned rest = 0;
+
+    for (size_t i = 0; i < len; i++)
+        rest = (rest * 10 + (unsigned)(digits[i] - '0')) % 97;
+    return rest == 1;
+}
+
+bool qr_printed_id(const char *digits, size_t count, size_t sure, char ret[QR_ID_MAX + 1]) {
+    size_t len = count >= ID_CHECKED && is_checked(digits + count - ID_CHECKED, ID_CHECKED)
+                     ? ID_CHECKED
+                     : ID_PLAIN;
+
+    /* The letter before them may have been taken for a digit, but for one alone. */
+    if (count < len || count > len + 1 || sure < len)
+        return false;
+    ret[0] = 'P';
+    memcpy(ret + 1, digits + count - len, len);
+    ret[1 + len] = '\0';
+    return true;
 }
 
 struct qr qr_find(const struct plane *gray) {

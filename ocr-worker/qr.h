@@ -17,6 +17,9 @@ struct qr {
 
 /* Read one from a plane of gray, any way up. */
 struct qr qr_find(const struct plane *gray);
+/* What is printed beside it, from the digits that were read, of which the last `sure` are
+ * certain. False: no number of an application. */
+bool qr_printed_id(const char *digits, size_t count, size_t sure, char ret[QR_ID_MAX + 1]);
 /* False: not a payload of ours. */
 bool qr_parse(struct span payload, struct qr *ret);
 

@@ -338,20 +338,23 @@ static enum err value_mail_address(struct parser *parser, const struct key_spec 
     return OK;
 }
 
+static const char *const environment_names[] = {[ENV_DEMO] = "demo",
+                                                [ENV_VERIFICATION] = "verification",
+                                                [ENV_PRODUCTION] = "production"};
+
+const char *config_environment_name(enum client_environment environment) {
+    return environment_names[environment];
+}
+
 static enum err value_environment(struct parser *parser, const struct key_spec *spec,
                                   struct span value) {
-    enum client_environment environment;
-
-    if (span_is(value, "demo"))
-        environment = ENV_DEMO;
-    else if (span_is(value, "verification"))
-        environment = ENV_VERIFICATION;
-    else if (span_is(value, "production"))
-        environment = ENV_PRODUCTION;
-    else
-        return fail(parser, "demo, verification or production is expected");
-    *(enum client_environment *)member(parser, spec) = environment;
-    return OK;
+    for (int i = ENV_DEMO; i <= ENV_PRODUCTION; i++) {
+        if (span_is(value, environment_names[i])) {
+            *(enum client_environment *)member(parser, spec) = (enum client_environment)i;
+            return OK;
+        }
+    }
+    return fail(parser, "demo, verification or production is expected");
 }
 
 static enum err value_flag(struct parser *parser, const struct key_spec *spec,

@@ -112,6 +112,8 @@ enum err config_load(const char *path, struct config *ret_config, char why[512])
 enum err config_parse(const char *name, struct span text, struct config *ret_config,
                       char why[512]);
 /* Mode and owner of every secret file, existence of the others. */
+/* As the configuration and certificates say it: demo, verification, production. */
+const char *config_environment_name(enum client_environment environment);
 enum err config_check_files(const struct config *config, char why[512]);
 
 #endif

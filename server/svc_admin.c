@@ -165,6 +165,7 @@ static void (*const actions[])(struct admin_op *op) = {
     [ADMIN_BUNDLE_ADD] = svc_admin_intake,
     [ADMIN_BATCH_PROGRESS] = svc_admin_intake,
     [ADMIN_PAGE_PLACE] = svc_admin_intake,
+    [ADMIN_EVIDENCE] = svc_admin_evidence,
     [ADMIN_TRANSFER] = transfer,
 };
 

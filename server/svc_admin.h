@@ -86,6 +86,9 @@
  *                    file, number, state unreadable|unknown|surplus|duplicate,
  *                    application_id}]
  * ADMIN_PAGE_PLACE   bundle, page, application_id? (none: nobody's) -> result added
+ * ADMIN_EVIDENCE     application_id -> application_id, state, verdict OK|NG|REVIEW or
+ *                    empty, reasons [text], evidence (as tasuki-ocr read; null: none, or
+ *                    at another node). Not in production
  * ADMIN_LEADER_REGIONS regions? [at most 8, best first; none: no preference]
  *                    -> changed_index
  * ADMIN_TRANSFER     to? (0: any voter) -> leader_id
@@ -136,6 +139,7 @@ enum svc_admin_action {
     ADMIN_BUNDLE_ADD,       /* POST /v1/intake/bundles */
     ADMIN_BATCH_PROGRESS,   /* POST /v1/intake/progress */
     ADMIN_PAGE_PLACE,       /* POST /v1/intake/place */
+    ADMIN_EVIDENCE,         /* POST /v1/applications/evidence */
     ADMIN_TRANSFER,       /* POST /v1/transfer {"to": id or 0} */
 };
 struct svc_admin {

@@ -31,6 +31,7 @@ size_t svc_admin_audit_size(void);
 size_t svc_admin_registration_size(void);
 
 void svc_admin_intake(struct admin_op *op);
+void svc_admin_evidence(struct admin_op *op);
 void svc_admin_account_add(struct admin_op *op);
 void svc_admin_factor(struct admin_op *op);
 void svc_admin_client_add(struct admin_op *op);

@@ -270,8 +270,10 @@ static void taken(struct svc_state *state) {
     }
 }
 
-static enum page_kind page_kind_of(uint8_t kind) {
-    switch (kind) {
+static enum page_kind page_kind_of(const struct ocr_page *page) {
+    if (page->width == 0) /* no pixel of it could be had */
+        return PAGE_UNREADABLE;
+    switch (page->kind) {
     case OCR_PAGE_FORM:
         return PAGE_FORM;
     case OCR_PAGE_CERTIFICATE:
@@ -312,17 +314,18 @@ static void put_pages(const struct ocr_evidence *evidence,
         result->pages[i] = (struct intake_page){
             .file = evidence->pages[i].scan,
             .number = evidence->pages[i].index,
-            .kind = page_kind_of(evidence->pages[i].kind),
+            .kind = page_kind_of(&evidence->pages[i]),
         };
     name_pages(evidence, result);
 }
 
-/* The bundle's pages, if they are all there: one that is missing would be filed nowhere. */
+/* The bundle's pages, if they are all there: one that is missing would be filed nowhere.
+ * A file that is broken will be so next time, and has its place; a reader that died may
+ * do better. */
 static void put_sorted(const struct ocr_evidence *evidence,
                        struct cmd_job_result *result) {
     static const uint64_t unread =
-        OCR_REASON(OCR_IMAGE_BROKEN) | OCR_REASON(OCR_IMAGE_TOO_LARGE) |
-        OCR_REASON(OCR_IMAGE_UNKNOWN) | OCR_REASON(OCR_READER_DIED) |
+        OCR_REASON(OCR_READER_DIED) |
         OCR_REASON(OCR_READER_TIMEOUT) | OCR_REASON(OCR_READER_MEMORY) |
         OCR_REASON(OCR_TOO_MANY_PAGES);
 

@@ -49,7 +49,7 @@ export class Cluster {
 
   up() {
     const demo = [
-      ...[`${TOP}/ops/demo`, 'up', ...this.place, '--port-base', String(this.portBase)],
+      ...[`${TOP}/ops/demo`, 'up', ...this.place, '--port-base', String(this.portBase), '--workers', '0'],
       // All load comes from one address; the limit is tested elsewhere.
       ...['--build-dir', BUILD, '--login-limit', '0'],
     ];

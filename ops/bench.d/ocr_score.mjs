@@ -103,6 +103,7 @@ export function score(results, usage) {
     per_application_ms_p99: Math.round(quantile(times, 0.99)),
     applications_per_core_s: usage.cpu_s ? Number((results.length / usage.cpu_s).toFixed(2)) : 0,
     worker_memory_mb: Math.round(usage.memory_mb ?? 0),
+    ...(usage.wall_s ? { wall_s: Number(usage.wall_s.toFixed(1)), intake: usage.intake } : {}),
     pages: scorePages(results),
     fields: scoreFields(results),
     seal_same: sealsOf(results, (a) => a.reason !== 'seal_mismatch'),
@@ -136,5 +137,6 @@ export function report(f) {
   for (const [key, n] of Object.entries(f.pages.confusion).sort()) out += row(`  ${key}`, n);
   out += `\nper application ${f.per_application_ms_p50} ms (p50), ${f.per_application_ms_p99} ms (p99); `;
   out += `${f.applications_per_core_s} applications/s on one core; a worker takes ${f.worker_memory_mb} MB\n`;
+  if (f.wall_s) out += `${f.intake.files} files taken in and judged in ${f.wall_s} s\n`;
   return out;
 }

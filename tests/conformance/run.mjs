@@ -62,7 +62,7 @@ async function startDemo({ buildDir, portBase }) {
   const dir = join(resolve(buildDir), 'conformance-demo');
   const demo = (...args) => runCommand(join(ROOT, 'ops/demo'), [...args, '--dir', dir], { timeout: 300000 });
   await demo('down');
-  const up = await demo('up', '--build-dir', resolve(buildDir), '--port-base', portBase);
+  const up = await demo('up', '--build-dir', resolve(buildDir), '--port-base', portBase, '--workers', '0');
   if (up.code !== 0) throw new Error(`ops/demo up: exit ${up.code}\n${up.stdout}${up.stderr}`);
   process.env.TASUKI_DEMO_ENV = join(dir, 'demo.env');
   return () => demo('down');

@@ -2,4 +2,4 @@
 file(REMOVE ${SECRETS})
 execute_process(COMMAND ${DEMO} down --dir ${DIR} COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${DEMO} up --build-dir ${BUILD_DIR} --dir ${DIR}
-  --port-base ${PORT_BASE} COMMAND_ERROR_IS_FATAL ANY)
+  --port-base ${PORT_BASE} --workers 0 COMMAND_ERROR_IS_FATAL ANY)
