@@ -8,6 +8,7 @@
 #include "ocr-worker/decode_pdf.h"
 
 #define HALVE_ABOVE (20u * 1000 * 1000) /* pixels: 600 dpi and more */
+#define HALVE_ASKED (6u * 1000 * 1000) /* where that is asked for: above 200 dpi */
 #define A4_LONG_INCH 11.69
 
 enum kind { KIND_JPEG, KIND_TIFF, KIND_PDF };
@@ -16,6 +17,7 @@ struct decode {
     struct span file;
     enum kind kind;
     int page;
+    size_t halve_above; /* pixels */
     TIFF *tiff;
     toff_t tiff_at;
     struct decode_pdf *pdf;
@@ -79,7 +81,8 @@ static bool jpeg_planes(tjhandle handle, struct span jpeg, int width, int height
                                    height, TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS) == 0;
 }
 
-static enum decode_fault jpeg_decode(struct span jpeg, int dpi, struct raster *ret) {
+static enum decode_fault jpeg_decode(struct span jpeg, int dpi, size_t halve_above,
+                                     struct raster *ret) {
     tjhandle handle = tjInitDecompress();
     struct raster r = {.shrink = 1};
     enum decode_fault fault = DECODE_BROKEN;
@@ -98,7 +101,7 @@ static enum decode_fault jpeg_decode(struct span jpeg, int dpi, struct raster *r
         goto done;
     r.scan_width = width;
     r.scan_height = height;
-    if ((size_t)width * (size_t)height > HALVE_ABOVE)
+    if ((size_t)width * (size_t)height > halve_above)
         r.shrink = 2;
     width = (width + r.shrink - 1) / r.shrink;
     height = (height + r.shrink - 1) / r.shrink;
@@ -272,7 +275,7 @@ static enum decode_fault tiff_page(struct decode *d, struct raster *ret) {
         return DECODE_TOO_LARGE;
     jpeg = tiff_jpeg(d);
     if (jpeg.len > 4 && jpeg.data[0] == 0xff && jpeg.data[1] == 0xd8)
-        return jpeg_decode(jpeg, tiff_dpi(d), ret);
+        return jpeg_decode(jpeg, tiff_dpi(d), d->halve_above, ret);
     rgba = malloc((size_t)width * height * sizeof *rgba);
     if (rgba == NULL)
         return DECODE_MEMORY;
@@ -312,6 +315,7 @@ enum decode_fault decode_open(struct span file, struct decode **ret_decode) {
     if (d == NULL)
         return DECODE_MEMORY;
     d->file = file;
+    d->halve_above = HALVE_ABOVE;
     fault = open_kind(d);
     if (fault != DECODE_OK) {
         decode_close(d);
@@ -319,6 +323,10 @@ enum decode_fault decode_open(struct span file, struct decode **ret_decode) {
     }
     *ret_decode = d;
     return DECODE_OK;
+}
+
+void decode_halve(struct decode *d) {
+    d->halve_above = HALVE_ASKED;
 }
 
 void decode_close(struct decode *d) {
@@ -349,7 +357,7 @@ enum decode_fault decode_next(struct decode *d, bool *ret_more, struct raster *r
     *ret_more = true;
     switch (d->kind) {
     case KIND_JPEG:
-        return jpeg_decode(d->file, jpeg_dpi(d->file), ret);
+        return jpeg_decode(d->file, jpeg_dpi(d->file), d->halve_above, ret);
     case KIND_TIFF:
         return tiff_page(d, ret);
     default:

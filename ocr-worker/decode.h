@@ -33,6 +33,8 @@ struct decode;
 /* Borrows `file` until decode_close. */
 enum decode_fault decode_open(struct span file, struct decode **ret_decode);
 void decode_close(struct decode *decode);
+/* Large pages at half size from now on: enough for codes, and half the work. */
+void decode_halve(struct decode *decode);
 /* The next page. *ret_more false: there was none, nothing is returned. */
 enum decode_fault decode_next(struct decode *decode, bool *ret_more,
                               struct raster *ret_raster);

@@ -260,6 +260,66 @@ static void read_file(struct reading *r, struct span file, uint8_t scan) {
     decode_close(decode);
 }
 
+/* ---- sorting */
+
+#define QUICK_PAGES 3 /* a stack of one application: form, certificate, one more */
+
+static bool quick_page(struct reading *r, struct raster *raster, uint8_t scan,
+                       uint8_t index, size_t *codes) {
+    struct sheet s = {.kind = OCR_PAGE_UNKNOWN, .raster = *raster};
+    struct reduced reduced = {0};
+    bool good = r->out->page_count < QUICK_PAGES && page_reduce(raster, &reduced);
+
+    if (good) {
+        s.qr = qr_find(&reduced.tone, 2);
+        s.kind = s.qr.found ? OCR_PAGE_FORM : OCR_PAGE_UNKNOWN;
+        s.page.raster = &s.raster;
+        s.page.to_raster = (struct affine){1, 0, 0, 0, 1, 0};
+        s.page.ink.width = raster->y.width;
+        s.page.ink.height = raster->y.height;
+        add_page(r, &s, scan, index);
+        add_code(r, &s);
+        *codes += s.qr.found;
+    }
+    reduced_free(&reduced);
+    raster_free(raster);
+    return good;
+}
+
+static bool quick_file(struct reading *r, struct span file, uint8_t scan, size_t *codes) {
+    struct decode *decode;
+    bool more = true, good = decode_open(file, &decode) == DECODE_OK;
+
+    if (!good)
+        return false;
+    decode_halve(decode);
+    for (uint8_t index = 0; good; index++) {
+        struct raster raster = {0};
+
+        good = decode_next(decode, &more, &raster) == DECODE_OK;
+        if (!good || !more)
+            break;
+        good = quick_page(r, &raster, scan, index, codes);
+    }
+    decode_close(decode);
+    return good;
+}
+
+/* A small stack with one code is one application's: which pages are what is found out
+ * when it is read. False: it has to be looked at in earnest. */
+static bool sort_quickly(struct reading *r, const struct span *files, size_t count) {
+    size_t codes = 0;
+    bool good = true;
+
+    for (size_t i = 0; good && i < count; i++)
+        good = quick_file(r, files[i], (uint8_t)i, &codes);
+    if (good && codes == 1)
+        return true;
+    *r->out = (struct ocr_evidence){.verdict = OCR_REVIEW};
+    r->engine->texts_len = 0;
+    return false;
+}
+
 /* ---- the form */
 
 /* The number printed under the code, where the code could not be read. */
@@ -531,8 +591,9 @@ void engine_read(struct engine *e, const struct job_record *record,
     r->out = ret;
     if (span_is(record->application_id, "-")) {
         r->sorting = true;
-        for (size_t i = 0; i < count; i++)
-            read_file(r, files[i], (uint8_t)i);
+        if (!sort_quickly(r, files, count))
+            for (size_t i = 0; i < count; i++)
+                read_file(r, files[i], (uint8_t)i);
         ret->reasons = r->f.faults | OCR_REASON(OCR_DOUBT_PAGE);
     } else if (reading_begin(r)) {
         for (size_t i = 0; i < count; i++)

@@ -19,7 +19,7 @@
 #define FINE_UNIT 16384.0f
 #define SHIFT 2 /* pixels of the fine grid, each way */
 #define CACHE_SLOTS 8192 /* a power of two */
-#define CACHE_MAX 2600   /* characters, about 35 KB each */
+#define CACHE_MAX 1400   /* characters, about 35 KB each */
 
 struct cached {
     uint32_t ch;

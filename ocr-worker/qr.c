@@ -72,13 +72,15 @@ bool qr_printed_id(const char *digits, size_t count, size_t sure, char ret[QR_ID
     return true;
 }
 
-struct qr qr_find(const struct plane *gray) {
+struct qr qr_find(const struct plane *gray, int density) {
     zbar_image_scanner_t *scanner = zbar_image_scanner_create();
     zbar_image_t *image = zbar_image_create();
     struct qr qr = {0};
 
     zbar_image_scanner_set_config(scanner, 0, ZBAR_CFG_ENABLE, 0);
     zbar_image_scanner_set_config(scanner, ZBAR_QRCODE, ZBAR_CFG_ENABLE, 1);
+    zbar_image_scanner_set_config(scanner, 0, ZBAR_CFG_X_DENSITY, density);
+    zbar_image_scanner_set_config(scanner, 0, ZBAR_CFG_Y_DENSITY, density);
     zbar_image_set_format(image, zbar_fourcc('Y', '8', '0', '0'));
     zbar_image_set_size(image, (unsigned)gray->width, (unsigned)gray->height);
     zbar_image_set_data(image, gray->px,

@@ -15,8 +15,9 @@ struct qr {
     unsigned form_version; /* hundreds: v2.1 is 201 */
 };
 
-/* Read one from a plane of gray, any way up. */
-struct qr qr_find(const struct plane *gray);
+/* Read one from a plane of gray, any way up. `density`: every so many rows and columns
+ * are looked at; 2 finds all but the finest and the spoilt. */
+struct qr qr_find(const struct plane *gray, int density);
 /* What is printed beside it, from the digits that were read, of which the last `sure` are
  * certain. False: no number of an application. */
 bool qr_printed_id(const char *digits, size_t count, size_t sure, char ret[QR_ID_MAX + 1]);

@@ -142,11 +142,15 @@ bool sheet_open(struct label_reader *reader, struct raster *raster, struct sheet
     *raster = (struct raster){0};
     good = page_reduce(&ret->raster, &reduced) && orient(reader, &reduced, ret);
     if (good) {
-        ret->qr = qr_find(&reduced.tone);
-        if (!ret->qr.found && reduced.factor > 1 &&
-            (labels_weight(&ret->labels, LABEL_FORM_TITLE) > 0 ||
-             labels_weight(&ret->labels, LABEL_FORM) > 0))
-            ret->qr = qr_find(&ret->raster.y);
+        bool wanted;
+
+        ret->qr = qr_find(&reduced.tone, 2);
+        wanted = !ret->qr.found && (labels_weight(&ret->labels, LABEL_FORM_TITLE) > 0 ||
+                                    labels_weight(&ret->labels, LABEL_FORM) > 0);
+        if (wanted)
+            ret->qr = qr_find(&reduced.tone, 1);
+        if (wanted && !ret->qr.found && reduced.factor > 1)
+            ret->qr = qr_find(&ret->raster.y, 1);
         ret->kind = kind_of(ret);
     } else {
         sheet_free(ret);

@@ -6,8 +6,8 @@
  *   POST /v1/jobs/failed?job=&attempt=&why=
  *
  * On a listener of its own (worker_listen) that asks for a certificate with the URI
- * tasuki://CLUSTER/worker/NAME. A farm works for the environment of the cluster that
- * signed its certificates: test and production systems cannot meet.
+ * tasuki://CLUSTER/worker/ENVIRONMENT/NAME: a worker of the test farm opens no door of
+ * production, though the same authority signed its certificate.
  *
  * A job named s… is a bundle: its record is nobody's ("-", zeros), and what is wanted are
  * the kinds of its pages and the 申請書ID on each; r… is an application to be read.
