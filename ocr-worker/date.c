@@ -106,6 +106,16 @@ static bool take_separator(struct cursor *c, uint32_t kanji, uint32_t *style) {
     return true;
 }
 
+/* Two ones close together look like 日, which never stands before 月. */
+static bool take_month(struct cursor *c, int *ret) {
+    if (c->at + 1 < c->count && c->chars[c->at] == 0x65e5 && c->chars[c->at + 1] == 0x6708) {
+        c->at++;
+        *ret = 11;
+        return true;
+    }
+    return take_number(c, 2, ret);
+}
+
 static bool date_at(struct cursor *c, struct date *ret) {
     struct date d;
     uint32_t style = 0;
@@ -126,7 +136,7 @@ static bool date_at(struct cursor *c, struct date *ret) {
     } else if (!take_number(c, 4, &d.year)) {
         return false;
     }
-    if (!take_separator(c, 0x5e74, &style) || !take_number(c, 2, &month))
+    if (!take_separator(c, 0x5e74, &style) || !take_month(c, &month))
         return false;
     if (!take_separator(c, 0x6708, &style) || !take_number(c, 2, &day))
         return false;

@@ -172,6 +172,21 @@ void field_number(struct reader_core *core, const struct sheet *sheet, struct bo
 
 /* ---- names */
 
+/* Words of companies, offices and places: the wrong line was taken for the name. */
+static bool is_no_name(const struct name_reading *name) {
+    static const uint32_t words[][2] = {
+        {0x682a, 0x5f0f}, {0x4f1a, 0x793e}, {0x53d6, 0x7de0}, {0x7de0, 0x5f79},
+        {0x4ee3, 0x8868}, {0x7406, 0x4e8b}, {0x6cd5, 0x52d9}, {0x8a3c, 0x660e},
+        {0x756a, 0x53f7}, {0x4e01, 0x76ee}, {0x4e2d, 0x592e}, {0x5e02, 0x4e2d},
+        {0x672c, 0x5e97}, {0x5546, 0x53f7}, {0x6c0f, 0x540d}};
+
+    for (size_t i = 0; i + 1 < name->count; i++)
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+            if (name->chars[i].ch == words[k][0] && name->chars[i + 1].ch == words[k][1])
+                return true;
+    return false;
+}
+
 void field_name(struct reader_core *core, const struct sheet *sheet, struct box box,
                 const struct field_expected *expected, struct field_read *ret) {
     static const uint8_t verdicts[] = {
@@ -191,6 +206,8 @@ void field_name(struct reader_core *core, const struct sheet *sheet, struct box 
     set_text(name.chars, name.count, ret);
     ret->confidence = name.confidence;
     ret->verdict = verdicts[name.result];
+    if (ret->verdict == OCR_FIELD_DIFFERS && is_no_name(&name))
+        ret->verdict = OCR_FIELD_DOUBTFUL;
     find_strike(sheet, &s, box, ret);
     strip_close(&s);
 }
@@ -216,6 +233,11 @@ static bool find_date(struct read_line *line, struct date *ret, size_t *ret_from
     for (size_t i = 0; i < line->count; i++)
         chars[i] = line->chars[i].ch;
     return date_find(chars, line->count, ret, ret_from, ret_to);
+}
+
+/* Of somebody who may represent a company now. */
+static bool is_birth(struct date d) {
+    return d.year >= 1900 && d.year <= 2020;
 }
 
 void field_date(struct reader_core *core, const struct sheet *sheet, struct box box,
@@ -244,7 +266,7 @@ void field_date(struct reader_core *core, const struct sheet *sheet, struct box 
         ret->has_date = sure;
         if (sure && (!compare || date_days(ret->date) == date_days(expected->date)))
             ret->verdict = OCR_FIELD_AGREES;
-        else if (very && compare)
+        else if (very && compare && is_birth(ret->date))
             ret->verdict = OCR_FIELD_DIFFERS;
     }
     find_strike(sheet, &s, box, ret);

@@ -21,10 +21,15 @@
 #define CACHE_SLOTS 8192 /* a power of two */
 #define CACHE_MAX 1400   /* characters, about 35 KB each */
 
+struct shape {
+    int16_t v[GLYPH_FINE * GLYPH_FINE];
+    float soft; /* length of its softened form */
+};
+
 struct cached {
     uint32_t ch;
-    size_t count;              /* fonts that have it */
-    struct glyph_fine *shapes; /* count */
+    size_t count;         /* fonts that have it */
+    struct shape *shapes; /* count */
     struct glyph_coarse *coarse; /* count, behind shapes */
 };
 
@@ -172,6 +177,11 @@ bool glyph_fine_of(const struct plane *ink, struct box box, struct glyph_fine *r
         return false;
     for (int i = 0; i < GLYPH_FINE * GLYPH_FINE; i++)
         ret->v[i] = (int16_t)lrintf(v[i] * FINE_UNIT);
+    ret->blurred = false;
+    soften(v, GLYPH_FINE);
+    soften(v, GLYPH_FINE);
+    for (int i = 0; i < GLYPH_FINE * GLYPH_FINE; i++)
+        ret->soft[i] = (int16_t)lrintf(v[i] * FINE_UNIT);
     return true;
 }
 
@@ -373,6 +383,18 @@ size_t glyph_bank_find(const struct glyph_bank *bank, const struct glyph_coarse 
 
 /* ---- fine comparison */
 
+static void shape_of(const struct glyph_fine *fine, struct shape *ret) {
+    float sum = 0;
+
+    memcpy(ret->v, fine->v, sizeof ret->v);
+    for (int i = 0; i < GLYPH_FINE * GLYPH_FINE; i++) {
+        float v = fine->soft[i] / FINE_UNIT;
+
+        sum += v * v;
+    }
+    ret->soft = sqrtf(sum);
+}
+
 static struct cached *fine_shapes(struct glyphs *g, uint32_t ch) {
     size_t at = (ch * 2654435761u) % CACHE_SLOTS;
     struct cached *slot;
@@ -392,14 +414,15 @@ static struct cached *fine_shapes(struct glyphs *g, uint32_t ch) {
     slot->count = 0;
     g->cached++;
     for (size_t f = 0; f < g->font_count; f++) {
+        struct glyph_fine fine;
         struct plane ink;
         struct box box;
 
         if (!render(&g->fonts[f], ch, &ink, &box))
             continue;
-        if (glyph_fine_of(&ink, box, &slot->shapes[slot->count]) &&
+        if (glyph_fine_of(&ink, box, &fine) &&
             glyph_coarse_of(&ink, box, &slot->coarse[slot->count]))
-            slot->count++;
+            shape_of(&fine, &slot->shapes[slot->count++]);
         plane_free(&ink);
     }
     return slot;
@@ -461,14 +484,16 @@ dot_fine(const int16_t *a, const int16_t *b, int dx, int dy) {
 }
 
 struct placed {
-    const struct glyph_fine *shape;
+    const struct shape *shape;
     float score;
     int dx, dy;
 };
 
 /* Climb from the middle: the surface is smooth at this size. */
-static struct placed place(const struct glyph_fine *ink, const struct glyph_fine *shape) {
-    struct placed best = {shape, dot_fine(ink->v, shape->v, 0, 0), 0, 0};
+static struct placed place(const struct glyph_fine *ink, const struct shape *shape) {
+    const int16_t *v = ink->blurred ? ink->soft : ink->v;
+    float length = ink->blurred ? shape->soft : 1;
+    struct placed best = {shape, dot_fine(v, shape->v, 0, 0) / length, 0, 0};
     bool moved = true;
 
     while (moved) {
@@ -482,7 +507,7 @@ static struct placed place(const struct glyph_fine *ink, const struct glyph_fine
 
             if (abs(dx) > SHIFT || abs(dy) > SHIFT)
                 continue;
-            score = dot_fine(ink->v, shape->v, dx, dy);
+            score = dot_fine(v, shape->v, dx, dy) / length;
             if (score > best.score) {
                 best = (struct placed){shape, score, dx, dy};
                 moved = true;
@@ -504,6 +529,16 @@ static struct placed place_best(struct glyphs *g, const struct glyph_fine *ink,
             best = here;
     }
     return best;
+}
+
+void glyph_fine_focus(struct glyphs *g, struct glyph_fine *ink, uint32_t ch) {
+    float sharp;
+
+    ink->blurred = false;
+    sharp = place_best(g, ink, ch).score;
+    ink->blurred = true;
+    if (place_best(g, ink, ch).score <= sharp)
+        ink->blurred = false;
 }
 
 float glyph_fine_match(struct glyphs *g, const struct glyph_fine *ink, uint32_t ch) {

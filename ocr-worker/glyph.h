@@ -5,7 +5,8 @@
  * shapes keep some of their proportion), softened, mean taken out, length one.
  *   coarse  16 x 16, kept for every character of a bank: finds candidates
  *   fine    32 x 32, made for a candidate when it is asked for, compared with small
- *           shifts: decides between candidates
+ *           shifts, sharp and softened (fine print, scans of 200 dpi): decides between
+ *           candidates
  * Invariants:
  *   G1  fonts are opened, and banks rendered, before the sandbox closes; fine
  *       templates are rendered from memory then (fonts are mapped whole);
@@ -32,6 +33,10 @@ struct glyph_coarse {
 };
 struct glyph_fine {
     int16_t v[GLYPH_FINE * GLYPH_FINE];
+    /* The same, softened once more and not brought to length one again: what ink has in
+     * common with a template that is as blurred as a coarse scan. */
+    int16_t soft[GLYPH_FINE * GLYPH_FINE];
+    bool blurred; /* compare `soft`: see glyph_fine_focus */
 };
 
 struct glyphs;
@@ -75,6 +80,9 @@ size_t glyph_bank_find(const struct glyph_bank *bank, const struct glyph_coarse 
 /* Best coarse correlation of `ch` over all fonts. -1: no font has it. */
 float glyph_coarse_best(struct glyphs *glyphs, const struct glyph_coarse *ink,
                         uint32_t ch);
+/* Is the ink as sharp as templates, or blurred? By what it is most likely to be; all
+ * candidates are then compared alike. */
+void glyph_fine_focus(struct glyphs *glyphs, struct glyph_fine *ink, uint32_t ch);
 /* Best correlation of `ch` over all fonts and small shifts. -1: no font has it. */
 float glyph_fine_match(struct glyphs *glyphs, const struct glyph_fine *ink, uint32_t ch);
 /* Which of two characters the ink is, where they differ: 0 is wholly `a`, 1 wholly `b`

@@ -148,7 +148,7 @@ struct dated {
     struct box box;
     bool born; /* 生 follows */
     struct date date;
-    bool era;
+    bool kanji; /* 年月日, or an era: no number with dashes */
 };
 
 /* A date in a line of the page: coarse only, the field is read again later. */
@@ -173,7 +173,9 @@ static bool date_in_line(struct reader_core *core, struct sheet *s, size_t at,
     ret->line = at;
     ret->box = (struct box){0};
     ret->born = to < read.count && chars[to] == 0x751f;
-    ret->era = chars[from] > 0x80;
+    ret->kanji = false;
+    for (size_t i = from; i < to; i++)
+        ret->kanji |= chars[i] > 0x80;
     for (size_t i = from; i < to + ret->born; i++)
         ret->box = box_join(ret->box, read.chars[i].box);
     return true;
@@ -185,35 +187,46 @@ static int bottom_of(const struct sheet *s, enum label label, int otherwise) {
     return h != NULL ? h->box.y1 : otherwise;
 }
 
+/* What says that a date is one of birth; the strongest sign on the page wins. */
+enum birth_sign { BIRTH_NONE, BIRTH_ABOVE_PROOF, BIRTH_LABEL, BIRTH_BORN };
+
+static enum birth_sign birth_sign(const struct sheet *s, size_t at, const struct dated *d,
+                                  int proof) {
+    if (d->born)
+        return BIRTH_BORN;
+    if (line_has(s, at, LABEL_BIRTH))
+        return BIRTH_LABEL;
+    return d->kanji && proof > 0 && s->text.lines[at].box.y1 < proof ? BIRTH_ABOVE_PROOF
+                                                                     : BIRTH_NONE;
+}
+
 /* Lines that may hold a date: neither title nor the fine print of the foot. */
 static void find_dates(struct reader_core *core, struct sheet *s,
                        struct located_cert *ret) {
     int proof = bottom_of(s, LABEL_PROOF, 0), title = bottom_of(s, LABEL_CERT_TITLE, 0);
     struct dated birth = {0}, issued = {0};
-    bool has_birth = false, has_issued = false;
+    enum birth_sign best = BIRTH_NONE;
+    bool has_issued = false;
 
     for (size_t i = 0; i < s->text.count; i++) {
         struct line *line = &s->text.lines[i];
+        enum birth_sign sign;
         struct dated d;
 
         if (line->box.y1 < title || line->em < mm(&s->page, 1.5) ||
-            line->em > mm(&s->page, 7) || !date_in_line(core, s, i, &d))
+            line->em > mm(&s->page, 7) || line_has(s, i, LABEL_CERT_NUMBER) ||
+            !date_in_line(core, s, i, &d))
             continue;
-        if (d.born && !has_birth) {
+        sign = birth_sign(s, i, &d, proof);
+        if (sign > best) {
             birth = d;
-            has_birth = true;
-        } else if (!d.born && line_has(s, i, LABEL_BIRTH) && !has_birth) {
-            birth = d;
-            has_birth = true;
+            best = sign;
         } else if (!d.born && !has_issued && (proof == 0 || line->box.y0 > proof - 4)) {
             issued = d;
             has_issued = true;
-        } else if (!d.born && !has_birth && proof > 0 && line->box.y1 < proof) {
-            birth = d;
-            has_birth = true;
         }
     }
-    ret->has_birth = has_birth;
+    ret->has_birth = best != BIRTH_NONE;
     ret->birth = birth.box;
     ret->has_issued = has_issued;
     ret->issued = issued.box;

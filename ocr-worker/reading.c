@@ -118,7 +118,7 @@ static struct read_char decide(struct reader_core *core, struct text *text,
                                struct line *line, size_t at, size_t len,
                                const struct alphabet *alphabet) {
     struct glyph_hit hits[12];
-    struct read_char best = {0, -1, 0, line_group(line, at, len)};
+    struct read_char best = {0, -1, 0, 0, line_group(line, at, len)};
     const struct glyph_coarse *coarse = line_coarse(text, line, at, len);
     struct glyph_fine fine;
     float second = -1;
@@ -127,6 +127,8 @@ static struct read_char decide(struct reader_core *core, struct text *text,
     if (coarse == NULL || !glyph_fine_of(text->ink, best.box, &fine))
         return best;
     count = glyph_bank_find(&alphabet->bank, coarse, hits, 12);
+    if (count > 0)
+        glyph_fine_focus(core->glyphs, &fine, hits[0].ch);
     for (size_t i = 0; i < count; i++) {
         uint32_t ch = variant_fold(hits[i].ch);
         float score = glyph_fine_match(core->glyphs, &fine, hits[i].ch);
@@ -135,10 +137,12 @@ static struct read_char decide(struct reader_core *core, struct text *text,
             best.score = score > best.score ? score : best.score;
         } else if (score > best.score) {
             second = best.score;
+            best.second = best.ch;
             best.ch = ch;
             best.score = score;
         } else if (score > second) {
             second = score;
+            best.second = ch;
         }
     }
     best.margin = best.score - (second > 0 ? second : 0);
@@ -163,10 +167,10 @@ void reading_transcribe(struct reader_core *core, struct text *text, struct line
                 decide(core, text, line, at, best[at].len, alphabet);
         } else if (is_dash(line, *b)) {
             if (alphabet == &core->dates)
-                ret->chars[ret->count++] = (struct read_char){'-', 1, 1, *b};
+                ret->chars[ret->count++] = (struct read_char){'-', 1, 1, 0, *b};
         } else if (is_point(line, b)) {
             if (alphabet == &core->dates)
-                ret->chars[ret->count++] = (struct read_char){'.', 1, 1, *b};
+                ret->chars[ret->count++] = (struct read_char){'.', 1, 1, 0, *b};
         } else if (!is_speck(line, b)) {
             ret->left++;
         }
@@ -248,32 +252,28 @@ static void consider(struct reader_core *core, const struct glyph_fine *fine,
     }
 }
 
-static struct verified verify(struct reader_core *core, struct text *text,
-                              struct box box, uint32_t expected) {
-    struct verified v = {.read = {expected, -1, 0, box}};
-    struct read_char other = {0, -1, 0, box};
+static struct verified verify_so(struct reader_core *core, const struct glyph_fine *fine,
+                                 const struct glyph_coarse *coarse, struct box box,
+                                 uint32_t expected) {
+    struct verified v = {.read = {expected, -1, 0, 0, box}};
+    struct read_char other = {0, -1, 0, 0, box};
     struct glyph_hit hits[CANDIDATES];
-    struct glyph_coarse coarse;
-    struct glyph_fine fine;
     uint32_t more[VARIANT_MAX];
     size_t count;
     float between;
 
-    if (!glyph_coarse_of(text->ink, box, &coarse) ||
-        !glyph_fine_of(text->ink, box, &fine))
-        return v;
-    consider(core, &fine, expected, expected, &v.read, &other);
+    consider(core, fine, expected, expected, &v.read, &other);
     count = variant_of(expected, more);
     for (size_t i = 0; i < count; i++)
-        consider(core, &fine, more[i], expected, &v.read, &other);
+        consider(core, fine, more[i], expected, &v.read, &other);
     count = variant_alike(expected, more);
     for (size_t i = 0; i < count; i++)
-        consider(core, &fine, more[i], expected, &v.read, &other);
-    count = glyph_bank_find(&core->all, &coarse, hits, CANDIDATES);
+        consider(core, fine, more[i], expected, &v.read, &other);
+    count = glyph_bank_find(&core->all, coarse, hits, CANDIDATES);
     for (size_t i = 0; i < count; i++)
-        consider(core, &fine, hits[i].ch, expected, &v.read, &other);
+        consider(core, fine, hits[i].ch, expected, &v.read, &other);
     v.read.margin = v.read.score - other.score;
-    between = other.ch != 0 ? glyph_between(core->glyphs, &fine, v.read.ch, other.ch)
+    between = other.ch != 0 ? glyph_between(core->glyphs, fine, v.read.ch, other.ch)
                             : 0;
     v.variant = v.read.ch != expected;
     v.agrees = v.read.score >= NAME_FLOOR && v.read.margin >= 0 &&
@@ -285,6 +285,26 @@ static struct verified verify(struct reader_core *core, struct text *text,
         v.read = other;
     }
     return v;
+}
+
+/* As sharp print first; what leaves a doubt as the blurred print that it may be. */
+static struct verified verify(struct reader_core *core, struct text *text,
+                              struct box box, uint32_t expected) {
+    struct verified v = {.read = {expected, -1, 0, 0, box}}, blurred;
+    struct glyph_coarse coarse;
+    struct glyph_fine fine;
+
+    if (!glyph_coarse_of(text->ink, box, &coarse) ||
+        !glyph_fine_of(text->ink, box, &fine))
+        return v;
+    v = verify_so(core, &fine, &coarse, box, expected);
+    if (v.agrees || v.differs)
+        return v;
+    glyph_fine_focus(core->glyphs, &fine, expected);
+    if (!fine.blurred)
+        return v;
+    blurred = verify_so(core, &fine, &coarse, box, expected);
+    return blurred.agrees ? blurred : v;
 }
 
 void reading_prepare(struct reader_core *core, const uint32_t *name, size_t count) {
@@ -376,7 +396,7 @@ static void whole_divide(struct reader_core *core, struct text *text, struct lin
 
 static struct read_char whole_char(struct reader_core *core, struct text *text,
                                    struct box box) {
-    struct read_char best = {0, -1, 0, box};
+    struct read_char best = {0, -1, 0, 0, box};
     struct glyph_hit hits[CANDIDATES];
     struct glyph_coarse coarse;
     struct glyph_fine fine;
@@ -387,6 +407,8 @@ static struct read_char whole_char(struct reader_core *core, struct text *text,
         !glyph_fine_of(text->ink, box, &fine))
         return best;
     count = glyph_bank_find(&core->all, &coarse, hits, CANDIDATES);
+    if (count > 0)
+        glyph_fine_focus(core->glyphs, &fine, hits[0].ch);
     for (size_t i = 0; i < count; i++) {
         float score = glyph_fine_match(core->glyphs, &fine, hits[i].ch);
 
@@ -420,6 +442,16 @@ static bool contains(const struct read_char *chars, size_t n, const uint32_t *ex
     return false;
 }
 
+/* Are all expected characters among those, one after another? */
+static bool in_order(const struct read_char *chars, size_t n, const uint32_t *expected,
+                     size_t count) {
+    size_t k = 0;
+
+    for (size_t i = 0; i < n && k < count; i++)
+        k += same_char(chars[i].ch, expected[k]);
+    return k == count;
+}
+
 /* Another name is supported where every character of it is, and one is not ours. */
 static void name_whole(struct reader_core *core, struct text *text, struct line *line,
                        const uint32_t *expected, size_t count,
@@ -446,6 +478,8 @@ static void name_whole(struct reader_core *core, struct text *text, struct line 
     for (size_t i = 0; i < n; i++)
         strange += (i >= count || !same_char(chars[i].ch, expected[i])) &&
                    chars[i].score >= 0.87f && chars[i].margin >= 0.03f;
+    if (in_order(chars, n, expected, count)) /* ours, and dirt between its characters */
+        strange = 0;
     if (n == 0)
         return;
     if (ret->count == 0) {

@@ -24,6 +24,7 @@ struct read_char {
     uint32_t ch;
     float score;  /* fine */
     float margin; /* over the best other */
+    uint32_t second; /* that other; transcriptions only */
     struct box box;
 };
 

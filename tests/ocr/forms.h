@@ -41,6 +41,8 @@ struct papers {
     int cert_birth[3], issued[3];
     enum fault fault;
     bool variant, doubtful;
+    bool margin_seal;  /* an impression in the form's margin */
+    int overlap;       /* row of the form over which one lies; -1: none */
     uint32_t seal[2]; /* of form and certificate: equal seeds, equal seals */
     bool recut;
 };

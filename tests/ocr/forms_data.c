@@ -189,6 +189,8 @@ static void issue(struct chance *c, struct papers *p) {
 
 void papers_make(struct chance *c, const struct who *who, enum fault fault,
                  struct papers *p) {
+    static const int rows[] = {0, 4, 6}; /* number, name, birth date */
+
     memset(p, 0, sizeof *p);
     p->record = p->form = *who;
     p->fault = fault;
@@ -215,5 +217,7 @@ void papers_make(struct chance *c, const struct who *who, enum fault fault,
             p->variant = replace(p->cert_name, sizeof p->cert_name, spelt[i][0], spelt[i][1]);
     }
     p->recut = fault == FAULT_RECUT;
+    p->margin_seal = chance_is(c, 0.12);
+    p->overlap = chance_is(c, 0.12) ? rows[chance_int(c, 0, 2)] : -1;
     issue(c, p);
 }

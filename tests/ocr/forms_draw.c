@@ -284,7 +284,7 @@ static void form_head(cairo_t *cr, const struct papers *p, const struct style *s
               "デジタル庁　ＧビズＩＤ運用センター　御中", 0);
     draw_text(cr, 24, 54, 10, s->label_font,
               "私は、ＧビズＩＤの利用規約に同意し、下記のとおり申請します。", 0);
-    if (chance_is(c, 0.12)) /* an impression in the margin */
+    if (p->margin_seal)
         draw_seal(cr, chance_real(c, 40, 130), 16, p->seal[0], p->form.company,
                   s->seal_font, 0.1, true, false);
 }
@@ -333,7 +333,7 @@ void draw_form(cairo_t *cr, const struct papers *p, const struct style *s,
 
         if (i == 0)
             at = middle;
-        if ((i == 0 || i == 4 || i == 6) && chance_is(c, 0.05))
+        if ((int)i == p->overlap)
             draw_seal(cr, chance_real(c, 95, 130), middle, p->seal[0], p->form.company,
                       s->seal_font, 0.2, p->fault != FAULT_FORM_COPY, false);
         y = next;

@@ -118,7 +118,8 @@ static void iso(FILE *f, const char *name, const int d[3], const char *tail) {
 }
 
 static void write_truth(FILE *f, int index, const struct papers *p,
-                        const struct made_page *pages, int count, bool tolerated) {
+                        const struct made_page *pages, int count, bool tolerated,
+                        const struct style *style) {
     const struct who *r = &p->record;
     bool cert = false;
 
@@ -143,6 +144,9 @@ static void write_truth(FILE *f, int index, const struct papers *p,
                 p->cert_name);
     else
         fprintf(f, "\"certificate\": null, ");
+    fprintf(f, "\"fonts\": [\"%s\", \"%s\"], \"layouts\": [%d, %d], \"overlap\": %d, ",
+            style->form_font, style->cert_font, style->form_layout, style->cert_layout,
+            p->overlap);
     fprintf(f, "\"pages\": [");
     for (int i = 0; i < count; i++) {
         const struct scan *s = &pages[i].scan;
@@ -186,7 +190,8 @@ static bool make_one(const struct options *o, int index, FILE *truth, FILE *reco
     }
     snprintf(path, sizeof path, "%s/scans/S%05d.tif", o->out, index);
     good = good && write_tiff(path, pages, count);
-    write_truth(truth, index, &papers, pages, count, gray || papers.variant);
+    write_truth(truth, index, &papers, pages, count,
+                gray || papers.variant || papers.overlap >= 0, &style);
     write_record(records, &papers.record);
     for (int i = 0; i < count; i++)
         tjFree(pages[i].jpeg);
