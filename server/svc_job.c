@@ -16,8 +16,6 @@
 #include "store/base/codec.h"
 #include "store/store_intake.h"
 
-/* Reading takes about a second; the rest is for a slow line. */
-
 struct job_op {
     struct svc_state base; /* first */
     struct svc_job *job;
@@ -166,6 +164,7 @@ static void no_record(struct job_record *ret_record) {
     };
 }
 
+/* Reading takes about a second; the rest is for a slow line. */
 static uint32_t lease_ms(const struct svc *svc) {
     return svc->shared->config->job_lease_s * 1000;
 }
