@@ -106,9 +106,10 @@ static bool take_separator(struct cursor *c, uint32_t kanji, uint32_t *style) {
     return true;
 }
 
-/* Two ones close together look like 日, which never stands before 月. */
-static bool take_month(struct cursor *c, int *ret) {
-    if (c->at + 1 < c->count && c->chars[c->at] == 0x65e5 && c->chars[c->at + 1] == 0x6708) {
+/* A month or a day. Two ones close together look like 日, which never stands before the
+ * 月 or 日 that follows them. */
+static bool take_part(struct cursor *c, uint32_t sign, int *ret) {
+    if (c->at + 1 < c->count && c->chars[c->at] == 0x65e5 && c->chars[c->at + 1] == sign) {
         c->at++;
         *ret = 11;
         return true;
@@ -136,9 +137,9 @@ static bool date_at(struct cursor *c, struct date *ret) {
     } else if (!take_number(c, 4, &d.year)) {
         return false;
     }
-    if (!take_separator(c, 0x5e74, &style) || !take_month(c, &month))
+    if (!take_separator(c, 0x5e74, &style) || !take_part(c, 0x6708, &month))
         return false;
-    if (!take_separator(c, 0x6708, &style) || !take_number(c, 2, &day))
+    if (!take_separator(c, 0x6708, &style) || !take_part(c, 0x65e5, &day))
         return false;
     d.month = month;
     d.day = day;

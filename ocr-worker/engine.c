@@ -500,7 +500,7 @@ static void compare_papers(struct reading *r, const struct texts *t) {
 
 static void compare_seals(struct reading *r) {
     struct seal *pair = calloc(2, sizeof *pair);
-    double turn = 0;
+    struct seal_likeness like;
     uint8_t verdict = OCR_FIELD_DOUBTFUL;
 
     if (pair == NULL || !original_seal(&r->form, false, &pair[0]) ||
@@ -515,10 +515,13 @@ static void compare_seals(struct reading *r) {
     r->f.seals_framed = pair[0].framed && pair[1].framed;
     r->f.seal_score = -1;
     if (pair[0].found && pair[1].found) {
-        r->f.seal_score = seal_match(&pair[0], &pair[1], &turn);
-        verdict = r->f.seal_score < SEAL_DIFFERENT    ? OCR_FIELD_DIFFERS
-                  : r->f.seal_score < SEAL_CONSISTENT ? OCR_FIELD_DOUBTFUL
-                                                      : OCR_FIELD_AGREES;
+        seal_match(&pair[0], &pair[1], &like);
+        r->f.seal_score = like.score;
+        r->f.seal_weight = like.weight;
+        r->f.seal_stray = like.stray;
+        verdict = like.score < SEAL_DIFFERENT     ? OCR_FIELD_DIFFERS
+                  : judge_seal_consistent(&r->f) ? OCR_FIELD_AGREES
+                                                 : OCR_FIELD_DOUBTFUL;
     }
     if (pair[0].found)
         add_field(r, OCR_FIELD_FORM_SEAL, verdict, r->f.seal_score, r->form_page,

@@ -78,6 +78,13 @@ static void dates(const struct findings *f, struct sums *s) {
         s->doubt |= OCR_REASON(OCR_DOUBT_ISSUED); /* from the future: misread */
 }
 
+bool judge_seal_consistent(const struct findings *f) {
+    if (f->seal_score >= SEAL_EXACT)
+        return true;
+    return f->seal_score >= SEAL_CONSISTENT && f->seal_weight < SEAL_WEIGHT_OFF &&
+           f->seal_weight > 1 / SEAL_WEIGHT_OFF && f->seal_stray < SEAL_STRAY;
+}
+
 static void seals(const struct findings *f, struct sums *s) {
     if (f->forms == 0 || f->certificates == 0)
         return;
@@ -85,7 +92,7 @@ static void seals(const struct findings *f, struct sums *s) {
         s->doubt |= OCR_REASON(OCR_DOUBT_SEAL);
     else if (f->seal_score < SEAL_DIFFERENT && f->seals_framed)
         s->against |= OCR_REASON(OCR_SEAL_MISMATCH);
-    else if (f->seal_score < SEAL_CONSISTENT)
+    else if (!judge_seal_consistent(f))
         s->doubt |= OCR_REASON(OCR_DOUBT_SEAL);
 }
 

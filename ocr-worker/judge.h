@@ -14,6 +14,10 @@
 
 #define SEAL_DIFFERENT 0.70
 #define SEAL_CONSISTENT 0.96
+/* Above that, and below this, strokes must be of one width and in the same places. */
+#define SEAL_EXACT 0.978
+#define SEAL_WEIGHT_OFF 1.13
+#define SEAL_STRAY 0.018
 #define CERT_MONTHS 3
 
 struct finding {
@@ -36,11 +40,13 @@ struct findings {
     bool seal_found[2]; /* form, certificate */
     bool form_seal_red;
     bool seals_framed; /* both where a seal belongs: the right things were compared */
-    double seal_score;
+    double seal_score, seal_weight, seal_stray;
     bool correction, correction_doubt;
     bool cert_copy, cert_copy_doubt, form_copy, form_copy_doubt;
 };
 
+/* As nobody but a person can say better. */
+bool judge_seal_consistent(const struct findings *f);
 /* Verdict and reasons into *ret. */
 void judge(const struct findings *f, struct ocr_evidence *ret);
 

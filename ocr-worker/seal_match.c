@@ -299,12 +299,60 @@ static double refine(const struct disc *d, const uint8_t *b, struct pose *p) {
     return best;
 }
 
-double seal_match(const struct seal *a, const struct seal *b, double *ret_turn) {
+/* b as it lies on a, and what ink of each has none of the other near. */
+static void compare_ink(const struct seal *a, const struct seal *b, const struct pose *p,
+                        struct seal_likeness *ret) {
+    double c = cos(p->turn) * p->scale, s = sin(p->turn) * p->scale;
+    double ink[2] = {1, 1}, all[2] = {1, 1}, alone[2] = {0, 0};
+    uint8_t *on = calloc(2, SEAL_SIDE * SEAL_SIDE);
+
+    ret->weight = 0; /* unknown is unlike */
+    ret->stray = 1;
+    if (on == NULL)
+        return;
+    for (int y = 0; y < SEAL_SIDE; y++) {
+        for (int x = 0; x < SEAL_SIDE; x++) {
+            double dx = x - MIDDLE, dy = y - MIDDLE;
+            float v[2] = {a->ink[y * SEAL_SIDE + x],
+                          sample(b->ink, MIDDLE + c * dx - s * dy + p->dx,
+                                 MIDDLE + s * dx + c * dy + p->dy)};
+
+            for (int k = 0; k < 2 && hypot(dx, dy) < UNIT * INNER; k++) {
+                ink[k] += v[k];
+                on[(k * SEAL_SIDE + y) * SEAL_SIDE + x] = v[k] > 127;
+            }
+        }
+    }
+    for (int k = 0; k < 2; k++) {
+        const uint8_t *own = on + k * SEAL_SIDE * SEAL_SIDE;
+        const uint8_t *other = on + (1 - k) * SEAL_SIDE * SEAL_SIDE;
+
+        for (int y = 1; y < SEAL_SIDE - 1; y++) {
+            for (int x = 1; x < SEAL_SIDE - 1; x++) {
+                const uint8_t *at = other + y * SEAL_SIDE + x;
+                bool near = false;
+
+                if (!own[y * SEAL_SIDE + x])
+                    continue;
+                for (int v = -1; v <= 1; v++)
+                    for (int u = -1; u <= 1; u++)
+                        near |= at[v * SEAL_SIDE + u] != 0;
+                all[k]++;
+                alone[k] += !near;
+            }
+        }
+    }
+    free(on);
+    ret->weight = ink[1] / ink[0];
+    ret->stray = fmax(alone[0] / all[0], alone[1] / all[1]);
+}
+
+void seal_match(const struct seal *a, const struct seal *b, struct seal_likeness *ret) {
     float *pa = malloc(2 * RAYS * RINGS * sizeof *pa), *pb, by_turn[RAYS];
     struct disc *d = malloc(sizeof *d);
-    double best = -1;
+    struct pose at_best = {0, 0, 0, 1};
 
-    *ret_turn = 0;
+    *ret = (struct seal_likeness){.score = -1};
     if (pa == NULL || d == NULL || !a->found || !b->found)
         goto done;
     pb = pa + RAYS * RINGS;
@@ -324,13 +372,13 @@ double seal_match(const struct seal *a, const struct seal *b, double *ret_turn) 
             by_turn[(at + k + RAYS) % RAYS] = -1e30f;
         p.turn = at * M_PI / 180;
         score = refine(d, b->ink, &p);
-        if (score > best) {
-            best = score;
-            *ret_turn = p.turn * 180 / M_PI;
+        if (score > ret->score) {
+            ret->score = score;
+            at_best = p;
         }
     }
+    compare_ink(a, b, &at_best, ret);
 done:
     free(pa);
     free(d);
-    return best;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ocr-worker/streak.h"
+
 #define EM_MIN_MM 0.3
 #define EM_MAX_MM 9.5
 #define SURE_WEIGHT 14.0f /* of labels: no other turn needs to be tried */
@@ -140,6 +142,7 @@ bool sheet_open(struct label_reader *reader, struct raster *raster, struct sheet
 
     ret->raster = *raster;
     *raster = (struct raster){0};
+    streak_remove(&ret->raster.y);
     good = page_reduce(&ret->raster, &reduced) && orient(reader, &reduced, ret);
     if (good) {
         bool wanted;

@@ -328,7 +328,14 @@ static void put_sorted(const struct ocr_evidence *evidence,
         OCR_REASON(OCR_READER_TIMEOUT) | OCR_REASON(OCR_READER_MEMORY) |
         OCR_REASON(OCR_TOO_MANY_PAGES);
 
-    if (evidence->page_count > 0 && (evidence->reasons & unread) == 0) {
+    static const uint64_t broken = OCR_REASON(OCR_IMAGE_BROKEN) |
+                                   OCR_REASON(OCR_IMAGE_TOO_LARGE) |
+                                   OCR_REASON(OCR_IMAGE_UNKNOWN);
+    bool told = (evidence->reasons & broken) == 0;
+
+    for (uint32_t i = 0; i < evidence->page_count; i++)
+        told = told || evidence->pages[i].width == 0;
+    if (evidence->page_count > 0 && told && (evidence->reasons & unread) == 0) {
         put_pages(evidence, result);
         return;
     }

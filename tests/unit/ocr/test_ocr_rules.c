@@ -103,7 +103,7 @@ static struct findings all_well(void) {
         .cert_name = OCR_FIELD_VARIANT, .cert_birth = OCR_FIELD_AGREES,
         .issued = OCR_FIELD_AGREES, .issued_on = {2026, 8, 16},
         .received_on = {2026, 11, 16}, .seal_found = {true, true},
-        .form_seal_red = true, .seals_framed = true, .seal_score = 0.97};
+        .form_seal_red = true, .seals_framed = true, .seal_score = 0.97, .seal_weight = 1};
 }
 
 static void assert_verdict(const struct findings *f, enum ocr_verdict verdict,
@@ -120,6 +120,13 @@ static void test_verdict_ok(void **state) {
 
     (void)state;
     assert_verdict(&f, OCR_OK, 0); /* three months to the day, and a variant */
+    f.seal_weight = SEAL_WEIGHT_OFF + 0.01; /* cut again, in a bolder hand */
+    assert_false(judge_seal_consistent(&f));
+    f.seal_weight = 1;
+    f.seal_stray = SEAL_STRAY + 0.001;
+    assert_false(judge_seal_consistent(&f));
+    f.seal_stray = 0;
+    assert_true(judge_seal_consistent(&f));
     f.seal_score = SEAL_CONSISTENT - 0.001;
     assert_verdict(&f, OCR_REVIEW, OCR_REASON(OCR_DOUBT_SEAL));
     f.seal_score = SEAL_DIFFERENT - 0.001;
