@@ -109,6 +109,7 @@ static void add_row(struct http_page_data *data, const struct account_row *row,
          NULL},
         {"count", span_str(count), NULL},
         {"own", span_str(row->own ? "1" : ""), NULL},
+        {"change", span_is(row->text, "sms") ? row->id : span_of("", 0), NULL},
     };
     http_page_add_row(data, "rows", lang, cells, sizeof(cells) / sizeof(cells[0]));
 }

@@ -10,14 +10,49 @@ static const char *notice_of(enum enrol_notice notice) {
         return "notice_passkey";
     case ENROL_FULL:
         return "enrol_full";
+    case ENROL_PHONE:
+        return "notice_phone";
+    case ENROL_CODE_WRONG:
+        return "notice_code_wrong";
+    case ENROL_EXPIRED:
+        return "enrol_expired";
+    case ENROL_UNSENT:
+        return "enrol_unsent";
+    case ENROL_LOCKED:
+        return "enrol_locked";
     default:
         return NULL;
     }
 }
 
+/* What is done, in a sentence; NULL: nothing. */
+static const char *done_of(enum enrol_notice notice) {
+    switch (notice) {
+    case ENROL_DONE:
+        return "enrol_done";
+    case ENROL_ADDED:
+        return "enrol_added";
+    case ENROL_CHANGED:
+        return "enrol_changed";
+    default:
+        return NULL;
+    }
+}
+
+static void set_codes(struct http_page_data *data, const struct svc_enrol *enrol) {
+    http_page_set(data, "number", enrol->number);
+    http_page_set(data, "replaces", enrol->replaces);
+    http_page_set(data, "replaced_label", enrol->replaced_label);
+    if (enrol->seed.len > 0) {
+        http_page_set(data, "seed", enrol->seed);
+        http_page_set(data, "totp_path", enrol->totp_path);
+        http_page_set(data, "totp_size", enrol->totp_size);
+    }
+}
+
 static void show(struct http_request *request, const struct svc_enrol *enrol) {
     struct http_page_data *data = http_page_data_new();
-    const char *notice = notice_of(enrol->notice);
+    const char *notice = notice_of(enrol->notice), *done = done_of(enrol->notice);
     http_page_set(data, "enrol_state", enrol->state);
     http_page_set(data, "challenge", enrol->challenge);
     http_page_set(data, "rp_id", enrol->rp_id);
@@ -27,7 +62,10 @@ static void show(struct http_request *request, const struct svc_enrol *enrol) {
         http_page_add_message(data, "notices", request->lang, notice);
         http_page_set_bool(data, "has_notice", true);
     }
-    http_page_set_bool(data, "enrolled", enrol->notice == ENROL_DONE);
+    if (done != NULL) {
+        http_page_add_message(data, "done", request->lang, done);
+    }
+    set_codes(data, enrol);
     if (enrol->app_code.len > 0) {
         http_page_set(data, "app_code", enrol->app_code);
         http_page_set(data, "qr_path", enrol->qr_path);

@@ -7,6 +7,7 @@
 #include "server/svc_factor.h"
 #include "server/svc_notice.h"
 #include "server/svc_profile.h"
+#include "server/svc_sms_code.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 
@@ -85,20 +86,13 @@ static void add_phone(struct admin_op *op, struct span text, struct factor *fact
     struct arena *arena = &op->admin->op.arena;
     enum phone_refusal refusal;
     struct phone phone;
-    char masked[1 + PHONE_DIGITS_MAX + 1];
 
     refusal = phone_parse(text, &svc->shared->config->sms_country, &phone);
     if (refusal != PHONE_OK) {
         svc_json_fail(&op->json, "phone: %s", phone_refusal_str(refusal));
         return;
     }
-    phone_mask(phone_span(&phone), masked);
-    factor->kind = FACTOR_SMS;
-    factor->label = arena_dup(arena, span_str(masked));
-    factor->index = svc_hash(svc, HASH_FACTOR, phone_span(&phone));
-    if (!factor->label.data ||
-        svc_factor_seal(svc, factor->sub, factor->id, phone_span(&phone), arena,
-                        &factor->sealed))
+    if (svc_sms_factor(svc, arena, factor->sub, factor->id, phone_span(&phone), factor))
         svc_json_fail(&op->json, "phone: no memory");
 }
 

@@ -3,8 +3,6 @@
 #include "store/base/codec.h"
 
 #define DEVICE_VERSION 1
-#define ENTRY_LEN (16 + 16 + 8 + 8)
-#define DEVICE_MAX (2 + SVC_DEVICE_ACCOUNTS * ENTRY_LEN)
 
 static void read_id(struct reader *in, struct id128 *id) {
     struct span bytes = read_bytes(in, sizeof id->b);
@@ -13,16 +11,11 @@ static void read_id(struct reader *in, struct id128 *id) {
         memcpy(id->b, bytes.data, sizeof id->b);
 }
 
-/* How many there are; 0 for a cookie that is none of ours. */
-static size_t read_cookie(struct svc *svc, struct span cookie,
-                          struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS]) {
-    struct reader in;
-    struct span plain;
+size_t svc_device_decode(struct span plain,
+                         struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS]) {
+    struct reader in = reader_of(plain);
     size_t count;
 
-    if (svc_open_text(svc, SEAL_DEVICE_COOKIE, cookie, DEVICE_MAX, &plain))
-        return 0;
-    in = reader_of(plain);
     if (read_u8(&in) != DEVICE_VERSION)
         return 0;
     count = read_u8(&in);
@@ -35,6 +28,29 @@ static size_t read_cookie(struct svc *svc, struct span cookie,
         entries[i].trusted_until_ms = read_u64(&in);
     }
     return in.bad || reader_left(&in) != 0 ? 0 : count;
+}
+
+enum err svc_device_encode(const struct svc_device_entry *entries, size_t count,
+                           struct buf *out) {
+    put_u8(out, DEVICE_VERSION);
+    put_u8(out, (uint8_t)count);
+    for (size_t i = 0; i < count; i++) {
+        buf_put(out, entries[i].sub.b, sizeof entries[i].sub.b);
+        buf_put(out, entries[i].nonce.b, sizeof entries[i].nonce.b);
+        put_u64(out, entries[i].generation);
+        put_u64(out, entries[i].trusted_until_ms);
+    }
+    return buf_err(out);
+}
+
+/* How many there are; 0 for a cookie that is none of ours. */
+static size_t read_cookie(struct svc *svc, struct span cookie,
+                          struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS]) {
+    struct span plain;
+
+    return svc_open_text(svc, SEAL_DEVICE_COOKIE, cookie, SVC_DEVICE_PLAIN_MAX, &plain)
+               ? 0
+               : svc_device_decode(plain, entries);
 }
 
 static bool same(struct id128 a, struct id128 b) {
@@ -91,28 +107,19 @@ static struct svc_device_entry make_entry(struct svc *svc, struct span cookie,
 enum err svc_device_add(struct svc *svc, struct span cookie, struct id128 sub,
                         uint64_t generation, bool second, uint64_t trusted_until_ms,
                         struct arena *arena, struct span *ret_cookie) {
-    struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS];
-    struct svc_device_entry mine = make_entry(svc, cookie, sub, generation, second);
-    size_t count = read_cookie(svc, cookie, entries), kept = 0;
+    struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS], next[SVC_DEVICE_ACCOUNTS];
+    size_t count = read_cookie(svc, cookie, entries), kept = 1;
     struct buf plain;
     enum err err;
 
+    next[0] = make_entry(svc, cookie, sub, generation, second);
     if (trusted_until_ms != 0)
-        mine.trusted_until_ms = trusted_until_ms;
-    for (size_t i = 0; i < count && kept < SVC_DEVICE_ACCOUNTS - 1; i++)
+        next[0].trusted_until_ms = trusted_until_ms;
+    for (size_t i = 0; i < count && kept < SVC_DEVICE_ACCOUNTS; i++)
         if (!same(entries[i].sub, sub))
-            entries[kept++] = entries[i];
-    buf_init(&plain, DEVICE_MAX);
-    put_u8(&plain, DEVICE_VERSION);
-    put_u8(&plain, (uint8_t)(kept + 1));
-    for (size_t i = 0; i <= kept; i++) {
-        const struct svc_device_entry *entry = i == 0 ? &mine : &entries[i - 1];
-        buf_put(&plain, entry->sub.b, sizeof entry->sub.b);
-        buf_put(&plain, entry->nonce.b, sizeof entry->nonce.b);
-        put_u64(&plain, entry->generation);
-        put_u64(&plain, entry->trusted_until_ms);
-    }
-    err = buf_err(&plain);
+            next[kept++] = entries[i];
+    buf_init(&plain, SVC_DEVICE_PLAIN_MAX);
+    err = svc_device_encode(next, kept, &plain);
     if (!err)
         err = svc_seal_text(svc, SEAL_DEVICE_COOKIE, buf_span(&plain), arena, ret_cookie);
     buf_free(&plain);

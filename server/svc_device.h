@@ -28,6 +28,14 @@ struct svc_device_entry {
     uint64_t trusted_until_ms; /* 0: known, but asked every time */
 };
 
+/* What stands in the cookie's seal. Pure. Decoding gives how many there are: 0 for what
+ * encoding does not give. */
+#define SVC_DEVICE_PLAIN_MAX (2 + SVC_DEVICE_ACCOUNTS * (16 + 16 + 8 + 8))
+size_t svc_device_decode(struct span plain,
+                         struct svc_device_entry entries[SVC_DEVICE_ACCOUNTS]);
+enum err svc_device_encode(const struct svc_device_entry *entries, size_t count,
+                           struct buf *out);
+
 /* False: the account, as of this generation, has not signed in with this browser. */
 bool svc_device_find(struct svc *svc, struct span cookie, struct id128 sub,
                      uint64_t generation, struct svc_device_entry *ret_entry);

@@ -1,8 +1,10 @@
-/* svc_enrol: a further passkey, or a further device of the smartphone app, for an account
- * whose holder is signed in: /account/enrol.
+/* svc_enrol: a further passkey, device of the smartphone app, authenticator app or telephone,
+ * for an account whose holder is signed in: /account/enrol. A telephone may take the place
+ * of another one, which goes when the new one's code has come back.
  *
  *   GET ─ session, fresh ─ the page, with a sealed state (session, challenge)
  *   POST passkey ─ webauthn ─ CMD_FACTOR_PUT;  POST app ─ CMD_APP_ENROL ─ code and QR code
+ *   POST totp, totp_code, sms, sms_code: svc_enrol_code.c
  *
  * Invariants:
  *   N1  a sign-in that is older than SVC_ENROL_FRESH_MS, or that had no second step
@@ -29,6 +31,13 @@ enum enrol_notice {
     ENROL_DONE,    /* the passkey is registered */
     ENROL_PASSKEY, /* it could not be confirmed, or is registered already */
     ENROL_FULL,    /* the account has as many methods as it may have */
+    ENROL_ADDED,   /* the authenticator app or the number is registered */
+    ENROL_CHANGED, /* the number has taken the place of the other one */
+    ENROL_PHONE,   /* not a number that messages can be sent to */
+    ENROL_CODE_WRONG,
+    ENROL_EXPIRED, /* the code, or what it was for */
+    ENROL_UNSENT,  /* as many messages were sent as may be */
+    ENROL_LOCKED,  /* as many codes were wrong today as may be */
 };
 struct svc_enrol {
     struct svc_op op;
@@ -45,6 +54,9 @@ struct svc_enrol {
     struct span state; /* sealed; hidden form field */
     struct span challenge, rp_id, user, user_name; /* for a passkey */
     struct span app_code, qr_path, qr_size;        /* empty: no code was asked for */
+    struct span seed, totp_path, totp_size;        /* of an authenticator app that is added */
+    struct span number;                   /* masked: to which a code was sent */
+    struct span replaces, replaced_label; /* id in hex: the telephone that is to go */
 };
 void svc_enrol(struct svc *svc, struct svc_enrol *enrol);
 

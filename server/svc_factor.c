@@ -182,7 +182,10 @@ void svc_factor_show(struct svc_flow *flow, enum svc_login_notice notice) {
 }
 
 bool svc_factor_code(const struct svc_flow *flow, char out[SVC_FACTOR_CODE]) {
-    struct span typed = svc_factor_field(flow, "code");
+    return svc_factor_digits(svc_factor_field(flow, "code"), out);
+}
+
+bool svc_factor_digits(struct span typed, char out[SVC_FACTOR_CODE]) {
     size_t len = 0;
 
     for (size_t i = 0; i < typed.len; i++) {

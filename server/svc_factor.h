@@ -89,6 +89,9 @@ struct span svc_factor_field(const struct svc_flow *flow, const char *name);
  * are folded, spaces and hyphens dropped. False: it is not six digits. */
 #define SVC_FACTOR_CODE 6
 bool svc_factor_code(const struct svc_flow *flow, char out[SVC_FACTOR_CODE]);
+bool svc_factor_digits(struct span typed, char out[SVC_FACTOR_CODE]);
+/* Who gives the codes of an authenticator app, as the app shows it. */
+#define SVC_TOTP_ISSUER "Tasuki"
 /* What the sign-in keeps for the method: sealed into factor->challenge.data, and opened
  * from the row into the arena. Opening: ERR_FORGED. */
 enum err svc_factor_keep(struct svc_flow *flow, struct span plain);

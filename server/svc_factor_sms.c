@@ -1,63 +1,24 @@
 /* svc_factor_sms: a code sent to a telephone. To enrol a number it is typed first; it is
  * stored when the code that was sent there has come back. */
-#include <stdio.h>
-
 #include "server/domain/phone.h"
 #include "server/svc_factor.h"
-#include "server/svc_message.h"
-#include "store/base/secret.h"
-
-#define CODES 1000000u
-#define CODE_TTL_MS (5u * 60 * 1000)
-
-/* Each with the same probability: what is over the last multiple is drawn again. */
-static uint32_t draw_code(struct svc *svc) {
-    uint32_t drawn;
-
-    do {
-        svc_random(svc, &drawn, sizeof drawn);
-    } while (drawn >= UINT32_MAX - UINT32_MAX % CODES);
-    return drawn % CODES;
-}
-
-/* Of a code in this sign-in, sent for this factor: good for nothing else (E02). */
-static struct key_hash hash_code(struct svc_flow *flow, struct id128 factor,
-                                 const char code[SVC_FACTOR_CODE]) {
-    struct key_hash signin = svc_factor_key(flow), hash;
-    uint8_t bytes[sizeof signin.b + sizeof factor.b + SVC_FACTOR_CODE];
-
-    memcpy(bytes, signin.b, sizeof signin.b);
-    memcpy(bytes + sizeof signin.b, factor.b, sizeof factor.b);
-    memcpy(bytes + sizeof signin.b + sizeof factor.b, code, SVC_FACTOR_CODE);
-    hash = svc_hash(flow->base.svc, HASH_OTP, span_of(bytes, sizeof bytes));
-    secret_wipe(bytes, sizeof bytes);
-    return hash;
-}
+#include "server/svc_sms_code.h"
 
 /* Send a code to the number; factor->challenge.factor is set. */
 static void send(struct svc_flow *flow, struct span number) {
     struct svc_factor_state *factor = flow->factor;
-    struct cmd_factor_challenge *cmd = &factor->challenge;
-    struct svc *svc = flow->base.svc;
-    struct message_draft draft = {
-        .template = MESSAGE_SMS_CODE,
+    const struct svc_sms_to to = {
         .english = factor->english,
-        .to = number,
-        .ttl_ms = CODE_TTL_MS,
+        .number = number,
         .sub = &factor->signin.sub,
         .source = flow->base.op->from.address,
         .client_id = flow->request.client_id,
     };
-    char code[SVC_FACTOR_CODE + 1];
     enum err err;
 
-    snprintf(code, sizeof code, "%06u", (unsigned)draw_code(svc));
-    message_draft_put(&draft, "code", span_str(code));
-    err = svc_message_make(svc, &flow->base.op->arena, &draft, &cmd->message);
-    cmd->has_code = true;
-    cmd->code = hash_code(flow, cmd->factor, code);
-    cmd->code_ttl_ms = CODE_TTL_MS;
-    secret_wipe(code, sizeof code);
+    factor->challenge.signin = svc_factor_key(flow);
+    err = svc_sms_code_make(flow->base.svc, &flow->base.op->arena, &to,
+                            &factor->challenge);
     if (err)
         svc_fail(&flow->base, err);
     else
@@ -139,20 +100,13 @@ static enum err show(struct svc_flow *flow) {
 
 static enum err fill_enrolled(struct svc_flow *flow) {
     struct svc_factor_state *factor = flow->factor;
-    struct svc *svc = flow->base.svc;
-    struct arena *arena = &flow->base.op->arena;
-    char masked[1 + PHONE_DIGITS_MAX + 1];
     struct span number;
     enum err err = svc_factor_kept(flow, &number);
 
     if (err)
         return err == ERR_FORGED ? ERR_CORRUPT : err;
-    phone_mask(number, masked);
-    factor->pass.enrolled.label = arena_dup(arena, span_str(masked));
-    factor->pass.enrolled.index = svc_hash(svc, HASH_FACTOR, number);
-    err = svc_factor_seal(svc, factor->signin.sub, factor->signin.factor, number, arena,
-                          &factor->pass.enrolled.sealed);
-    return err ? err : factor->pass.enrolled.label.data ? OK : ERR_NOMEM;
+    return svc_sms_factor(flow->base.svc, &flow->base.op->arena, factor->signin.sub,
+                          factor->signin.factor, number, &factor->pass.enrolled);
 }
 
 static void verify(struct svc_flow *flow) {
@@ -170,7 +124,8 @@ static void verify(struct svc_flow *flow) {
         return;
     }
     factor->pass.right = true; /* the state machine compares */
-    factor->pass.code = hash_code(flow, factor->signin.factor, code);
+    factor->pass.code = svc_sms_code_hash(flow->base.svc, svc_factor_key(flow),
+                                          factor->signin.factor, code);
     if (!factor->chosen)
         err = fill_enrolled(flow);
     if (err)

@@ -8,7 +8,6 @@
 #include "server/svc_factor.h"
 #include "store/base/secret.h"
 
-#define ISSUER "Tasuki"
 #define QR_PATH_MAX (64u * 1024)
 
 static const struct totp_mac mac = {digest_hmac_sha1};
@@ -68,7 +67,7 @@ static enum err show_seed(struct svc_flow *flow) {
     if (err)
         return err;
     buf_init(&uri, QR_CODE_TEXT_MAX);
-    err = totp_uri(span_str(ISSUER), account, seed.data, &uri);
+    err = totp_uri(span_str(SVC_TOTP_ISSUER), account, seed.data, &uri);
     if (!err)
         err = put_picture(flow, buf_span(&uri));
     buf_free(&uri);

@@ -7,10 +7,11 @@ import { addAccount, addClient, everywhere, newPhone, operator, word } from '../
 import { demo, until } from '../lib/demo.mjs';
 import {
   authorizeParams, authorizePath, Browser, callback, codeForm, factorForms, isFactorPage, isLoginPage, notice, refresh, signIn, submitLogin,
-  submitSecond, tokens, userinfo,
+  submitSecond, textOf, tokens, totp, userinfo,
 } from '../lib/flow.mjs';
+import { forms } from '../lib/html.mjs';
 import { get } from '../lib/http.mjs';
-import { allMail, allSms, lastMail, linkOf } from '../lib/messages.mjs';
+import { allMail, allSms, codeOf, lastMail, lastSms, linkOf } from '../lib/messages.mjs';
 import { note } from '../lib/secrets.mjs';
 
 const { nodes } = demo();
@@ -253,4 +254,86 @@ test('what happened is shown to its holder, and is in the audit with who did it'
   assert.match(answer.body, /アカウントの作成/);
   const { json } = await operator(2, 'POST', '/v1/audit', { account: account.id });
   assert.ok(json.records.some(({ event }) => event === 'signin'));
+});
+
+// ---- ways to confirm, added and changed in place
+
+const enrolForm = (answer, action) => forms(answer.body).find(({ fields }) => fields.action === action);
+const follow = async (browser, answer) => {
+  for (let hops = 0; hops < 6 && [302, 303].includes(answer.status); hops++) answer = await browser.get(path(answer.location));
+  return answer;
+};
+const local = (phone) => phone.replace('+81', '0');
+
+// From the factors page through the second step that it asks for, which presses a button.
+async function raised(browser, account, answer) {
+  const since = Date.now();
+  let page = await follow(browser, answer);
+  const button = factorForms(page).find(({ buttons }) => buttons.some(({ name }) => name === 'choice'));
+  if (!codeForm(page)) page = await browser.post(button.path, { ...button.fields, choice: button.buttons[0].value });
+  return follow(browser, await submitSecond(browser, page, account, { since }));
+}
+
+test('a telephone is added, and changed in place: other sessions end, the holder is told', async () => {
+  const account = { ...(await addAccount({ name: 'self', type: 'entry' })), phone: newPhone() };
+  const { browser } = await open(one, account, '/factors');
+  let since = Date.now();
+  let page = await browser.get('/account/enrol');
+  const bad = await browser.post('/account/enrol', { ...enrolForm(page, 'sms').fields, phone: '03-1234-5678' });
+  assert.match(notice(bad), /SMSを送れる携帯電話番号ではありません/);
+  page = await browser.post('/account/enrol', { ...enrolForm(bad, 'sms').fields, phone: local(account.phone) }, { at: two });
+  const code = codeOf(await lastSms(account.phone, { after: since }));
+  const form = enrolForm(page, 'sms_code');
+  const wrong = String((Number(code) + 1) % 1000000).padStart(6, '0');
+  page = await browser.post('/account/enrol', { ...form.fields, code: wrong }, { at: three });
+  assert.match(notice(page), /認証コードが違います/);
+  page = await browser.post('/account/enrol', { ...enrolForm(page, 'sms_code').fields, code }, { at: two });
+  assert.match(textOf(page), /認証方法を登録しました/);
+  await lastMail(account.id, { after: since, match: /認証方法が追加/ });
+  await seen();
+  // The session was begun with the password alone: from now on that is not enough.
+  assert.ok([302, 303].includes((await browser.post('/account/enrol', { ...form.fields, code }, { at: two })).status));
+  assert.equal((await browser.get('/account/enrol')).status, 302);
+  page = await raised(browser, account, await browser.get('/account/factors'));
+  const id = /replaces=([0-9a-f]{32})/.exec(page.body)?.[1];
+  assert.ok(id, 'the number can be changed');
+  const elsewhere = new Browser(three);
+  const login = await elsewhere.get(authorizePath(authorizeParams(rp, { scope: 'openid' })));
+  const asked = Date.now();
+  assert.ok(callback(await submitSecond(elsewhere, await submitLogin(elsewhere, login, account, { second: false }), account, { since: asked }), rp).code);
+  const old = account.phone;
+  account.phone = newPhone();
+  since = Date.now();
+  page = await browser.get(`/account/enrol?replaces=${id}`, { at: two });
+  assert.ok(enrolForm(page, 'sms').fields.replaces, 'which one is to go');
+  page = await browser.post('/account/enrol', { ...enrolForm(page, 'sms').fields, phone: local(account.phone) }, { at: one });
+  page = await browser.post('/account/enrol', { ...enrolForm(page, 'sms_code').fields, code: codeOf(await lastSms(account.phone, { after: since })) }, { at: one });
+  assert.match(textOf(page), /電話番号を変更しました/);
+  const told = await lastMail(account.id, { after: since, match: /SMS受信用電話番号が変更/ });
+  assert.ok(!told.text.includes(account.phone) && told.text.includes(account.phone.slice(-4)), 'masked');
+  await seen();
+  assert.equal((await elsewhere.get('/account')).status, 302, 'another session ended');
+  page = await browser.get('/account/factors', { at: three });
+  assert.equal(page.status, 200, 'this one goes on');
+  assert.ok(!page.body.includes(old.slice(-4)) && page.body.includes(account.phone.slice(-4)));
+});
+
+test('an authenticator app is added in place, and good at the next sign-in', async () => {
+  const account = { ...(await addAccount({ name: 'self', type: 'entry', phone: newPhone() })) };
+  const { browser } = await open(two, account);
+  const since = Date.now();
+  let page = await browser.get('/account/enrol');
+  page = await browser.post('/account/enrol', enrolForm(page, 'totp').fields, { at: three });
+  const secret = /id="seed">([A-Z2-7]{32})</.exec(page.body)?.[1];
+  assert.ok(secret, notice(page));
+  note(secret);
+  page = await browser.post('/account/enrol', { ...enrolForm(page, 'totp_code').fields, code: '000000' }, { at: three });
+  assert.match(notice(page), /認証コードが違います/);
+  assert.ok(page.body.includes(secret), 'the same key is shown again');
+  page = await browser.post('/account/enrol', { ...enrolForm(page, 'totp_code').fields, code: totp(secret) }, { at: one });
+  assert.match(textOf(page), /認証方法を登録しました/);
+  assert.match((await lastMail(account.id, { after: since, match: /認証方法が追加/ })).text, /認証アプリ/);
+  await seen();
+  page = await browser.get('/account/factors');
+  assert.match(textOf(page), /認証アプリ/);
 });

@@ -453,6 +453,8 @@ void run_login(struct fixture *f, struct browser *browser, const char *account,
     ret->session_cookie = span_str(browser->session);
     ret->browser_cookie = span_str(browser->binding);
     ret->client_address = span_str("192.0.2.1");
+    ret->device_cookie = span_str("");
+    ret->english = false;
     svc_login(f->svc, ret);
     fixture_until(f, &done);
     if (ret->op.err || ret->kind == LOGIN_REFUSED)
