@@ -6,27 +6,29 @@
 
 #include "chaos/drill/tally.h"
 
-enum needs { TARGET = 1, TO = 2, TTL = 4, FAULT = 8 };
+/* HOSTS: can be made on hosts of a cluster that stands already. */
+enum needs { TARGET = 1, TO = 2, TTL = 4, FAULT = 8, HOSTS = 16 };
 
 static const struct fault_row {
     const char *name, *text;
     fault_fn *run;
     unsigned needs;
 } table[] = {
-    {"kill", "SIGKILL; down until `start`", fault_kill, TARGET | FAULT},
-    {"stop", "SIGTERM, and its end; down until `start`", fault_stop, TARGET},
-    {"start", "what is down is started, with its current", fault_start, TARGET},
-    {"pause", "SIGSTOP for x-ttl-s", fault_pause, TARGET | TTL | FAULT},
+    {"kill", "SIGKILL; down until `start`", fault_kill, TARGET | FAULT | HOSTS},
+    {"stop", "SIGTERM, and its end; down until `start`", fault_stop, TARGET | HOSTS},
+    {"start", "what is down is started, with its current", fault_start, TARGET | HOSTS},
+    {"pause", "SIGSTOP for x-ttl-s", fault_pause,
+     TARGET | TTL | FAULT | HOSTS},
     {"cut", "no packets from target to `to` (both: false: one way) for x-ttl-s; to: "
             "clients means the balancers",
-     fault_cut, TARGET | TO | TTL | FAULT},
+     fault_cut, TARGET | TO | TTL | FAULT | HOSTS},
     {"region_loss", "kill all nodes of a region and its balancer; its workers and "
                     "reviewers stop in mid-work; until `start`",
      fault_region_loss, TARGET | FAULT},
     {"disk_stall", "its disk answers nothing (freeze) for x-ttl-s", fault_disk_stall,
      TARGET | TTL | FAULT},
     {"disk_full", "its disk has no room for x-ttl-s", fault_disk_full,
-     TARGET | TTL | FAULT},
+     TARGET | TTL | FAULT | HOSTS},
     {"disk_error", "writes and syncs give EIO for x-ttl-s", fault_disk_error,
      TARGET | TTL | FAULT},
     {"power_cut", "process and disk lose their current; down until `start`",
@@ -34,16 +36,16 @@ static const struct fault_row {
     {"clock_step", "its clock is wrong by `seconds` for x-ttl-s", fault_clock_step,
      TARGET | TTL | FAULT},
     {"rolling", "each node in turn: stop, start, wait until it serves", fault_rolling,
-     0},
+     HOSTS},
     {"replace", "`to`, a spare, takes the place of target", fault_replace, TARGET | TO},
-    {"promote", "a standby node becomes a voter", fault_promote, TARGET},
-    {"remove", "taken out of the cluster for good", fault_none, TARGET},
-    {"transfer", "leadership goes to target", fault_transfer, TARGET},
+    {"promote", "a standby node becomes a voter", fault_promote, TARGET | HOSTS},
+    {"remove", "taken out of the cluster for good", fault_none, TARGET | HOSTS},
+    {"transfer", "leadership goes to target", fault_transfer, TARGET | HOSTS},
     {"backup", "a backup of the running cluster, verified", fault_backup, 0},
     {"restore", "all nodes are lost; the backup begins a new epoch", fault_restore,
      FAULT},
-    {"heal", "every fault that lasts ends now", fault_heal, 0},
-    {"wait", "nothing; use pauses: {after: S}", fault_none, 0},
+    {"heal", "every fault that lasts ends now", fault_heal, HOSTS},
+    {"wait", "nothing; use pauses: {after: S}", fault_none, HOSTS},
 };
 #define ROWS (sizeof(table) / sizeof(table[0]))
 
@@ -67,6 +69,11 @@ const char *fault_help(size_t i, const char **ret_text) {
 bool fault_counts(const char *func) {
     const struct fault_row *row = find(func);
     return row != NULL && (row->needs & FAULT);
+}
+
+bool fault_on_hosts(const char *func) {
+    const struct fault_row *row = find(func);
+    return row != NULL && (row->needs & HOSTS);
 }
 
 const char *fault_check(const struct experiment_action *action) {
@@ -179,6 +186,15 @@ struct fault_band *fault_begin(struct fault_ctx *ctx, const char *name, bool fau
     *band = (struct fault_band){.from_us = tally_now_us(), .fault = fault};
     snprintf(band->name, sizeof(band->name), "%s", name);
     return band;
+}
+
+bool fault_hurt(struct fault_ctx *ctx, const struct experiment_action *action,
+                struct machine *machine, enum lab_hurt what, const char *words) {
+    struct lab_words make, heal;
+    if (!machine->ops->hurt(machine, what, words, action->ttl_s, &make, &heal)) {
+        return fault_fail(ctx, "%s", ctx->lab->why);
+    }
+    return fault_make(ctx, action, make.at, heal.at);
 }
 
 bool fault_make(struct fault_ctx *ctx, const struct experiment_action *action,

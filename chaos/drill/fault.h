@@ -47,6 +47,9 @@ const char *fault_help(size_t i, const char **ret_text);
 /* Is it a fault, from which the time to recover counts? */
 bool fault_counts(const char *func);
 
+/* Can it be made on hosts of a cluster that stands already (lab_hosts.c)? */
+bool fault_on_hosts(const char *func);
+
 /* False: it could not be done (ctx->why). */
 bool fault_do(struct fault_ctx *ctx, const struct experiment_action *action);
 /* Note what has ended by itself. */
@@ -72,6 +75,9 @@ fault_fn fault_kill, fault_stop, fault_start, fault_pause, fault_cut, fault_disk
  * `make` NULL: the caller makes it after this. */
 bool fault_make(struct fault_ctx *ctx, const struct experiment_action *action,
                 const char *const make[], const char *const heal[]);
+/* Likewise, by the words of a machine that makes them itself (lab.h, hurt). */
+bool fault_hurt(struct fault_ctx *ctx, const struct experiment_action *action,
+                struct machine *machine, enum lab_hurt what, const char *words);
 struct fault_band *fault_begin(struct fault_ctx *ctx, const char *name, bool fault);
 bool fault_fail(struct fault_ctx *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -36,6 +36,12 @@ bool fault_disk_full(struct fault_ctx *ctx, const struct experiment_action *acti
         char file[LAB_PATH + 16], size[32];
         const char *fill[] = {"fallocate", "-l", size, file, NULL};
         const char *empty[] = {"rm", "-f", file, NULL};
+        if (targets->at[i]->ops->hurt != NULL) {
+            if (!fault_hurt(ctx, action, targets->at[i], HURT_DISK_FULL, "")) {
+                return false;
+            }
+            continue;
+        }
         if (!own_disk(ctx, action) || statvfs(targets->at[i]->disk, &room) != 0) {
             return false;
         }

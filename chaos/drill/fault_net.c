@@ -53,11 +53,47 @@ static void add_clients(char *list, const struct lab *lab,
     }
 }
 
+/* On hosts each target drops what goes out to the others, and, both ways, what comes. */
+static bool cut_hosts(struct fault_ctx *ctx, const struct experiment_action *action,
+                      const struct fault_targets *targets,
+                      const struct fault_targets *to) {
+    for (size_t i = 0; i < targets->count; i++) {
+        char others[ELEMENTS_MAX / 4] = "", words[ELEMENTS_MAX / 2];
+        size_t used = 0;
+        for (size_t k = 0; k < to->count && used + 32 < sizeof(others); k++) {
+            if (to->at[k] != targets->at[i] && !among(targets, to->at[k])) {
+                used += (size_t)snprintf(others + used, sizeof(others) - used, "%s%s",
+                                         used > 0 ? ", " : "", to->at[k]->address);
+            }
+        }
+        for (size_t k = 0; k < ctx->lab->plan.regions_count &&
+                           strcmp(action->to, "clients") == 0;
+             k++) {
+            used += (size_t)snprintf(others + used, sizeof(others) - used, "%s%s",
+                                     used > 0 ? ", " : "",
+                                     ctx->lab->balancers[k].address);
+        }
+        if (used == 0) {
+            continue;
+        }
+        snprintf(words, sizeof(words), "ip daddr { %s } drop;%s%s%s", others,
+                 action->both ? "ip saddr { " : "", action->both ? others : "",
+                 action->both ? " } drop;" : "");
+        if (!fault_hurt(ctx, action, targets->at[i], HURT_CUT, words)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool fault_cut(struct fault_ctx *ctx, const struct experiment_action *action,
                const struct fault_targets *targets, const struct fault_targets *to) {
     char list[ELEMENTS_MAX] = "", make[ELEMENTS_MAX + 64], heal[ELEMENTS_MAX + 64];
     const char *add[] = {"nft", make, NULL}, *remove[] = {"nft", heal, NULL};
 
+    if (ctx->lab->attached) {
+        return cut_hosts(ctx, action, targets, to);
+    }
     if (strcmp(action->to, "clients") == 0) {
         add_clients(list, ctx->lab, targets, action->both);
     }

@@ -85,6 +85,12 @@ bool fault_pause(struct fault_ctx *ctx, const struct experiment_action *action,
     (void)to;
     for (size_t i = 0; i < targets->count; i++) {
         char pid[16];
+        if (targets->at[i]->ops->hurt != NULL) {
+            if (!fault_hurt(ctx, action, targets->at[i], HURT_PAUSE, "")) {
+                return false;
+            }
+            continue;
+        }
         const char *stop[] = {"kill", "-STOP", pid, NULL};
         /* It may have ended meanwhile. */
         const char *go[] = {"sh", "-c", "kill -CONT \"$0\" 2>/dev/null; true", pid, NULL};

@@ -36,15 +36,15 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg) {
 }
 
 void http_prefer(struct http *http, unsigned region) {
-    static const unsigned ports[] = {LAB_PORT, LAB_PORT_STAFF};
     const struct lab *lab = http->lab;
+    const unsigned ports[] = {lab->port, LAB_PORT_STAFF};
     size_t count = lab->plan.regions_count;
 
     curl_slist_free_all(http->resolve);
     http->resolve = NULL;
     for (size_t k = 0; k < 2; k++) {
-        char line[256];
-        int used = snprintf(line, sizeof(line), "%s:%u:", LAB_HOST, ports[k]);
+        char line[512];
+        int used = snprintf(line, sizeof(line), "%s:%u:", lab->host, ports[k]);
         for (size_t i = 0; i < count; i++) {
             used += snprintf(line + used, sizeof(line) - (size_t)used, "%s%s",
                              i > 0 ? "," : "",
@@ -74,7 +74,7 @@ bool http_open(struct http *http, const struct lab *lab) {
     curl_easy_setopt(http->easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(http->easy, CURLOPT_HEADERDATA, http);
     curl_easy_setopt(http->easy, CURLOPT_COOKIEFILE, "");
-    snprintf(http->origin, sizeof(http->origin), "Origin: https://%s", LAB_HOST);
+    snprintf(http->origin, sizeof(http->origin), "Origin: %s", lab->base);
     http_prefer(http, 0);
     return true;
 }
@@ -104,11 +104,13 @@ void http_basic(struct http *http, const char *user, const char *secret) {
 static int exchange(struct http *http, const char *url, const char *type,
                     unsigned timeout_ms) {
     struct curl_slist *headers = NULL;
+    char whole[4096];
     long status = 0;
 
+    snprintf(whole, sizeof(whole), "%s%s", url[0] == '/' ? http->lab->base : "", url);
     buf_reset(&http->body);
     http->location[0] = '\0';
-    curl_easy_setopt(http->easy, CURLOPT_URL, url);
+    curl_easy_setopt(http->easy, CURLOPT_URL, whole);
     curl_easy_setopt(http->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     /* One address that swallows packets must not take all of the time. */
     curl_easy_setopt(http->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms * 2 / 3);

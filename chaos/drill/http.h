@@ -23,7 +23,7 @@ struct http {
     struct buf body;
     char location[HTTP_LOCATION_MAX];
     char authorization[512]; /* Basic credentials or a token; empty: none */
-    char origin[64];         /* header Origin of forms */
+    char origin[320];        /* header Origin of forms */
     double seconds;          /* the last exchange took */
 };
 
@@ -46,7 +46,7 @@ void http_prefer(struct http *http, unsigned region);
 void http_forget(struct http *http);
 void http_basic(struct http *http, const char *user, const char *secret);
 
-/* Status of the answer; 0: there was none, and whether it was done is not known; -1:
+/* A URL that begins with '/' is asked of the balancers. Status of the answer; 0: there was none, and whether it was done is not known; -1:
  * no connection was made, so nothing was done. */
 int http_get(struct http *http, const char *url, unsigned timeout_ms);
 int http_post(struct http *http, const char *url, const struct http_form *form,

@@ -7,7 +7,6 @@
 #include "chaos/drill/http.h"
 #include "chaos/drill/load.h"
 
-#define BASE "https://" LAB_HOST
 /* As it stands in a query. */
 #define REDIRECT "https%3A%2F%2Frp.tasuki.test%2Fcallback"
 #define REDIRECT_PLAIN "https://rp.tasuki.test/callback"
@@ -47,15 +46,16 @@ void journey_returned(struct person *person, size_t number, int64_t result) {
 
 static void authorize_url(struct person *person, const char *more, char url[1024]) {
     snprintf(url, 1024,
-             BASE "/oauth/authorize?response_type=code&client_id=drill&redirect_uri=%s"
+             "/oauth/authorize?response_type=code&client_id=%s&redirect_uri=%s"
                   "&state=s%llu&nonce=n%llu&%s",
-             REDIRECT, (unsigned long long)journey_draw(person, 1u << 30),
+             person->load->client_id, REDIRECT,
+             (unsigned long long)journey_draw(person, 1u << 30),
              (unsigned long long)journey_draw(person, 1u << 30), more);
 }
 
 static int token(struct person *person, const struct http_form *form) {
-    http_basic(person->back, "drill", person->load->client_secret);
-    return http_post(person->back, BASE "/oauth/token", form, LOAD_TIMEOUT_MS);
+    http_basic(person->back, person->load->client_id, person->load->client_secret);
+    return http_post(person->back, "/oauth/token", form, LOAD_TIMEOUT_MS);
 }
 
 static int redeem(struct person *person, const char *code) {
@@ -116,7 +116,7 @@ int journey_sign_in(struct person *person, struct http *browser, const char *acc
                                           {"account_id", account},
                                           {"password", password}},
                                    .count = 3};
-    *ret_status = http_post(browser, BASE "/oauth/login", &form, LOAD_TIMEOUT_MS * 2);
+    *ret_status = http_post(browser, "/oauth/login", &form, LOAD_TIMEOUT_MS * 2);
     if (*ret_status == 303 && http_parameter(browser, "code", code, sizeof(code))) {
         return 1;
     }
@@ -157,7 +157,7 @@ static bool get_code(struct person *person, const char *scope, char code[128],
                 "name=\"password\"", 15)) {
         const struct http_form form = {
             .at = {{"login_state", state}, {"decision", "allow"}}, .count = 2};
-        *ret_status = http_post(person->browser, BASE "/oauth/consent", &form,
+        *ret_status = http_post(person->browser, "/oauth/consent", &form,
                                 LOAD_TIMEOUT_MS);
     }
     return (*ret_status == 303 || *ret_status == 302) &&
@@ -271,22 +271,21 @@ static bool refresh(struct person *person, int *ret_status) {
     return good;
 }
 
-int journey_alive(struct http *browser, const char *direct) {
+int journey_alive(const struct load *load, struct http *browser, const char *direct) {
     struct curl_slist *to = NULL;
-    char line[96], text[64];
+    char line[96], text[64], url[512];
     int alive = -1;
 
     if (direct != NULL) {
-        snprintf(line, sizeof(line), "%s:%d:%s:%d", LAB_HOST, LAB_PORT, direct,
-                 LAB_PORT);
+        snprintf(line, sizeof(line), "::%s", direct);
         to = curl_slist_append(NULL, line);
         curl_easy_setopt(browser->easy, CURLOPT_CONNECT_TO, to);
     }
-    int status = http_get(browser,
-                          BASE "/oauth/authorize?response_type=code&client_id=drill"
-                               "&redirect_uri=" REDIRECT
-                               "&state=s&nonce=n&scope=openid&prompt=none",
-                          LOAD_TIMEOUT_MS);
+    snprintf(url, sizeof(url),
+             "/oauth/authorize?response_type=code&client_id=%s&redirect_uri=%s"
+             "&state=s&nonce=n&scope=openid&prompt=none",
+             load->client_id, REDIRECT);
+    int status = http_get(browser, url, LOAD_TIMEOUT_MS);
     if (direct != NULL) {
         curl_easy_setopt(browser->easy, CURLOPT_CONNECT_TO, NULL);
         curl_slist_free_all(to);
@@ -307,13 +306,13 @@ static bool session(struct person *person, int *ret_status) {
     const char *direct = NULL;
 
     if (journey_draw(person, 2) == 0) {
-        direct = lab->machines[journey_draw(person, lab->count)].address;
+        direct = lab->machines[journey_draw(person, lab->count)].http;
     }
     uint64_t began = tally_now_us();
     uint64_t asked = began > LOAD_STALE_US ? began - LOAD_STALE_US : 0;
     size_t number = journey_called(person, HISTORY_SET, HISTORY_CONTAINS, person->session_key,
                            0, asked);
-    int alive = journey_alive(person->browser, direct);
+    int alive = journey_alive(person->load, person->browser, direct);
     journey_returned(person, number, alive);
     *ret_status = alive >= 0 ? 303 : 0;
     /* A node that is down or behind is no outage to those behind a balancer. */
@@ -324,7 +323,7 @@ static bool sign_out(struct person *person, int *ret_status) {
     struct load *load = person->load;
     char csrf[1024], request[1024] = "";
 
-    *ret_status = http_get(person->browser, BASE "/oauth/logout", LOAD_TIMEOUT_MS);
+    *ret_status = http_get(person->browser, "/oauth/logout", LOAD_TIMEOUT_MS);
     if (*ret_status != 200 ||
         !http_hidden(person->browser, "csrf", csrf, sizeof(csrf))) {
         return false;
@@ -341,7 +340,7 @@ static bool sign_out(struct person *person, int *ret_status) {
     size_t number = journey_called(person, HISTORY_SET, HISTORY_REMOVE, person->session_key, 0,
                            tally_now_us());
     *ret_status =
-        http_post(person->browser, BASE "/oauth/logout", &form, LOAD_TIMEOUT_MS);
+        http_post(person->browser, "/oauth/logout", &form, LOAD_TIMEOUT_MS);
     bool good = *ret_status == 200 || *ret_status == 303;
     journey_returned(person, number, good ? 1 : *ret_status == -1 ? -2 : -1);
     /* Asked once more with the old cookie, where data may be old. */
@@ -358,8 +357,8 @@ static int add_account(struct person *person, struct http *operator, const char 
                        unsigned node) {
     char url[128], body[512];
     (void)person;
-    snprintf(url, sizeof(url), "https://%s:%d/v1/accounts",
-             operator->lab->machines[node].address, LAB_PORT_OPERATOR);
+    snprintf(url, sizeof(url), "https://%s/v1/accounts",
+             operator->lab->machines[node].operators);
     snprintf(body, sizeof(body),
              "{\"account_id\":\"%s\",\"type\":\"entry\",\"password\":\"%s\"}", id,
              person->load->password);
@@ -383,7 +382,8 @@ static bool registration(struct person *person, int *ret_status) {
         return false;
     }
     http_certificate(&operator, "operator");
-    snprintf(id, sizeof(id), "new-%llu@drill.example", (unsigned long long)key);
+    snprintf(id, sizeof(id), "new-%llu%s@drill.example", (unsigned long long)key,
+             person->load->suffix);
     for (unsigned i = 0; i < 2; i++) {
         size_t number =
             journey_called(person, HISTORY_SET, HISTORY_ADD, key, 0, tally_now_us());

@@ -21,8 +21,7 @@ struct paper {
 static void url_of(const struct person *person, unsigned node, const char *path,
                    char url[320]) {
     const struct lab *lab = person->load->lab;
-    snprintf(url, 320, "https://%s:%d%s", lab->machines[node % lab->count].address,
-             LAB_PORT_OPERATOR, path);
+    snprintf(url, 320, "https://%s%s", lab->machines[node % lab->count].operators, path);
 }
 
 /* ---- the application */

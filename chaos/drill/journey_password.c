@@ -9,7 +9,7 @@
 #include "chaos/drill/http.h"
 #include "chaos/drill/load.h"
 
-#define PAGE "https://" LAB_HOST "/account/password"
+#define PAGE "/account/password"
 
 static void text_of(const struct load *load, uint64_t version, char text[96]) {
     if (version == 0) {

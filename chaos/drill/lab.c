@@ -27,7 +27,7 @@ struct machine *lab_machine(struct lab *lab, unsigned id) {
 }
 
 bool lab_running(const struct machine *machine) {
-    return machine->pid > 0;
+    return machine->pid > 0 || machine->up;
 }
 
 bool lab_start(struct machine *machine, const char *option) {
@@ -118,8 +118,7 @@ bool lab_status(struct lab *lab, unsigned id, struct lab_status *ret_status) {
         return false;
     }
     http_certificate(&http, "operator");
-    snprintf(url, sizeof(url), "https://%s:%u/v1/status", machine->address,
-             LAB_PORT_OPERATOR);
+    snprintf(url, sizeof(url), "https://%s/v1/status", machine->operators);
     if (http_get(&http, url, 1500) == 200) {
         json_t *json = json_loadb((const char *)http.body.data, http.body.len, 0, NULL);
         good = json_is_object(json);
@@ -193,7 +192,7 @@ static bool balancer_start(struct lab *lab, size_t region) {
 }
 
 bool lab_balancers_start(struct lab *lab) {
-    for (size_t i = 0; i < lab->plan.regions_count; i++) {
+    for (size_t i = 0; i < lab->plan.regions_count && !lab->attached; i++) {
         if (lab->balancers[i].pid == 0 && !balancer_start(lab, i)) {
             snprintf(lab->why, sizeof(lab->why), "haproxy cannot be started");
             return false;
@@ -287,6 +286,10 @@ static void prepare(struct lab *lab) {
         machine->spare = machine->held = plan->nodes[i].spare;
         snprintf(machine->address, sizeof(machine->address), "10.77.%u.%u",
                  machine->region + 1, 10 + id);
+        snprintf(machine->http, sizeof(machine->http), "%s:%u", machine->address,
+                 LAB_PORT);
+        snprintf(machine->operators, sizeof(machine->operators), "%s:%u",
+                 machine->address, LAB_PORT_OPERATOR);
         snprintf(machine->disk, LAB_PATH, "%.400s/node-%u", lab->dir, id);
         snprintf(machine->data, LAB_PATH, "%.400s/node-%u/data", lab->dir, id);
         snprintf(machine->conf, LAB_PATH, "%.400s/node-%u.conf", lab->dir, id);
@@ -308,6 +311,9 @@ enum err lab_open(struct lab *lab, const struct lab_plan *plan, const char *dir,
     snprintf(lab->root, LAB_PATH, "%s", root);
     snprintf(lab->pki, LAB_PATH, "%.400s/pki", dir);
     snprintf(lab->env, LAB_PATH, "%.400s/lab.env", dir);
+    snprintf(lab->host, sizeof(lab->host), LAB_HOST);
+    snprintf(lab->base, sizeof(lab->base), "https://" LAB_HOST);
+    lab->port = LAB_PORT;
     prepare(lab);
     enum err err = lab_net_open(lab);
     for (size_t i = 0; i < lab->count && err == OK; i++) {
@@ -334,6 +340,9 @@ static void end(pid_t *pid) {
 }
 
 void lab_close(struct lab *lab) {
+    if (lab->attached) {
+        return;
+    }
     for (size_t i = 0; i < lab->count; i++) {
         if (lab->machines[i].pid > 0) {
             lab->machines[i].held = true;

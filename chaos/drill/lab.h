@@ -8,8 +8,9 @@
  * of it, mounts and processes included, is gone when the drill's process ends.
  *
  * What a fault needs of a machine is behind `struct machine_ops` (start, signal, run a
- * program there), so that machines reached in another way can take part: see
- * lab_machine.c for the one that exists.
+ * program there, what makes and ends a fault), and there are two kinds: namespaces
+ * (lab_machine.c), and hosts of a cluster that stands already, reached by ssh
+ * (lab_hosts.c): lab_attach takes the place of lab_open then.
  *
  * A supervisor starts a node that ended by itself again after a second, as systemd does,
  * unless the drill holds it down. Thread: the main one, but for what says otherwise. */
@@ -24,6 +25,7 @@
 
 #include "chaos/drill/sh.h"
 #include "store/base/err.h"
+#include "store/base/span.h"
 
 #define LAB_NODES_MAX 9
 #define LAB_REGIONS_MAX 3
@@ -57,6 +59,13 @@ struct lab_plan {
 struct lab;
 struct machine;
 
+/* A command: words, and what they are made of. */
+struct lab_words {
+    const char *at[24]; /* NULL at the end */
+    char text[2][4096];
+};
+enum lab_hurt { HURT_PAUSE, HURT_CUT, HURT_DISK_FULL };
+
 struct machine_ops {
     /* Start tasukid; false: it could not be. */
     bool (*start)(struct machine *machine, const char *option);
@@ -64,6 +73,11 @@ struct machine_ops {
     /* Run a program on that machine. */
     int (*run)(struct machine *machine, const char *const argv[], unsigned seconds,
                struct buf *out);
+    /* Commands for the drill's machine that make a fault and end it; `words` is what it
+     * is about (of a cut: addresses and ways, as nft rules). NULL: faults are made
+     * otherwise (fault_*.c). False: lab->why. */
+    bool (*hurt)(struct machine *machine, enum lab_hurt what, const char *words,
+                 unsigned ttl_s, struct lab_words *ret_make, struct lab_words *ret_heal);
 };
 
 struct machine {
@@ -75,6 +89,9 @@ struct machine {
     bool gone; /* its node was removed for good */
     bool dark; /* its disk has no current */
     char address[16];
+    char http[32], operators[32]; /* address:port of http_listen, operator_listen */
+    char host[128], service[64];  /* of lab_hosts.c: for ssh, for systemctl */
+    bool up;                      /* likewise: it was started, and not stopped */
     char disk[LAB_PATH]; /* mount point of its disk, or its folder */
     char data[LAB_PATH], conf[LAB_PATH], log[LAB_PATH], clock[LAB_PATH];
     pid_t holder; /* keeps the namespace */
@@ -90,6 +107,12 @@ struct lab {
     struct lab_plan plan;
     char dir[LAB_PATH], bin[LAB_PATH], root[LAB_PATH], env[LAB_PATH], pki[LAB_PATH];
     char cluster_id[40];
+    char host[256]; /* that browsers ask for, and where */
+    unsigned port;
+    char base[288]; /* https://host, with the port if it is another than 443 */
+    bool attached;  /* to a cluster that stands already */
+    char ssh[8][128]; /* the words before a host's name */
+    size_t ssh_count;
     struct machine machines[LAB_NODES_MAX];
     size_t count;
     struct {
@@ -109,6 +132,13 @@ enum err lab_open(struct lab *lab, const struct lab_plan *plan, const char *dir,
                   const char *bin, const char *root);
 /* Ends all of it; the folder stays, for those who look. */
 void lab_close(struct lab *lab);
+
+/* The cluster that a file of hosts describes (ops/docs/drills.md): nothing is made.
+ * ERR_INVALID, ERR_NOT_FOUND and so on: lab->why. */
+enum err lab_hosts_load(struct lab *lab, const char *path);
+/* The text alone (fuzzed). */
+enum err lab_hosts_parse(struct lab *lab, struct span text);
+enum err lab_attach(struct lab *lab, const char *dir, const char *bin);
 
 /* A node, or NULL. */
 struct machine *lab_machine(struct lab *lab, unsigned id);
@@ -153,6 +183,8 @@ bool lab_disk_unmount(struct machine *machine);
 bool lab_disk_mount(struct machine *machine);
 /* lab_machine.c */
 extern const struct machine_ops lab_machine_ops;
+/* lab_hosts.c */
+extern const struct machine_ops lab_hosts_ops;
 /* lab_config.c: keys, certificates, configuration and the file for `tasuki`. */
 enum err lab_config_write(struct lab *lab);
 enum err lab_config_node(struct machine *machine);

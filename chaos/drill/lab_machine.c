@@ -50,4 +50,4 @@ static int run(struct machine *machine, const char *const argv[], unsigned secon
     return sh_run(&command, seconds, out);
 }
 
-const struct machine_ops lab_machine_ops = {start, send_signal, run};
+const struct machine_ops lab_machine_ops = {start, send_signal, run, NULL};

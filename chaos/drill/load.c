@@ -6,9 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sysexits.h>
+#include <time.h>
 
 #include "chaos/drill/center.h"
 #include "chaos/drill/http.h"
+
+#define PREPARE_TURNS 8
 
 /* ---- what must be there before */
 
@@ -33,21 +37,31 @@ static bool keep_in_file(struct load *load, const char *name, const char *text,
     return to != NULL && fclose(to) == 0 && good;
 }
 
+/* Nothing is hurt yet, but a busy machine may make a cluster late (exit 75): what was not
+ * answered then may have been done, and is "there already" the next time. */
 static bool tasuki(struct load *load, const char *const argv[]) {
-    struct buf out;
-    buf_init(&out, SH_OUTPUT_MAX);
-    int code = lab_tasuki(load->lab, argv, 60, &out);
-    if (code != 0) {
+    static const char there[] = "with this ID already";
+    bool again = false, good = false;
+    for (int turn = 0; turn < PREPARE_TURNS && !good; turn++) {
+        struct buf out;
+        buf_init(&out, SH_OUTPUT_MAX);
+        int code = lab_tasuki(load->lab, argv, 60, &out);
+        good = code == 0 || (again && out.len > 0 &&
+                             memmem(out.data, out.len, there, sizeof(there) - 1));
         snprintf(load->why, sizeof(load->why), "tasuki %s %s: exit %d: %.*s", argv[0],
                  argv[1], code, (int)(out.len < 300 ? out.len : 300),
-                 (const char *)out.data);
+                 out.len > 0 ? (const char *)out.data : "");
+        buf_free(&out);
+        if (!good && code != EX_TEMPFAIL) {
+            return false;
+        }
+        again = true;
     }
-    buf_free(&out);
-    return code == 0;
+    return good;
 }
 
-static void account_of(unsigned number, char account[64]) {
-    snprintf(account, 64, "person-%u@drill.example", number);
+static void account_of(const struct load *load, unsigned number, char account[64]) {
+    snprintf(account, 64, "person-%u%s@drill.example", number, load->suffix);
 }
 
 /* A set of accounts for each epoch: what a backup brings back is an old password. */
@@ -60,7 +74,8 @@ static bool add_shared(struct load *load, const char *password_file) {
                               "--password-file", password_file, NULL};
         *shared = (struct load_password){.count = 1};
         shared->key = atomic_fetch_add(&load->next_key, 1);
-        snprintf(shared->account, sizeof(shared->account), "shared-%zu@drill.example", i);
+        snprintf(shared->account, sizeof(shared->account), "shared-%zu%s@drill.example",
+                 i, load->suffix);
         if (!tasuki(load, argv)) {
             return false;
         }
@@ -71,7 +86,7 @@ static bool add_shared(struct load *load, const char *password_file) {
 static bool add_all(struct load *load) {
     char secret[LAB_PATH + 32], password[LAB_PATH + 32], account[64];
     const char *environment = load->lab->plan.environment;
-    const char *rp[] = {"rp",          "add",           "drill",
+    const char *rp[] = {"rp",          "add",           load->client_id,
                         "--name",      "訓練用サービス", "--redirect-uri",
                         "https://rp.tasuki.test/callback",
                         "--scope",     "openid offline_access",
@@ -90,7 +105,7 @@ static bool add_all(struct load *load) {
         return false;
     }
     for (unsigned i = 0; i < load->experiment->people; i++) {
-        account_of(i, account);
+        account_of(load, i, account);
         if (!tasuki(load, person)) {
             return false;
         }
@@ -109,6 +124,12 @@ bool load_prepare(struct load *load, struct lab *lab,
     pthread_mutex_init(&load->lock, NULL);
     history_init(&load->history);
     atomic_store(&load->next_key, 1);
+    if (lab->attached) {
+        snprintf(load->suffix, sizeof(load->suffix), "-%llx",
+                 (unsigned long long)time(NULL));
+        atomic_store(&load->next_key, (uint64_t)time(NULL) % 100000 * 1000);
+    }
+    snprintf(load->client_id, sizeof(load->client_id), "drill%s", load->suffix);
     draw_secret(load->client_secret, 44);
     draw_secret(load->password, 25);
     return add_all(load) && center_prepare(load);
@@ -250,7 +271,7 @@ bool load_start(struct load *load) {
         person->load = load;
         person->number = i;
         person->random = load->seed * 1000003u + i;
-        account_of(i, person->account);
+        account_of(load, i, person->account);
         if (pthread_create(&load->threads[i], NULL, person_main, person) != 0) {
             free(person);
             return false;
@@ -284,8 +305,8 @@ void load_new_epoch(struct load *load) {
 
 /* ---- at the end */
 
-static int ask_again(struct http *browser, const struct load_session *session,
-                     bool (*go_on)(void)) {
+static int ask_again(const struct load *load, struct http *browser,
+                     const struct load_session *session, bool (*go_on)(void)) {
     char line[LOAD_COOKIES_MAX];
     const char *at = session->cookies;
 
@@ -300,10 +321,10 @@ static int ask_again(struct http *browser, const struct load_session *session,
         at += len + (at[len] == '\n');
     }
     /* A leader may be on its way still. */
-    int alive = journey_alive(browser, NULL);
+    int alive = journey_alive(load, browser, NULL);
     for (int i = 0; alive < 0 && i < 20 && go_on(); i++) {
         poll(NULL, 0, 250);
-        alive = journey_alive(browser, NULL);
+        alive = journey_alive(load, browser, NULL);
     }
     return alive;
 }
@@ -325,13 +346,13 @@ size_t load_read_back(struct load *load, bool (*go_on)(void)) {
                                 .key = session->key,
                                 .call_us = tally_now_us()};
         size_t number = history_call(&load->history, &op);
-        int alive = ask_again(&browser, session, go_on);
+        int alive = ask_again(load, &browser, session, go_on);
         if (alive >= 0) {
             history_return(&load->history, number, (uint64_t)alive, tally_now_us());
         }
     }
     for (size_t i = 0; i < load->before_count && go_on(); i++) {
-        revived += ask_again(&browser, &load->before[i], go_on) == 1;
+        revived += ask_again(load, &browser, &load->before[i], go_on) == 1;
     }
     if (load->experiment->rate[LOAD_PASSWORD] > 0) {
         journey_passwords_read_back(load, &browser, go_on);

@@ -68,6 +68,8 @@ struct load {
     atomic_uint epoch;
     atomic_bool stop;
     char client_secret[64], password[64];
+    /* Of this drill alone where the cluster stays: "drill", "drill-1a2b"; "", "-1a2b". */
+    char client_id[40], suffix[24];
     pthread_t threads[LOAD_PEOPLE_MAX];
     size_t threads_count;
     uint64_t seed;
@@ -131,7 +133,7 @@ struct person {
 /* One thing; true: it went as it should. `ret_status`: of the last answer. */
 bool journey_do(struct person *person, enum load_kind kind, int *ret_status);
 /* Is the session of these cookies alive? 1, 0, -1: no answer that tells. */
-int journey_alive(struct http *browser, const char *direct);
+int journey_alive(const struct load *load, struct http *browser, const char *direct);
 /* Account ID and password on the sign-in page. 1: signed in; 0: they are none of the
  * account's; LOAD_UNKNOWN, LOAD_NOT_DONE. */
 int journey_sign_in(struct person *person, struct http *browser, const char *account,

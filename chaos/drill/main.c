@@ -27,6 +27,7 @@ static void usage(FILE *to) {
     fprintf(to,
             "usage: tasuki-chaos run FILE [--seed S] [--dir DIR] [--environment ENV]\n"
             "                             [--bin DIR] [--root DIR] [--json]\n"
+            "                             [--hosts FILE]\n"
             "       tasuki-chaos check FILE...\n"
             "       tasuki-chaos functions\n"
             "\n"
@@ -44,6 +45,8 @@ static void usage(FILE *to) {
             "                     nor verification; must be its name\n"
             "  --bin DIR          tasukid and tasuki (default: beside this program)\n"
             "  --root DIR         the source tree, for ops/pki and ops/haproxy\n"
+            "  --hosts FILE       a cluster that stands already, reached by ssh, instead of\n"
+            "                     one in namespaces: ops/docs/drills.md\n"
             "  --json             the report as JSON on standard output\n"
             "  --help             this text\n"
             "\n"
@@ -53,7 +56,7 @@ static void usage(FILE *to) {
 }
 
 struct options {
-    const char *dir, *environment, *bin, *root;
+    const char *dir, *environment, *bin, *root, *hosts;
     uint64_t seed;
     bool json;
 };
@@ -222,19 +225,58 @@ static int finish(struct drill *drill, const struct options *options) {
     return codes[drill->verdict];
 }
 
+/* Does the experiment fit the hosts? What it asks of a lab they are as they are. */
+static bool fits(const struct experiment *e, const char *file) {
+    for (size_t i = 0; i < e->method_count + e->rollbacks_count; i++) {
+        const struct experiment_action *action =
+            i < e->method_count ? &e->method[i] : &e->rollbacks[i - e->method_count];
+        if (!fault_on_hosts(action->func)) {
+            fprintf(stderr,
+                    "tasuki-chaos: %s: line %u: %s is not made on hosts, only in a lab "
+                    "(leave --hosts out)\n",
+                    file, action->line, action->func);
+            return false;
+        }
+    }
+    if (e->workers + e->reviewers > 0 || e->rate[LOAD_INTAKE] > 0) {
+        fprintf(stderr, "tasuki-chaos: %s: workers, reviewers and intake are for a lab "
+                        "(leave --hosts out)\n", file);
+        return false;
+    }
+    return true;
+}
+
+/* EX_OK, or what is wrong has been said. */
+static int load_files(const char *file, const struct options *options,
+                      struct experiment *experiment, struct drill *drill) {
+    char why[256];
+    if (experiment_load(file, experiment, why) != OK) {
+        fprintf(stderr, "tasuki-chaos: %s: %s\n", file, why);
+        return EX_DATAERR;
+    }
+    if (options->hosts == NULL) {
+        return EX_OK;
+    }
+    if (lab_hosts_load(&drill->lab, options->hosts) != OK) {
+        fprintf(stderr, "tasuki-chaos: %s: %s\n", options->hosts, drill->lab.why);
+        return EX_DATAERR;
+    }
+    experiment->lab = drill->lab.plan;
+    return fits(experiment, file) ? EX_OK : EX_DATAERR;
+}
+
 static int run(const char *file, const struct options *options) {
     static struct experiment experiment;
     static struct drill drill;
-    char why[256];
+    int code = load_files(file, options, &experiment, &drill);
 
-    if (experiment_load(file, &experiment, why) != OK) {
-        fprintf(stderr, "tasuki-chaos: %s: %s\n", file, why);
-        return EX_DATAERR;
+    if (code != EX_OK) {
+        return code;
     }
     const char *environment = experiment.lab.environment;
     if (strcmp(environment, "demo") != 0 && strcmp(environment, "verification") != 0 &&
         (options->environment == NULL || strcmp(options->environment, environment) != 0)) {
-        fprintf(stderr, "tasuki-chaos: this experiment's environment is %s: say so with "
+        fprintf(stderr, "tasuki-chaos: the environment of this drill is %s: say so with "
                         "--environment %s, if that is what you mean\n",
                 environment, environment);
         return EX_USAGE;
@@ -252,7 +294,7 @@ static int run(const char *file, const struct options *options) {
                         "locked): wait for its end\n", LOCK_FILE);
         return EX_TEMPFAIL;
     }
-    if (!apart() || !prepare_dir(&drill, options->dir, file)) {
+    if ((options->hosts == NULL && !apart()) || !prepare_dir(&drill, options->dir, file)) {
         return EX_UNAVAILABLE;
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -261,7 +303,7 @@ static int run(const char *file, const struct options *options) {
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     drill_run(&drill);
-    int code = finish(&drill, options);
+    code = finish(&drill, options);
     drill_free(&drill);
     curl_global_cleanup();
     return code;
@@ -273,6 +315,7 @@ int main(int argc, char **argv) {
                                           {"environment", required_argument, NULL, 'e'},
                                           {"bin", required_argument, NULL, 'b'},
                                           {"root", required_argument, NULL, 'r'},
+                                          {"hosts", required_argument, NULL, 'o'},
                                           {"json", no_argument, NULL, 'j'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
@@ -285,6 +328,7 @@ int main(int argc, char **argv) {
         case 'e': options.environment = optarg; break;
         case 'b': options.bin = optarg; break;
         case 'r': options.root = optarg; break;
+        case 'o': options.hosts = optarg; break;
         case 'j': options.json = true; break;
         case 'h': usage(stdout); return EX_OK;
         default: fprintf(stderr, "Try: tasuki-chaos --help\n"); return EX_USAGE;

@@ -1,5 +1,6 @@
 #include "chaos/drill/probe.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,74 +35,103 @@ static uint64_t leader(struct lab *lab, char why[256]) {
     return id != 0;
 }
 
-/* What nodes said of their digest, at whichever index they stood. */
+/* What a node said of its digest, at whichever index it stood. */
 struct sample {
+    struct lab *lab;
     unsigned node;
+    bool answered, differs;
     uint64_t index;
     char digest[80];
 };
-#define SAMPLES_MAX 256
+#define TURNS 40
+#define SAMPLES_MAX (TURNS * LAB_NODES_MAX)
 
-/* How many nodes stand at that index in the samples; 0: two differ there. */
-static unsigned agree_at(const struct sample *samples, size_t count, uint64_t index) {
-    unsigned seen = 0, nodes = 0;
-    const char *digest = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (samples[i].index != index) {
-            continue;
-        }
-        if (digest != NULL && strcmp(digest, samples[i].digest) != 0) {
-            return 0;
-        }
-        digest = samples[i].digest;
-        nodes += (seen >> samples[i].node & 1) == 0;
-        seen |= 1u << samples[i].node;
+static void *sample_one(void *arg) {
+    struct sample *sample = arg;
+    struct lab_status status;
+    sample->answered = lab_status(sample->lab, sample->node, &status);
+    if (sample->answered) {
+        sample->differs = status.differs;
+        sample->index = status.digest_index;
+        memcpy(sample->digest, status.digest, sizeof(sample->digest));
     }
-    return nodes;
+    return NULL;
 }
 
-/* Asks every node; how many belong to the cluster. *ret_differs: one says so itself. */
-static unsigned sample_all(struct lab *lab, struct sample *samples, size_t *count,
-                           bool *ret_differs) {
-    unsigned nodes = 0;
+/* Asks every node of the cluster, all at once: they go on meanwhile. How many. */
+static size_t sample_all(struct lab *lab, struct sample *samples) {
+    pthread_t threads[LAB_NODES_MAX];
+    bool begun[LAB_NODES_MAX];
+    size_t count = 0;
     for (size_t i = 0; i < lab->count; i++) {
-        struct machine *machine = &lab->machines[i];
-        struct lab_status status;
+        const struct machine *machine = &lab->machines[i];
         if (machine->spare || machine->gone) {
             continue;
         }
-        nodes++;
-        if (*count < SAMPLES_MAX && lab_status(lab, machine->id, &status)) {
-            struct sample *sample = &samples[(*count)++];
-            *sample = (struct sample){.node = machine->id, .index = status.digest_index};
-            memcpy(sample->digest, status.digest, sizeof(sample->digest));
-            *ret_differs |= status.differs;
+        samples[count] = (struct sample){.lab = lab, .node = machine->id};
+        begun[count] =
+            pthread_create(&threads[count], NULL, sample_one, &samples[count]) == 0;
+        count++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (begun[i]) {
+            pthread_join(threads[i], NULL);
         }
     }
-    return nodes;
+    return count;
 }
 
-/* Nodes are asked one after the other while they go on: some index is met by all. */
+/* Nodes that were equal at some index, as one group: its lowest number. False: two
+ * differ at the same index. */
+static bool join_equal(const struct sample *samples, size_t count,
+                       unsigned group[LAB_NODES_MAX + 1]) {
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = i + 1; k < count; k++) {
+            const struct sample *x = &samples[i], *y = &samples[k];
+            if (!x->answered || !y->answered || x->index != y->index) {
+                continue;
+            }
+            if (strcmp(x->digest, y->digest) != 0) {
+                return false;
+            }
+            unsigned from = group[x->node], to = group[y->node];
+            for (unsigned n = 0; n <= LAB_NODES_MAX; n++) {
+                group[n] = group[n] == from ? to : group[n];
+            }
+        }
+    }
+    return true;
+}
+
+/* The same entries give the same state, so nodes that were equal at an index are: it need
+ * not be one index for all of them. */
 static uint64_t digests_equal(struct lab *lab, char why[256]) {
     static struct sample samples[SAMPLES_MAX];
+    unsigned group[LAB_NODES_MAX + 1];
     size_t count = 0;
-    bool differs = false;
 
-    for (int turn = 0; turn < 30; turn++) {
-        unsigned nodes = sample_all(lab, samples, &count, &differs);
-        for (size_t i = 0; i < count && !differs; i++) {
-            unsigned agree = agree_at(samples, count, samples[i].index);
-            if (agree == nodes) {
-                return 1;
-            }
-            differs = agree == 0;
+    for (unsigned n = 0; n <= LAB_NODES_MAX; n++) {
+        group[n] = n;
+    }
+    for (int turn = 0; turn < TURNS; turn++) {
+        size_t nodes = sample_all(lab, samples + count), joined = 0;
+        bool good = true;
+        for (size_t i = count; i < count + nodes; i++) {
+            good &= !samples[i].differs;
         }
-        if (differs) {
+        count += nodes;
+        if (!good || !join_equal(samples, count, group)) {
             snprintf(why, 256, "two nodes differ at the same index");
             return 0;
         }
+        for (size_t i = count - nodes; i < count; i++) {
+            joined += group[samples[i].node] == group[samples[count - 1].node];
+        }
+        if (joined == nodes) {
+            return 1;
+        }
     }
-    snprintf(why, 256, "no index was met by all nodes");
+    snprintf(why, 256, "not all nodes were seen at an index that another one was at");
     return 0;
 }
 
@@ -114,7 +144,7 @@ static uint64_t pages(struct lab *lab, char why[256]) {
         }
         http_prefer(&http, (unsigned)i);
         status = http_get(&http,
-                          "https://" LAB_HOST "/oauth/.well-known/openid-configuration",
+                          "/oauth/.well-known/openid-configuration",
                           3000);
         http_close(&http);
         if (status != 200) {
