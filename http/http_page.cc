@@ -26,7 +26,7 @@ struct assets {
     std::unique_ptr<mustache> frame; /* around every page */
     std::array<std::map<std::string, std::string>, LANGS> messages;
     std::string style_path;
-    std::string script_path;
+    std::array<std::string, SCRIPTS> script_paths;
 };
 
 assets *shared = nullptr;
@@ -131,6 +131,12 @@ extern "C" enum err http_page_init(void) {
             compile(pages_recover_mustache, pages_recover_mustache_len);
         made->pages[PAGE_ENTRY] =
             compile(pages_entry_mustache, pages_entry_mustache_len);
+        made->pages[PAGE_APPLY] =
+            compile(pages_apply_mustache, pages_apply_mustache_len);
+        made->pages[PAGE_APPLY_STATUS] =
+            compile(pages_apply_status_mustache, pages_apply_status_mustache_len);
+        made->pages[PAGE_ACTIVATE] =
+            compile(pages_activate_mustache, pages_activate_mustache_len);
         made->pages[PAGE_CONSENT] =
             compile(pages_consent_mustache, pages_consent_mustache_len);
         made->pages[PAGE_POST] = compile(pages_post_mustache, pages_post_mustache_len);
@@ -159,8 +165,10 @@ extern "C" enum err http_page_init(void) {
         ok = ok && made->messages[LANG_JA].size() == made->messages[LANG_EN].size();
         made->style_path =
             http_page_asset("style", "css", pages_style_css, pages_style_css_len);
-        made->script_path =
+        made->script_paths[SCRIPT_FACTOR] =
             http_page_asset("factor", "js", pages_factor_js, pages_factor_js_len);
+        made->script_paths[SCRIPT_APPLY] =
+            http_page_asset("apply", "js", pages_apply_js, pages_apply_js_len);
         if (!ok) {
             return ERR_INVALID;
         }
@@ -289,11 +297,13 @@ extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
                                            std::string("environment_") + environment));
         values.set("style", shared->style_path);
         if (http_page_has_script(page)) {
-            values.set("script", shared->script_path);
+            values.set("script", shared->script_paths[page == PAGE_APPLY ? SCRIPT_APPLY
+                                                                         : SCRIPT_FACTOR]);
         }
         const char *titles[PAGES] = {"home_title", "login_title", "factor_title", "enrol_title",
                                      "recover_title",
-                                     "entry_title", "consent_title",
+                                     "entry_title", "apply_title", "apply_status_title",
+                                     "activate_title", "consent_title",
                                      "post_title",    "logout_title",
                                      "account_title", "error_title"};
         values.set("title", shared->messages[lang].at(titles[page]));
@@ -315,13 +325,15 @@ extern "C" struct span http_page_style(void) {
 }
 
 extern "C" bool http_page_has_script(enum http_page page) {
-    return page == PAGE_LOGIN || page == PAGE_FACTOR || page == PAGE_ENROL;
+    return page == PAGE_LOGIN || page == PAGE_FACTOR || page == PAGE_ENROL ||
+           page == PAGE_APPLY;
 }
 
-extern "C" const char *http_page_script_path(void) {
-    return shared->script_path.c_str();
+extern "C" const char *http_page_script_path(enum http_script script) {
+    return shared->script_paths[script].c_str();
 }
 
-extern "C" struct span http_page_script(void) {
-    return span_of(pages_factor_js, pages_factor_js_len);
+extern "C" struct span http_page_script(enum http_script script) {
+    return script == SCRIPT_APPLY ? span_of(pages_apply_js, pages_apply_js_len)
+                                  : span_of(pages_factor_js, pages_factor_js_len);
 }

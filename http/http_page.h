@@ -25,6 +25,9 @@ enum http_page {
     PAGE_ENROL,
     PAGE_RECOVER,
     PAGE_ENTRY,
+    PAGE_APPLY,
+    PAGE_APPLY_STATUS,
+    PAGE_ACTIVATE,
     PAGE_CONSENT,
     PAGE_POST,
     PAGE_LOGOUT,
@@ -77,10 +80,11 @@ enum err http_page_render(enum http_page page, enum http_lang lang,
 /* The style sheet: its path (with its hash) and its bytes. Static. */
 const char *http_page_style_path(void);
 struct span http_page_style(void);
-/* The script of the pages that have one, likewise. */
+/* The scripts of the pages that have one, likewise. */
+enum http_script { SCRIPT_FACTOR, SCRIPT_APPLY, SCRIPTS };
 bool http_page_has_script(enum http_page page);
-const char *http_page_script_path(void);
-struct span http_page_script(void);
+const char *http_page_script_path(enum http_script script);
+struct span http_page_script(enum http_script script);
 
 #ifdef __cplusplus
 }

@@ -23,6 +23,7 @@
 #include "server/svc_blob.h"
 #include "server/svc_job.h"
 #include "server/svc_app.h"
+#include "server/svc_apply.h"
 #include "server/svc_staff.h"
 
 struct http_thread;
@@ -49,6 +50,10 @@ struct http_request {
         struct svc_reset reset;
         struct svc_entry_ask entry_ask;
         struct svc_entry entry;
+        struct svc_apply apply;
+        struct svc_apply_confirm apply_confirm;
+        struct svc_apply_status apply_status;
+        struct svc_activate activate;
         struct svc_consent consent;
         struct svc_token token;
         struct svc_par par;

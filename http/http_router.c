@@ -40,6 +40,10 @@ static const struct route public_routes[] = {
     {"/oauth/reset", route_reset_get, route_reset_post, OWN_FORM},
     {"/register", route_entry_get, route_entry_post, OWN_FORM},
     {"/register/confirm", route_entry_confirm_get, route_entry_confirm_post, OWN_FORM},
+    {"/apply", route_apply_get, route_apply_post, OWN_FORM},
+    {"/apply/confirm", route_apply_confirm_get, route_apply_confirm_post, OWN_FORM},
+    {"/apply/status", route_apply_status_get, route_apply_status_post, OWN_FORM},
+    {"/apply/activate", route_activate_get, route_activate_post, OWN_FORM},
     {"/oauth/app/register", NULL, route_app_register, PLAIN},
     {"/oauth/app/challenges", NULL, route_app_challenges, PLAIN},
     {"/oauth/app/answer", NULL, route_app_answer, PLAIN},
@@ -345,12 +349,14 @@ static const struct route *find(enum http_door door, struct span path) {
         return &staff_script;
     }
     static const struct route script = {NULL, route_script, NULL, PLAIN};
+    static const struct route apply_script = {NULL, route_apply_script, NULL, PLAIN};
     if (!tables[door].pages) {
         return NULL;
     }
-    return span_is(path, http_page_style_path())    ? &style
-           : span_is(path, http_page_script_path()) ? &script
-                                                    : NULL;
+    return span_is(path, http_page_style_path())                 ? &style
+           : span_is(path, http_page_script_path(SCRIPT_FACTOR)) ? &script
+           : span_is(path, http_page_script_path(SCRIPT_APPLY))  ? &apply_script
+                                                                 : NULL;
 }
 
 /* Browsers name it first when they go to an address. */

@@ -25,11 +25,14 @@ bool http_router_host_known(const struct config *config, struct span host);
 
 /* The routes; each owns the request until http_request_end. */
 typedef void http_route(struct http_request *request);
-http_route route_home, route_health, route_style, route_script, route_passkey, route_icon, route_missing;
+http_route route_home, route_health, route_style, route_script, route_apply_script, route_passkey, route_icon, route_missing;
 http_route route_authorize_get, route_authorize_post, route_login, route_factor,
     route_recover_get, route_recover_post, route_reset_get, route_reset_post,
     route_entry_get, route_entry_post, route_entry_confirm_get, route_entry_confirm_post,
     route_consent;
+http_route route_apply_get, route_apply_post, route_apply_confirm_get,
+    route_apply_confirm_post, route_apply_status_get, route_apply_status_post,
+    route_activate_get, route_activate_post;
 http_route route_token, route_par, route_revoke, route_introspect, route_userinfo_get,
     route_userinfo_post;
 http_route route_discovery, route_jwks, route_logout_get, route_logout_post;

@@ -35,7 +35,14 @@ void route_style(struct http_request *request) {
 }
 
 void route_script(struct http_request *request) {
-    http_respond_asset(request, "text/javascript; charset=utf-8", http_page_script());
+    http_respond_asset(request, "text/javascript; charset=utf-8",
+                       http_page_script(SCRIPT_FACTOR));
+    http_request_end(request);
+}
+
+void route_apply_script(struct http_request *request) {
+    http_respond_asset(request, "text/javascript; charset=utf-8",
+                       http_page_script(SCRIPT_APPLY));
     http_request_end(request);
 }
 

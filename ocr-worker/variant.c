@@ -1,15 +1,6 @@
 #include "ocr-worker/variant.h"
 
-/* Groups, each a string of its members: the same character, spelt in another way. */
-static const uint32_t *const spellings[] = {
-    /* of one code by Unicode's own normalization, or an old form of the same look */
-    U"隆隆", U"祐祐", U"晴晴", U"福福", U"神神", U"祥祥", U"靖靖",
-    U"精精", U"羽羽", U"諸諸", U"都都", U"郎郞郞", U"朗朖朗", U"者者",
-    U"海海", U"梅梅", U"敏敏", U"勉勉", U"節節",
-    /* spellings of names */
-    U"高髙", U"崎﨑", U"辺邊邉", U"沢澤", U"斉齊", U"斎齋", U"浜濱濵", U"広廣", U"国國",
-    U"徳德", U"塚塚",
-};
+#include "store/base/spelling.h"
 
 /* Related or old forms that may belong to another family: for a person to decide. */
 static const uint32_t *const kin[] = {
@@ -110,7 +101,12 @@ static size_t others_of(const uint32_t *const *groups, size_t count, uint32_t ch
 }
 
 size_t variant_of(uint32_t ch, uint32_t others[VARIANT_MAX]) {
-    return others_of(spellings, sizeof spellings / sizeof *spellings, ch, others);
+    const uint32_t *group;
+
+    for (size_t i = 0; (group = spelling_group(i)) != NULL; i++)
+        if (holds(group, ch))
+            return others_of(&group, 1, ch, others);
+    return 0;
 }
 
 bool variant_same(uint32_t a, uint32_t b) {

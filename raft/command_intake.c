@@ -74,6 +74,29 @@ static void message(struct fields *f, struct message_out *c) {
     field_rule(f, c->has_sub || !any(c->sub.b, sizeof c->sub.b));
 }
 
+static void later(struct fields *f, struct application_mails *c) {
+    field_count(f, &c->count, APPLICATION_MAILS_MAX);
+    for (size_t i = 0; i < c->count; i++) {
+        FIELD_ENUM(f, c->at[i].kind, APPLICATION_MAIL_ARRIVED, APPLICATION_MAIL_LAST);
+        field_u32(f, &c->at[i].after_s);
+        FIELD_FIXED(f, c->at[i].id.b);
+        FIELD_FIXED(f, c->at[i].recipient.b);
+        field_bytes(f, &c->at[i].sealed, APPLICATION_MAIL_SEALED);
+        field_rule(f, c->at[i].sealed.len > 0);
+        field_rule(f, (c->at[i].kind == APPLICATION_MAIL_ARRIVED) ==
+                          (c->at[i].after_s == 0));
+    }
+}
+
+/* All of them wait in the state. */
+static void later_of(struct fields *f, struct application_mails *c,
+                     enum application_state state) {
+    later(f, c);
+    for (size_t i = 0; i < c->count; i++) {
+        field_rule(f, !f->bad && store_application_mail_fits(c->at[i].kind, state));
+    }
+}
+
 /* --- applications --- */
 
 static void application_submit(struct fields *f, struct cmd_application_submit *c) {
@@ -90,6 +113,7 @@ static void application_submit(struct fields *f, struct cmd_application_submit *
     field_bool(f, &c->confirmed);
     FIELD_FIXED(f, c->token.b);
     field_u32(f, &c->token_ttl_ms);
+    field_bool(f, &c->english);
     field_bytes(f, &c->sealed, LIMIT_SEALED_PROFILE);
     message(f, &c->message);
     field_rule(f, c->has_entry == any(c->entry.b, sizeof c->entry.b));
@@ -250,7 +274,9 @@ static void review_decide(struct fields *f, struct cmd_review_decide *c) {
     FIELD_FIXED(f, c->token.b);
     field_u32(f, &c->token_ttl_ms);
     message(f, &c->message);
+    later_of(f, &c->later, APPLICATION_APPROVED);
     approve = c->decision == REVIEW_APPROVE;
+    field_rule(f, approve || c->later.count == 0);
     field_rule(f, (c->defects & ~DEFECTS_ALL) == 0);
     field_rule(f, c->decision != REVIEW_DENY || c->defects != 0);
     field_rule(f, !approve || c->defects == 0);
@@ -264,6 +290,7 @@ static void activation_renew(struct fields *f, struct cmd_activation_renew *c) {
     FIELD_FIXED(f, c->token.b);
     field_u32(f, &c->token_ttl_ms);
     message(f, &c->message);
+    later_of(f, &c->later, APPLICATION_APPROVED);
     field_rule(f, c->token_ttl_ms > 0 && any(c->token.b, sizeof c->token.b));
 }
 
@@ -306,6 +333,7 @@ static void import_line(struct fields *f, struct cmd_import_line *c) {
     FIELD_FIXED(f, c->token.b);
     field_u32(f, &c->token_ttl_ms);
     message(f, &c->message);
+    later_of(f, &c->later, APPLICATION_APPROVED);
     field_rule(f, c->line < LIMIT_IMPORT_LINES && c->token_ttl_ms > 0);
     field_rule(f, any(c->token.b, sizeof c->token.b));
 }
@@ -322,6 +350,7 @@ static void fields_of(struct fields *f, struct command *command) {
     case CMD_APPLICATION_CONFIRM:
         FIELD_FIXED(f, command->application_confirm.token.b);
         message(f, &command->application_confirm.message);
+        later_of(f, &command->application_confirm.later, APPLICATION_AWAITING);
         break;
     case CMD_APPLICATION_MOVE:
         application_move(f, &command->application_move);

@@ -30,6 +30,7 @@ struct cmd_application_submit {
     bool confirmed;
     struct key_hash token; /* when not confirmed */
     uint32_t token_ttl_ms;
+    bool english;
     struct span sealed;
     struct message_out message; /* the token, or the way on; OUT_LIMITED, OUT_FULL */
 };
@@ -37,6 +38,7 @@ struct cmd_application_submit {
 struct cmd_application_confirm {
     struct key_hash token;
     struct message_out message;
+    struct application_mails later; /* of AWAITING */
 };
 /* A person, or the applicant (a zero staff), moves it: received, a defect before the
  * review, withdrawn, returned. Other moves are not made by this command
@@ -160,6 +162,7 @@ struct cmd_review_decide {
     struct key_hash token; /* 承認: of the activation */
     uint32_t token_ttl_ms;
     struct message_out message; /* sent when the decision stands */
+    struct application_mails later; /* 承認: of APPROVED */
 };
 /* 承認メール再送: another token takes the place of the last one. OUT_NOT_FOUND,
  * OUT_APPLICATION_STATE, OUT_EXISTS. */
@@ -169,6 +172,7 @@ struct cmd_activation_renew {
     struct key_hash token;
     uint32_t token_ttl_ms;
     struct message_out message; /* OUT_LIMITED, OUT_FULL */
+    struct application_mails later; /* in the place of those that there are */
 };
 /* The applicant sets up: the account comes to be, or the Entry becomes a Prime.
  * OUT_NOT_FOUND: no such token; OUT_EXPIRED; OUT_DUPLICATE_ACCOUNT: the account ID is
@@ -207,6 +211,7 @@ struct cmd_import_line {
     struct key_hash token;
     uint32_t token_ttl_ms;
     struct message_out message; /* sent when the line is settled */
+    struct application_mails later; /* 承認: of APPROVED */
 };
 
 /* --- what they give --- */

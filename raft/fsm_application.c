@@ -56,15 +56,124 @@ enum err fsm_intake_dispatch(struct fsm_tx *tx, const struct command *command,
     }
 }
 
+/* --- mails for later (store_application.h, P6) --- */
+
+static enum err mail_send(struct fsm_tx *tx, const struct application_mail *mail) {
+    const struct message_out message = {
+        .present = true,
+        .id = mail->id,
+        .kind = OUTBOX_MAIL,
+        .recipient = mail->recipient,
+        .sealed = mail->sealed,
+    };
+
+    return fsm_message_tell(tx, &message);
+}
+
+static void mail_drop(struct application_mails *mails, size_t i) {
+    mails->count--;
+    memmove(mails->at + i, mails->at + i + 1,
+            (mails->count - i) * sizeof mails->at[0]);
+}
+
+/* Those whose cause is over. *ret_arrived: the one to be sent now that the documents
+ * are there; kind 0: none. */
+static void mails_settle(struct application_mails *mails, enum application_state from,
+                         enum application_state to,
+                         struct application_mail *ret_arrived) {
+    bool came = from == APPLICATION_AWAITING && to != APPLICATION_DEFECT &&
+                to != APPLICATION_WITHDRAWN;
+
+    *ret_arrived = (struct application_mail){.kind = (enum application_mail_kind)0};
+    for (size_t i = mails->count; i-- > 0;) {
+        if (store_application_mail_fits(mails->at[i].kind, to)) {
+            continue;
+        }
+        if (came && mails->at[i].kind == APPLICATION_MAIL_ARRIVED) {
+            *ret_arrived = mails->at[i];
+        }
+        mail_drop(mails, i);
+    }
+}
+
+void fsm_application_later(struct fsm_tx *tx, const struct application_mails *later,
+                           struct application *application) {
+    application->mails = *later;
+    for (size_t i = 0; i < later->count; i++) {
+        uint64_t after_ms = (uint64_t)later->at[i].after_s * 1000;
+        application->mails.at[i].at_ms = after_ms == 0 ? 0 : tx->now_ms + after_ms;
+        application->mails.at[i].after_s = 0;
+    }
+}
+
 enum err fsm_application_enter(struct fsm_tx *tx, struct application *application,
                                enum application_state state) {
-    if (application->state != state) {
-        CHECK(store_application_may_move(application->state, state));
+    enum application_state from = application->state;
+    struct application_mail arrived;
+    enum err err;
+
+    if (from != state) {
+        CHECK(store_application_may_move(from, state));
         application->state = state;
         application->state_ms = tx->now_ms;
     }
+    mails_settle(&application->mails, from, state, &arrived);
     application->revision++;
-    return store_application_put(tx->write, application);
+    err = store_application_put(tx->write, application);
+    return err == OK && arrived.kind != 0 ? mail_send(tx, &arrived) : err;
+}
+
+/* The mail that is due first. False: none is. */
+static bool mail_due(struct fsm_tx *tx, struct application *application,
+                     struct application_mail *ret_mail) {
+    struct application_mails *mails = &application->mails;
+
+    for (size_t i = 0; i < mails->count; i++) {
+        if (mails->at[i].at_ms != 0 && mails->at[i].at_ms <= tx->now_ms &&
+            store_application_mail_fits(mails->at[i].kind, application->state)) {
+            *ret_mail = mails->at[i];
+            mail_drop(mails, i);
+            return true;
+        }
+    }
+    return false;
+}
+
+enum err fsm_application_due(struct fsm_tx *tx, const struct application_id *id) {
+    enum application_state to;
+    struct application application;
+    struct application_mail mail;
+    enum err err;
+
+    arena_reset(tx->scratch);
+    err = store_application_get(tx->read, tx->scratch, id, &application);
+    if (err != OK) {
+        return err;
+    }
+    if (application.state == APPLICATION_SUBMITTED) {
+        return store_application_del(tx->write, id);
+    }
+    to = application.state;
+    if (!mail_due(tx, &application, &mail)) {
+        return ERR_CORRUPT; /* its expiry entry said so (P5) */
+    }
+    if (mail.kind == APPLICATION_MAIL_LAPSED) {
+        to = APPLICATION_DEFECT;
+        application.defects |= DEFECT_NO_DOCUMENTS;
+        application.decided_ms = tx->now_ms;
+    }
+    err = fsm_application_enter(tx, &application, to);
+    if (err == OK) {
+        err = mail_send(tx, &mail);
+    }
+    if (err != OK) {
+        return err;
+    }
+    return mail.kind == APPLICATION_MAIL_LAPSED
+               ? fsm_application_tell(tx, AUDIT_APPLICATION_MOVED, id,
+                                      (struct id128){{0}}, "defect lapsed")
+               : fsm_application_tell(tx, AUDIT_APPLICATION_REMINDED, id,
+                                      (struct id128){{0}}, "");
 }
 
 enum err fsm_application_tell(struct fsm_tx *tx, enum audit_event what,
@@ -225,6 +334,7 @@ static struct application application_of(const struct fsm_tx *tx,
         .has_token = !cmd->confirmed,
         .token = cmd->token,
         .token_ends_ms = cmd->confirmed ? 0 : tx->now_ms + cmd->token_ttl_ms,
+        .english = cmd->english,
         .sealed = cmd->sealed,
     };
 
@@ -289,6 +399,7 @@ enum err fsm_application_confirm(struct fsm_tx *tx,
     application.has_token = false;
     memset(application.token.b, 0, sizeof application.token.b);
     application.token_ends_ms = 0;
+    fsm_application_later(tx, &cmd->later, &application);
     err = fsm_application_enter(tx, &application, APPLICATION_AWAITING);
     return err == OK ? fsm_application_tell(tx, AUDIT_APPLICATION_CONFIRMED,
                                             &application.id, nobody, "")

@@ -102,7 +102,8 @@ static enum err settle(struct fsm_tx *tx, struct id128 approver,
                        const struct import_line *line,
                        const struct cmd_import_line *cmd,
                        enum import_line_state *ret_state, enum outcome_code *ret_code) {
-    const struct fsm_activation activation = {cmd->token, cmd->token_ttl_ms};
+    const struct fsm_activation activation = {cmd->token, cmd->token_ttl_ms,
+                                              &cmd->later};
     struct application application;
     enum err err = store_application_get(tx->read, tx->arena, &line->id, &application);
 

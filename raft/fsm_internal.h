@@ -231,6 +231,11 @@ enum err fsm_application_tell(struct fsm_tx *tx, enum audit_event what,
 /* Store it, in a state that it may move to (CHECKed) or is in. */
 enum err fsm_application_enter(struct fsm_tx *tx, struct application *application,
                                enum application_state state);
+/* The mails of the state that it enters next, or is in; before fsm_application_enter. */
+void fsm_application_later(struct fsm_tx *tx, const struct application_mails *later,
+                           struct application *application);
+/* The time of its expiry entry has come. */
+enum err fsm_application_due(struct fsm_tx *tx, const struct application_id *id);
 /* fsm_review.c */
 /* OUT_OK: an active person of the staff with one of `roles` (enum staff_role);
  * OUT_ACCOUNT_STATE, OUT_ROLE. A zero id: nobody asked. */
@@ -255,6 +260,7 @@ enum err fsm_review_void(struct fsm_tx *tx, const struct application_id *id);
 struct fsm_activation {
     struct key_hash token;
     uint32_t ttl_ms;
+    const struct application_mails *later;
 };
 /* OUT_OK: the application is approved or denied. OUT_EXISTS (of the token),
  * OUT_DUPLICATE_ACCOUNT. */

@@ -201,6 +201,7 @@ static void token_give(struct fsm_tx *tx, struct application *application,
     application->token = activation->token;
     application->token_ends_ms = tx->now_ms + activation->ttl_ms;
     application->reminders++;
+    fsm_application_later(tx, activation->later, application);
 }
 
 /* OUT_EXISTS: the token is another application's. */
@@ -274,7 +275,8 @@ static bool confirms(const struct review *review, const struct cmd_review_decide
 static enum err carry_out(struct fsm_tx *tx, const struct cmd_review_decide *cmd,
                           struct application *application, bool waits,
                           enum outcome_code *ret_code) {
-    const struct fsm_activation activation = {cmd->token, cmd->token_ttl_ms};
+    const struct fsm_activation activation = {cmd->token, cmd->token_ttl_ms,
+                                              &cmd->later};
 
     *ret_code = OUT_OK;
     if (cmd->decision == REVIEW_HOLD) {
@@ -345,7 +347,8 @@ enum err fsm_review_decide(struct fsm_tx *tx, const struct cmd_review_decide *cm
 
 enum err fsm_activation_renew(struct fsm_tx *tx, const struct cmd_activation_renew *cmd,
                               enum outcome_code *ret_code) {
-    const struct fsm_activation activation = {cmd->token, cmd->token_ttl_ms};
+    const struct fsm_activation activation = {cmd->token, cmd->token_ttl_ms,
+                                              &cmd->later};
     struct application application;
     enum err err = fsm_review_staff(tx, cmd->staff, true,
                                     FSM_ROLES_REVIEW | FSM_ROLES_INTAKE | STAFF_HELP_DESK,

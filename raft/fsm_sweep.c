@@ -95,8 +95,8 @@ static enum err intake_end(struct fsm_tx *tx, const struct expiry *entry,
     if (entry->table == EXPIRY_APPLICATION) {
         arena_reset(tx->scratch);
         err = store_application_get(tx->read, tx->scratch, &id, &application);
-        ends = err == OK && application.state == APPLICATION_SUBMITTED;
-        *ret_ms = ends ? application.token_ends_ms : 0;
+        *ret_ms = err == OK ? store_application_due_ms(&application) : 0;
+        ends = err == OK && *ret_ms != 0;
     } else if (entry->table == EXPIRY_JOB) {
         err = store_job_by_mark(tx->read, entry->key, &job);
         ends = err == OK;
@@ -116,7 +116,7 @@ static enum err intake_del(struct fsm_tx *tx, const struct expiry *entry) {
     enum err err;
 
     if (entry->table == EXPIRY_APPLICATION) {
-        return store_application_del(tx->write, &id);
+        return fsm_application_due(tx, &id);
     }
     if (entry->table == EXPIRY_JOB) {
         err = store_job_by_mark(tx->read, entry->key, &job);

@@ -166,6 +166,19 @@ static enum err value_path(struct parser *parser, const struct key_spec *spec,
     return OK;
 }
 
+/* One line for people; may be empty. */
+static enum err value_text(struct parser *parser, const struct key_spec *spec,
+                           struct span value) {
+    if (value.len >= spec->max)
+        return fail(parser, "a text of at most %llu bytes is expected",
+                    (unsigned long long)spec->max - 1);
+    for (size_t i = 0; i < value.len; i++)
+        if (value.data[i] < 0x20 || value.data[i] == 0x7f)
+            return fail(parser, "a text without control characters is expected");
+    text_store(parser, spec, value);
+    return OK;
+}
+
 static bool port_valid(struct span text) {
     uint64_t port;
 
@@ -489,6 +502,12 @@ static const struct key_spec keys[] = {
     {"mail_cap_source", value_u32, AT(mail_cap_source), 1, CAP_MAX, OPTIONAL},
     {"mail_cap_site", value_u32, AT(mail_cap_site), 1, CAP_MAX, OPTIONAL},
     {"mail_cap_all", value_u32, AT(mail_cap_all), 1, CAP_MAX, OPTIONAL},
+    {"application_remind_s", value_u32, AT(application_remind_s), 1, 31536000, OPTIONAL},
+    {"application_lapse_s", value_u32, AT(application_lapse_s), 1, 31536000, OPTIONAL},
+    {"activation_remind_s", value_u32, AT(activation_remind_s), 1, 31536000, OPTIONAL},
+    {"other_documents", value_text, TEXT(other_documents), OPTIONAL},
+    {"other_documents_en", value_text, TEXT(other_documents_en), OPTIONAL},
+    {"intake_address", value_text, TEXT(intake_address), OPTIONAL},
     {"image_bytes_per_s", value_u64, AT(image_bytes_per_s), 16u << 10, 1ull << 40,
      OPTIONAL},
 };
@@ -537,6 +556,14 @@ static void set_defaults(struct config *config) {
     config->mail_cap_source = 200;
     config->mail_cap_site = 1000;
     config->mail_cap_all = 100000;
+    config->application_remind_s = 14 * 86400;
+    config->application_lapse_s = 90 * 86400;
+    config->activation_remind_s = 3 * 86400;
+    snprintf(config->other_documents, sizeof(config->other_documents), "%s",
+             "団体の規約または定款の写しと、代表者の印鑑登録証明書（原本、発行から3か月以内）");
+    snprintf(config->other_documents_en, sizeof(config->other_documents_en), "%s",
+             "a copy of the body's articles, and its representative's certificate of "
+             "registered seal (original, not older than three months)");
 }
 
 static const struct key_spec *key_find(struct span name) {

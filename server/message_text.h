@@ -40,8 +40,14 @@ enum message_template {
     MESSAGE_ENTRY_KNOWN = 19, /* in the place of 12: there is an account already */
     MESSAGE_ACCOUNT_ID_CHANGE_ASKED = 20, /* to the old one */
     MESSAGE_PUSH_QUESTION = 21,           /* to the app: a sign-in waits */
+    MESSAGE_APPLICATION_CONFIRM = 22,
+    MESSAGE_APPLICATION_KNOWN = 23, /* in the place of 22: somebody stands in its way */
+    MESSAGE_APPLICATION_INCOMPLETE = 24, /* before the review: it is a DEFECT */
+    MESSAGE_APPLICATION_ARRIVED = 25,    /* its documents did */
+    MESSAGE_APPLICATION_ACTIVATE = 26,   /* reminds of 14 */
+    MESSAGE_APPLICATION_ACTIVATED = 27,
 };
-#define MESSAGE_TEMPLATE_LAST MESSAGE_PUSH_QUESTION
+#define MESSAGE_TEMPLATE_LAST MESSAGE_APPLICATION_ACTIVATED
 
 enum message_value_kind {
     VALUE_PLAIN = 1, /* the server's own words, and what it has checked: one line */

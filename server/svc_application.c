@@ -4,45 +4,49 @@
 #include <stdio.h>
 
 #include "server/domain/account_id.h"
+#include "server/domain/name_fold.h"
 #include "server/svc_internal.h"
 
 static struct span bound_to(const struct id128 *key) {
     return span_of(key->b, sizeof key->b);
 }
 
-/* Spaces of both widths are no part of a name; fields are kept apart. */
-static void put_bare(struct buf *out, struct span text) {
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == ' ')
-            continue;
-        if (text.len - i >= 3 && memcmp(text.data + i, "\xe3\x80\x80", 3) == 0) {
-            i += 2;
-            continue;
-        }
-        buf_put(out, text.data + i, 1);
-    }
+/* One part of what is looked for, apart from the next one. */
+static enum err put_part(struct buf *out, struct span text) {
+    enum err err = name_fold(text, out);
+
     buf_put(out, "\n", 1);
+    return err ? err : buf_err(out);
 }
 
-/* A keyed hash of the person of a corporation: with the name, and without it. Zero when
- * there is no number or no birth date, as of public bodies: nobody is taken for another. */
+/* Keyed hashes of the person of an organisation: with the name, and without it; each name
+ * as all its spellings (domain/name_fold.h). Of a 個人事業主, who has no number, the person
+ * is birth date, name, reading and town: people of one name and birthday are no rarity.
+ * Zero when there is nothing to go by: nobody is taken for another. */
 static enum err indexes(struct svc *svc, const struct profile *profile,
                         struct cmd_application_submit *cmd) {
-    struct span number = profile->fields[PROFILE_CORPORATE_NUMBER];
-    struct span birth = profile->fields[PROFILE_BIRTHDAY];
+    static const enum profile_field of_sole[] = {
+        PROFILE_REP_LAST_NAME,  PROFILE_REP_FIRST_NAME, PROFILE_REP_LAST_KANA,
+        PROFILE_REP_FIRST_KANA, PROFILE_PREFECTURE,     PROFILE_ADDRESS1,
+    };
+    const struct span *of = profile->fields;
+    bool sole = cmd->kind == APPLICATION_SOLE;
     struct buf *text = &svc->plain;
     enum err err;
 
-    if (number.len == 0 || birth.len == 0)
+    if (of[PROFILE_BIRTHDAY].len == 0 ||
+        (!sole && of[PROFILE_CORPORATE_NUMBER].len == 0))
         return OK;
     buf_reset(text);
-    put_bare(text, number);
-    put_bare(text, birth);
-    cmd->pair_index = svc_hash(svc, HASH_APPLICANT, buf_span(text));
-    put_bare(text, profile->fields[PROFILE_REP_LAST_NAME]);
-    put_bare(text, profile->fields[PROFILE_REP_FIRST_NAME]);
-    cmd->person_index = svc_hash(svc, HASH_APPLICANT, buf_span(text));
-    err = buf_err(text);
+    err = put_part(text, sole ? span_str("sole") : of[PROFILE_CORPORATE_NUMBER]);
+    if (!err)
+        err = put_part(text, of[PROFILE_BIRTHDAY]);
+    if (!err && !sole)
+        cmd->pair_index = svc_hash(svc, HASH_APPLICANT, buf_span(text));
+    for (size_t i = 0; i < (sole ? sizeof of_sole / sizeof *of_sole : 2) && !err; i++)
+        err = put_part(text, of[of_sole[i]]);
+    if (!err)
+        cmd->person_index = svc_hash(svc, HASH_APPLICANT, buf_span(text));
     buf_reset(text);
     return err;
 }

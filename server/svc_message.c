@@ -218,7 +218,7 @@ enum err svc_message_make(struct svc *svc, struct arena *arena,
     message.client_id = draft->client_id;
     if (spec->kind == OUTBOX_SMS)
         cap_sms(&capping, draft);
-    else if (spec->asked)
+    else if (spec->asked || draft->asked)
         cap_mail(&capping, draft);
     err = seal(svc, arena, &filled, &message);
     if (!err)

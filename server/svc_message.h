@@ -29,6 +29,7 @@ struct message_draft {
     struct message_value values[MESSAGE_VALUES_MAX];
 
     const struct id128 *sub; /* whose account it is about; NULL: none's */
+    bool asked; /* by somebody, this time: caps hold though the template has none */
     struct span source;      /* textual address of who asked; empty: nobody did */
     struct span client_id;   /* the relying party whose sign-in it belongs to; empty */
 };

@@ -185,6 +185,7 @@ static const char *const names[AUDIT_EVENT_MAX + 1] = {
     [AUDIT_APPLICATION_DENIED] = "application.denied",
     [AUDIT_APPLICATION_ACTIVATED] = "application.activated",
     [AUDIT_ACTIVATION_RENEWED] = "application.activation_renewed",
+    [AUDIT_APPLICATION_REMINDED] = "application.reminded",
     [AUDIT_REVIEW_CLAIMED] = "review.claimed",
     [AUDIT_REVIEW_RELEASED] = "review.released",
     [AUDIT_REVIEW_DECIDED] = "review.decided",

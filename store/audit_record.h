@@ -116,6 +116,7 @@ enum audit_event {
     AUDIT_APPLICATION_DENIED = 124,
     AUDIT_APPLICATION_ACTIVATED = 125,
     AUDIT_ACTIVATION_RENEWED = 126,
+    AUDIT_APPLICATION_REMINDED = 127, /* when its time came */
     AUDIT_REVIEW_CLAIMED = 130,
     AUDIT_REVIEW_RELEASED = 131,
     AUDIT_REVIEW_DECIDED = 132, /* by one person: another one is due, or 保留 */

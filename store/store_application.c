@@ -90,6 +90,12 @@ const char *store_application_kind_name(enum application_kind kind) {
     return names[kind];
 }
 
+bool store_application_mail_fits(enum application_mail_kind kind,
+                                 enum application_state state) {
+    return state == (kind == APPLICATION_MAIL_ACTIVATE ? APPLICATION_APPROVED
+                                                       : APPLICATION_AWAITING);
+}
+
 /* --- ids --- */
 
 bool store_application_id_ok(const struct application_id *id) {
@@ -128,6 +134,19 @@ static struct span row_key(const struct id128 *key) {
 
 /* --- rows --- */
 
+static void each_mail(struct fields *f, struct application_mails *mails) {
+    field_count(f, &mails->count, APPLICATION_MAILS_MAX);
+    for (size_t i = 0; i < mails->count; i++) {
+        struct application_mail *mail = &mails->at[i];
+        FIELD_ENUM(f, mail->kind, APPLICATION_MAIL_ARRIVED, APPLICATION_MAIL_LAST);
+        field_u64(f, &mail->at_ms);
+        field_fixed(f, mail->id.b, sizeof mail->id.b);
+        field_fixed(f, mail->recipient.b, sizeof mail->recipient.b);
+        field_bytes(f, &mail->sealed, APPLICATION_MAIL_SEALED);
+        field_rule(f, (mail->kind == APPLICATION_MAIL_ARRIVED) == (mail->at_ms == 0));
+    }
+}
+
 static void each_field(struct fields *f, struct application *a) {
     uint8_t version = ROW_VERSION;
 
@@ -161,7 +180,17 @@ static void each_field(struct fields *f, struct application *a) {
     field_bool(f, &a->has_sub);
     field_fixed(f, a->sub.b, sizeof a->sub.b);
     field_text(f, a->tracking, sizeof a->tracking);
+    field_bool(f, &a->english);
+    each_mail(f, &a->mails);
     field_bytes(f, &a->sealed, LIMIT_SEALED_PROFILE);
+}
+
+static enum err copy(struct arena *arena, struct span *bytes) {
+    if (bytes->len == 0) {
+        return OK;
+    }
+    *bytes = arena_dup(arena, *bytes);
+    return bytes->data == NULL ? ERR_NOMEM : OK;
 }
 
 enum err store_application_get(struct store_read *read, struct arena *arena,
@@ -182,14 +211,14 @@ enum err store_application_get(struct store_read *read, struct arena *arena,
         return ERR_CORRUPT;
     }
     application.id = *id;
-    if (application.sealed.len > 0) {
-        application.sealed = arena_dup(arena, application.sealed);
-        if (application.sealed.data == NULL) {
-            return ERR_NOMEM;
-        }
+    err = copy(arena, &application.sealed);
+    for (size_t i = 0; i < application.mails.count && err == OK; i++) {
+        err = copy(arena, &application.mails.at[i].sealed);
     }
-    *ret_application = application;
-    return OK;
+    if (err == OK) {
+        *ret_application = application;
+    }
+    return err;
 }
 
 /* --- index keys --- */
@@ -290,9 +319,25 @@ static struct key_hash expiry_key(const struct id128 *id) {
     return key;
 }
 
-/* P5. */
+/* P5; 0: nothing is to be done at any time. */
 static uint64_t expiry_ms(const struct application *a) {
-    return a->state == APPLICATION_SUBMITTED ? a->token_ends_ms : 0;
+    uint64_t first_ms = 0;
+
+    if (a->state == APPLICATION_SUBMITTED) {
+        return a->token_ends_ms;
+    }
+    for (size_t i = 0; i < a->mails.count; i++) {
+        uint64_t at_ms = a->mails.at[i].at_ms;
+        if (at_ms != 0 && store_application_mail_fits(a->mails.at[i].kind, a->state) &&
+            (first_ms == 0 || at_ms < first_ms)) {
+            first_ms = at_ms;
+        }
+    }
+    return first_ms;
+}
+
+uint64_t store_application_due_ms(const struct application *application) {
+    return expiry_ms(application);
 }
 
 static enum err index_del(struct store_write *write, struct span key) {

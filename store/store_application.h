@@ -17,7 +17,10 @@
  *       a new application (DOMAIN §1.1);
  *   P4  a token is stored as a keyed hash, names one application, and is gone once
  *       used;
- *   P5  a SUBMITTED row alone has an expiry entry.
+ *   P5  a SUBMITTED row has an expiry entry, and one that has a mail for a later time
+ *       in its state;
+ *   P6  a mail for later is gone from the row in the transaction that sends it, and
+ *       when its state is over.
  * Thread: the transaction's. */
 #ifndef STORE_STORE_APPLICATION_H
 #define STORE_STORE_APPLICATION_H
@@ -75,6 +78,32 @@ enum application_defect {
 /* What the OCR farm says; it decides nothing. */
 enum farm_verdict { FARM_NONE = 0, FARM_OK = 1, FARM_NG = 2, FARM_REVIEW = 3 };
 
+/* Mails that a service has made and sealed, and that the state machine sends when their
+ * cause comes (raft/fsm_application.c). Numbers are stored. */
+enum application_mail_kind {
+    APPLICATION_MAIL_ARRIVED = 1,   /* AWAITING: when the documents come */
+    APPLICATION_MAIL_DOCUMENTS = 2, /* AWAITING: they have not come yet */
+    APPLICATION_MAIL_LAPSED = 3,    /* AWAITING: nor will they: it becomes a DEFECT */
+    APPLICATION_MAIL_ACTIVATE = 4,  /* APPROVED: it waits to be set up */
+};
+#define APPLICATION_MAIL_LAST APPLICATION_MAIL_ACTIVATE
+#define APPLICATION_MAILS_MAX 4
+#define APPLICATION_MAIL_SEALED 2048
+struct application_mails {
+    size_t count;
+    struct application_mail {
+        enum application_mail_kind kind;
+        uint32_t after_s; /* in a command: from its frame on; 0 for ARRIVED alone */
+        uint64_t at_ms;   /* in a row */
+        struct id128 id;  /* of the message */
+        struct key_hash recipient;
+        struct span sealed;
+    } at[APPLICATION_MAILS_MAX];
+};
+/* Is there still a cause for it? */
+bool store_application_mail_fits(enum application_mail_kind kind,
+                                 enum application_state state);
+
 struct application {
     struct application_id id;
     enum application_kind kind;
@@ -104,8 +133,14 @@ struct application {
     bool has_sub;          /* the account that came of it */
     struct id128 sub;
     char tracking[33]; /* 返送: the carrier's number */
+    bool english;      /* the language that the applicant is written to in */
+    struct application_mails mails;
     struct span sealed;
 };
+
+/* When the state machine has something to do about it, if nobody does before: delete a
+ * SUBMITTED one, send a mail. 0: never. */
+uint64_t store_application_due_ms(const struct application *application);
 
 /* The one table of moves. */
 bool store_application_may_move(enum application_state from, enum application_state to);

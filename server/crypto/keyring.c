@@ -45,6 +45,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_RECOVERY] = "tasuki seal recovery",
     [SEAL_ENTRY] = "tasuki seal entry",
     [SEAL_REVIEW_NOTE] = "tasuki seal review note",
+    [SEAL_TICKET] = "tasuki seal ticket",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",

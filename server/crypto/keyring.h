@@ -45,6 +45,7 @@ enum seal_purpose {
     SEAL_RECOVERY, /* links for a new password */
     SEAL_ENTRY, /* link that confirms the address of a registration */
     SEAL_REVIEW_NOTE, /* what a reviewer wrote; AAD: the application */
+    SEAL_TICKET, /* opens an application's form to who applied (svc_apply) */
     SEAL_PURPOSES
 };
 enum hash_purpose {

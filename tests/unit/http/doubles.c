@@ -10,6 +10,7 @@
 #include "server/svc_passkey.h"
 #include "server/svc_admin.h"
 #include "server/svc_app.h"
+#include "server/svc_apply.h"
 #include "server/svc_blob.h"
 #include "server/svc_job.h"
 #include "server/svc_staff.h"
@@ -104,6 +105,40 @@ void svc_entry_ask(struct svc *svc, struct svc_entry_ask *ask) {
 void svc_entry(struct svc *svc, struct svc_entry *entry) {
     (void)svc;
     entry->done(entry);
+}
+
+void svc_apply(struct svc *svc, struct svc_apply *apply) {
+    (void)svc;
+    apply->kind = APPLY_CLOSED;
+    apply->done(apply);
+}
+
+bool svc_apply_open(struct svc *svc, enum applicant_kind kind) {
+    (void)svc;
+    return kind != 0;
+}
+
+struct span svc_apply_documents(struct svc *svc, bool english) {
+    (void)svc;
+    return span_str(english ? "papers" : "書類");
+}
+
+void svc_apply_confirm(struct svc *svc, struct svc_apply_confirm *confirm) {
+    (void)svc;
+    confirm->kind = CONFIRM_REFUSED;
+    confirm->done(confirm);
+}
+
+void svc_apply_status(struct svc *svc, struct svc_apply_status *status) {
+    (void)svc;
+    status->kind = STATUS_MISSING;
+    status->done(status);
+}
+
+void svc_activate(struct svc *svc, struct svc_activate *activate) {
+    (void)svc;
+    activate->kind = ACTIVATE_REFUSED;
+    activate->done(activate);
 }
 
 void svc_consent(struct svc *svc, struct svc_consent *consent) {
