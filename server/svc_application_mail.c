@@ -1,5 +1,6 @@
 #include "server/svc_application_mail.h"
 
+#include "server/domain/defect.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
 
@@ -7,7 +8,6 @@
 #define LINES_MAX 4096
 #define ACTIVATE_PATH "/apply/activate?token="
 #define STATUS_PATH "/apply/status"
-#define ACTIVATION_TTL_MS (7u * 24 * 3600 * 1000)
 
 enum err svc_application_token(struct svc *svc, struct arena *arena, const char *head,
                                struct key_hash *ret_hash, struct span *ret_path) {
@@ -153,7 +153,7 @@ enum err svc_activation_out(struct svc *svc, struct arena *arena,
                             const struct span *asked_from,
                             struct svc_activation_out *ret_out) {
     uint32_t remind_s = svc->shared->config->activation_remind_s;
-    struct svc_activation_out out = {.token_ttl_ms = ACTIVATION_TTL_MS};
+    struct svc_activation_out out = {.token_ttl_ms = SVC_ACTIVATION_TTL_MS};
     struct message_draft draft;
     struct profile profile;
     struct span path;
@@ -165,7 +165,7 @@ enum err svc_activation_out(struct svc *svc, struct arena *arena,
         return err;
     draft = svc_application_draft(arena, MESSAGE_APPLICATION_APPROVED, application,
                                   &profile);
-    draft.ttl_ms = ACTIVATION_TTL_MS;
+    draft.ttl_ms = SVC_ACTIVATION_TTL_MS;
     message_draft_put(&draft, "link", path);
     draft.asked = asked_from != NULL;
     draft.source = asked_from ? *asked_from : span_of("", 0);
@@ -186,40 +186,14 @@ enum err svc_activation_out(struct svc *svc, struct arena *arena,
 
 enum err svc_application_defects(struct arena *arena, uint32_t defects, bool english,
                                  struct span *ret_lines) {
-    static const struct {
-        uint32_t bit;
-        const char *words[2];
-    } lines[] = {
-        {DEFECT_CERT_EXPIRED,
-         {"公的書類の発行から3か月を過ぎています。",
-          "The official document is older than three months."}},
-        {DEFECT_CERT_MISSING,
-         {"公的書類が同封されていないか、別の書類でした。",
-          "The official document is missing, or is another one."}},
-        {DEFECT_CERT_COPY,
-         {"公的書類が原本ではなく写しでした。",
-          "The official document is a copy, not the original."}},
-        {DEFECT_FORM_DIFFERS,
-         {"申請書の内容または印影が、公的書類と異なります。",
-          "The form, or its seal, differs from the official document."}},
-        {DEFECT_FORM_INVALID,
-         {"申請書に手書きの修正があるか、画面の印刷または以前の申請書でした。",
-          "The form was corrected by hand, or is a picture of a screen, or an earlier "
-          "form."}},
-        {DEFECT_ACCOUNT_DUPLICATE,
-         {"アカウントID（メールアドレス）がすでに使われています。",
-          "The account ID (mail address) is in use."}},
-        {DEFECT_NO_DOCUMENTS,
-         {"期限までに書類が届きませんでした。", "No documents came in time."}},
-    };
     struct buf out;
     enum err err;
 
     buf_init(&out, LINES_MAX);
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        if (defects & lines[i].bit)
+    for (size_t i = 0; i < DEFECTS; i++)
+        if (defects & (1u << i))
             buf_printf(&out, "%s%s%s", out.len > 0 ? "\n" : "", english ? "- " : "・",
-                       lines[i].words[english]);
+                       defect_sentence(i, english));
     err = svc_take(arena, &out, ret_lines);
     buf_free(&out);
     return err;

@@ -35,6 +35,7 @@ enum err svc_application_awaiting(struct svc *svc, struct arena *arena,
                                   const struct profile *profile,
                                   struct application_mails *ret_later);
 
+#define SVC_ACTIVATION_TTL_MS (7u * 24 * 3600 * 1000)
 /* What an approval brings with it (CMD_REVIEW_DECIDE, CMD_IMPORT_LINE) or a renewal. */
 struct svc_activation_out {
     struct key_hash token;

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 
 #include "server/domain/defect.h"
-#include "server/svc_application.h"
-#include "server/svc_letter.h"
+#include "server/svc_application_mail.h"
 #include "server/svc_staff_review.h"
 #include "store/base/codec.h"
 
@@ -84,23 +83,27 @@ static enum err write_letter(struct staff_op *op, struct cmd_review_decide *cmd)
     struct svc *svc = op->base.svc;
     struct arena *arena = &op->staff->op.arena;
     struct application application;
-    struct profile profile;
+    struct svc_activation_out activation;
     enum err err = svc_read_begin(svc);
 
     if (err)
         return err;
     err = store_application_get(svc->read, arena, &cmd->id, &application);
     svc_read_end(svc);
-    if (!err)
-        err = svc_application_open(svc, arena, &application, &profile);
     if (err || cmd->decision == REVIEW_HOLD)
         return err;
     if (cmd->decision == REVIEW_DENY)
-        return svc_letter_denied(svc, arena, &application, &profile, cmd->defects,
-                                 &cmd->message);
-    cmd->token_ttl_ms = SVC_ACTIVATION_TTL_MS;
-    return svc_letter_approved(svc, arena, &application, &profile, &cmd->token,
-                               &cmd->message);
+        return svc_application_refusal(svc, arena, MESSAGE_APPLICATION_DENIED,
+                                       &application, cmd->defects, span_of("", 0),
+                                       &cmd->message);
+    err = svc_activation_out(svc, arena, &application, NULL, &activation);
+    if (err)
+        return err;
+    cmd->token = activation.token;
+    cmd->token_ttl_ms = activation.token_ttl_ms;
+    cmd->message = activation.message;
+    cmd->later = activation.later;
+    return OK;
 }
 
 static void next_claim(struct staff_op *op);

@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "server/svc_application.h"
 #include "server/svc_import.h"
-#include "server/svc_letter.h"
+#include "server/svc_application_mail.h"
 #include "server/svc_staff_internal.h"
 #include "store/base/codec.h"
 
@@ -369,8 +368,8 @@ static void line_settled(struct svc_state *state) {
 static enum err line_letter(struct staff_op *op, struct settling *s,
                             const struct import_line *line, struct cmd_import_line *cmd) {
     struct svc *svc = op->base.svc;
+    struct svc_activation_out activation;
     struct application application;
-    struct profile profile;
     enum err err = svc_read_begin(svc);
 
     if (err)
@@ -381,15 +380,18 @@ static enum err line_letter(struct staff_op *op, struct settling *s,
     svc_random(svc, cmd->token.b, sizeof cmd->token.b); /* where none is mailed */
     if (err == ERR_NOT_FOUND || (!err && application.state != APPLICATION_STAFF))
         return OK; /* the state machine says so of the line */
+    if (!err && line->decision == REVIEW_DENY)
+        return svc_application_refusal(svc, &s->arena, MESSAGE_APPLICATION_DENIED,
+                                       &application, line->defects, span_of("", 0),
+                                       &cmd->message);
     if (!err)
-        err = svc_application_open(svc, &s->arena, &application, &profile);
+        err = svc_activation_out(svc, &s->arena, &application, NULL, &activation);
     if (err)
         return err;
-    return line->decision == REVIEW_APPROVE
-               ? svc_letter_approved(svc, &s->arena, &application, &profile, &cmd->token,
-                                     &cmd->message)
-               : svc_letter_denied(svc, &s->arena, &application, &profile, line->defects,
-                                   &cmd->message);
+    cmd->token = activation.token;
+    cmd->message = activation.message;
+    cmd->later = activation.later;
+    return OK;
 }
 
 /* The next open line. False: the part has none. */
