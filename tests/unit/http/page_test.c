@@ -35,7 +35,9 @@ static void test_all_render(void **state) {
                 assert_non_null(strstr(script, "<script>document.forms[0].submit()"));
             } else if (http_page_has_script((enum http_page)page)) {
                 /* One file of ours, and nothing in the page itself. */
-                assert_non_null(strstr(script, "<script src=\"/assets/factor-"));
+                assert_non_null(strstr(script, page == PAGE_APPLY
+                                               ? "<script src=\"/assets/apply-"
+                                               : "<script src=\"/assets/factor-"));
                 assert_null(strstr(script + 1, "<script"));
             } else {
                 assert_null(script);
