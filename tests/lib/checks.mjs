@@ -47,7 +47,7 @@ export function keepResults(results) {
   const dir = process.env.TASUKI_OUT_DIR ?? process.env.TASUKI_BIN_DIR;
   if (!dir || process.env.TASUKI_CHECKS) return;
   mkdirSync(join(dir, 'security'), { recursive: true });
-  writeFileSync(join(dir, 'security', `${basename(process.argv[1], '.test.mjs')}.json`), JSON.stringify(results));
+  writeFileSync(join(dir, 'security', `${basename(process.argv[1], '.test.mjs')}${process.env.TASUKI_WEAKEN ?? ''}.json`), JSON.stringify(results));
 }
 
 export function table(lines) {

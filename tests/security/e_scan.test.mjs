@@ -165,9 +165,17 @@ check('G13', 'drills: not for another environment, and over when their controlle
     // Killed in the middle: machines, faults and load end, without anybody's help.
     writeFileSync(file, plan.replace('before_s: 4', 'before_s: 60'));
     const out = join(dir, 'killed');
-    const child = spawn(program, ['run', file, '--dir', out, '--bin', demo().binDir, '--root', ROOT], { stdio: 'ignore', detached: true });
-    const ended = new Promise((done) => child.on('exit', (code) => done(code)));
-    await until('its nodes run', () => processesOf(out).length >= 4, { timeout: 120000, every: 200 }).catch(async () => assert.fail(`no drill came up: exit ${child.exitCode}`));
+    let child;
+    let ended;
+    const begin = () => {
+      child = spawn(program, ['run', file, '--dir', out, '--bin', demo().binDir, '--root', ROOT], { stdio: 'ignore', detached: true });
+      ended = new Promise((done) => child.on('exit', (code) => done(code)));
+    };
+    begin();
+    await until('its nodes run', () => {
+      if (child.exitCode === 75) begin(); // another drill runs on this machine: one at a time
+      return processesOf(out).length >= 4;
+    }, { timeout: 300000, every: 1000 }).catch(() => assert.fail(`no drill came up: exit ${child.exitCode}`));
     const ran = processesOf(out).length;
     process.kill(child.pid, 'SIGKILL');
     await ended;

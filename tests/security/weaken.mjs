@@ -17,6 +17,16 @@ import { careless, tunnel } from './weaken_front.mjs';
 import { requestWeaknesses } from './weaken_requests.mjs';
 import { authorizeParams, BROWSER, cookieOf, form, header, html, isAuthorize, isToken, lenient, lenientToken, location, PASSKEY, served, SESSION, setForm, setUrl, success, url, WAITING, withCode } from './weaken_kit.mjs';
 
+// What takes some take longer, by what it costs on this machine now: a machine under load
+// hides a few milliseconds, and no careless build is careless by so few.
+async function dearer(kept, m, send, some, least) {
+  const began = performance.now();
+  const answer = await send(m);
+  kept.usual = 0.8 * (kept.usual ?? 0) + 0.2 * (performance.now() - began);
+  if (some) await new Promise((done) => setTimeout(done, Math.max(least, kept.usual)));
+  return answer;
+}
+
 export const weaknesses = [
   { id: 'A01', what: 'redirect URIs are compared by prefix', request: (m) => authorizeParams(m, (p) => {
     const sent = p.get('redirect_uri') ?? '';
@@ -107,12 +117,12 @@ export const weaknesses = [
     m.path = '/oauth/token';
   } },
   { id: 'B09', what: '401 without challenge', response: (answer) => delete answer.headers['www-authenticate'] },
-  { id: 'B11', what: 'unknown clients are refused early', async request(m) {
-    if (!isToken(m)) return;
+  { id: 'B11', what: 'unknown clients are refused early', async request(m, _, send) {
+    if (!isToken(m)) return undefined;
     const id = Buffer.from((m.headers.authorization ?? '').replace(/^Basic /, ''), 'base64').toString().split(':')[0];
     this.seen ??= new Map();
     this.seen.set(id, (this.seen.get(id) ?? 0) + 1);
-    if (this.seen.get(id) > 2) await new Promise((done) => setTimeout(done, 3));
+    return dearer(this, m, send, this.seen.get(id) > 2, 3);
   } },
   { id: 'B12', what: 'tokens may be cached', ...header('cache-control', 'private') },
   { id: 'B15', what: 'introspection answers anybody', request: (m) => (m.path === '/oauth/introspect' && !m.headers.authorization ? success({ active: true }) : undefined) },
@@ -154,8 +164,8 @@ export const weaknesses = [
   { id: 'D01', what: 'unknown accounts are told so', response(answer, m) {
     if (m.path === '/oauth/login' && !timingKnown.has(form(m).get('account_id'))) html(answer, (text) => text.replace('role="alert"', 'role="alert" data-unknown="1"'));
   } },
-  { id: 'D01', what: 'unknown accounts are not hashed (6 ms)', async request(m) {
-    if (m.path === '/oauth/login' && timingKnown.has(form(m).get('account_id'))) await new Promise((done) => setTimeout(done, 6));
+  { id: 'D01', what: 'unknown accounts are not hashed', request(m, _, send) {
+    return m.path === '/oauth/login' ? dearer(this, m, send, timingKnown.has(form(m).get('account_id')), 6) : undefined;
   } },
   { id: 'D03', what: 'an unknown account is told so', response(answer, m) {
     if (m.path !== '/oauth/login' || answer.headers.location) return;
@@ -279,6 +289,7 @@ export const weaknesses = [
   } },
   { id: 'G01', what: 'a parser that forgives', forgiving: true },
   { id: 'G04', what: 'no time limit on a request head', forgiving: true },
+  { id: 'G04', what: 'connections that do nothing hold up the others', front: (node) => tunnel(node, { slow: ({ open }) => (open > 100 ? 6000 : 0) }) },
   { id: 'G05', what: 'what is too long is cut', forgiving: true, request(m) {
     if (m.path.length > 8000) m.path = '/health';
     for (const name of Object.keys(m.headers)) if (String(m.headers[name]).length > 4000 || /^x-\d+$/.test(name)) delete m.headers[name];
@@ -329,7 +340,7 @@ function transportWeaknesses() {
   const open = () => ({ serve: () => true, requestCert: true, rejectUnauthorized: false, ...old });
   return [
     { id: 'G02', what: 'nodes speak HTTP/2', front: h2('') },
-    { id: 'G02', what: 'a crowd of streams holds up the others', front: (node) => tunnel(node, { slow: (bytes) => (bytes > 100000 ? 3000 : 0) }) },
+    { id: 'G02', what: 'a crowd of streams holds up the others', front: (node) => tunnel(node, { slow: ({ most }) => (most > 100000 ? 8000 : 0) }) },
     { id: 'G03', what: 'whatever comes is read for ever', front: h2('') },
     { id: 'G03', what: 'whatever comes is answered with 200', front: h2('000001010500000001880000010105000000038800000101050000000588') },
     { id: 'G07', what: 'TLS 1.0 is spoken', front: before(old) },
@@ -362,6 +373,6 @@ export const messageWeaknesses = [
   { id: 'E05', what: 'names are put into mail as they are', seen: (all) => ({ ...all, mail: all.mail.map((mail) => ({ ...mail, text: mail.text.normalize('NFKC') })) }) },
   { id: 'E05', what: 'a line end in a name ends a header', seen: (all) => ({ ...all, mail: all.mail.map((mail) => (/Bcc/.test(mail.text) ? { ...mail, headers: [...mail.headers, ['Bcc', 'victim@evil.example']] } : mail)) }) },
   { id: 'E05', what: 'reordering characters are kept', seen: (all) => ({ ...all, mail: all.mail.map((mail) => ({ ...mail, text: mail.text.replace('gnp', '\u202egnp') })) }) },
-  { id: 'E13', what: 'the request waits for the gateway', before: () => new Promise((done) => setTimeout(done, 2500)) },
+  { id: 'E13', what: 'the request waits for the gateway', before: () => new Promise((done) => setTimeout(done, 12000)) },
   { id: 'E13', what: 'a repetition has a key of its own', fault: { forget: true } },
 ];
