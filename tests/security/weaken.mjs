@@ -289,7 +289,7 @@ export const weaknesses = [
   } },
   { id: 'G01', what: 'a parser that forgives', forgiving: true },
   { id: 'G04', what: 'no time limit on a request head', forgiving: true },
-  { id: 'G04', what: 'connections that do nothing hold up the others', front: (node) => tunnel(node, { slow: ({ open }) => (open > 100 ? 6000 : 0) }) },
+  { id: 'G04', what: 'connections that do nothing hold up the others', front: (node) => tunnel(node, { slow: ({ count }) => (count > 150 ? 8000 : 0) }) },
   { id: 'G05', what: 'what is too long is cut', forgiving: true, request(m) {
     if (m.path.length > 8000) m.path = '/health';
     for (const name of Object.keys(m.headers)) if (String(m.headers[name]).length > 4000 || /^x-\d+$/.test(name)) delete m.headers[name];

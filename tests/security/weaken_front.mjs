@@ -95,15 +95,16 @@ export async function pipe(node) {
   };
 }
 
-// Bytes as they are, to and fro: TLS ends where it would. `slow({ most, open })`: how long
-// a new connection waits when so many bytes came by one, and so many are open.
+// Bytes as they are, to and fro: TLS ends where it would. `slow({ most, count })`: how long
+// a new connection waits when so many bytes came by one, and so many have come.
 export async function tunnel(node, { slow } = {}) {
   const upstream = new URL(node.base);
   const sockets = new Set();
   let most = 0;
+  let count = 0;
   const server = net.createServer({ pauseOnConnect: true }, async (client) => {
     client.on('error', () => {});
-    if (slow) await new Promise((done) => setTimeout(done, slow({ most, open: sockets.size / 2 })));
+    if (slow) await new Promise((done) => setTimeout(done, slow({ most, count: ++count })));
     const up = net.connect({ host: upstream.hostname, port: Number(upstream.port) });
     let came = 0;
     client.on('data', (bytes) => (most = Math.max(most, (came += bytes.length))));
