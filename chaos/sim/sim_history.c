@@ -41,6 +41,11 @@ void sim_history_return(struct sim_history *history, size_t operation, uint64_t 
     history_return(&history->history, operation, result, now_us);
 }
 
+void sim_history_turned_out(struct sim_history *history, size_t operation,
+                            enum history_kind kind) {
+    history_turned_out(&history->history, operation, kind);
+}
+
 void sim_history_drop(struct sim_history *history, size_t operation) {
     history_forget(&history->history, operation);
 }

@@ -17,6 +17,9 @@ size_t sim_history_call(struct sim_history *history, enum history_model model,
                         unsigned node, uint64_t now_us);
 void sim_history_return(struct sim_history *history, size_t operation, uint64_t result,
                         uint64_t now_us);
+/* What was answered tells that it was another kind. Before sim_history_return. */
+void sim_history_turned_out(struct sim_history *history, size_t operation,
+                            enum history_kind kind);
 /* It did not happen: it was refused before anything was done, or was a read. */
 void sim_history_drop(struct sim_history *history, size_t operation);
 /* Each key that is not linearizable is a violation, with what shows it. */

@@ -5,15 +5,14 @@
 #include <string.h>
 
 #include "chaos/sim/sim_command.h"
+#include "chaos/sim/sim_errand.h"
 #include "chaos/sim/sim_world.h"
 #include "store/base/check.h"
 #include "store/store_application.h"
 #include "store/store_intake.h"
 #include "store/store_staff.h"
 
-#define DEADLINE_MS 5000
 #define PAPERS_MAX 200
-#define SUBMITTED_MAX 64
 #define LEASE_MS 3000
 #define CLAIM_MS 3000
 #define PAPER_EVERY_US (300 * SIM_US_PER_MS)
@@ -36,18 +35,14 @@ enum errand_kind {
 };
 
 struct errand {
-    struct repl_request request; /* first */
-    struct errand *next;
+    struct sim_errand base; /* first */
     struct sim_intake *intake;
-    struct buf payload;
     enum errand_kind kind;
     size_t paper;
     unsigned person;
     struct job_key key;
-    unsigned node;
-    uint64_t life;
-    uint64_t clock_ms; /* ERRAND_LEASE: replicated time that its worker knew */
     char worker[65];
+    size_t operation; /* ERRAND_RESULT: in the history; SIZE_MAX: none */
 };
 
 /* What is known of a job. */
@@ -66,10 +61,9 @@ struct paper {
 
 struct sim_intake {
     struct sim *sim;
-    struct port_loop *loop;
     struct sim_rng rng;
-    struct errand *errands;
-    size_t errands_count;
+    struct sim_errands errands;
+    struct sim_history *history;
     struct paper paper[PAPERS_MAX];
     size_t papers;
     uint64_t workers;
@@ -104,84 +98,15 @@ static struct job_key key_of(size_t n, enum job_kind kind) {
 
 static struct errand *errand_new(struct sim_intake *intake, enum errand_kind kind,
                                  size_t paper) {
-    struct errand *errand = calloc(1, sizeof(*errand));
-    CHECK(errand != NULL);
+    struct errand *errand = sim_errand_new(&intake->errands, sizeof(*errand));
     errand->intake = intake;
     errand->kind = kind;
     errand->paper = paper;
-    errand->next = intake->errands;
-    intake->errands = errand;
-    intake->errands_count++;
-    buf_init(&errand->payload, LIMIT_COMMAND);
     return errand;
 }
 
-static void errand_free(struct errand *errand) {
-    struct sim_intake *intake = errand->intake;
-    struct errand **at = &intake->errands;
-    while (*at != errand) {
-        at = &(*at)->next;
-    }
-    *at = errand->next;
-    intake->errands_count--;
-    buf_free(&errand->payload);
-    free(errand);
-}
-
-static unsigned any_node(struct sim_intake *intake) {
-    struct sim *sim = intake->sim;
-    unsigned up[SIM_OWNERS], count = 0;
-    for (unsigned id = 1; id <= sim->nodes_count; id++) {
-        if (sim->node[id]->repl != NULL && !sim->node[id]->quitting) {
-            up[count++] = id;
-        }
-    }
-    return count == 0 ? 0 : up[sim_below(&intake->rng, count)];
-}
-
-static void on_done(struct repl_request *request);
-
-struct submission {
-    struct errand *errand;
-    enum err err;
-};
-
-static void submit_call(struct sim_node *node, void *arg) {
-    struct submission *submission = arg;
-    struct repl_request *request = &submission->errand->request;
-    request->deadline_mono_ms =
-        node->mono_origin_ms + sim_ms(&node->sim->loop) + DEADLINE_MS;
-    request->loop = submission->errand->intake->loop;
-    request->done = on_done;
-    submission->err = repl_submit(node->repl, request);
-}
-
-/* Replicated time as the node has it. */
-static uint64_t clock_of(const struct sim_node *node) {
-    struct store_meta meta;
-    CHECK(store_read_begin(node->read) == OK);
-    CHECK(store_read_meta(node->read, &meta) == OK);
-    store_read_end(node->read);
-    return meta.clock_ms;
-}
-
 static void submit(struct errand *errand, const struct command *command) {
-    struct sim *sim = errand->intake->sim;
-    errand->node = any_node(errand->intake);
-    if (errand->node == 0 || errand->intake->errands_count > SUBMITTED_MAX) {
-        errand_free(errand);
-        return;
-    }
-    CHECK(command_encode(command, &errand->payload) == OK);
-    errand->request.type = command->type;
-    errand->request.payload = buf_span(&errand->payload);
-    errand->life = sim->loop.life[errand->node];
-    errand->clock_ms = clock_of(sim->node[errand->node]);
-    struct submission submission = {errand, ERR_CLOSED};
-    if (sim_node_enter(sim->node[errand->node], submit_call, &submission) &&
-        submission.err != OK) {
-        errand_free(errand);
-    } /* else if it ended: sim_intake_lost has the errand */
+    sim_errand_submit(&errand->base, command, 0);
 }
 
 /* --- papers --- */
@@ -247,6 +172,11 @@ static void begin_lease(struct sim_intake *intake) {
     submit(errand, &command);
 }
 
+/* Its number for the checker. */
+static uint64_t object_of(size_t n, enum job_kind kind) {
+    return 2 * (uint64_t)n + (kind == JOB_READ ? 1 : 0);
+}
+
 static void begin_result(struct errand *lease, size_t n, const struct leased *leased) {
     struct sim_intake *intake = lease->intake;
     struct errand *errand = errand_new(intake, ERRAND_RESULT, n);
@@ -267,6 +197,12 @@ static void begin_result(struct errand *lease, size_t n, const struct leased *le
             .kind = PAGE_FORM, .how = PAGE_BY_QR, .id = application_of(n)};
         result->pages[1] = (struct intake_page){.number = 1, .kind = PAGE_CERTIFICATE};
     }
+    errand->operation =
+        result->failed ? SIZE_MAX
+                       : sim_history_call(intake->history, HISTORY_JOB,
+                                          object_of(n, leased->key.kind),
+                                          HISTORY_VERDICT, leased->attempt, 0,
+                                          intake->sim->loop.now_us);
     submit(errand, command);
     free(command);
 }
@@ -291,6 +227,12 @@ static void work_on(struct errand *errand, const struct leased *leased,
     size_t n = 0;
     struct known_job *job = job_of(intake, &leased->key, &n);
     CHECK(job != NULL);
+    sim_history_return(intake->history,
+                       sim_history_call(intake->history, HISTORY_JOB,
+                                        object_of(n, leased->key.kind), HISTORY_LEASE,
+                                        leased->attempt, errand->base.node,
+                                        errand->base.begun_us),
+                       1, intake->sim->loop.now_us);
     if (leased->attempt == job->attempt) {
         sim_violation(intake->sim, "paper %zu: attempt %u was leased twice", n,
                       leased->attempt);
@@ -306,7 +248,7 @@ static void work_on(struct errand *errand, const struct leased *leased,
     }
     if (leased->attempt > job->attempt) {
         job->attempt = leased->attempt;
-        job->leased_ms = errand->clock_ms;
+        job->leased_ms = errand->base.clock_ms;
         job->let_go = false;
     }
     uint64_t dice = sim_below(&intake->rng, 100);
@@ -359,11 +301,11 @@ static void begin_decide(struct errand *claim, uint32_t number) {
 
 static void answer_lease(struct errand *errand) {
     const struct sim *sim = errand->intake->sim;
-    bool lives = sim->loop.life[errand->node] == errand->life;
-    const struct sim_node *node = sim->node[errand->node];
-    uint64_t now_ms = lives && node->repl != NULL ? clock_of(node) : UINT64_MAX;
+    bool lives = sim->loop.life[errand->base.node] == errand->base.life;
+    const struct sim_node *node = sim->node[errand->base.node];
+    uint64_t now_ms = lives && node->repl != NULL ? sim_clock_of(node) : UINT64_MAX;
     struct outcome_leases leases;
-    CHECK(outcome_leases_decode(errand->request.outcome.detail, &leases) == OK);
+    CHECK(outcome_leases_decode(errand->base.request.outcome.detail, &leases) == OK);
     for (size_t i = 0; i < leases.count; i++) {
         work_on(errand, &leases.jobs[i], now_ms);
     }
@@ -376,7 +318,7 @@ static void answer_result(struct errand *errand) {
     struct command result;
     struct arena arena;
     arena_init(&arena, 1u << 16);
-    CHECK(command_decode(CMD_JOB_RESULT, buf_span(&errand->payload), &arena, &result) ==
+    CHECK(command_decode(CMD_JOB_RESULT, buf_span(&errand->base.payload), &arena, &result) ==
           OK);
     if (!result.job_result.failed && ++job->taken > 1) {
         sim_violation(intake->sim, "paper %zu: judged twice", n);
@@ -384,10 +326,27 @@ static void answer_result(struct errand *errand) {
     arena_close(&arena);
 }
 
+/* What its worker heard; without an answer it may have counted. */
+static void answer_verdict(struct errand *errand) {
+    struct sim_intake *intake = errand->intake;
+    enum outcome_code code = errand->base.request.outcome.code;
+    if (errand->operation == SIZE_MAX) {
+        return;
+    }
+    if (code == OUT_JOB_LATE || code == OUT_NOT_FOUND) {
+        sim_history_turned_out(intake->history, errand->operation, HISTORY_LATE);
+    }
+    if (code == OUT_OK || code == OUT_REPLAYED || code == OUT_JOB_LATE ||
+        code == OUT_NOT_FOUND) {
+        sim_history_return(intake->history, errand->operation, 1,
+                           intake->sim->loop.now_us);
+    }
+}
+
 static void answer_decide(struct errand *errand) {
     struct sim_intake *intake = errand->intake;
     struct outcome_decided decided;
-    CHECK(outcome_decided_decode(errand->request.outcome.detail, &decided) == OK);
+    CHECK(outcome_decided_decode(errand->base.request.outcome.detail, &decided) == OK);
     if (!decided.needs_second && ++intake->paper[errand->paper].decided > 1) {
         sim_violation(intake->sim, "paper %zu: decided twice", errand->paper);
     }
@@ -414,7 +373,7 @@ static void answer_ok(struct errand *errand) {
         answer_result(errand);
         return;
     case ERRAND_CLAIM:
-        CHECK(outcome_claimed_decode(errand->request.outcome.detail, &claimed) == OK);
+        CHECK(outcome_claimed_decode(errand->base.request.outcome.detail, &claimed) == OK);
         if (sim_percent(&intake->rng, 85)) { /* else the person goes home with it */
             begin_decide(errand, claimed.claim);
         }
@@ -428,13 +387,13 @@ static void answer_ok(struct errand *errand) {
     }
 }
 
-static void on_done(struct repl_request *request) {
-    struct errand *errand = (struct errand *)(void *)request;
-    if (request->err == OK && request->outcome.code == OUT_OK) {
-        answer_ok(errand);
+static void answer(struct sim_errand *base) {
+    if (((struct errand *)base)->kind == ERRAND_RESULT) {
+        answer_verdict((struct errand *)base);
     }
-    repl_request_close(request);
-    errand_free(errand);
+    if (base->request.outcome.code == OUT_OK) {
+        answer_ok((struct errand *)base);
+    }
 }
 
 /* --- turns --- */
@@ -480,19 +439,19 @@ static void begin_paper(struct sim_intake *intake) {
 }
 
 struct sim_intake *sim_intake_new(struct sim *sim, struct port_loop *loop,
-                                  uint64_t seed) {
+                                  uint64_t seed, struct sim_history *history) {
     struct sim_intake *intake = calloc(1, sizeof(*intake));
     CHECK(intake != NULL);
     intake->sim = sim;
-    intake->loop = loop;
+    intake->history = history;
     sim_rng_seed(&intake->rng, seed, 8);
+    intake->errands = (struct sim_errands){
+        .sim = sim, .loop = loop, .rng = &intake->rng, .answer = answer};
     return intake;
 }
 
 void sim_intake_free(struct sim_intake *intake) {
-    while (intake->errands != NULL) {
-        errand_free(intake->errands);
-    }
+    sim_errands_close(&intake->errands);
     free(intake);
 }
 
@@ -508,17 +467,11 @@ void sim_intake_pause(struct sim_intake *intake) {
 }
 
 bool sim_intake_idle(const struct sim_intake *intake) {
-    return intake->errands_count == 0;
+    return intake->errands.count == 0;
 }
 
 void sim_intake_lost(struct sim_intake *intake, unsigned node, uint64_t life) {
-    struct errand *next;
-    for (struct errand *errand = intake->errands; errand != NULL; errand = next) {
-        next = errand->next;
-        if (errand->node == node && errand->life == life) {
-            errand_free(errand);
-        }
-    }
+    sim_errands_lost(&intake->errands, node, life);
 }
 
 /* --- the end --- */

@@ -4,17 +4,16 @@
 #include <string.h>
 
 #include "chaos/sim/sim_command.h"
+#include "chaos/sim/sim_errand.h"
 #include "chaos/sim/sim_world.h"
 #include "raft/fsm_limits.h"
 #include "store/base/check.h"
 #include "store/store_outbox.h"
 
-#define DEADLINE_MS 5000
 #define VISITS_MAX 300
 #define CLAIM_MAX 4
 #define VISIT_EVERY_US (300 * SIM_US_PER_MS)
 #define CLAIM_EVERY_US (100 * SIM_US_PER_MS)
-#define SUBMITTED_MAX 64
 
 enum errand_kind {
     /* A visit's steps, one after another. */
@@ -27,16 +26,11 @@ enum errand_kind {
 };
 
 struct errand {
-    struct repl_request request; /* first */
-    struct errand *next;
+    struct sim_errand base; /* first */
     struct sim_outbox *outbox;
-    struct buf payload;
     enum errand_kind kind;
     size_t visit; /* ERRAND_CLAIM: none */
     bool delivered;
-    unsigned node;
-    uint64_t life, begun_us;
-    uint64_t clock_ms; /* ERRAND_CLAIM: replicated time that its sender knew */
 };
 
 struct visit {
@@ -51,10 +45,8 @@ struct visit {
 
 struct sim_outbox {
     struct sim *sim;
-    struct port_loop *loop;
     struct sim_rng rng;
-    struct errand *errands;
-    size_t errands_count;
+    struct sim_errands errands;
     struct visit visit[VISITS_MAX];
     size_t visits;
     bool active;
@@ -77,75 +69,15 @@ static struct visit *visit_of(struct sim_outbox *outbox, struct id128 message) {
 
 static struct errand *errand_new(struct sim_outbox *outbox, enum errand_kind kind,
                                  size_t visit) {
-    struct errand *errand = calloc(1, sizeof(*errand));
-    CHECK(errand != NULL);
+    struct errand *errand = sim_errand_new(&outbox->errands, sizeof(*errand));
     errand->outbox = outbox;
     errand->kind = kind;
     errand->visit = visit;
-    errand->next = outbox->errands;
-    outbox->errands = errand;
-    outbox->errands_count++;
-    buf_init(&errand->payload, LIMIT_COMMAND);
     return errand;
 }
 
-static void errand_free(struct errand *errand) {
-    struct sim_outbox *outbox = errand->outbox;
-    struct errand **at = &outbox->errands;
-    while (*at != errand) {
-        at = &(*at)->next;
-    }
-    *at = errand->next;
-    outbox->errands_count--;
-    buf_free(&errand->payload);
-    free(errand);
-}
-
-static unsigned any_node(struct sim_outbox *outbox) {
-    struct sim *sim = outbox->sim;
-    unsigned up[SIM_OWNERS], count = 0;
-    for (unsigned id = 1; id <= sim->nodes_count; id++) {
-        if (sim->node[id]->repl != NULL && !sim->node[id]->quitting) {
-            up[count++] = id;
-        }
-    }
-    return count == 0 ? 0 : up[sim_below(&outbox->rng, count)];
-}
-
-static void on_done(struct repl_request *request);
-
-struct submission {
-    struct errand *errand;
-    enum err err;
-};
-
-static void submit_call(struct sim_node *node, void *arg) {
-    struct submission *submission = arg;
-    struct repl_request *request = &submission->errand->request;
-    request->deadline_mono_ms =
-        node->mono_origin_ms + sim_ms(&node->sim->loop) + DEADLINE_MS;
-    request->loop = submission->errand->outbox->loop;
-    request->done = on_done;
-    submission->err = repl_submit(node->repl, request);
-}
-
 static void submit(struct errand *errand, const struct command *command) {
-    struct sim *sim = errand->outbox->sim;
-    errand->node = any_node(errand->outbox);
-    if (errand->node == 0 || errand->outbox->errands_count > SUBMITTED_MAX) {
-        errand_free(errand);
-        return;
-    }
-    CHECK(command_encode(command, &errand->payload) == OK);
-    errand->request.type = command->type;
-    errand->request.payload = buf_span(&errand->payload);
-    errand->life = sim->loop.life[errand->node];
-    errand->begun_us = sim->loop.now_us;
-    struct submission submission = {errand, ERR_CLOSED};
-    if (sim_node_enter(sim->node[errand->node], submit_call, &submission) &&
-        submission.err != OK) {
-        errand_free(errand);
-    } /* else if it ended: sim_outbox_lost has the errand */
+    sim_errand_submit(&errand->base, command, 0);
 }
 
 /* --- visits --- */
@@ -200,31 +132,21 @@ static enum outbox_walk collect(void *arg, struct span client_id, struct id128 i
     return due->cmd->count < CLAIM_MAX ? OUTBOX_NEXT : OUTBOX_STOP;
 }
 
-/* Replicated time as the node has it. */
-static uint64_t clock_of(const struct sim_node *node) {
-    struct store_meta meta;
-    CHECK(store_read_begin(node->read) == OK);
-    CHECK(store_read_meta(node->read, &meta) == OK);
-    store_read_end(node->read);
-    return meta.clock_ms;
-}
-
 static void begin_claim(struct sim_outbox *outbox) {
     struct command command = {.type = CMD_OUTBOX_CLAIM};
     struct due due = {outbox, &command.outbox_claim};
-    unsigned id = any_node(outbox);
+    unsigned id = sim_errands_any_node(&outbox->errands);
     if (id == 0) {
         return;
     }
     const struct sim_node *node = outbox->sim->node[id];
-    uint64_t clock_ms = clock_of(node);
+    uint64_t clock_ms = sim_clock_of(node);
     CHECK(store_read_begin(node->read) == OK);
     CHECK(store_outbox_walk_due(node->read, clock_ms, collect, &due) == OK);
     store_read_end(node->read);
     command.outbox_claim.node = id;
     if (command.outbox_claim.count > 0) {
         struct errand *errand = errand_new(outbox, ERRAND_CLAIM, VISITS_MAX);
-        errand->clock_ms = clock_ms;
         submit(errand, &command);
     }
 }
@@ -258,13 +180,13 @@ static void send_one(const struct errand *errand, const struct outbox_claimed *c
         sim_violation(outbox->sim, "message %zu: attempt %u while another is leased", n,
                       claimed->attempt);
     }
-    if (visit->settled_us != 0 && visit->settled_us < errand->begun_us) {
+    if (visit->settled_us != 0 && visit->settled_us < errand->base.begun_us) {
         sim_violation(outbox->sim,
                       "message %zu: leased after its delivery was acknowledged", n);
     }
     if (claimed->attempt > visit->attempt) {
         visit->attempt = claimed->attempt;
-        visit->leased_ms = errand->clock_ms;
+        visit->leased_ms = errand->base.clock_ms;
         visit->let_go = false;
     }
     visit->delivered = visit->delivered || dice < 60;
@@ -277,22 +199,23 @@ static void send_one(const struct errand *errand, const struct outbox_claimed *c
 
 static void answer_claim(struct errand *errand) {
     const struct sim *sim = errand->outbox->sim;
-    bool lives = sim->loop.life[errand->node] == errand->life;
-    const struct sim_node *node = sim->node[errand->node];
-    uint64_t now_ms = lives && node->repl != NULL ? clock_of(node) : UINT64_MAX;
+    bool lives = sim->loop.life[errand->base.node] == errand->base.life;
+    const struct sim_node *node = sim->node[errand->base.node];
+    uint64_t now_ms = lives && node->repl != NULL ? sim_clock_of(node) : UINT64_MAX;
     struct outcome_claim claim;
-    CHECK(outcome_claim_decode(errand->request.outcome.detail, &claim) == OK);
+    CHECK(outcome_claim_decode(errand->base.request.outcome.detail, &claim) == OK);
     for (size_t i = 0; i < claim.count; i++) {
         send_one(errand, &claim.messages[i], now_ms);
     }
 }
 
-static void answer(struct errand *errand) {
+static void answer(struct sim_errand *base) {
+    struct errand *errand = (struct errand *)base;
     struct sim_outbox *outbox = errand->outbox;
-    enum outcome_code code = errand->request.outcome.code;
+    enum outcome_code code = errand->base.request.outcome.code;
     if (code != OUT_OK) {
         sim_violation(outbox->sim, "node %u answers an errand of kind %d with '%s'",
-                      errand->node, (int)errand->kind, outcome_str(code));
+                      errand->base.node, (int)errand->kind, outcome_str(code));
         return;
     }
     switch (errand->kind) {
@@ -313,15 +236,6 @@ static void answer(struct errand *errand) {
         }
         return;
     }
-}
-
-static void on_done(struct repl_request *request) {
-    struct errand *errand = (struct errand *)(void *)request;
-    if (request->err == OK) {
-        answer(errand);
-    }
-    repl_request_close(request);
-    errand_free(errand);
 }
 
 /* --- turns --- */
@@ -367,15 +281,14 @@ struct sim_outbox *sim_outbox_new(struct sim *sim, struct port_loop *loop,
     struct sim_outbox *outbox = calloc(1, sizeof(*outbox));
     CHECK(outbox != NULL);
     outbox->sim = sim;
-    outbox->loop = loop;
     sim_rng_seed(&outbox->rng, seed, 7);
+    outbox->errands = (struct sim_errands){
+        .sim = sim, .loop = loop, .rng = &outbox->rng, .answer = answer};
     return outbox;
 }
 
 void sim_outbox_free(struct sim_outbox *outbox) {
-    while (outbox->errands != NULL) {
-        errand_free(outbox->errands);
-    }
+    sim_errands_close(&outbox->errands);
     free(outbox);
 }
 
@@ -390,17 +303,11 @@ void sim_outbox_pause(struct sim_outbox *outbox) {
 }
 
 bool sim_outbox_idle(const struct sim_outbox *outbox) {
-    return outbox->errands_count == 0;
+    return outbox->errands.count == 0;
 }
 
 void sim_outbox_lost(struct sim_outbox *outbox, unsigned node, uint64_t life) {
-    struct errand *next;
-    for (struct errand *errand = outbox->errands; errand != NULL; errand = next) {
-        next = errand->next;
-        if (errand->node == node && errand->life == life) {
-            errand_free(errand);
-        }
-    }
+    sim_errands_lost(&outbox->errands, node, life);
 }
 
 /* --- the end --- */
