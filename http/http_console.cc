@@ -219,7 +219,7 @@ extern "C" enum err http_console_render(enum console_page page, enum http_lang l
                    messages.at(std::string("environment_") + environment));
         values.set("style", shared->style_path);
         if (page == CONSOLE_APPLICATION || page == CONSOLE_DESK ||
-            page == CONSOLE_IMPORT) {
+            page == CONSOLE_IMPORT || page == CONSOLE_INTAKE) {
             values.set("script", shared->script_path);
         }
         values.set("title", messages.at(titles[page]));

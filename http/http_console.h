@@ -41,7 +41,8 @@ extern "C" {
     X(DESK, desk)                                                                      \
     X(APPLICATION, application)                                                        \
     X(IMPORTS, imports)                                                                \
-    X(IMPORT, import)
+    X(IMPORT, import)                                                                  \
+    X(INTAKE, intake)
 
 enum console_page {
 #define X(id, name) CONSOLE_##id,
@@ -65,7 +66,7 @@ bool http_console_known(const char *key);
 /* The style sheet: its path (with its hash) and its bytes. Static. */
 const char *http_console_style_path(void);
 struct span http_console_style(void);
-/* The same of the script with the desk's keys. */
+/* The same of the script: the desk's keys, and the intake's uploads. */
 const char *http_console_script_path(void);
 struct span http_console_script(void);
 

@@ -351,7 +351,7 @@ void http_respond_console(struct http_request *request, int status,
                                        json, &html);
     ADD_NAMED(h2o, "content-security-policy",
               "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
-              "form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+              "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
     ADD_NAMED(h2o, "x-frame-options", "DENY");
     ADD_NAMED(h2o, "referrer-policy", "no-referrer");
     ADD_NAMED(h2o, "cross-origin-opener-policy", "same-origin");

@@ -71,6 +71,12 @@ static const struct staff_route routes[] = {
      "/staff/imports"},
     {"/staff/decisions.csv", STAFF_DO_DECISIONS, NONE, NONE, NONE, NONE,
      "/staff/imports"},
+    {"/staff/intake", STAFF_DO_INTAKE, CONSOLE_INTAKE, NONE, NONE, NONE, "/staff/intake"},
+    {"/staff/intake/place", NONE, NONE, STAFF_DO_PLACE, NONE, NONE, "/staff/intake"},
+    {"/staff/intake/upload", NONE, NONE, STAFF_DO_UPLOAD, NONE, NONE, "/staff/intake"},
+    {"/staff/letter", STAFF_DO_LETTER, NONE, NONE, NONE, NONE, "/staff/desk"},
+    {"/staff/application/return", NONE, NONE, STAFF_DO_RETURN, NONE, NONE,
+     "/staff/application"},
     {"/staff/desk/next", NONE, NONE, STAFF_DO_NEXT, NONE, NONE, "/staff/desk"},
 };
 
@@ -292,10 +298,15 @@ static void refused(struct http_request *request, const struct svc_staff *staff,
     }
 }
 
+static bool ends(struct span name, const char *with) {
+    size_t len = strlen(with);
+    return name.len > len && memcmp(name.data + name.len - len, with, len) == 0;
+}
+
 static const char *file_type(struct span name) {
-    return name.len > 4 && memcmp(name.data + name.len - 4, ".csv", 4) == 0
-               ? "text/csv"
-               : "application/json";
+    return ends(name, ".csv")   ? "text/csv"
+           : ends(name, ".pdf") ? "application/pdf"
+                                : "application/json";
 }
 
 static void answer(struct http_request *request, const struct svc_staff *staff,
@@ -313,6 +324,9 @@ static void answer(struct http_request *request, const struct svc_staff *staff,
     case STAFF_FILE:
         http_respond_file(request, file_type(staff->file_name), staff->file_name,
                           staff->file);
+        return;
+    case STAFF_TAKEN:
+        http_respond_nothing(request);
         return;
     case STAFF_IMAGE:
         http_respond_image(request, staff->file);

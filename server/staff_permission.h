@@ -49,6 +49,11 @@
     X(NEXT, "next", REVIEWERS, WRITES)                                                 \
     X(DECIDE, "decide", REVIEWERS, WRITES)                                             \
     X(SCAN, "scan", DESK_READERS, 0)                                                   \
+    X(INTAKE, "intake", INTAKERS | STAFF_AUDITOR, 0)                                   \
+    X(PLACE, "place", INTAKERS, WRITES)                                                \
+    X(UPLOAD, "upload", INTAKERS, WRITES)                                              \
+    X(LETTER, "letter", INTAKERS | STAFF_APPROVER, 0)                                  \
+    X(RETURN, "return", INTAKERS, WRITES)                                              \
     X(IMPORTS, "imports", REVIEWERS | STAFF_AUDITOR, 0)                                \
     X(IMPORT_PROPOSE, "import_propose", REVIEWERS, WRITES)                             \
     X(IMPORT_SHOW, "import_show", REVIEWERS | STAFF_AUDITOR, 0)                        \

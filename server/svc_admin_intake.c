@@ -70,6 +70,16 @@ static void application_id_of(struct svc_json *json, const char *name, bool requ
                       name);
 }
 
+/* Whose act it is: a person's of the staff, through the console, or the operator's. */
+static struct id128 staff_of(const struct intake_op *op) {
+    struct span by = op->admin.admin->by_staff;
+    struct id128 staff = {{0}};
+
+    if (by.len == sizeof staff.b)
+        memcpy(staff.b, by.data, sizeof staff.b);
+    return staff;
+}
+
 /* --- applications --- */
 
 static const char *const kinds[] = {"corporation", "sole_proprietor", "public_body",
@@ -321,6 +331,7 @@ static void batch_add(struct intake_op *op) {
     if (add->received_day == 0)
         svc_json_fail(json, "received_on: the day of the post is expected");
     add->environment = op->admin.base.svc->shared->config->environment;
+    add->staff = staff_of(op);
     op->command.type = CMD_BATCH_ADD;
     submit(op);
 }
@@ -382,6 +393,7 @@ static void place(struct intake_op *op) {
     else
         page->page = (uint16_t)json_integer_value(number);
     application_id_of(json, "application_id", false, &page->id);
+    page->staff = staff_of(op);
     op->command.type = CMD_PAGE_PLACE;
     submit(op);
 }

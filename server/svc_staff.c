@@ -49,6 +49,11 @@ static void (*const actions[STAFF_ACTIONS_COUNT])(struct staff_op *op) = {
     [STAFF_DO_NEXT] = svc_staff_next,
     [STAFF_DO_DECIDE] = svc_staff_decide,
     [STAFF_DO_SCAN] = svc_staff_scan,
+    [STAFF_DO_INTAKE] = svc_staff_intake,
+    [STAFF_DO_PLACE] = svc_staff_place,
+    [STAFF_DO_UPLOAD] = svc_staff_upload,
+    [STAFF_DO_LETTER] = svc_staff_letter,
+    [STAFF_DO_RETURN] = svc_staff_return,
     [STAFF_DO_IMPORTS] = svc_staff_imports,
     [STAFF_DO_IMPORT_PROPOSE] = svc_staff_import_propose,
     [STAFF_DO_IMPORT_SHOW] = svc_staff_import_show,
@@ -130,6 +135,10 @@ void svc_staff_image(struct staff_op *op, struct span jpeg) {
     /* It may be larger than an operation's arena. */
     op->staff->file = jpeg;
     end(op, STAFF_IMAGE);
+}
+
+void svc_staff_taken(struct staff_op *op) {
+    end(op, STAFF_TAKEN);
 }
 
 void svc_staff_file(struct staff_op *op) {

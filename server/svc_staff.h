@@ -25,6 +25,7 @@ enum svc_staff_kind {
     STAFF_DONE,      /* go to `location` */
     STAFF_FILE,      /* `file`, JSON or CSV under the name `file_name` */
     STAFF_IMAGE,     /* `file`, a JPEG */
+    STAFF_TAKEN,     /* done, and there is nothing to be shown: a script sent it */
     STAFF_SIGN_IN,   /* there is no live session */
     STAFF_AGAIN,     /* there is, but both factors have to be shown again first */
     STAFF_FORBIDDEN, /* not with these roles */

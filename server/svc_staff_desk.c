@@ -6,6 +6,10 @@
 #include "server/svc_staff_review.h"
 
 #define SHOWN 100
+/* What waits for longer is shown as such: a working day, and three. */
+#define DUE_MS (24ull * 3600 * 1000)
+#define LATE_MS (3 * DUE_MS)
+#define AGED_MAX 10000 /* are counted */
 
 /* ---- stocks */
 
@@ -25,24 +29,58 @@ static bool list_one(void *arg, const struct application_id *id, uint64_t since_
     return json_array_size(listing->list) < listing->max;
 }
 
-/* In the open snapshot: a state of a kind, its number and since when the oldest waits. */
+/* How long they wait: those that are older than a day, and than three. In order of age,
+ * so the walk ends where the young begin. */
+struct ages {
+    uint64_t now_ms;
+    uint64_t oldest_ms;
+    size_t due, late;
+};
+
+static bool age_one(void *arg, const struct application_id *id, uint64_t since_ms) {
+    struct ages *ages = arg;
+
+    (void)id;
+    if (ages->oldest_ms == 0)
+        ages->oldest_ms = since_ms;
+    if (since_ms + DUE_MS > ages->now_ms)
+        return false;
+    ages->due++;
+    ages->late += since_ms + LATE_MS <= ages->now_ms;
+    return ages->due < AGED_MAX;
+}
+
+/* The states in which it is the center that is waited for. */
+static bool is_backlog(enum application_state state) {
+    return state == APPLICATION_RECEIVED || state == APPLICATION_WAITING ||
+           state == APPLICATION_OCR || state == APPLICATION_STAFF ||
+           state == APPLICATION_HELD;
+}
+
+/* In the open snapshot: a state of a kind, its number and since when they wait. */
 static enum err put_stock(struct svc *svc, enum application_kind kind,
                           enum application_state state, json_t *stocks) {
-    struct listing listing = {.list = json_array(), .max = 1};
+    struct ages ages = {.now_ms = repl_now_ms(svc->shared->repl)};
+    bool backlog = is_backlog(state);
     uint64_t count = 0;
     enum err err = store_application_count(svc->read, kind, state, &count);
 
-    if (!err)
-        err = store_application_walk(svc->read, kind, state, 0, NULL, list_one,
-                                     &listing);
-    json_decref(listing.list);
+    if (!err && count > 0)
+        err = store_application_walk(svc->read, kind, state, 0, NULL, age_one, &ages);
     if (!err && count > 0)
         json_array_append_new(
-            stocks, json_pack("{s:s, s:s, s:I, s:I}", "kind",
-                              store_application_kind_name(kind), "state",
-                              store_application_state_name(state), "count",
-                              (json_int_t)count, "oldest_ms",
-                              (json_int_t)listing.oldest_ms));
+            stocks,
+            json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:s, s:b}", "kind",
+                      store_application_kind_name(kind), "state",
+                      store_application_state_name(state), "count", (json_int_t)count,
+                      "oldest_ms", (json_int_t)ages.oldest_ms, "due",
+                      (json_int_t)ages.due, "late", (json_int_t)ages.late, "backlog",
+                      backlog, "age",
+                      !backlog         ? "none"
+                      : ages.late > 0  ? "late"
+                      : ages.due > 0   ? "due"
+                                       : "fresh",
+                      "queue", state == APPLICATION_STAFF));
     return err;
 }
 

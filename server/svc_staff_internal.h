@@ -34,6 +34,7 @@ void svc_staff_view(struct staff_op *op, json_t *view);
 /* A message, beside what was typed. `message` is copied. */
 void svc_staff_refuse(struct staff_op *op, enum svc_staff_kind kind,
                       struct span message);
+void svc_staff_taken(struct staff_op *op);
 /* A JPEG of our own making, to be shown in a page; it is copied. */
 void svc_staff_image(struct staff_op *op, struct span jpeg);
 /* `file` and `file_name` have been set. */
@@ -89,6 +90,11 @@ void svc_staff_release(struct staff_op *op);
 void svc_staff_next(struct staff_op *op);
 void svc_staff_decide(struct staff_op *op);
 void svc_staff_scan(struct staff_op *op);
+void svc_staff_intake(struct staff_op *op);
+void svc_staff_place(struct staff_op *op);
+void svc_staff_upload(struct staff_op *op);
+void svc_staff_letter(struct staff_op *op);
+void svc_staff_return(struct staff_op *op);
 void svc_staff_imports(struct staff_op *op);
 void svc_staff_import_propose(struct staff_op *op);
 void svc_staff_import_show(struct staff_op *op);

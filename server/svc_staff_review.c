@@ -336,6 +336,12 @@ static void show(struct staff_op *op) {
         svc_fail(&op->base, err);
         return;
     }
+    json_object_set_new(view, "decided_ms",
+                        json_integer((json_int_t)looking->application.decided_ms));
+    json_object_set_new(view, "is_denied",
+                        json_boolean(looking->application.state == APPLICATION_DENIED));
+    json_object_set_new(view, "is_returned",
+                        json_boolean(looking->application.state == APPLICATION_RETURNED));
     put_review(op, looking, view);
     svc_read_end(op->base.svc);
     json_object_set_new(view, "choices", defect_choices());

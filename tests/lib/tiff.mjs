@@ -45,12 +45,14 @@ export function tiff(pages) {
   return Buffer.concat(parts);
 }
 
-// A sheet of paper with a frame and something written in its middle.
+// A sheet of paper with a frame and something written in its middle; the bits of `seed`
+// stand above it, so that no two are the same file.
 export const sheet = (width = 620, height = 877, seed = 0) => ({
   width,
   height,
   at: (x, y) => {
     if (x < 6 || y < 6 || x >= width - 6 || y >= height - 6) return 0;
-    return y > 100 && y < 140 && x > 60 && x < width - 60 && ((x + seed) >> 3) % 3 === 0 ? 30 : 245;
+    if (y >= 60 && y < 70 && x >= 60 && x < 380) return (seed >> ((x - 60) >> 4)) & 1 ? 30 : 245;
+    return y > 100 && y < 140 && x > 60 && x < width - 60 && (x >> 3) % 3 === 0 ? 30 : 245;
   },
 });

@@ -56,7 +56,7 @@ export const ROWS = [
     name: '`server`',
     files: ['server/*'],
     may: [BASE, 'store/*.h', 'raft/repl.h', 'raft/command.h', 'server/**.h', 'ocr-worker/wire/*.h'],
-    system: ['curl/*', 'jansson.h', 'message_texts.h', 'qrencode.h'],
+    system: ['curl/*', 'jansson.h', 'message_texts.h', 'cairo-pdf.h', 'pango/*', 'qrencode.h'],
   },
   {
     name: '`http`',

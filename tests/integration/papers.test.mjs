@@ -1,0 +1,116 @@
+// Papers in the console: files that a browser sends, pages that a person sorts, and what
+// goes back to who was denied.
+import '../lib/runtime.mjs';
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { after, test } from 'node:test';
+import { operator } from '../lib/admin.mjs';
+import { Center, decide, sendFile } from '../lib/desk.mjs';
+import { until } from '../lib/demo.mjs';
+import { sheet, tiff } from '../lib/tiff.mjs';
+
+const center = await Center.make('papers');
+after(() => center.close());
+const ida = await center.person(['intake'], 1);
+const anna = await center.person(['reviewer'], 2);
+const sora = await center.person(['supervisor'], 3);
+const CHUNK = 48 * 1024;
+
+const hashOf = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const step = (desk, fields, chunk = '') => sendFile(desk, '/staff/intake/upload', fields, 'chunk', chunk);
+async function upload(desk, bytes) {
+  const fields = { sha256: hashOf(bytes), size: String(bytes.length) };
+  for (let index = 0; index * CHUNK < bytes.length; index++)
+    assert.equal((await step(desk, { ...fields, step: 'part', index: String(index) }, bytes.subarray(index * CHUNK, (index + 1) * CHUNK))).status, 204, `part ${index}`);
+  return step(desk, { ...fields, step: 'commit', index: '0' });
+}
+const fileRow = (bytes, name) => ({ sha256: hashOf(bytes), size: bytes.length, format: 'tiff', name });
+
+test('a file goes up in chunks, counts once it is whole, and its pages wait for a person', { timeout: 120000 }, async () => {
+  const application = await center.apply(1);
+  const bytes = tiff([sheet(620, 877, 1), sheet(620, 877, 2)]);
+  assert.ok(bytes.length > 10 * CHUNK);
+  const hash = hashOf(bytes);
+  assert.equal((await step(ida, { step: 'commit', sha256: hash, size: String(bytes.length), index: '0' })).status, 409, 'nothing of it is there');
+  assert.equal((await upload(ida, bytes)).status, 204);
+  const batch = randomBytes(16).toString('hex');
+  assert.equal((await step(ida, { step: 'batch', batch, label: '窓口', received_on: '2026-11-16' })).status, 204);
+  const bundle = { step: 'bundle', batch, position: '0', files: JSON.stringify([fileRow(bytes, 'S0001.tif')]) };
+  assert.equal((await step(ida, bundle)).status, 204);
+  assert.equal((await step(ida, bundle)).status, 204, 'the same again changes nothing');
+  const job = await until('it is to be sorted', () => center.farm.lease());
+  assert.equal(job.scans[0].hash, hash);
+  assert.deepEqual(await center.farm.scan(job.scans[0]), bytes);
+  const pages = [{ scan: 0, index: 0, kind: 'form', id: 'P999999' }, { scan: 0, index: 1, kind: 'certificate' }];
+  assert.equal((await center.farm.result(job, 'REVIEW', { reasons: 1n << 39n, pages })).status, 200);
+
+  const list = await ida.get('/staff/intake');
+  assert.equal(list.status, 200);
+  assert.match(list.body, /窓口/);
+  assert.match(list.body, /該当する申請がない/);
+  const places = [...list.body.matchAll(/href="(\/staff\/intake\?bundle=([0-9a-f]{32})&amp;page=(\d+))"/g)];
+  assert.equal(places.length, 2);
+  const [, , id] = places[0];
+  const image = await ida.get(`/staff/scan?bundle=${id}&page=0`);
+  assert.equal(image.headers['content-type'], 'image/jpeg');
+  assert.equal((await anna.get(`/staff/scan?bundle=${id}&page=0`)).status, 404, 'it is seen by the intake alone');
+  assert.equal((await anna.post('/staff/intake/place', { bundle: id, page: '0', id: application.id })).status, 403);
+  assert.equal((await ida.post('/staff/intake/place', { bundle: id, page: '0', id: '' })).status, 422);
+  assert.equal((await ida.post('/staff/intake/place', { bundle: id, page: '0', id: 'P888888' })).status, 404);
+  assert.equal((await ida.post('/staff/intake/place', { bundle: id, page: '77', id: application.id })).status, 404);
+  assert.equal((await ida.post('/staff/intake/place', { bundle: id, page: '0', id: application.id })).location, '/staff/intake?notice=page_placed');
+  assert.equal((await ida.post('/staff/intake/place', { bundle: id, page: '1', nobody: '1' })).location, '/staff/intake?notice=page_placed');
+  assert.doesNotMatch((await ida.get('/staff/intake')).body, new RegExp(`bundle=${id}`));
+  assert.equal((await ida.get(`/staff/scan?bundle=${id}&page=0`)).status, 404, "an application's page is the reviewers'");
+  const { json } = await operator(1, 'POST', '/v1/audit', { event: 'intake.page_placed', limit: 10 });
+  assert.equal(json.records.filter(({ actor }) => actor === ida.account.id).length, 2);
+  await center.read([application]); // its papers are complete by now
+});
+
+test('what is no upload is refused, and roles hold', async () => {
+  const bytes = randomBytes(CHUNK + 5);
+  const good = { step: 'part', sha256: hashOf(bytes), size: String(bytes.length), index: '1' };
+  for (const [fields, chunk, status] of [
+    [{ ...good, index: '7' }, bytes.subarray(CHUNK), 422],
+    [{ ...good, index: '0' }, bytes.subarray(CHUNK), 422],
+    [{ ...good, size: '99999999999' }, bytes.subarray(CHUNK), 422],
+    [{ ...good, sha256: 'zz' }, bytes.subarray(CHUNK), 422],
+    [{ ...good, step: 'nothing' }, bytes.subarray(CHUNK), 422],
+    [{ step: 'bundle', batch: '00', position: '0', files: '{' }, '', 422],
+    [{ step: 'bundle', batch: randomBytes(16).toString('hex'), position: '0', files: JSON.stringify([fileRow(bytes, 'a.tif')]) }, '', 404],
+    [{ step: 'batch', batch: 'x', label: 'a', received_on: '2026-11-16' }, '', 422],
+  ])
+    assert.equal((await step(ida, fields, chunk)).status, status, JSON.stringify(fields).slice(0, 100));
+  assert.equal((await step(anna, good, bytes.subarray(CHUNK))).status, 403);
+  const wrong = Buffer.from(bytes);
+  wrong[3] ^= 1;
+  assert.equal((await step(ida, { ...good, index: '0' }, wrong.subarray(0, CHUNK))).status, 204);
+  assert.equal((await step(ida, good, wrong.subarray(CHUNK))).status, 204);
+  assert.equal((await step(ida, { ...good, step: 'commit', index: '0' })).status, 409, 'not the bytes that its name says');
+});
+
+test('a denial goes back with its letter and the carrier\'s number, and never returns', async () => {
+  const [one] = await center.atDesk(20, 1, { verdict: 'NG', profile: { user_post_code: '1000013', user_prefecture_name: '13', user_address1: '千代田区霞が関１－３－１' } });
+  assert.equal((await ida.get(`/staff/letter?id=${one.id}`)).status, 404, 'there is no letter yet');
+  assert.match((await decide(anna, one.id, 'deny', { defects: ['cert_missing', 'form_invalid'] })).location, /denied/);
+  const letter = await ida.get(`/staff/letter?id=${one.id}`);
+  assert.equal(letter.status, 200);
+  assert.equal(letter.headers['content-type'], 'application/pdf');
+  assert.equal(letter.bytes.subarray(0, 5).toString(), '%PDF-');
+  assert.ok(letter.bytes.includes('/FontFile') , 'its font is in it');
+  assert.equal((await anna.get(`/staff/letter?id=${one.id}`)).status, 403);
+  const { json } = await operator(1, 'POST', '/v1/audit', { event: 'staff.read', limit: 50 });
+  assert.ok(json.records.some(({ note, actor }) => note === one.id && actor === ida.account.id), 'who saw the address is recorded');
+  assert.equal((await anna.post('/staff/application/return', { id: one.id, tracking: '1234-5678-9012' })).status, 403);
+  for (const tracking of ['', 'a b', '1'.repeat(33), '<b>']) assert.equal((await ida.post('/staff/application/return', { id: one.id, tracking })).status, 422, tracking);
+  assert.match((await ida.post('/staff/application/return', { id: one.id, tracking: '1234-5678-9012' })).location, /returned/);
+  const page = await sora.get(`/staff/application?id=${one.id}`);
+  assert.match(page.body, /1234-5678-9012/);
+  assert.match(page.body, /返送した日時/);
+  assert.equal((await ida.post('/staff/application/return', { id: one.id, tracking: '1' })).status, 409);
+  assert.equal((await sora.post('/staff/application/claim', { id: one.id })).status, 409, 'it never comes back to the desk');
+});
+
+test('nodes agree on all of it', async () => {
+  await center.cluster.digestsAgree([1, 2, 3]);
+});
