@@ -114,6 +114,9 @@ const PAGES = {
   '/staff/operation': ['operator', 'auditor'],
   '/staff/audit': ['auditor', 'staff-admin'],
   '/staff/desk': ['auditor', 'intake', 'reviewer', 'approver', 'supervisor'],
+  '/staff/intake': ['auditor', 'intake', 'supervisor'],
+  '/staff/imports': ['auditor', 'reviewer', 'approver', 'supervisor'],
+  '/staff/decisions.csv': ['auditor', 'approver', 'supervisor'],
 };
 const FORMS = {
   '/staff/rp/edit': ['rp-admin'],
@@ -126,6 +129,13 @@ const FORMS = {
   '/staff/operation': ['operator'],
   '/staff/application/claim': ['reviewer', 'approver', 'supervisor'],
   '/staff/application/release': ['reviewer', 'approver', 'supervisor'],
+  '/staff/application/decide': ['reviewer', 'approver', 'supervisor'],
+  '/staff/application/return': ['intake', 'supervisor'],
+  '/staff/intake/place': ['intake', 'supervisor'],
+  '/staff/intake/upload': ['intake', 'supervisor'],
+  '/staff/imports': ['reviewer', 'approver', 'supervisor'],
+  '/staff/import': ['approver', 'supervisor'],
+  '/staff/import/settle': ['approver', 'supervisor'],
 };
 
 test('G12: every page and form by every role, with ids of others', { timeout: 120000 }, async (t) => {
