@@ -498,6 +498,14 @@ static void compare_papers(struct reading *r, const struct texts *t) {
                         date_days(t->form_birth.date) == date_days(t->cert_birth.date);
 }
 
+/* Dirt beside an impression makes its box longer, and what is compared another one: too
+ * little to hold anything against anybody. */
+static bool is_round(const struct box *box) {
+    int w = box_width(box), h = box_height(box);
+
+    return w * 100 <= h * 107 && h * 100 <= w * 107;
+}
+
 static void compare_seals(struct reading *r) {
     struct seal *pair = calloc(2, sizeof *pair);
     struct seal_likeness like;
@@ -512,7 +520,8 @@ static void compare_seals(struct reading *r) {
     r->f.seal_found[0] = pair[0].found;
     r->f.seal_found[1] = pair[1].found;
     r->f.form_seal_red = pair[0].red;
-    r->f.seals_framed = pair[0].framed && pair[1].framed;
+    r->f.seals_framed = pair[0].framed && pair[1].framed && is_round(&pair[0].box) &&
+                        is_round(&pair[1].box);
     r->f.seal_score = -1;
     if (pair[0].found && pair[1].found) {
         seal_match(&pair[0], &pair[1], &like);
