@@ -52,6 +52,7 @@ struct http_request {
         struct svc_entry entry;
         struct svc_apply apply;
         struct svc_apply_confirm apply_confirm;
+        struct svc_apply_print apply_print;
         struct svc_apply_status apply_status;
         struct svc_activate activate;
         struct svc_consent consent;

@@ -31,7 +31,7 @@ http_route route_authorize_get, route_authorize_post, route_login, route_factor,
     route_entry_get, route_entry_post, route_entry_confirm_get, route_entry_confirm_post,
     route_consent;
 http_route route_apply_get, route_apply_post, route_apply_confirm_get,
-    route_apply_confirm_post, route_apply_status_get, route_apply_status_post,
+    route_apply_confirm_post, route_apply_document, route_apply_status_get, route_apply_status_post,
     route_activate_get, route_activate_post;
 http_route route_token, route_par, route_revoke, route_introspect, route_userinfo_get,
     route_userinfo_post;

@@ -391,3 +391,38 @@ void route_apply_confirm_post(struct http_request *request) {
         start_confirm(request, true);
     }
 }
+
+/* ---- the form on paper */
+
+static void on_print(struct svc_apply_print *print) {
+    struct http_request *request = print->arg;
+    char name[KEY_MAX];
+    if (print->op.err != OK) {
+        http_respond_failure(request, print->op.err, false);
+    } else if (print->kind == PRINT_DONE) {
+        snprintf(name, sizeof name, "tasuki-%.*s.pdf", (int)print->application_id.len,
+                 (const char *)print->application_id.data);
+        http_respond_file(request, "application/pdf", span_str(name), print->pdf);
+    } else {
+        show(request, print->kind == PRINT_OVER ? 410 : 400, PAGE_APPLY,
+             print->kind == PRINT_OVER ? "print_over" : "confirm_refused",
+             http_page_data_new());
+    }
+    svc_op_close(&print->op);
+    http_request_end(request);
+}
+
+void route_apply_document(struct http_request *request) {
+    if (!http_request_query(request, false)) {
+        return;
+    }
+    struct svc_apply_print *print = &request->op.apply_print;
+    http_request_choose_lang(request);
+    *print = (struct svc_apply_print){
+        .op.from = http_request_origin(request),
+        .done = on_print,
+        .arg = request,
+        .ticket = field(request, "ticket"),
+    };
+    svc_apply_print(request->thread->svc, print);
+}

@@ -56,6 +56,7 @@ static const struct {
     {LABEL_SEAL, "代表者印", 1.0},
     {LABEL_APPLICATION, "申請書番号", 0.8},
     {LABEL_APPLICATION, "申請番号", 0.8},
+    {LABEL_APPLICATION, "申請書ID", 0.8},
     {LABEL_COMPANY, "商号", 2.5},
     {LABEL_COMPANY, "法人名", 1.5},
     {LABEL_ADDRESS, "本店", 2.5},

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "server/domain/application_id.h"
+#include "server/paper.h"
 #include "server/rate_limit.h"
 #include "server/svc_apply_internal.h"
 #include "store/base/check.h"
@@ -16,8 +17,6 @@
 #define PRINT_TTL_MS (120ull * 24 * 3600 * 1000)
 #define TICKET_MAX (8 + APPLICATION_ID_MAX)
 #define PATH_MAX_BYTES 512
-/* Of the paper that is printed (form_version of a QR code, in hundreds). */
-#define FORM_VERSION 400
 
 _Static_assert((int)APPLICANT_CORPORATION == (int)APPLICATION_CORPORATION &&
                    (int)APPLICANT_SOLE == (int)APPLICATION_SOLE &&
@@ -232,7 +231,7 @@ static enum err fill(struct apply_op *op, struct cmd_application_submit *submit)
     *submit = (struct cmd_application_submit){
         .kind = (enum application_kind)apply->applicant_kind,
         .environment = svc->shared->config->environment,
-        .form_version = FORM_VERSION,
+        .form_version = PAPER_VERSION,
         .token_ttl_ms = CONFIRM_TTL_MS,
         .english = apply->english,
     };

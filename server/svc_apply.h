@@ -99,6 +99,24 @@ struct svc_apply_status {
 };
 void svc_apply_status(struct svc *svc, struct svc_apply_status *status);
 
+/* ---- the form on paper: GET /apply/document */
+enum svc_apply_print_kind {
+    PRINT_REFUSED, /* no ticket of ours, or too old */
+    PRINT_OVER,    /* it was sent in, withdrawn or given up */
+    PRINT_DONE,
+};
+struct svc_apply_print {
+    struct svc_op op;
+    void (*done)(struct svc_apply_print *print);
+    void *arg;
+    /* in */
+    struct span ticket;
+    /* out */
+    enum svc_apply_print_kind kind;
+    struct span pdf, application_id;
+};
+void svc_apply_print(struct svc *svc, struct svc_apply_print *print);
+
 /* ---- the activation: GET and POST (activates) /apply/activate */
 enum svc_activate_kind {
     ACTIVATE_REFUSED, /* used, too old, or none */

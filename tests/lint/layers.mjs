@@ -106,6 +106,7 @@ export const ONLY = [
   { header: 'raft/fsm*.h', by: ['raft/fsm*', 'raft/repl*', 'tests/**', 'chaos/**'] },
   { header: 'lmdb.h', by: ['store/*', 'tests/**'] },
   { header: 'h2o.h', by: ['http/**', 'ops/bench.d/**', 'tests/**'] },
+  { header: 'pango/*', by: ['server/denial_letter*', 'server/paper*', 'tests/**'] },
   { header: 'curl/*', by: ['server/outbound_call*', 'ocr-worker/*', 'ops/cli/**', 'tests/**', 'chaos/drill/*'] },
   { header: 'raft.h', by: ['raft/repl*', 'raft/peer_*', 'tests/**', 'chaos/**'] },
   { header: 'raft/uv.h', by: ['raft/repl*', 'raft/peer_*', 'tests/**', 'chaos/**'] },

@@ -129,6 +129,12 @@ void svc_apply_confirm(struct svc *svc, struct svc_apply_confirm *confirm) {
     confirm->done(confirm);
 }
 
+void svc_apply_print(struct svc *svc, struct svc_apply_print *print) {
+    (void)svc;
+    print->kind = PRINT_REFUSED;
+    print->done(print);
+}
+
 void svc_apply_status(struct svc *svc, struct svc_apply_status *status) {
     (void)svc;
     status->kind = STATUS_MISSING;

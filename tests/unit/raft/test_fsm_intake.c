@@ -582,6 +582,86 @@ static void a_machine_never_approves(void **state) {
     in_state(fx, 2, APPLICATION_STAFF);
 }
 
+/* --- mails for later --- */
+
+static void mail(struct application_mails *later, enum application_mail_kind kind,
+                 uint32_t after_s, uint64_t n) {
+    later->at[later->count++] = (struct application_mail){
+        .kind = kind,
+        .after_s = after_s,
+        .id = id_of(n),
+        .recipient = key_of(n),
+        .sealed = span_str("mail"),
+    };
+}
+
+static bool mailed(struct fsm_fixture *fx, uint64_t n) {
+    struct outbox_message message;
+
+    return fsm_fixture_message(fx, id_of(n), &message);
+}
+
+/* Confirmed, with the mails 901 to 903 of AWAITING. */
+static void awaits(struct fsm_fixture *fx, uint64_t n) {
+    struct command c = command_apply(n), confirm = command_confirm(77);
+
+    c.application_submit.confirmed = false;
+    c.application_submit.token = key_of(77);
+    c.application_submit.token_ttl_ms = HOUR_MS;
+    assert_code(give(fx, c), OUT_OK);
+    mail(&confirm.application_confirm.later, APPLICATION_MAIL_ARRIVED, 0, 901);
+    mail(&confirm.application_confirm.later, APPLICATION_MAIL_DOCUMENTS, 100, 902);
+    mail(&confirm.application_confirm.later, APPLICATION_MAIL_LAPSED, 300, 903);
+    assert_code(give(fx, confirm), OUT_OK);
+}
+
+static void who_sends_nothing_is_reminded_and_then_given_up(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct application application;
+
+    awaits(fx, 1);
+    past(fx, 99999);
+    assert_false(mailed(fx, 902));
+    past(fx, 1);
+    assert_true(mailed(fx, 902));
+    in_state(fx, 1, APPLICATION_AWAITING);
+    assert_false(mailed(fx, 903));
+    past(fx, 200000);
+    assert_true(mailed(fx, 903));
+    in_state(fx, 1, APPLICATION_DEFECT);
+    assert_true(fixture_application(fx, 1, &application));
+    assert_int_equal(application.defects, DEFECT_NO_DOCUMENTS);
+    assert_int_equal(application.mails.count, 0);
+    assert_false(mailed(fx, 901));
+}
+
+static void documents_that_come_are_told_of_once(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct application application;
+
+    awaits(fx, 1);
+    scanned(fx, 1, 2);
+    assert_true(mailed(fx, 901));
+    assert_true(fixture_application(fx, 1, &application));
+    assert_int_equal(application.mails.count, 0);
+    past(fx, 1000000);
+    assert_false(mailed(fx, 902));
+    assert_false(mailed(fx, 903));
+}
+
+static void who_withdraws_hears_no_more(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    awaits(fx, 1);
+    assert_code(
+        give(fx, command_move(1, APPLICATION_AWAITING, APPLICATION_WITHDRAWN, 0)),
+        OUT_OK);
+    past(fx, 1000000);
+    assert_false(mailed(fx, 901));
+    assert_false(mailed(fx, 902));
+    assert_false(mailed(fx, 903));
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -589,6 +669,9 @@ int main(void) {
         TEST(whoever_applied_does_not_apply_again),
         TEST(an_account_id_of_a_prime_is_taken_and_of_an_entry_its_own),
         TEST(who_did_not_confirm_stands_in_nobodys_way),
+        TEST(who_sends_nothing_is_reminded_and_then_given_up),
+        TEST(documents_that_come_are_told_of_once),
+        TEST(who_withdraws_hears_no_more),
         TEST(stocks_are_the_rows),
         TEST(a_batch_that_comes_twice_changes_nothing),
         TEST(pages_without_an_id_go_with_their_form),
