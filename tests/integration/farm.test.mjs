@@ -129,7 +129,7 @@ test('workers are killed in the middle of jobs: others have them after the lease
   assert.equal((await jobs()).leased, 1, 'it is still leased to the dead one');
   const rest = [startWorker(), startWorker()];
   await idle();
-  assert.ok(rest.some((worker) => worker.done().some((done) => done.attempt > 1)), 'the dead one\'s job was done by another');
+  await until("the dead one's job was done by another", () => rest.some((worker) => worker.done().some((done) => done.attempt > 1)), LONG);
   for (const { record, expected } of truth.slice(0, 4)) {
     const { verdict, reasons } = await found(record.application_id);
     if (expected === 'NG') assert.notEqual(verdict, 'OK', `${record.application_id}: ${reasons}`);
@@ -190,6 +190,7 @@ test('what a worker cannot do it gives back, and it is offered again', async () 
   assert.equal((await fake.call('POST', `/v1/jobs/failed?job=${job.id}&attempt=${job.attempt}&why=no_room`, '')).status, 200);
   const next = startWorker();
   await idle();
+  await until('the worker says so', () => next.done().length > 0, LONG);
   assert.equal(next.done()[0].job, job.id);
   assert.equal(next.done()[0].attempt, job.attempt + 1);
 });
