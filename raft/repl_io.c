@@ -205,18 +205,27 @@ static int io_set_vote(struct raft_io *io, raft_id id) {
 
 /* --- loading --- */
 
-/* The entry that the store applied last must be the one in the log. */
+/* The last entry that this node has applied, as far as it knows: the store may have gone
+ * back behind it (store/store_point.h, P5). */
+static struct store_witness last_applied(const struct repl *repl) {
+    const struct store_meta *meta = fsm_meta(repl->fsm);
+    struct store_witness seen = store_witness(repl->config.store);
+    return seen.index > meta->applied_index
+               ? seen
+               : (struct store_witness){meta->applied_index, meta->applied_term};
+}
+
+/* It must be the one in the log. */
 static int check_applied(struct repl *repl, raft_index start,
                          const struct raft_entry *entries, size_t count) {
-    const struct store_meta *meta = fsm_meta(repl->fsm);
-    uint64_t applied = meta->applied_index;
-    if (applied >= start && applied < start + count &&
-        entries[applied - start].term != meta->applied_term) {
+    struct store_witness applied = last_applied(repl);
+    if (applied.index >= start && applied.index < start + count &&
+        entries[applied.index - start].term != applied.term) {
         snprintf(repl->host.io->errmsg, RAFT_ERRMSG_BUF_SIZE,
-                 "the store applied entry %llu of term %llu, the log has it in term "
+                 "this node applied entry %llu of term %llu, the log has it in term "
                  "%llu",
-                 (unsigned long long)applied, (unsigned long long)meta->applied_term,
-                 entries[applied - start].term);
+                 (unsigned long long)applied.index, (unsigned long long)applied.term,
+                 entries[applied.index - start].term);
         return RAFT_CORRUPT;
     }
     return 0;
@@ -554,6 +563,7 @@ static int start_raft(struct repl *repl, bool with_bootstrap) {
 
 enum err repl_io_open(struct repl *repl, bool with_bootstrap, char why[256]) {
     wrap_io(repl);
+    uint64_t applied = last_applied(repl).index; /* an only voter applies at once */
     int rv = start_raft(repl, with_bootstrap);
     if (rv != 0) {
         const struct raft_io *io = repl->host.io;
@@ -562,10 +572,9 @@ enum err repl_io_open(struct repl *repl, bool with_bootstrap, char why[256]) {
                  io->errmsg[0] != '\0' ? io->errmsg : repl->raft.errmsg);
         return rv == RAFT_CORRUPT ? ERR_CORRUPT : ERR_IO;
     }
-    uint64_t applied = fsm_meta(repl->fsm)->applied_index;
     if (applied > repl->load_last_index) {
         snprintf(why, 256,
-                 "the store has applied entry %llu, but the log ends at %llu: entries "
+                 "this node has applied entry %llu, but the log ends at %llu: entries "
                  "that this node had acknowledged are lost",
                  (unsigned long long)applied,
                  (unsigned long long)repl->load_last_index);

@@ -85,7 +85,8 @@ enum err repl_seed_restore(const struct repl_seed *seed, const char *file,
 struct repl_recovery {
     uint64_t applied_index, last_index; /* entries in between are applied first: */
     uint64_t last_term;                 /* of the entry at last_index */
-    uint64_t replayed;                  /* so many, perhaps never acknowledged */
+    uint64_t replayed;                  /* so many; the last ones were perhaps never
+                                         * acknowledged */
     uint64_t epoch;                     /* the new one; 0: only looked */
     uint64_t voters;                    /* of the configuration that is given up */
 };

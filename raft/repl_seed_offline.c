@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "raft/fsm.h"
+#include "raft/repl_check.h"
 #include "raft/repl_seed_internal.h"
 #include "raft/repl_seed_raft.h"
 
@@ -158,13 +159,28 @@ static enum err open_store(const char *dir, uint64_t map_bytes,
     return err;
 }
 
+static enum err recover_elsewhere(char why[256]) {
+    char reason[256];
+
+    snprintf(reason, sizeof(reason), "%s", why);
+    snprintf(why, 256, "%.170s: recover from another node, or restore a backup", reason);
+    return ERR_CORRUPT;
+}
+
 static enum err look(const struct repl_seed *seed, const struct seed_paths *p,
                      struct repl_recovery *ret_recovery, char why[256]) {
     struct store *store;
     struct store_read *read;
     struct store_meta meta;
     struct seed_log log;
-    enum err err = open_store(p->store, seed->map_bytes, &store, &read, &meta, why);
+    /* Before the store, which goes back to where the log goes on. */
+    enum err err = repl_check_dir(p->raft, why);
+    if (err == ERR_CORRUPT) {
+        return recover_elsewhere(why);
+    }
+    if (err == OK) {
+        err = open_store(p->store, seed->map_bytes, &store, &read, &meta, why);
+    }
     if (err != OK) {
         return err;
     }
@@ -174,10 +190,7 @@ static enum err look(const struct repl_seed *seed, const struct seed_paths *p,
     struct tail tail = {.after = meta.applied_index};
     err = seed_log_read(p->raft, &log, on_entry, &tail, why);
     if (err == ERR_CORRUPT) {
-        char reason[256];
-        snprintf(reason, sizeof(reason), "%s", why);
-        snprintf(why, 256,
-                 "%.170s: recover from another node, or restore a backup", reason);
+        err = recover_elsewhere(why);
     }
     if (err == OK && (meta.applied_index == 0 || log.term == 0)) {
         snprintf(why, 256, "%.150s holds no state of a cluster", p->data);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "http/http_server.h"
+#include "raft/repl_check.h"
 #include "raft/repl_exit.h"
 #include "server/crypto/client_cert.h"
 #include "server/main_backup.h"
@@ -163,6 +164,11 @@ static int prepare_data(struct node *node, const struct options *options,
     err = dirs_make_inner(&node->dirs, why);
     if (!err && log)
         err = dirs_mark(&node->dirs, why);
+    /* The log first: the check of the store takes it back to where the log goes on. */
+    if (!err)
+        err = repl_check_dir(node->dirs.raft, why);
+    if (err == ERR_CORRUPT)
+        return damaged(node, "replication", why);
     if (!err)
         err = check_store(&node->dirs, node->config.map_bytes, why);
     if (err == ERR_CORRUPT)

@@ -434,7 +434,11 @@ enum err store_write_commit(struct store_write *write, const struct store_meta *
     rc = mdb_txn_commit(write->read.txn);
     write->read.txn = NULL;
     write->read.active = false;
-    return store_lmdb_err(rc);
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    return store_point_applied(&write->read.store->point, meta->applied_index,
+                               meta->applied_term);
 }
 
 struct store_digest store_write_digest(const struct store_write *write) {

@@ -96,6 +96,12 @@ enum err store_sync(struct store *store);
 enum err store_point_take(struct store *store);
 enum err store_point_sync(struct store *store);
 void store_point_done(struct store *store);
+/* The newest index that a deferred store has ever committed, and its term; zero: not
+ * known. The log must reach it, though the store itself may have gone back behind it. */
+struct store_witness {
+    uint64_t index, term;
+};
+struct store_witness store_witness(const struct store *store);
 /* Grows with each one that reached the device. For simulations. */
 uint64_t store_point_number(struct store *store);
 /* Bytes of the map in use, for metrics and the fullness warning. */

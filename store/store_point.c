@@ -16,6 +16,9 @@
 #define FILE_NAME "data.point"
 #define FILE_NEW "data.point.new"
 #define MAGIC UINT64_C(0x31544e494f505354) /* "TSPOINT1" */
+#define FILE_APPLIED "data.applied"
+#define APPLIED_MAGIC UINT64_C(0x314c505041535354) /* "TSSAPPL1" */
+#define APPLIED_LEN 32u
 #define HEADS 2u                           /* LMDB's, in turn */
 #define PAGE_MIN 512u
 #define PAGE_MAX 65536u
@@ -69,8 +72,13 @@ static enum err read_some(int fd, uint8_t *data, size_t len, off_t at, size_t *r
     return OK;
 }
 
+/* A directory, or a file with all that is said of it. */
 static enum err sync_fd(int fd) {
     return fsync(fd) == 0 ? OK : io_err();
+}
+
+static enum err sync_data(int fd) {
+    return fdatasync(fd) == 0 ? OK : io_err();
 }
 
 /* --- the bytes --- */
@@ -221,7 +229,7 @@ enum err store_point_restore(struct store_point *point, const char *dir) {
 /* --- making one --- */
 
 void store_point_init(struct store_point *point) {
-    *point = (struct store_point){.dir_fd = -1, .file_fd = -1};
+    *point = (struct store_point){.dir_fd = -1, .file_fd = -1, .applied_fd = -1};
     buf_init(&point->heads, place_len(PAGE_MAX));
     CHECK(pthread_mutex_init(&point->mutex, NULL) == 0);
 }
@@ -254,12 +262,13 @@ static enum err put_place(struct store_point *point, MDB_env *env, uint64_t numb
     enum err err = store_lmdb_err(mdb_env_sync(env, 1));
 
     CHECK(mdb_env_stat(env, &stat) == MDB_SUCCESS);
+    point->place_len = (off_t)place_len(stat.ms_psize);
     if (err == OK) {
         err = write_all(point->file_fd, bytes.data, bytes.len,
-                        (off_t)(place * place_len(stat.ms_psize)));
+                        place * point->place_len);
     }
     if (err == OK) {
-        err = sync_fd(point->file_fd);
+        err = sync_data(point->file_fd);
     }
     if (err == OK) {
         point->written = number;
@@ -270,19 +279,31 @@ static enum err put_place(struct store_point *point, MDB_env *env, uint64_t numb
 
 static enum err write_point(struct store_point *point, MDB_env *env, uint64_t number,
                             struct span bytes) {
-    enum err err = OK;
-
     pthread_mutex_lock(&point->mutex);
-    if (number > point->written) { /* else a later one was quicker */
-        err = put_place(point, env, number, bytes);
+    if (point->failed == OK && number > point->written) { /* else a later was quicker */
+        point->failed = put_place(point, env, number, bytes);
     }
+    enum err err = point->failed;
     pthread_mutex_unlock(&point->mutex);
     return err;
+}
+
+/* Pages that the older place names may be used again from now on. */
+static void void_older(struct store_point *point) {
+    static const uint8_t none[sizeof(uint64_t)];
+
+    pthread_mutex_lock(&point->mutex);
+    if (point->failed == OK) {
+        point->failed = write_all(point->file_fd, none, sizeof none,
+                                  (1 - point->place) * point->place_len);
+    }
+    pthread_mutex_unlock(&point->mutex);
 }
 
 /* The newer of what data.point may name is kept; P2. */
 static void keep(struct store_point *point, struct store_pin *pin) {
     if (pin->number > point->kept.number) {
+        void_older(point);
         unpin(&point->kept);
         point->kept = *pin;
         pin->txn = NULL;
@@ -313,6 +334,59 @@ enum err store_point_force(struct store_point *point, MDB_env *env) {
     return err;
 }
 
+/* --- what was committed (P5) --- */
+
+static enum err open_applied(struct store_point *point) {
+    uint8_t bytes[APPLIED_LEN];
+    size_t n = 0;
+
+    point->applied_fd =
+        openat(point->dir_fd, FILE_APPLIED, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (point->applied_fd < 0) {
+        return io_err();
+    }
+    enum err err = read_some(point->applied_fd, bytes, sizeof bytes, 0, &n);
+    if (err != OK || n < sizeof bytes) {
+        return err;
+    }
+    struct reader in = reader_of(span_of(bytes, sizeof bytes));
+    uint64_t magic = read_u64(&in);
+    uint64_t index = read_u64(&in);
+    uint64_t term = read_u64(&in);
+    if (magic == APPLIED_MAGIC &&
+        read_u64(&in) == store_row_sum(span_of(bytes, APPLIED_LEN - 8)).lo) {
+        point->witness = (struct store_witness){index, term};
+    }
+    return OK;
+}
+
+enum err store_point_applied(struct store_point *point, uint64_t index, uint64_t term) {
+    struct buf out;
+    enum err err;
+
+    if (!point->on || index <= point->witness.index) {
+        return OK; /* or it is told again, by the log */
+    }
+    buf_init(&out, APPLIED_LEN);
+    put_u64(&out, APPLIED_MAGIC);
+    put_u64(&out, index);
+    put_u64(&out, term);
+    put_u64(&out, store_row_sum(buf_span(&out)).lo);
+    err = buf_err(&out);
+    if (err == OK) {
+        err = write_all(point->applied_fd, out.data, out.len, 0);
+    }
+    buf_free(&out);
+    if (err == OK) {
+        point->witness = (struct store_witness){index, term};
+    }
+    return err;
+}
+
+struct store_witness store_witness(const struct store *store) {
+    return store->point.witness;
+}
+
 enum err store_point_begin(struct store_point *point, MDB_env *env, const char *dir) {
     char from[PATH_MAX], to[PATH_MAX];
     enum err err;
@@ -325,8 +399,11 @@ enum err store_point_begin(struct store_point *point, MDB_env *env, const char *
     if (point->file_fd < 0) {
         return io_err();
     }
+    err = open_applied(point);
     /* Under its name it has a whole place from the start. */
-    err = store_point_force(point, env);
+    if (err == OK) {
+        err = store_point_force(point, env);
+    }
     if (err == OK && rename(from, to) != 0) {
         err = io_err();
     }
@@ -348,6 +425,9 @@ void store_point_close(struct store_point *point, MDB_env *env, bool in_order) {
     }
     if (point->file_fd >= 0) {
         (void)close(point->file_fd);
+    }
+    if (point->applied_fd >= 0) {
+        (void)close(point->applied_fd);
     }
     if (point->dir_fd >= 0) {
         (void)close(point->dir_fd);

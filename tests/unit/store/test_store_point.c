@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "store/store_account.h"
+#include "store/store_lmdb.h"
 #include "store/store_write.h"
 #include "tests/unit/store/store_fixture.h"
 
@@ -49,6 +50,8 @@ static int teardown(void **state) {
     store_close(fx->store.store);
     fx->store.store = NULL;
     path_of(fx, "data.point", path);
+    (void)unlink(path);
+    path_of(fx, "data.applied", path);
     (void)unlink(path);
     store_fixture_close(&fx->store);
     free(fx);
@@ -246,6 +249,69 @@ static void a_rotten_point_is_refused_and_changes_nothing(void **state) {
     free(after);
 }
 
+/* The pages that the older place names are used again, once the newer one stands. */
+static void the_older_place_is_void(void **state) {
+    struct fixture *fx = *state;
+    size_t len;
+    struct store_config config = {
+        .dir = fx->store.dir, .map_bytes = 256u * 1024 * 1024, .readers_max = 16};
+    struct store *store = NULL;
+    commit(fx, 1);
+    make_point(fx);
+    uint8_t *before = read_all(fx, "data.point", &len);
+    commit(fx, 2);
+    make_point(fx);
+    uint8_t *after = read_all(fx, "data.point", &len);
+    size_t place = memcmp(before + 8, after + 8, PLACE - 8) != 0 ? 0 : PLACE;
+    free(before);
+    free(after);
+    store_abandon(fx->store.store);
+    fx->store.store = NULL;
+    scribble(fx, "data.point", place + 100, 50);
+    assert_int_equal(store_open(&config, &store), ERR_CORRUPT);
+}
+
+/* The system tells a lost page once; a second sync that succeeds proves nothing (P1). */
+static void after_a_failed_sync_nothing_is_named(void **state) {
+    struct fixture *fx = *state;
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    int *fd = &fx->store.store->point.file_fd;
+    int kept = *fd;
+    assert_true(full >= 0);
+    commit(fx, 1);
+    make_point(fx);
+    commit(fx, 2);
+    assert_ok(store_point_take(fx->store.store));
+    *fd = full;
+    assert_int_equal(store_point_sync(fx->store.store), ERR_NO_SPACE);
+    *fd = kept;
+    assert_int_equal(store_sync(fx->store.store), ERR_NO_SPACE);
+    (void)close(full);
+    reopen(fx);
+    assert_stands_at(fx, 1);
+}
+
+/* P5. */
+static void what_was_committed_is_known_behind_the_point(void **state) {
+    struct fixture *fx = *state;
+    assert_int_equal(store_witness(fx->store.store).index, 0);
+    commit(fx, 1);
+    make_point(fx);
+    commit(fx, 2);
+    commit(fx, 3);
+    reopen(fx);
+    assert_stands_at(fx, 1);
+    assert_int_equal(store_witness(fx->store.store).index, 3);
+    assert_int_equal(store_witness(fx->store.store).term, 1);
+    commit(fx, 2); /* the log gives it again */
+    reopen(fx);
+    assert_int_equal(store_witness(fx->store.store).index, 3);
+    store_abandon(fx->store.store);
+    scribble(fx, "data.applied", 9, 1);
+    open_deferred(fx);
+    assert_int_equal(store_witness(fx->store.store).index, 0);
+}
+
 static void only_one_may_write(void **state) {
     struct fixture *fx = *state;
     struct store_config config = {
@@ -287,6 +353,11 @@ int main(void) {
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_torn_place_leaves_the_other, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rotten_point_is_refused_and_changes_nothing,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(the_older_place_is_void, setup, teardown),
+        cmocka_unit_test_setup_teardown(after_a_failed_sync_nothing_is_named, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_was_committed_is_known_behind_the_point,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(only_one_may_write, setup, teardown),
         cmocka_unit_test_setup_teardown(a_store_that_is_not_deferred_goes_back_as_well,
