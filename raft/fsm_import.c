@@ -2,21 +2,47 @@
  *
  * One person proposes, another one approves (相互牽制 for the whole file), then each line
  * is settled by a command of its own, once. Only what people confirmed is in such a file;
- * the two who stand for it count as the two that an application needs. */
+ * the two who stand for it count as the two that an application needs, for the papers
+ * that it had when the file came: a line whose application changed since decides nothing
+ * (V4 of store/store_review.h). */
+#include <stdio.h>
+
 #include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
+#include "store/base/codec.h"
 #include "store/store_staff.h"
+
+#define HEX_ID (2 * sizeof(struct id128) + 1)
 
 static struct review_import *import_new(struct fsm_tx *tx) {
     return arena_alloc(tx->arena, sizeof(struct review_import));
 }
 
-static enum err tell(struct fsm_tx *tx, enum audit_event what, struct id128 staff,
-                     const char *word) {
-    const struct fsm_audit_event event = {
-        .event = what, .has_staff = true, .staff = staff, .note = span_str(word)};
+/* A record in the audit: which file, and a word about it. */
+static enum err tell(struct fsm_tx *tx, enum audit_event what, struct id128 file,
+                     struct id128 staff, const char *word) {
+    struct fsm_audit_event event = {.event = what, .has_staff = true, .staff = staff};
+    char note[LIMIT_AUDIT_NOTE], id[HEX_ID];
 
+    hex_encode(span_of(file.b, sizeof file.b), id);
+    snprintf(note, sizeof note, "%s%s%s", id, word[0] == '\0' ? "" : " ", word);
+    event.note = span_str(note);
     return fsm_audit_add(tx, &event);
+}
+
+/* How the applications stand that the file is about. */
+static enum err revisions(struct fsm_tx *tx, struct review_import *import) {
+    struct application application;
+    enum err err = OK;
+
+    for (size_t i = 0; i < import->count && err == OK; i++) {
+        struct import_line *line = &import->lines[i];
+        arena_reset(tx->scratch);
+        err = store_application_get(tx->read, tx->scratch, &line->id, &application);
+        line->revision = err == OK ? application.revision : 0;
+        err = err == ERR_NOT_FOUND ? OK : err;
+    }
+    return err;
 }
 
 enum err fsm_import_propose(struct fsm_tx *tx, const struct cmd_import_propose *cmd,
@@ -44,11 +70,18 @@ enum err fsm_import_propose(struct fsm_tx *tx, const struct cmd_import_propose *
         .count = cmd->count,
     };
     for (size_t i = 0; i < cmd->count; i++) {
-        import->lines[i] = (struct import_line){cmd->lines[i].id, cmd->lines[i].decision,
-                                                cmd->lines[i].defects, IMPORT_LINE_OPEN};
+        import->lines[i] = (struct import_line){
+            .id = cmd->lines[i].id,
+            .decision = cmd->lines[i].decision,
+            .defects = cmd->lines[i].defects,
+            .state = IMPORT_LINE_OPEN,
+        };
     }
-    err = store_import_put(tx->write, import);
-    return err == OK ? tell(tx, AUDIT_IMPORT_PROPOSED, cmd->staff, "") : err;
+    err = revisions(tx, import);
+    if (err == OK) {
+        err = store_import_put(tx->write, import);
+    }
+    return err == OK ? tell(tx, AUDIT_IMPORT_PROPOSED, cmd->id, cmd->staff, "") : err;
 }
 
 enum err fsm_import_approve(struct fsm_tx *tx, const struct cmd_import_approve *cmd,
@@ -76,29 +109,42 @@ enum err fsm_import_approve(struct fsm_tx *tx, const struct cmd_import_approve *
     import->state = cmd->approve ? IMPORT_APPROVED : IMPORT_REJECTED;
     import->approver = cmd->staff;
     err = store_import_put(tx->write, import);
-    return err == OK ? tell(tx, AUDIT_IMPORT_APPROVED, cmd->staff,
+    return err == OK ? tell(tx, AUDIT_IMPORT_APPROVED, cmd->id, cmd->staff,
                             cmd->approve ? "approved" : "rejected")
                      : err;
 }
 
-/* Word of it, to the audit and to the applicant. */
-static enum err settled(struct fsm_tx *tx, struct id128 approver,
+/* Word of it: to the desk, with both people's names, to the audit and to the applicant. */
+static enum err settled(struct fsm_tx *tx, const struct review_import *import,
                         const struct import_line *line,
                         const struct cmd_import_line *cmd) {
-    enum err err = fsm_review_void(tx, &line->id);
+    const struct review_entry both[2] = {
+        {.staff = import->proposer,
+         .decision = line->decision,
+         .defects = line->defects,
+         .at_ms = import->created_ms},
+        {.staff = import->approver,
+         .decision = line->decision,
+         .defects = line->defects,
+         .at_ms = tx->now_ms},
+    };
+    char word[sizeof "import " + HEX_ID], id[HEX_ID];
+    enum err err = fsm_review_close(tx, &line->id, both);
 
+    hex_encode(span_of(import->id.b, sizeof import->id.b), id);
+    snprintf(word, sizeof word, "import %s", id);
     if (err == OK) {
         err = fsm_application_tell(tx,
                                    line->decision == REVIEW_APPROVE
                                        ? AUDIT_APPLICATION_APPROVED
                                        : AUDIT_APPLICATION_DENIED,
-                                   &line->id, approver, "import");
+                                   &line->id, import->approver, word);
     }
     return err == OK ? fsm_message_tell(tx, &cmd->message) : err;
 }
 
 /* Both people's decision on one application. */
-static enum err settle(struct fsm_tx *tx, struct id128 approver,
+static enum err settle(struct fsm_tx *tx, const struct review_import *import,
                        const struct import_line *line,
                        const struct cmd_import_line *cmd,
                        enum import_line_state *ret_state, enum outcome_code *ret_code) {
@@ -108,19 +154,20 @@ static enum err settle(struct fsm_tx *tx, struct id128 approver,
     enum err err = store_application_get(tx->read, tx->arena, &line->id, &application);
 
     *ret_code = OUT_OK;
-    if (err != OK) {
+    if (err != OK || line->revision == 0) {
         *ret_state = IMPORT_LINE_UNKNOWN;
         return err == ERR_NOT_FOUND ? OK : err;
     }
     *ret_state = IMPORT_LINE_STATE;
-    if (application.state != APPLICATION_STAFF) {
+    if (application.state != APPLICATION_STAFF ||
+        application.revision != line->revision) { /* V4 */
         return OK;
     }
     err = fsm_review_settle(tx, &application, line->decision, line->defects,
                             &activation, ret_code);
     if (err == OK && *ret_code == OUT_OK) {
         *ret_state = IMPORT_LINE_DONE;
-        err = settled(tx, approver, line, cmd);
+        err = settled(tx, import, line, cmd);
     } else if (*ret_code == OUT_DUPLICATE_ACCOUNT) {
         *ret_code = OUT_OK;
     }
@@ -145,8 +192,7 @@ enum err fsm_import_line(struct fsm_tx *tx, const struct cmd_import_line *cmd,
     *ret_code = OUT_OK;
     line.state = import->lines[cmd->line].state;
     if (line.state == IMPORT_LINE_OPEN) { /* V3 */
-        err = settle(tx, import->approver, &import->lines[cmd->line], cmd, &line.state,
-                     ret_code);
+        err = settle(tx, import, &import->lines[cmd->line], cmd, &line.state, ret_code);
         if (err != OK || *ret_code != OUT_OK) {
             return err;
         }

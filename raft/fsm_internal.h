@@ -257,6 +257,9 @@ enum err fsm_review_decide(struct fsm_tx *tx, const struct cmd_review_decide *cm
                            enum outcome_code *ret_code);
 /* What was decided so far no longer stands: its documents changed. */
 enum err fsm_review_void(struct fsm_tx *tx, const struct application_id *id);
+/* Two people decided it by a file: both are noted, and nobody holds it any more. */
+enum err fsm_review_close(struct fsm_tx *tx, const struct application_id *id,
+                          const struct review_entry both[2]);
 struct fsm_activation {
     struct key_hash token;
     uint32_t ttl_ms;

@@ -249,26 +249,38 @@ enum err fsm_review_settle(struct fsm_tx *tx, struct application *application,
     return fsm_application_enter(tx, application, APPLICATION_APPROVED);
 }
 
-static void note_down(struct fsm_tx *tx, const struct cmd_review_decide *cmd,
-                      struct review *review) {
+static void note_down(struct review *review, const struct review_entry *entry) {
     if (review->count == LIMIT_REVIEW_ENTRIES) { /* the oldest one makes room */
         memmove(review->entries, review->entries + 1,
                 (LIMIT_REVIEW_ENTRIES - 1) * sizeof review->entries[0]);
         review->count--;
     }
-    review->entries[review->count++] = (struct review_entry){
-        .staff = cmd->staff,
-        .decision = cmd->decision,
-        .defects = cmd->defects,
-        .at_ms = tx->now_ms,
-        .note = cmd->note,
-    };
+    review->entries[review->count++] = *entry;
 }
 
-/* Is it what the other person said? Both have to mean the same. */
+enum err fsm_review_close(struct fsm_tx *tx, const struct application_id *id,
+                          const struct review_entry both[2]) {
+    struct review review;
+    enum err err = store_review_get(tx->read, tx->arena, id, &review);
+
+    if (err != OK) {
+        return err;
+    }
+    note_down(&review, &both[0]);
+    note_down(&review, &both[1]);
+    let_go(&review);
+    review.pending = false;
+    return store_review_put(tx->write, &review);
+}
+
+/* Is it what the other person said? Both have to mean the same: a denial for the same
+ * defects, since the applicant is told them. Else it waits for a further person. */
 static bool confirms(const struct review *review, const struct cmd_review_decide *cmd) {
-    return review->pending && review->count > 0 &&
-           review->entries[review->count - 1].decision == cmd->decision;
+    const struct review_entry *first =
+        review->pending && review->count > 0 ? &review->entries[review->count - 1] : NULL;
+
+    return first != NULL && first->decision == cmd->decision &&
+           (cmd->decision != REVIEW_DENY || first->defects == cmd->defects);
 }
 
 /* OUT_OK: what the decision does to the application is done. */
@@ -311,6 +323,13 @@ enum err fsm_review_decide(struct fsm_tx *tx, const struct cmd_review_decide *cm
     struct application application;
     struct outcome_decided decided;
     struct review review;
+    const struct review_entry entry = {
+        .staff = cmd->staff,
+        .decision = cmd->decision,
+        .defects = cmd->defects,
+        .at_ms = tx->now_ms,
+        .note = cmd->note,
+    };
     bool waits;
     enum err err =
         open_review(tx, &cmd->id, cmd->staff, &application, &review, ret_code);
@@ -332,7 +351,7 @@ enum err fsm_review_decide(struct fsm_tx *tx, const struct cmd_review_decide *cm
     if (err != OK || *ret_code != OUT_OK) {
         return err;
     }
-    note_down(tx, cmd, &review);
+    note_down(&review, &entry);
     review.pending = waits;
     let_go(&review);
     err = store_review_put(tx->write, &review);

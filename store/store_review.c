@@ -97,6 +97,7 @@ static void import_fields(struct fields *f, struct review_import *import) {
         field_text(f, line->id.text, sizeof line->id.text);
         FIELD_ENUM(f, line->decision, REVIEW_APPROVE, REVIEW_DENY);
         field_u32(f, &line->defects);
+        field_u64(f, &line->revision);
         FIELD_ENUM(f, line->state, IMPORT_LINE_OPEN, IMPORT_LINE_LAST);
     }
 }

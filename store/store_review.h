@@ -5,7 +5,9 @@
  *   V1  one person holds an application at a time; the claim ends by itself;
  *   V2  `pending` is the decision that waits for a second person; it was made by
  *       another one than whoever confirms it (相互牽制);
- *   V3  an import's line is settled once, whoever sends it again.
+ *   V3  an import's line is settled once, whoever sends it again;
+ *   V4  an import's line is about the application as it stood when the file came: one
+ *       whose papers, findings or state changed since is not decided by it.
  * Thread: the transaction's. */
 #ifndef STORE_STORE_REVIEW_H
 #define STORE_STORE_REVIEW_H
@@ -50,8 +52,8 @@ enum import_state { IMPORT_PROPOSED = 1, IMPORT_APPROVED = 2, IMPORT_REJECTED = 
 enum import_line_state {
     IMPORT_LINE_OPEN = 0,
     IMPORT_LINE_DONE = 1,
-    IMPORT_LINE_UNKNOWN = 2, /* no such application */
-    IMPORT_LINE_STATE = 3,   /* it is not to be decided now */
+    IMPORT_LINE_UNKNOWN = 2, /* no such application, when the file came or now */
+    IMPORT_LINE_STATE = 3,   /* it is not to be decided now, or has changed since (V4) */
     IMPORT_LINE_SAME = 4,    /* one of the two has reviewed it before, alone */
 };
 #define IMPORT_LINE_LAST IMPORT_LINE_SAME
@@ -66,6 +68,7 @@ struct review_import {
         struct application_id id;
         enum review_decision decision; /* REVIEW_APPROVE (OK) or REVIEW_DENY (NG) */
         uint32_t defects;
+        uint64_t revision; /* the application's, when the file came; 0: there was none */
         enum import_line_state state;
     } lines[LIMIT_IMPORT_LINES];
 };

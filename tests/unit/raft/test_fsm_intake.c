@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "raft/fsm_limits.h"
+#include "store/base/codec.h"
+#include "store/store_audit.h"
 #include "tests/unit/raft/intake_fixture.h"
 
 static int setup(void **state) {
@@ -547,6 +549,112 @@ static void an_import_is_of_two_people_and_each_line_once(void **state) {
     in_state(fx, 2, APPLICATION_DENIED);
 }
 
+/* The line's state, once it is settled. */
+static enum import_line_state settle_line(struct fsm_fixture *fx, uint64_t n,
+                                          uint16_t line) {
+    struct outcome_import_line settled;
+    assert_code(give(fx, command_import_line(n, line)), OUT_OK);
+    assert_ok(outcome_import_line_decode(fx->outcome.detail, &settled));
+    return settled.state;
+}
+
+/* What two people stand for are the papers that they saw. */
+static void an_import_decides_nothing_that_changed_since(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    at_desk(fx, 1, FARM_REVIEW);
+    assert_code(give(fx, command_import(1, 1, 3)), OUT_OK);
+    assert_code(give(fx, command_blob(50, 2)), OUT_OK); /* another page of it */
+    assert_code(give(fx, command_bundle(50, 1)), OUT_OK);
+    assert_code(give(fx, command_lease("w", 1)), OUT_OK);
+    assert_code(give(fx, command_sorted(bundle_id_of(50, 1), 1, "w", 1)), OUT_OK);
+    assert_code(give(fx, command_place(bundle_id_of(50, 1), 0, "P00001", 2)), OUT_OK);
+    assert_code(give(fx, command_lease("w", 1)), OUT_OK);
+    assert_code(give(fx, command_read(1, 2, "w", FARM_NG)), OUT_OK);
+    in_state(fx, 1, APPLICATION_STAFF);
+    at_desk(fx, 2, FARM_NG); /* it was unknown when the file came */
+    assert_code(give(fx, command_import_approve(1, 2)), OUT_OK);
+    assert_int_equal(settle_line(fx, 1, 0), IMPORT_LINE_STATE);
+    assert_int_equal(settle_line(fx, 1, 1), IMPORT_LINE_UNKNOWN);
+    in_state(fx, 1, APPLICATION_STAFF);
+    in_state(fx, 2, APPLICATION_STAFF);
+    assert_code(give(fx, command_import(2, 1, 3)), OUT_OK); /* with the papers of now */
+    assert_code(give(fx, command_import_approve(2, 2)), OUT_OK);
+    assert_int_equal(settle_line(fx, 2, 0), IMPORT_LINE_DONE);
+    in_state(fx, 1, APPLICATION_APPROVED);
+}
+
+static bool note_each(void *arg, const struct audit_record *record,
+                      const struct audit_hash *hash) {
+    char (*notes)[LIMIT_AUDIT_NOTE + 1] = arg;
+    size_t at = record->event == AUDIT_IMPORT_PROPOSED   ? 0
+                : record->event == AUDIT_IMPORT_APPROVED ? 1
+                : record->event == AUDIT_APPLICATION_APPROVED ? 2
+                                                              : 3;
+    (void)hash;
+    if (at < 3) {
+        snprintf(notes[at], sizeof notes[at], "%.*s", (int)record->note.len,
+                 (const char *)record->note.data);
+    }
+    return true;
+}
+
+static void an_import_names_its_file_and_both_people(void **state) {
+    struct fsm_fixture *fx = *state;
+    char notes[3][LIMIT_AUDIT_NOTE + 1] = {"", "", ""}, want[LIMIT_AUDIT_NOTE + 1], id[33];
+    struct id128 file = id_of(1), first = id_of(1), second = id_of(2);
+    struct store_read *read;
+    struct review review;
+
+    at_desk(fx, 1, FARM_REVIEW);
+    assert_code(give(fx, command_import(1, 1, 1)), OUT_OK);
+    assert_code(give(fx, command_import_approve(1, 2)), OUT_OK);
+    assert_int_equal(settle_line(fx, 1, 0), IMPORT_LINE_DONE);
+    fixture_review(fx, 1, &review);
+    assert_int_equal(review.count, 2);
+    assert_memory_equal(review.entries[0].staff.b, first.b, sizeof first.b);
+    assert_memory_equal(review.entries[1].staff.b, second.b, sizeof second.b);
+    assert_int_equal(review.entries[1].decision, REVIEW_APPROVE);
+    assert_false(review.pending);
+
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    assert_ok(store_audit_walk(read, AUDIT_BY_SEQ, span_of(NULL, 0), 0, false, note_each,
+                               notes));
+    store_read_end(read);
+    store_read_free(read);
+    hex_encode(span_of(file.b, sizeof file.b), id);
+    assert_string_equal(notes[0], id);
+    snprintf(want, sizeof want, "%s approved", id);
+    assert_string_equal(notes[1], want);
+    snprintf(want, sizeof want, "P00001 import %s", id);
+    assert_string_equal(notes[2], want);
+}
+
+/* The applicant is told the defects: both people have to have found the same. */
+static void a_denial_is_confirmed_with_its_defects(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct outcome_decided decided;
+    struct application application;
+    struct command other;
+
+    at_desk(fx, 1, FARM_REVIEW);
+    decided = decide(fx, 1, 1, REVIEW_DENY);
+    assert_true(decided.needs_second);
+    other = command_decide(1, 2, claim(fx, 1, 2), REVIEW_DENY);
+    other.review_decide.defects = DEFECT_CERT_EXPIRED;
+    assert_code(give(fx, other), OUT_OK);
+    assert_ok(outcome_decided_decode(fx->outcome.detail, &decided));
+    assert_true(decided.needs_second);
+    in_state(fx, 1, APPLICATION_STAFF);
+    other = command_decide(1, 3, claim(fx, 1, 3), REVIEW_DENY);
+    other.review_decide.defects = DEFECT_CERT_EXPIRED;
+    assert_code(give(fx, other), OUT_OK);
+    in_state(fx, 1, APPLICATION_DENIED);
+    assert_true(fixture_application(fx, 1, &application));
+    assert_int_equal(application.defects, DEFECT_CERT_EXPIRED);
+}
+
 static void a_blob_that_nothing_names_goes_and_a_short_one_is_known(void **state) {
     struct fsm_fixture *fx = *state;
     struct blob_row blob;
@@ -688,6 +796,9 @@ int main(void) {
         TEST(a_supervisor_takes_an_item_from_another),
         TEST(activation_is_once_and_makes_a_prime),
         TEST(an_import_is_of_two_people_and_each_line_once),
+        TEST(an_import_decides_nothing_that_changed_since),
+        TEST(an_import_names_its_file_and_both_people),
+        TEST(a_denial_is_confirmed_with_its_defects),
         TEST(a_blob_that_nothing_names_goes_and_a_short_one_is_known),
         TEST(a_machine_never_approves),
     };
