@@ -39,6 +39,17 @@
 #define SVC_CODE_TTL_GBIZID_MS (5u * 60 * 1000)
 #define SVC_CODE_TTL_STANDARD_MS (60u * 1000)
 
+/* Looks at applications that are in the audit: a page's images need not record them
+ * again. The latest ones; one that was forgotten is recorded once more. */
+#define SVC_LOOKS 64
+struct svc_looks {
+    size_t next;
+    struct svc_look {
+        struct key_hash session; /* of the staff */
+        struct application_id id;
+    } at[SVC_LOOKS];
+};
+
 struct svc {
     struct svc_shared *shared;
     struct port_loop *loop;
@@ -52,6 +63,7 @@ struct svc {
     char why[96];
     uint64_t await_since_ms; /* svc_keys_await's second, and its probes in it */
     unsigned await_count;
+    struct svc_looks looks; /* svc_staff_look's */
 };
 
 struct svc_state {

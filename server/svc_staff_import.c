@@ -7,7 +7,7 @@
 
 #include "server/svc_import.h"
 #include "server/svc_application_mail.h"
-#include "server/svc_staff_internal.h"
+#include "server/svc_staff_review.h"
 #include "store/base/codec.h"
 
 #define SHOWN 100
@@ -232,8 +232,9 @@ static void missing(struct staff_op *op) {
 }
 
 static json_t *line_json(const struct import_line *line) {
-    return json_pack("{s:s, s:s, s:s, s:b}", "application_id", line->id.text, "result",
-                     line->decision == REVIEW_APPROVE ? "OK" : "NG", "line_state",
+    return json_pack("{s:s, s:s, s:o, s:s, s:b}", "application_id", line->id.text,
+                     "result", line->decision == REVIEW_APPROVE ? "OK" : "NG",
+                     "line_defects", svc_staff_defects(line->defects), "line_state",
                      svc_import_line_name(line->state), "settled",
                      line->state == IMPORT_LINE_DONE);
 }

@@ -22,6 +22,8 @@ struct staff_op {
     uint64_t written_index; /* of the latest command that was taken; 0: none was */
     struct buf call;
     void (*after)(struct staff_op *op);
+    struct application_id look; /* svc_staff_look's */
+    void (*look_next)(struct svc_state *state);
     json_t *typed; /* what the form held, for it to be shown again; NULL: nothing */
     json_t *kept;  /* the action's own, between its steps; NULL: nothing */
     void *work;    /* likewise, with what frees it; NULL: nothing */

@@ -93,6 +93,56 @@ void svc_staff_review_refused(struct staff_op *op, enum outcome_code code) {
         svc_fail(&op->base, ERR_CORRUPT);
 }
 
+static bool look_known(const struct staff_op *op, const struct application_id *id) {
+    const struct svc_looks *looks = &op->base.svc->looks;
+
+    for (size_t i = 0; i < SVC_LOOKS; i++) {
+        const struct svc_look *look = &looks->at[i];
+        if (memcmp(look->session.b, op->session.key.b, sizeof look->session.b) == 0 &&
+            strcmp(look->id.text, id->text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void look_recorded(struct svc_state *state) {
+    struct staff_op *op = (struct staff_op *)state;
+    struct svc_looks *looks = &state->svc->looks;
+
+    if (!look_known(op, &op->look)) {
+        looks->at[looks->next] = (struct svc_look){op->session.key, op->look};
+        looks->next = (looks->next + 1) % SVC_LOOKS;
+    }
+    op->look_next(state);
+}
+
+void svc_staff_look(struct staff_op *op, const struct application_id *id, bool once,
+                    void (*next)(struct svc_state *state)) {
+    struct command command = {.type = CMD_AUDIT_NOTE};
+
+    if (once && look_known(op, id)) {
+        next(&op->base);
+        return;
+    }
+    op->look = *id;
+    op->look_next = next;
+    command.audit_note.event = AUDIT_STAFF_READ;
+    command.audit_note.has_staff = true;
+    command.audit_note.staff = op->account.id;
+    command.audit_note.note = span_str(op->look.text);
+    svc_submit(&op->base, &command, look_recorded);
+}
+
+json_t *svc_staff_defects(uint32_t bits) {
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < DEFECTS; i++) {
+        if (bits & (1u << i))
+            json_array_append_new(list, json_string(defect_name(i)));
+    }
+    return list;
+}
+
 /* ---- scans */
 
 struct page_walk {
@@ -154,16 +204,6 @@ static json_t *page_json(const struct review_page *page, size_t n, size_t chosen
 
 /* ---- the parts of the view */
 
-static json_t *defect_names(uint32_t bits) {
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < DEFECTS; i++) {
-        if (bits & (1u << i))
-            json_array_append_new(list, json_string(defect_name(i)));
-    }
-    return list;
-}
-
 static json_t *defect_choices(void) {
     json_t *list = json_array();
 
@@ -209,7 +249,7 @@ static json_t *entry_json(struct staff_op *op, const struct looking *looking,
     return json_pack("{s:o, s:s, s:o, s:I, s:o}", "who",
                      err ? svc_staff_id(entry->staff) : svc_staff_text(person.name),
                      "decision", decisions[entry->decision], "entry_defects",
-                     defect_names(entry->defects), "at_ms", (json_int_t)entry->at_ms,
+                     svc_staff_defects(entry->defects), "at_ms", (json_int_t)entry->at_ms,
                      "note", note_json(op, looking, entry));
 }
 
@@ -231,6 +271,11 @@ static void put_review(struct staff_op *op, const struct looking *looking, json_
         json_array_append_new(entries, entry_json(op, looking, &review->entries[i]));
     json_object_set_new(view, "entries", entries);
     json_object_set_new(view, "pending", json_boolean(review->pending));
+    json_object_set_new(view, "first",
+                        review->pending && review->count > 0
+                            ? entry_json(op, looking,
+                                         &review->entries[review->count - 1])
+                            : json_false());
     json_object_set_new(view, "first_was_you", json_boolean(first));
     json_object_set_new(view, "held", json_boolean(held));
     json_object_set_new(view, "mine", json_boolean(mine));
@@ -320,7 +365,7 @@ static json_t *head_json(const struct looking *looking) {
         a->id.text, "kind", store_application_kind_name(a->kind), "state",
         store_application_state_name(a->state), "created_ms", (json_int_t)a->created_ms,
         "state_ms", (json_int_t)a->state_ms, "verdict", verdicts[a->ocr & 3], "reasons",
-        reason_names(a->ocr_reasons), "defects", defect_names(a->defects), "pages",
+        reason_names(a->ocr_reasons), "defects", svc_staff_defects(a->defects), "pages",
         (int)a->pages, "tracking",
         a->tracking[0] ? json_string(a->tracking) : json_false(), "alike", a->alike, "reminders",
         (int)a->reminders, "open", looking->sight != SIGHT_NONE);
@@ -386,16 +431,6 @@ static void looked(struct svc_state *state) {
         show(op);
 }
 
-static void record_look(struct staff_op *op, const struct application_id *id) {
-    struct command command = {.type = CMD_AUDIT_NOTE};
-
-    command.audit_note.event = AUDIT_STAFF_READ;
-    command.audit_note.has_staff = true;
-    command.audit_note.staff = op->account.id;
-    command.audit_note.note = span_str(id->text);
-    svc_submit(&op->base, &command, looked);
-}
-
 /* In the open snapshot. */
 static enum err read_all(struct staff_op *op, const struct application_id *id,
                          struct looking *ret) {
@@ -449,7 +484,7 @@ void svc_staff_application(struct staff_op *op) {
     else if (err)
         svc_fail(&op->base, err);
     else if (looking->sight == SIGHT_RECORDED)
-        record_look(op, &id);
+        svc_staff_look(op, &id, false, looked);
     else
         looked(&op->base);
 }

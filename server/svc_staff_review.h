@@ -22,6 +22,14 @@ enum review_sight {
 bool svc_staff_holds(const struct staff_op *op, const struct review *review);
 enum review_sight svc_staff_sight(const struct staff_op *op, const struct review *review);
 
+/* Record the look (SIGHT_RECORDED), then `next`. `once`: not when this session's look at
+ * the application is known to be recorded. */
+void svc_staff_look(struct staff_op *op, const struct application_id *id, bool once,
+                    void (*next)(struct svc_state *state));
+
+/* Array of the names of the defects. */
+json_t *svc_staff_defects(uint32_t bits);
+
 /* The field `id`. False: no application can have it. */
 bool svc_staff_application_id(const struct staff_op *op, struct application_id *ret_id);
 void svc_staff_no_application(struct staff_op *op);

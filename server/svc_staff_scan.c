@@ -5,8 +5,8 @@
  *   /staff/scan?id=APPLICATION&field=N    the N-th field of its evidence
  *   /staff/scan?bundle=ID&page=N          a page that is nobody's yet, for the intake
  *
- * Who may see an application's scans: svc_staff_review.h; the look that is recorded is
- * that at the page which shows them. */
+ * Who may see an application's scans: svc_staff_review.h. A look that leaves a record has
+ * left it before the image is given: at the page which shows it, or here. */
 #include "server/scan_view.h"
 
 #include <stdlib.h>
@@ -23,7 +23,9 @@ struct scanning {
     struct scan_view view;
     struct review_pages pages;
     struct blob_row file, evidence_row;
-    bool has_evidence, wants_field, wants_turn;
+    bool has_evidence, wants_field;
+    bool recorded; /* SIGHT_RECORDED */
+    struct application_id id;
     unsigned field, turned; /* by the person, in quarters */
     size_t chosen;          /* of the pages */
     struct buf bytes, image;
@@ -77,16 +79,20 @@ static enum err find_application(struct staff_op *op, struct scanning *s) {
     struct application application;
     struct application_id id;
     struct blob_id evidence;
+    enum review_sight sight;
     struct review review;
     enum err err;
 
     if (!svc_staff_application_id(op, &id))
         return ERR_NOT_FOUND;
+    s->id = id;
     err = store_application_get(svc->read, arena, &id, &application);
     if (!err)
         err = store_review_get(svc->read, arena, &id, &review);
-    if (!err && svc_staff_sight(op, &review) == SIGHT_NONE)
+    sight = err ? SIGHT_NONE : svc_staff_sight(op, &review);
+    if (!err && sight == SIGHT_NONE)
         err = ERR_NOT_FOUND; /* its page says why */
+    s->recorded = sight == SIGHT_RECORDED;
     if (!err)
         err = svc_staff_pages(op, &id, &s->pages);
     if (err)
@@ -229,6 +235,16 @@ static void evidence_read(struct svc_state *state) {
     svc_view_pool(state, image_work, imaged);
 }
 
+static void looked(struct svc_state *state) {
+    struct staff_op *op = (struct staff_op *)state;
+    struct scanning *s = op->work;
+
+    if (s->has_evidence)
+        svc_view_pool(state, evidence_work, evidence_read);
+    else
+        evidence_read(state);
+}
+
 void svc_staff_scan(struct staff_op *op) {
     struct scanning *s = calloc(1, sizeof *s);
     enum err err;
@@ -252,8 +268,8 @@ void svc_staff_scan(struct staff_op *op) {
         svc_staff_refuse(op, STAFF_MISSING, span_str("page: there is no such page"));
     else if (err)
         svc_fail(&op->base, err);
-    else if (s->has_evidence)
-        svc_view_pool(&op->base, evidence_work, evidence_read);
+    else if (s->recorded)
+        svc_staff_look(op, &s->id, true, looked);
     else
-        evidence_read(&op->base);
+        looked(&op->base);
 }

@@ -31,6 +31,10 @@ test('a file takes two people, and each of its lines effect once', async () => {
   assert.ok(id, brought.body.slice(0, 500));
   assert.match(brought.body, /確認を待ちます/);
   assert.match((await bring(ben, csv)).body, /すでに登録/, 'the same file is the same');
+  for (const [lang, first, second] of [['en', 'certificate too old', 'certificate is a copy'], ['ja', '証明書 期限切れ', '証明書 コピー添付']]) {
+    const row = (await ben.get(`/staff/import?id=${id}&ui=${lang}`)).body.match(new RegExp(`<tr><td><a href="[^"]*id=${b}">.*`))[0];
+    assert.ok(row.includes(first) && row.includes(second), `what is confirmed: ${row.slice(0, 300)}`);
+  }
 
   assert.equal((await anna.post('/staff/import', { id, decision: 'approve' })).status, 403, 'a reviewer does not confirm');
   const own = await bring(ben, `${d},OK\n`);

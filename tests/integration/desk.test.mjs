@@ -93,7 +93,11 @@ test('other kinds always take two; who disagrees begins anew', async () => {
   assert.match((await decide(anna, one.id, 'approve')).location, /second_due/);
   assert.match((await decide(ben, one.id, 'deny', { defects: ['cert_missing'] })).location, /second_due/);
   assert.equal((await decide(ben, one.id, 'deny', { defects: ['cert_missing'] })).status, 409);
-  assert.match((await decide(chie, one.id, 'deny', { defects: ['cert_missing'] })).location, /denied/);
+  assert.match((await decide(chie, one.id, 'deny', { defects: ['cert_missing', 'cert_copy'] })).location, /second_due/, 'for other defects: it waits for a further one');
+  assert.equal((await ben.post('/staff/application/claim', { id: one.id })).status, 303);
+  const page = await ben.get(`/staff/application?id=${one.id}`);
+  assert.match(page.body.match(/1人目の判断.*/)[0], /否認<.*証明書 添付漏れ<.*証明書 コピー添付</, 'what is to be confirmed');
+  assert.match((await decide(ben, one.id, 'deny', { defects: ['cert_missing', 'cert_copy'] })).location, /denied/);
 });
 
 test('of two that decide at once on two nodes one is taken', async () => {
@@ -176,6 +180,10 @@ test('a scan is shown as an image of our own making, whichever node holds it', {
     }
   }
   assert.deepEqual(sizes.slice(0, 3), sizes.slice(3, 6), 'the same from every node');
+  const looks = async () => (await audit('staff.read')).filter(({ note }) => note === one.id).length;
+  assert.equal(await looks(), 0, 'who has taken it is in the audit by that');
+  assert.equal((await chie.get(`/staff/scan?${places[0]}`)).status, 200);
+  assert.equal(await looks(), 1, "a supervisor's look at a scan is recorded, without its page too");
   for (const place of [`id=${one.id}&page=3`, `id=${one.id}&field=7`, `id=${one.id}&page=0`, 'id=P0&page=1']) assert.equal((await anna.get(`/staff/scan?${place}`)).status, 404, place);
   assert.match((await decide(anna, one.id, 'hold', { note: '確認' })).location, /on_hold/);
 });
