@@ -57,8 +57,7 @@ static void set_status(struct http_request *request, struct http_page_data *data
     http_page_set(data, "account_id", status->account_id);
     http_page_set(data, "since", moment(request, status->state_ms));
     http_page_set(data, "applied", moment(request, status->created_ms));
-    http_page_set(data, "ticket", status->ticket);
-    http_page_set_bool(data, "may_withdraw", status->ticket.len > 0);
+    http_page_set_bool(data, "may_withdraw", status->awaited);
     http_page_set_bool(data, "may_resend", status->approved);
     http_page_set_bool(data, "resent", status->acted && status->act == STATUS_RESEND);
     http_page_set_bool(data, "act_failed", status->act_failed);

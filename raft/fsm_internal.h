@@ -103,6 +103,9 @@ enum err fsm_gate_pass(struct fsm_tx *tx, const struct gate *gate,
  * goes over into the next. */
 enum err fsm_self_renew(struct fsm_tx *tx, struct account *account,
                         struct session *session);
+/* fsm_self.c: all by which somebody came into the account, or was about to: sessions and
+ * what they gave, factors, an account ID that is asked for, a recovery. */
+enum err fsm_self_forget(struct fsm_tx *tx, struct id128 sub);
 /* How many the account has, at most FSM_FACTORS_MAX. */
 enum err fsm_factor_count(struct fsm_tx *tx, struct id128 sub, size_t *ret_count);
 /* fsm_recovery.c */

@@ -468,7 +468,11 @@ enum err fsm_activate(struct fsm_tx *tx, const struct cmd_activate *cmd,
     if (err != OK || *ret_code != OUT_OK) {
         return err;
     }
-    err = store_account_put(tx->write, &account);
+    /* Whoever made the Entry need not be whom the papers name. */
+    err = fsm_self_forget(tx, account.sub);
+    if (err == OK) {
+        err = store_account_put(tx->write, &account);
+    }
     if (err != OK) {
         return err;
     }

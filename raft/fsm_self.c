@@ -12,6 +12,7 @@
 #include "raft/fsm_internal.h"
 #include "store/store_factor.h"
 #include "store/store_id_change.h"
+#include "store/store_recovery.h"
 
 struct self {
     struct fsm_tx *tx;
@@ -96,20 +97,32 @@ static enum err end_session(struct self *self, enum outcome_code *ret_code) {
 
 /* --- factors --- */
 
-static enum err drop_factors(struct self *self) {
+static enum err drop_factors(struct fsm_tx *tx, struct id128 sub) {
     for (;;) {
         struct factor factor;
-        arena_reset(self->tx->scratch);
-        enum err err = store_factor_next(self->tx->read, self->tx->scratch,
-                                         self->account.sub, NULL, &factor);
+        arena_reset(tx->scratch);
+        enum err err = store_factor_next(tx->read, tx->scratch, sub, NULL, &factor);
         if (err != OK) {
             return err == ERR_NOT_FOUND ? OK : err;
         }
-        err = store_factor_del(self->tx->write, self->account.sub, factor.id);
+        err = store_factor_del(tx->write, sub, factor.id);
         if (err != OK) {
             return err;
         }
     }
+}
+
+enum err fsm_self_forget(struct fsm_tx *tx, struct id128 sub) {
+    enum err err = end_sessions(tx, sub, NULL);
+
+    if (err == OK) {
+        err = drop_factors(tx, sub);
+    }
+    if (err == OK) {
+        err = store_id_change_del(tx->write, sub);
+        err = err == ERR_NOT_FOUND ? OK : err;
+    }
+    return err == OK ? store_recovery_del(tx->write, sub) : err;
 }
 
 static enum err factor_del(struct self *self, enum outcome_code *ret_code) {
@@ -218,8 +231,7 @@ static enum err id_confirm(struct self *self, enum outcome_code *ret_code) {
 /* The row stays, so that its sub is nobody else's; its account ID is free. */
 static enum err close_account(struct self *self) {
     struct fsm_tx *tx = self->tx;
-    enum err err = end_sessions(tx, self->account.sub, NULL);
-    bool was;
+    enum err err = fsm_self_forget(tx, self->account.sub);
 
     _Static_assert(sizeof self->account.login_index.b == sizeof self->account.sub.b,
                    "a sub may stand for an index: nobody types it");
@@ -229,12 +241,6 @@ static enum err close_account(struct self *self) {
     self->account.generation++;
     self->account.password_hash = span_str("");
     self->account.sealed_profile = span_str("");
-    if (err == OK) {
-        err = drop_factors(self);
-    }
-    if (err == OK) {
-        err = forget_change(self, &was);
-    }
     if (err == OK) {
         err = store_account_put(tx->write, &self->account);
     }

@@ -204,6 +204,8 @@ static void scrub_next(struct main_blobs *blobs) {
     if (err != ERR_NOT_FOUND && err != ERR_FORGED)
         return;
     log_blob(LOG_ERROR, "blob.rotten", &row.id, err_str(err));
+    if (row.holders_count < 2)
+        return; /* the only copy that is known: a part of it may still be read */
     if (blob_delete(blobs->shared->blobs, &row.id) == OK)
         replace(blobs, &row);
 }

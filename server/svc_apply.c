@@ -422,6 +422,8 @@ void svc_apply_confirm(struct svc *svc, struct svc_apply_confirm *confirm) {
         return;
     }
     op->confirm = confirm;
-    if (svc_fresh(&op->base))
+    if (!svc_apply_limit(svc, "confirm", op->confirm->op.from.address))
+        svc_fail(&op->base, ERR_BUSY);
+    else if (svc_fresh(&op->base))
         confirm_look(&op->base);
 }

@@ -94,7 +94,8 @@ struct svc_apply_status {
     const char *state;  /* "awaiting" ... */
     bool approved;      /* it waits to be set up */
     uint64_t created_ms, state_ms;
-    struct span ticket;             /* while its form may be printed; else empty */
+    bool awaited; /* its papers: it may be withdrawn. The form itself is not handed out
+                   * here: the number stands on the envelope */
     struct span defects;            /* a line each; empty: none */
 };
 void svc_apply_status(struct svc *svc, struct svc_apply_status *status);

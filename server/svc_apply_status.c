@@ -11,6 +11,7 @@ struct status_op {
     struct application application;
     struct command command;
     bool settled;
+    bool known; /* the number has the form of one */
 };
 
 static void status_finish(struct svc_state *state) {
@@ -70,9 +71,8 @@ static enum err fill(struct status_op *op) {
     status->approved = op->application.state == APPLICATION_APPROVED;
     status->created_ms = op->application.created_ms;
     status->state_ms = op->application.state_ms;
-    if (svc_apply_printable(op->application.state))
-        err = svc_apply_ticket(op->base.svc, arena, &op->id, &status->ticket);
-    if (!err && op->application.defects != 0)
+    status->awaited = svc_apply_printable(op->application.state);
+    if (op->application.defects != 0)
         err = svc_application_defects(arena, op->application.defects,
                                       status->english, &status->defects);
     return err;
@@ -160,8 +160,7 @@ static void look_again(struct svc_state *state) {
     struct account_id account_id;
     enum err err = ERR_NOT_FOUND;
 
-    if (read_id(op->status->application_id, &op->id) &&
-        account_id_parse(op->status->account_id, &account_id, NULL))
+    if (op->known && account_id_parse(op->status->account_id, &account_id, NULL))
         err = look(op, &account_id);
     if (err == ERR_NOT_FOUND && !op->settled && svc_await_ask(state->svc)) {
         op->settled = true;
@@ -183,8 +182,10 @@ void svc_apply_status(struct svc *svc, struct svc_apply_status *status) {
         return;
     }
     op->status = status;
+    /* By what is meant, not by how it is spelt. */
+    op->known = read_id(status->application_id, &op->id);
     if (!svc_apply_limit(svc, "status", status->op.from.address) ||
-        !svc_apply_limit(svc, "status-of", status->application_id))
+        (op->known && !svc_apply_limit(svc, "status-of", span_str(op->id.text))))
         status_end(op, STATUS_LIMITED);
     else if (svc_fresh(&op->base))
         look_again(&op->base);

@@ -61,13 +61,17 @@ static void scanned(struct fsm_fixture *fx, uint64_t n, size_t pages) {
 }
 
 /* At the desk with the verdict of the farm. */
-static void at_desk(struct fsm_fixture *fx, uint64_t n, enum farm_verdict verdict) {
-    assert_code(give(fx, command_apply(n)), OUT_OK);
+static void read_papers(struct fsm_fixture *fx, uint64_t n, enum farm_verdict verdict) {
     scanned(fx, n, 2);
     assert_code(give(fx, command_lease("w", 1)), OUT_OK);
     in_state(fx, n, APPLICATION_OCR);
     assert_code(give(fx, command_read(n, 1, "w", verdict)), OUT_OK);
     in_state(fx, n, APPLICATION_STAFF);
+}
+
+static void at_desk(struct fsm_fixture *fx, uint64_t n, enum farm_verdict verdict) {
+    assert_code(give(fx, command_apply(n)), OUT_OK);
+    read_papers(fx, n, verdict);
 }
 
 static uint32_t claim(struct fsm_fixture *fx, uint64_t n, uint64_t staff) {
@@ -523,6 +527,32 @@ static void activation_is_once_and_makes_a_prime(void **state) {
     assert_code(give(fx, again), OUT_DUPLICATE_PERSON);
 }
 
+/* Whoever made the Entry need not be whom the papers name. */
+static void a_prime_inherits_no_way_in_from_its_entry(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command account = command_account(1), c = command_apply(1);
+    struct command activate = command_activate(50001, 1);
+
+    account.account_put.account.type = ACCOUNT_ENTRY;
+    account.account_put.account.login_index = c.application_submit.account_index;
+    assert_code(give(fx, account), OUT_OK);
+    struct command login = command_login(1, 20);
+    login.login.login_index = c.application_submit.account_index;
+    assert_code(give(fx, login), OUT_OK);
+    assert_code(give(fx, command_factor(1, FACTOR_TOTP)), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 1);
+    c.application_submit.has_entry = true;
+    c.application_submit.entry = id_of(1);
+    assert_code(give(fx, c), OUT_OK);
+    read_papers(fx, 1, FARM_OK);
+    decide(fx, 1, 1, REVIEW_APPROVE);
+    assert_code(give(fx, activate), OUT_DUPLICATE_ACCOUNT); /* not as it is now */
+    activate.activate.generation = 1;
+    assert_code(give(fx, activate), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 0);
+    assert_int_equal(fsm_fixture_rows(fx, "session"), 0);
+}
+
 static void an_import_is_of_two_people_and_each_line_once(void **state) {
     struct fsm_fixture *fx = *state;
     struct outcome_import_line line;
@@ -795,6 +825,7 @@ int main(void) {
         TEST(papers_are_the_intakes),
         TEST(a_supervisor_takes_an_item_from_another),
         TEST(activation_is_once_and_makes_a_prime),
+        TEST(a_prime_inherits_no_way_in_from_its_entry),
         TEST(an_import_is_of_two_people_and_each_line_once),
         TEST(an_import_decides_nothing_that_changed_since),
         TEST(an_import_names_its_file_and_both_people),
