@@ -48,7 +48,7 @@
 #define REPL_FRAMES_MAX 2       /* in flight */
 /* Frames of codes and tokens share a commit (F6): so long, and so many commands, whose
  * pages are in memory until then. */
-#define REPL_COMMIT_MS 50
+#define REPL_COMMIT_MS 20
 #define REPL_COMMIT_COMMANDS 1024
 /* Commits share a restart point of the store: so long, or so many commands. If the
  * device is behind by REPL_POINT_BEHIND, the raft thread waits for it. */
