@@ -210,6 +210,7 @@ struct exporting {
     struct svc *svc;
     struct arena rows;
     uint64_t from_ms, to_ms;
+    size_t rows_left;
     struct buf *out;
     enum err err;
 };
@@ -219,29 +220,39 @@ static bool export_each(void *arg, const struct application_id *id, uint64_t sin
     struct application a;
 
     (void)since_ms; /* of its present state: it may have been set up since */
+    if (e->rows_left-- == 0) {
+        e->err = ERR_TOO_BIG;
+        return false;
+    }
     arena_reset(&e->rows);
     e->err = store_application_get(e->svc->read, &e->rows, id, &a);
     if (!e->err && a.decided_ms >= e->from_ms && a.decided_ms <= e->to_ms)
         decision_csv_put(a.id.text, a.state == APPLICATION_APPROVED ||
                                         a.state == APPLICATION_ACTIVATED,
                          a.defects, e->out);
+    if (!e->err)
+        e->err = buf_err(e->out);
     return !e->err;
 }
 
 enum err svc_import_export(struct svc *svc, uint64_t from_ms, uint64_t to_ms,
-                           struct buf *out) {
+                           size_t rows_max, struct buf *out) {
     static const enum application_state states[] = {
         APPLICATION_APPROVED, APPLICATION_ACTIVATED, APPLICATION_DENIED,
         APPLICATION_RETURNED};
-    struct exporting e = {.svc = svc, .from_ms = from_ms, .to_ms = to_ms, .out = out};
+    struct exporting e = {.svc = svc,
+                          .from_ms = from_ms,
+                          .to_ms = to_ms,
+                          .rows_left = rows_max,
+                          .out = out};
     enum err err = svc_read_begin(svc);
 
     if (err)
         return err;
     arena_init(&e.rows, ROWS_MAX);
     buf_str(out, DECISION_CSV_HEAD);
-    for (int kind = 1; kind <= APPLICATION_KIND_LAST && !err; kind++) {
-        for (size_t i = 0; i < sizeof states / sizeof states[0] && !err; i++)
+    for (int kind = 1; kind <= APPLICATION_KIND_LAST && !err && !e.err; kind++) {
+        for (size_t i = 0; i < sizeof states / sizeof states[0] && !err && !e.err; i++)
             err = store_application_walk(svc->read, (enum application_kind)kind,
                                          states[i], from_ms, NULL, export_each, &e);
     }

@@ -50,8 +50,10 @@ struct id128 svc_import_part_id(struct id128 file, size_t part, size_t parts);
 json_t *svc_import_report(const struct svc_import *import, bool all);
 const char *svc_import_line_name(enum import_line_state state);
 
-/* Append the CSV of what people decided from `from_ms` to `to_ms`. */
+/* Append the CSV of what people decided from `from_ms` to `to_ms`. ERR_TOO_BIG: `out` is
+ * full, or more than `rows_max` applications would have to be looked at: all that came to
+ * where they are now after `from_ms`. */
 enum err svc_import_export(struct svc *svc, uint64_t from_ms, uint64_t to_ms,
-                           struct buf *out);
+                           size_t rows_max, struct buf *out);
 
 #endif

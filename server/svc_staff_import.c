@@ -15,6 +15,7 @@
 /* A request settles lines for so long; then the page is shown, and goes on from there. */
 #define SETTLE_MS 5000
 #define EXPORT_MAX (4u * 1024 * 1024)
+#define EXPORT_ROWS_MAX (256u * 1024) /* EXPORT_MAX holds about as many lines */
 #define DAY_MS (24ull * 3600 * 1000)
 
 static const char *const states[] = {"", "proposed", "approved", "rejected"};
@@ -574,7 +575,8 @@ void svc_staff_decisions(struct staff_op *op) {
     }
     buf_init(&csv, EXPORT_MAX);
     err = svc_import_export(op->base.svc, from_ms,
-                            to.len > 0 ? to_ms + DAY_MS - 1 : UINT64_MAX, &csv);
+                            to.len > 0 ? to_ms + DAY_MS - 1 : UINT64_MAX,
+                            EXPORT_ROWS_MAX, &csv);
     if (!err)
         err = text_encode(encoding_of(op), buf_span(&csv), out);
     buf_free(&csv);

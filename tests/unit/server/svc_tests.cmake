@@ -20,6 +20,7 @@ tasuki_unit_test(svc_recover SOURCES test_svc_recover.c svc_fixture.c LIBS ${SVC
 tasuki_unit_test(svc_device SOURCES test_svc_device.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_state SOURCES test_svc_state.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_blob SOURCES test_svc_blob.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_import SOURCES test_svc_import.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_job SOURCES test_svc_job.c svc_fixture.c
                  LIBS tasuki_ocr_wire ${SVC_TEST_LIBS})
 
