@@ -108,6 +108,7 @@ enum err fsm_import_approve(struct fsm_tx *tx, const struct cmd_import_approve *
     }
     import->state = cmd->approve ? IMPORT_APPROVED : IMPORT_REJECTED;
     import->approver = cmd->staff;
+    import->drop_ms = cmd->approve ? 0 : tx->now_ms + FSM_IMPORT_KEEP_MS;
     err = store_import_put(tx->write, import);
     return err == OK ? tell(tx, AUDIT_IMPORT_APPROVED, cmd->id, cmd->staff,
                             cmd->approve ? "approved" : "rejected")
@@ -174,6 +175,15 @@ static enum err settle(struct fsm_tx *tx, const struct review_import *import,
     return err;
 }
 
+static bool has_open(const struct review_import *import) {
+    for (size_t i = 0; i < import->count; i++) {
+        if (import->lines[i].state == IMPORT_LINE_OPEN) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err fsm_import_line(struct fsm_tx *tx, const struct cmd_import_line *cmd,
                          enum outcome_code *ret_code) {
     struct review_import *import = import_new(tx);
@@ -197,6 +207,7 @@ enum err fsm_import_line(struct fsm_tx *tx, const struct cmd_import_line *cmd,
             return err;
         }
         import->lines[cmd->line].state = line.state;
+        import->drop_ms = has_open(import) ? 0 : tx->now_ms + FSM_IMPORT_KEEP_MS;
         err = store_import_put(tx->write, import);
     }
     return err == OK ? outcome_import_line_encode(&line, tx->detail) : err;

@@ -112,5 +112,7 @@
 #define FSM_CLAIM_MAX_MS (2u * 60 * 60 * 1000)
 /* Imports of decisions; beyond it OUT_FULL. */
 #define FSM_IMPORTS_MAX 20000u
+/* One that was rejected, or whose last line is settled, is shown so long. */
+#define FSM_IMPORT_KEEP_MS (30ull * 24 * 60 * 60 * 1000)
 
 #endif

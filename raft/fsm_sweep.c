@@ -13,6 +13,7 @@
 #include "store/store_proof.h"
 #include "store/store_recovery.h"
 #include "store/store_request.h"
+#include "store/store_review.h"
 #include "store/store_signin.h"
 #include "store/store_staff.h"
 
@@ -23,7 +24,8 @@ static struct id128 id_of(const struct expiry *entry) {
     return id;
 }
 
-/* row_end of what counts, and of what waits for a second step or a confirmation. */
+/* row_end of what counts, of what waits for a second step or a confirmation, and of
+ * files that were confirmed. */
 static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
                             uint64_t *ret_ms) {
     struct factor_guard guard;
@@ -39,6 +41,10 @@ static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
         err = store_recovery_get(tx->read, id_of(entry), &recovery);
         *ret_ms = err == OK ? recovery.expires_ms : 0;
         return err;
+    }
+    if (entry->table == EXPIRY_IMPORT) {
+        err = store_import_drop_ms(tx->read, id_of(entry), ret_ms);
+        return err == OK && *ret_ms == 0 ? ERR_NOT_FOUND : err;
     }
     if (entry->table == EXPIRY_ID_CHANGE) {
         err = store_id_change_get(tx->read, id_of(entry), &id_change);
@@ -121,6 +127,9 @@ static enum err intake_del(struct fsm_tx *tx, const struct expiry *entry) {
     if (entry->table == EXPIRY_JOB) {
         err = store_job_by_mark(tx->read, entry->key, &job);
         return err == OK ? store_job_del(tx->write, job.key) : err;
+    }
+    if (entry->table == EXPIRY_IMPORT) {
+        return store_import_del(tx->write, id_of(entry));
     }
     err = store_blob_by_mark(tx->read, entry->key, &blob);
     return err == OK ? store_blob_del(tx->write, &blob.id) : err;
@@ -246,6 +255,7 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
     case EXPIRY_APPLICATION:
     case EXPIRY_JOB:
     case EXPIRY_BLOB:
+    case EXPIRY_IMPORT:
         return intake_del(tx, entry);
     case EXPIRY_BLOB_NODE: /* no row goes: it is the next one's turn */
         return fsm_blob_due(tx, entry->key);

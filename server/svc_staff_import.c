@@ -240,7 +240,8 @@ static json_t *line_json(const struct import_line *line) {
                      line->state == IMPORT_LINE_DONE);
 }
 
-/* In the open snapshot: all parts; ERR_NOT_FOUND: one is missing. */
+/* In the open snapshot: all parts. ERR_NOT_FOUND: one is missing that was never brought
+ * in; of a file that was confirmed, the parts that are settled go first. */
 static enum err put_file(struct staff_op *op, struct id128 id, size_t parts, json_t *view) {
     struct review_import *part = malloc(sizeof *part);
     json_t *lines = json_array();
@@ -249,6 +250,10 @@ static enum err put_file(struct staff_op *op, struct id128 id, size_t parts, jso
 
     for (size_t i = 0; i < parts && !err; i++) {
         err = store_import_get(op->base.svc->read, svc_import_part_id(id, i, parts), part);
+        if (err == ERR_NOT_FOUND) {
+            err = OK;
+            continue;
+        }
         if (err)
             break;
         row.file = part->id;
@@ -259,6 +264,8 @@ static enum err put_file(struct staff_op *op, struct id128 id, size_t parts, jso
             json_array_append_new(lines, line_json(&part->lines[j]));
     }
     free(part);
+    if (!err && (row.parts == 0 || (row.parts < parts && row.state == IMPORT_PROPOSED)))
+        err = ERR_NOT_FOUND;
     if (!err) {
         json_t *head = row_json(op, &row);
         json_object_update(view, head);
@@ -300,7 +307,7 @@ void svc_staff_import_show(struct staff_op *op) {
 
 struct settling {
     struct id128 file;
-    size_t parts, part;
+    size_t parts, part, found;
     size_t line;
     bool approve;
     uint64_t until_ms;
@@ -419,18 +426,20 @@ static void settle_part(struct staff_op *op) {
     struct settling *s = op->work;
     enum err err;
 
-    if (s->part == s->parts) {
-        to_file(op, "import_settled");
-        return;
-    }
     s->line = 0;
-    err = load_part(op, s);
-    if (err == ERR_NOT_FOUND)
-        missing(op);
-    else if (err)
+    do { /* a part that is settled may be gone */
+        err = s->part < s->parts ? load_part(op, s) : OK;
+        s->part += err == ERR_NOT_FOUND;
+    } while (err == ERR_NOT_FOUND);
+    s->found += !err && s->part < s->parts;
+    if (err)
         svc_fail(&op->base, err);
-    else
+    else if (s->part < s->parts)
         settle_next(op);
+    else if (s->found > 0)
+        to_file(op, "import_settled");
+    else
+        missing(op);
 }
 
 static void settle_next(struct staff_op *op) {

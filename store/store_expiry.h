@@ -31,8 +31,9 @@ enum expiry_table {
     EXPIRY_ID_CHANGE = 19,   /* by sub */
     EXPIRY_RECOVERY = 20,
     EXPIRY_BLOB_NODE = 21, /* by store_blob_node_mark */
+    EXPIRY_IMPORT = 22,    /* one that nothing is left to be done with */
 };
-#define EXPIRY_LAST EXPIRY_BLOB_NODE
+#define EXPIRY_LAST EXPIRY_IMPORT
 
 struct expiry {
     uint64_t at_ms;

@@ -64,6 +64,7 @@ static bool expiry_is_kept(int table) {
     case EXPIRY_JOB:
     case EXPIRY_BLOB:
     case EXPIRY_RECOVERY:
+    case EXPIRY_IMPORT:
         return true;
     default:
         return false;

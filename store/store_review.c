@@ -2,6 +2,7 @@
 #include "store/store_review.h"
 
 #include "store/base/fields.h"
+#include "store/store_expiry.h"
 #include "store/store_table.h"
 
 #define REVIEW_ROW_VERSION 1
@@ -87,6 +88,7 @@ static void import_fields(struct fields *f, struct review_import *import) {
 
     field_u8(f, &version);
     field_rule(f, version == IMPORT_ROW_VERSION);
+    field_u64(f, &import->drop_ms); /* store_import_drop_ms: it comes first */
     FIELD_ENUM(f, import->state, IMPORT_PROPOSED, IMPORT_REJECTED);
     field_fixed(f, import->proposer.b, sizeof import->proposer.b);
     field_fixed(f, import->approver.b, sizeof import->approver.b);
@@ -120,14 +122,61 @@ enum err store_import_get(struct store_read *read, struct id128 id,
     return err == OK ? import_decode(row, id, ret_import) : err;
 }
 
+enum err store_import_drop_ms(struct store_read *read, struct id128 id,
+                              uint64_t *ret_ms) {
+    struct fields f;
+    struct span row;
+    uint8_t version = 0;
+    enum err err = store_table_get(read, TABLE_IMPORT, id_key(&id), &row);
+
+    *ret_ms = 0;
+    if (err != OK) {
+        return err;
+    }
+    f = fields_from(row);
+    field_u8(&f, &version);
+    field_rule(&f, version == IMPORT_ROW_VERSION);
+    field_u64(&f, ret_ms);
+    return f.bad || f.in.bad ? ERR_CORRUPT : OK;
+}
+
+static struct key_hash import_mark(const struct id128 *id) {
+    struct key_hash mark;
+
+    memcpy(mark.b, id->b, sizeof mark.b);
+    return mark;
+}
+
+/* Its expiry entry, for the time that it has from now on. */
+static enum err import_expiry(struct store_write *write, const struct id128 *id,
+                              uint64_t drop_ms) {
+    uint64_t was_ms;
+    enum err err = store_import_drop_ms(store_write_reader(write), *id, &was_ms);
+
+    return err == OK || err == ERR_NOT_FOUND
+               ? store_expiry_move(write, EXPIRY_IMPORT, import_mark(id), was_ms, drop_ms)
+               : err;
+}
+
+enum err store_import_del(struct store_write *write, struct id128 id) {
+    enum err err = import_expiry(write, &id, 0);
+
+    return err == OK ? store_table_del(write, TABLE_IMPORT, id_key(&id)) : err;
+}
+
 enum err store_import_put(struct store_write *write,
                           const struct review_import *import) {
-    struct buf *out = store_table_row(write);
-    struct fields f = fields_to(out);
     /* Fields are named for both directions; writing changes none. */
     struct review_import *row = (struct review_import *)(uintptr_t)import;
-    enum err err;
+    struct buf *out;
+    struct fields f;
+    enum err err = import_expiry(write, &import->id, import->drop_ms);
 
+    if (err != OK) {
+        return err;
+    }
+    out = store_table_row(write);
+    f = fields_to(out);
     import_fields(&f, row);
     err = fields_end(&f);
     return err == OK ? store_table_put_row(write, TABLE_IMPORT, id_key(&row->id), out)

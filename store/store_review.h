@@ -7,7 +7,8 @@
  *       another one than whoever confirms it (相互牽制);
  *   V3  an import's line is settled once, whoever sends it again;
  *   V4  an import's line is about the application as it stood when the file came: one
- *       whose papers, findings or state changed since is not decided by it.
+ *       whose papers, findings or state changed since is not decided by it;
+ *   V5  an import that has a `drop_ms` has an expiry entry.
  * Thread: the transaction's. */
 #ifndef STORE_STORE_REVIEW_H
 #define STORE_STORE_REVIEW_H
@@ -63,6 +64,7 @@ struct review_import {
     enum import_state state;
     struct id128 proposer, approver;
     uint64_t created_ms;
+    uint64_t drop_ms; /* 0: something is still to be done with it */
     size_t count;
     struct import_line {
         struct application_id id;
@@ -78,6 +80,9 @@ enum err store_import_get(struct store_read *read, struct id128 id,
                           struct review_import *ret_import);
 enum err store_import_put(struct store_write *write,
                           const struct review_import *import);
+enum err store_import_del(struct store_write *write, struct id128 id);
+/* When it may go; 0: not yet. ERR_NOT_FOUND. */
+enum err store_import_drop_ms(struct store_read *read, struct id128 id, uint64_t *ret_ms);
 uint64_t store_import_count(struct store_read *read);
 /* The first whose id is not below `from`. ERR_NOT_FOUND. */
 enum err store_import_next(struct store_read *read, struct id128 from,

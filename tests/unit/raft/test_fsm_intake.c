@@ -661,6 +661,34 @@ static void an_import_names_its_file_and_both_people(void **state) {
     assert_string_equal(notes[2], want);
 }
 
+/* A month after nothing is left to be done with them; a file that waits stays. */
+static void imports_that_are_over_make_room(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command rejected = command_import_approve(2, 2);
+
+    at_desk(fx, 1, FARM_REVIEW);
+    for (uint64_t n = 1; n <= 4; n++) { /* 3 waits, 4 is settled in part */
+        assert_code(give(fx, command_import(n, 1, n == 4 ? 2 : 1)), OUT_OK);
+    }
+    rejected.import_approve.approve = false;
+    assert_code(give(fx, rejected), OUT_OK);
+    assert_code(give(fx, command_import_approve(1, 2)), OUT_OK);
+    assert_code(give(fx, command_import_approve(4, 2)), OUT_OK);
+    settle_line(fx, 1, 0);
+    settle_line(fx, 4, 0);
+    past(fx, FSM_IMPORT_KEEP_MS - 1);
+    assert_int_equal(fsm_fixture_rows(fx, "import"), 4);
+    past(fx, 1);
+    past(fx, 1);
+    assert_int_equal(fsm_fixture_rows(fx, "import"), 2);
+    assert_code(give(fx, command_import(1, 1, 1)), OUT_OK); /* it may come again */
+    assert_code(give(fx, command_import(3, 1, 1)), OUT_EXISTS);
+    settle_line(fx, 4, 1);
+    past(fx, FSM_IMPORT_KEEP_MS);
+    past(fx, 1);
+    assert_code(give(fx, command_import(4, 1, 1)), OUT_OK);
+}
+
 /* The applicant is told the defects: both people have to have found the same. */
 static void a_denial_is_confirmed_with_its_defects(void **state) {
     struct fsm_fixture *fx = *state;
@@ -829,6 +857,7 @@ int main(void) {
         TEST(an_import_is_of_two_people_and_each_line_once),
         TEST(an_import_decides_nothing_that_changed_since),
         TEST(an_import_names_its_file_and_both_people),
+        TEST(imports_that_are_over_make_room),
         TEST(a_denial_is_confirmed_with_its_defects),
         TEST(a_blob_that_nothing_names_goes_and_a_short_one_is_known),
         TEST(a_machine_never_approves),
