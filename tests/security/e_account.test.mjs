@@ -35,6 +35,7 @@ async function ask(target, account, to) {
   const before = Date.now();
   const { browser, answer } = await open(target, account, '/id');
   const said = await browser.post('/account/id', { csrf: csrfOf(answer), account_id: to });
+  assert.match(textOf(said), /確認のメールを送りました/, `${said.status} ${said.location ?? ''}`);
   return { before, said };
 }
 const tokenOf = async (to, before) => secret(new URL(linkOf(await lastMail(to, { after: before }))).searchParams.get('token'));
