@@ -13,7 +13,7 @@ struct lettering {
     struct application application;
     struct profile profile;
     struct denial_letter letter;
-    char day[32], name[64];
+    char day[64], name[64];
     struct buf pdf;
     enum err err;
 };
