@@ -160,17 +160,11 @@ int cmd_account_add(int argc, char *const argv[]) {
         {"totp-file", ARGS_TEXT, &options.totp_file},
         {NULL, ARGS_FLAG, NULL},
     };
-    const struct args_option *const tables[] = {own, options.conn.table, NULL};
     struct args_list words;
-    bool help;
+    int code;
 
-    conn_options_init(&options.conn);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, usage_text, &options.conn, &words, &code))
+        return code;
     if (words.count != 1 || !options.type) {
         fputs("tasuki: an ACCOUNT_ID and --type are expected; see tasuki account add "
               "--help\n",

@@ -116,12 +116,6 @@ static bool put_query(struct buf *body, const struct audit_options *o) {
 
 /* --- the answer --- */
 
-static const char *text_of(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
-
 static uint64_t number_of(const json_t *object, const char *name) {
     json_int_t value = json_integer_value(json_object_get(object, name));
 
@@ -130,8 +124,8 @@ static uint64_t number_of(const json_t *object, const char *name) {
 
 static const char *first_text(const json_t *record, const char *const names[]) {
     for (size_t i = 0; names[i]; i++)
-        if (text_of(record, names[i])[0])
-            return text_of(record, names[i]);
+        if (conn_text(record, names[i])[0])
+            return conn_text(record, names[i]);
     return "";
 }
 
@@ -144,14 +138,14 @@ static void add_row(struct table *table, const json_t *record) {
     table_cell(table, "%" PRIu64, number_of(record, "seq"));
     table_cell(table, "%s", time);
     if (count > 1)
-        table_cell(table, "%s x%" PRIu64, text_of(record, "event"), count);
+        table_cell(table, "%s x%" PRIu64, conn_text(record, "event"), count);
     else
-        table_cell(table, "%s", text_of(record, "event"));
-    table_cell(table, "%s %s", text_of(record, "actor_kind"), text_of(record, "actor"));
+        table_cell(table, "%s", conn_text(record, "event"));
+    table_cell(table, "%s %s", conn_text(record, "actor_kind"), conn_text(record, "actor"));
     table_cell(table, "%s", first_text(record, about));
-    table_cell(table, "%s", text_of(record, "client_id"));
-    table_cell(table, "%s", text_of(record, "address"));
-    table_cell(table, "%s", text_of(record, "note"));
+    table_cell(table, "%s", conn_text(record, "client_id"));
+    table_cell(table, "%s", conn_text(record, "address"));
+    table_cell(table, "%s", conn_text(record, "note"));
 }
 
 void audit_print_rows(const json_t *records, bool newest_first) {
@@ -159,9 +153,7 @@ void audit_print_rows(const json_t *records, bool newest_first) {
                                         "ABOUT", "RP",   "ADDRESS", "NOTE"};
     struct table table;
 
-    table_init(&table, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
-        table_cell(&table, "%s", heads[i]);
+    table_begin(&table, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; i < json_array_size(records); i++) /* the newest last */
         add_row(&table,
                 json_array_get(records, newest_first ? json_array_size(records) - 1 - i
@@ -338,16 +330,10 @@ int cmd_audit(int argc, char *const argv[]) {
                                       {"known", ARGS_TEXT, &o.known},
                                       {"remember", ARGS_TEXT, &o.remember},
                                       {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {own, o.conn.table, NULL};
     struct args_list words;
-    bool help;
+    int code;
 
-    conn_options_init(&o.conn);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, usage_text, &o.conn, &words, &code))
+        return code;
     return run(&o, &words);
 }

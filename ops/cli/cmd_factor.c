@@ -140,17 +140,11 @@ int cmd_account_factor(int argc, char *const argv[]) {
         {"totp-file", ARGS_TEXT, &o.totp_file},
         {NULL, ARGS_FLAG, NULL},
     };
-    const struct args_option *const tables[] = {own, o.conn.table, NULL};
     struct args_list words;
-    bool help;
+    int code;
 
-    conn_options_init(&o.conn);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, usage_text, &o.conn, &words, &code))
+        return code;
     if (words.count < 2) {
         fputs("tasuki: list, add or remove, and an ACCOUNT_ID are expected; see tasuki "
               "account factor --help\n",

@@ -232,10 +232,8 @@ static json_t *wait_sorted(struct intake *intake, long seconds) {
     return progress;
 }
 
-static const char *text_of(const json_t *row, const char *name) {
-    const char *text = json_string_value(json_object_get(row, name));
-
-    return text && text[0] ? text : "-";
+static const char *or_dash(const char *text) {
+    return text[0] ? text : "-";
 }
 
 static void print_result(const struct intake *intake, const json_t *progress) {
@@ -249,9 +247,9 @@ static void print_result(const struct intake *intake, const json_t *progress) {
            number(progress, "pages"), number(progress, "open_pages"));
     for (size_t i = 0; i < json_array_size(open); i++) {
         const json_t *row = json_array_get(open, i);
-        printf("  %-10s %s, page %lld, %s (bundle %s)\n", text_of(row, "state"),
-               text_of(row, "file"), number(row, "number"),
-               text_of(row, "application_id"), text_of(row, "bundle"));
+        printf("  %-10s %s, page %lld, %s (bundle %s)\n", or_dash(conn_text(row, "state")),
+               or_dash(conn_text(row, "file")), number(row, "number"),
+               or_dash(conn_text(row, "application_id")), or_dash(conn_text(row, "bundle")));
     }
     for (size_t i = 0; i < intake->folder.others_count; i++)
         printf("  not taken  %s\n", intake->folder.others[i]);
@@ -330,19 +328,13 @@ int cmd_intake(int argc, char *const argv[]) {
                                       {"received-on", ARGS_TEXT, &intake.received_on},
                                       {"wait", ARGS_TEXT, &wait},
                                       {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {own, options.table, NULL};
     struct args_list words;
     char *end;
     long wait_s;
-    bool help;
+    int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, usage_text, &options, &words, &code))
+        return code;
     wait_s = strtol(wait, &end, 10);
     if (words.count != 1 || *end != '\0' || wait_s < 0 || wait_s > 86400 ||
         (intake.label && strlen(intake.label) > 64)) {

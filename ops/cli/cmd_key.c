@@ -24,12 +24,6 @@ static const char usage_text[] =
     "        RPs must read the JWKS anew to go on\n"
     "\n";
 
-static const char *text_of(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
-
 static void put_time(struct table *table, const json_t *key, const char *name) {
     long long ms = (long long)json_integer_value(json_object_get(key, name));
     time_t t = (time_t)(ms / 1000);
@@ -49,15 +43,13 @@ static void print_list(const json_t *answer) {
     const json_t *keys = json_object_get(answer, "keys");
     struct table table;
 
-    table_init(&table, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
-        table_cell(&table, "%s", heads[i]);
+    table_begin(&table, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; i < json_array_size(keys); i++) {
         const json_t *key = json_array_get(keys, i);
 
-        table_cell(&table, "%s", text_of(key, "kid"));
-        table_cell(&table, "%s", text_of(key, "alg"));
-        table_cell(&table, "%s", text_of(key, "state"));
+        table_cell(&table, "%s", conn_text(key, "kid"));
+        table_cell(&table, "%s", conn_text(key, "alg"));
+        table_cell(&table, "%s", conn_text(key, "state"));
         put_time(&table, key, "activates_ms");
         put_time(&table, key, "retires_ms");
         put_time(&table, key, "ends_ms");
@@ -98,8 +90,8 @@ static int change(struct conn *conn, const char *path, const char *member,
         if (code == EXIT_DONE && conn->json)
             conn_print_json(answer.json);
         else if (code == EXIT_DONE)
-            printf("%s %s is published\n", text_of(answer.json, "alg"),
-                   text_of(answer.json, "kid"));
+            printf("%s %s is published\n", conn_text(answer.json, "alg"),
+                   conn_text(answer.json, "kid"));
     }
     conn_answer_free(&answer);
     buf_free(&body);
@@ -108,20 +100,13 @@ static int change(struct conn *conn, const char *path, const char *member,
 
 int cmd_key(int argc, char *const argv[]) {
     struct conn_options options = {0};
-    const struct args_option *const tables[] = {options.table, NULL};
     struct args_list words;
     struct conn conn;
     const char *verb;
-    bool help;
     int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, NULL, usage_text, &options, &words, &code))
+        return code;
     verb = words.count > 0 ? words.items[0] : "list";
     if (!(strcmp(verb, "list") == 0 && words.count <= 1) &&
         !((strcmp(verb, "rotate") == 0 || strcmp(verb, "revoke") == 0) &&

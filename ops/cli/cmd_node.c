@@ -61,19 +61,11 @@ static bool begin(struct node_run *run, int argc, char *const argv[], size_t wor
     const struct args_option own[] = {{"no-wait", ARGS_FLAG, &run->no_wait},
                                       {"within", ARGS_TEXT, &run->within},
                                       {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {own, run->options.table, NULL};
-    bool help;
 
-    *ret_code = EXIT_USAGE;
     run->within_s = WITHIN_S_DEFAULT;
-    conn_options_init(&run->options);
-    if (!args_parse(argc, argv, tables, &run->words, &help))
+    if (!conn_args(argc, argv, own, usage_text, &run->options, &run->words, ret_code))
         return false;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        *ret_code = EXIT_DONE;
-        return false;
-    }
+    *ret_code = EXIT_USAGE;
     if (run->words.count < words_min || run->words.count > words_max) {
         fputs("tasuki: wrong number of arguments; see tasuki node --help\n", stderr);
         return false;
@@ -105,12 +97,6 @@ static bool read_id(const char *text, unsigned long *ret_id) {
 
 static json_int_t number_of(const json_t *object, const char *name) {
     return json_integer_value(json_object_get(object, name));
-}
-
-static const char *text_of(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
 }
 
 static bool answered(const struct conn_answer *answer) {
@@ -157,7 +143,7 @@ static const json_t *entry_of(const json_t *view, unsigned long id) {
 }
 
 static bool has_role(const json_t *entry, const char *role) {
-    return strcmp(text_of(entry, "role"), role) == 0;
+    return strcmp(conn_text(entry, "role"), role) == 0;
 }
 
 static bool is_settled(const json_t *entry) {
@@ -230,7 +216,7 @@ static int await(struct node_run *run, unsigned long id, json_int_t index,
         if (answered(&answer)) {
             code = reached(answer.json, id, index, goal);
             if (code == EXIT_AGAIN)
-                say(run, text_of(answer.json, "member_change"));
+                say(run, conn_text(answer.json, "member_change"));
         } else {
             say(run, "no node answers at present; still trying");
         }
@@ -364,12 +350,12 @@ static int make_plan(const json_t *view, const struct replacement *r,
                 r->old_id);
         return EXIT_REFUSED;
     }
-    if (to && (strcmp(text_of(to, "address"), r->address) != 0 ||
-               strcmp(text_of(to, "region"), r->region) != 0)) {
+    if (to && (strcmp(conn_text(to, "address"), r->address) != 0 ||
+               strcmp(conn_text(to, "region"), r->region) != 0)) {
         fprintf(stderr,
                 "tasuki: node %lu is a member already, at %s in %s; give the new "
                 "machine another id\n",
-                r->new_id, text_of(to, "address"), text_of(to, "region"));
+                r->new_id, conn_text(to, "address"), conn_text(to, "region"));
         return EXIT_REFUSED;
     }
     if (to && has_role(to, "leaving")) {
@@ -464,24 +450,22 @@ static void print_list(const json_t *view) {
     const json_t *regions = json_object_get(view, "leader_regions");
     struct table table;
 
-    table_init(&table, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
-        table_cell(&table, "%s", heads[i]);
+    table_begin(&table, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
         bool leads = json_is_true(json_object_get(node, "leader"));
 
         table_cell(&table, "%lld", (long long)number_of(node, "id"));
-        table_cell(&table, "%s", text_of(node, "address"));
-        table_cell(&table, "%s", text_of(node, "region"));
-        table_cell(&table, "%s%s", text_of(node, "role"), leads ? " (leads)" : "");
+        table_cell(&table, "%s", conn_text(node, "address"));
+        table_cell(&table, "%s", conn_text(node, "region"));
+        table_cell(&table, "%s%s", conn_text(node, "role"), leads ? " (leads)" : "");
         table_cell(&table, "%s",
                    json_is_true(json_object_get(node, "connected")) ? "yes" : "no");
     }
     table_print(&table);
     table_free(&table);
-    if (text_of(view, "member_change")[0])
-        printf("\nchange: %s\n", text_of(view, "member_change"));
+    if (conn_text(view, "member_change")[0])
+        printf("\nchange: %s\n", conn_text(view, "member_change"));
     if (json_array_size(regions) > 0) {
         printf("\nleadership is preferred in: ");
         print_regions(regions);

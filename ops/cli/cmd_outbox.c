@@ -33,12 +33,6 @@ static const char usage_text[] =
     "       (not in production)\n"
     "\n";
 
-static const char *text_of(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
-
 static long long number_of(const json_t *object, const char *name) {
     return (long long)json_integer_value(json_object_get(object, name));
 }
@@ -66,16 +60,14 @@ static void print_list(const json_t *answer) {
     if (count == 0)
         return;
     putchar('\n');
-    table_init(&table, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
-        table_cell(&table, "%s", heads[i]);
+    table_begin(&table, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; i < count; i++) {
         const json_t *message = json_array_get(messages, i);
 
-        table_cell(&table, "%s", text_of(message, "id"));
-        table_cell(&table, "%s", text_of(message, "client_id"));
-        table_cell(&table, "%s", text_of(message, "state"));
-        table_cell(&table, "%s", text_of(message, "reason"));
+        table_cell(&table, "%s", conn_text(message, "id"));
+        table_cell(&table, "%s", conn_text(message, "client_id"));
+        table_cell(&table, "%s", conn_text(message, "state"));
+        table_cell(&table, "%s", conn_text(message, "reason"));
         table_cell(&table, "%lld", number_of(message, "attempts"));
         put_time(&table, number_of(message, "created_ms"));
     }
@@ -147,16 +139,16 @@ static int retry_listed(struct conn *conn, const json_t *answer, const char *rp,
 
     for (size_t i = 0; i < json_array_size(messages) && code == EXIT_DONE; i++) {
         const json_t *message = json_array_get(messages, i);
-        const char *state = text_of(message, "state");
+        const char *state = conn_text(message, "state");
         bool dead = strcmp(state, "dead") == 0;
         bool failed =
             strcmp(state, "pending") == 0 && number_of(message, "attempts") > 0;
 
-        if (strcmp(text_of(message, "client_id"), rp) != 0 ||
+        if (strcmp(conn_text(message, "client_id"), rp) != 0 ||
             !(dead || (failed && !dead_only)))
             continue;
         *ret_dead += dead;
-        code = retry_one(conn, text_of(message, "id"), true);
+        code = retry_one(conn, conn_text(message, "id"), true);
     }
     return code;
 }
@@ -206,7 +198,7 @@ static int test(struct conn *conn, const struct test_options *options) {
             conn_print_json(answer.json);
         else if (code == EXIT_DONE)
             printf("%s is on its way; tasuki outbox list shows it while it is\n",
-                   text_of(answer.json, "id"));
+                   conn_text(answer.json, "id"));
     }
     conn_answer_free(&answer);
     buf_free(&body);
@@ -223,19 +215,13 @@ int cmd_outbox(int argc, char *const argv[]) {
                                       {"template", ARGS_TEXT, &tested.template},
                                       {"english", ARGS_FLAG, &tested.english},
                                       {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {own, options.table, NULL};
     struct args_list words;
     struct conn conn;
-    bool help, listing, retrying, testing;
+    bool listing, retrying, testing;
     int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, usage_text, &options, &words, &code))
+        return code;
     listing = !rp && (words.count == 0 ||
                       (words.count == 1 && strcmp(words.items[0], "list") == 0));
     /* IDs, or an RP. */

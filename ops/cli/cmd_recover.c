@@ -48,19 +48,12 @@ int cmd_recover(int argc, char *const argv[]) {
     const char *confirm = NULL;
     const struct args_option own[] = {{"confirm", ARGS_TEXT, &confirm},
                                       {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {own, options.table, NULL};
     struct args_list words;
     char line[64], option[128];
-    bool help;
     int code;
 
-    daemon_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, daemon_help);
-        return EXIT_DONE;
-    }
+    if (!daemon_args(argc, argv, own, usage_text, &options, &words, &code))
+        return code;
     if (words.count != 0 || !options.config || (confirm && strlen(confirm) > 63)) {
         fputs(
             "tasuki: --config CONF is expected, and a cluster's id for --confirm; see "

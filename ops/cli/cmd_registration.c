@@ -113,19 +113,12 @@ int cmd_registration_token(int argc, char *const argv[]) {
         {"hours", ARGS_TEXT, &o.hours},
         {NULL, ARGS_FLAG, NULL},
     };
-    const struct args_option *const tables[] = {own, o.conn.table, NULL};
     struct args_list words;
     json_t *terms;
-    bool help;
     int code;
 
-    conn_options_init(&o.conn);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, usage_text, &o.conn, &words, &code))
+        return code;
     if (words.count > 0) {
         fputs("tasuki: registration token takes no argument; see tasuki registration "
               "token --help\n",

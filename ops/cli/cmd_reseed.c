@@ -24,18 +24,12 @@ int cmd_reseed(int argc, char *const argv[]) {
     const char *reason = NULL;
     const struct args_option own[] = {{"reason", ARGS_TEXT, &reason},
                                       {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {own, options.table, NULL};
     struct args_list words;
     char option[256];
-    bool help;
+    int code;
 
-    daemon_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, daemon_help);
-        return EXIT_DONE;
-    }
+    if (!daemon_args(argc, argv, own, usage_text, &options, &words, &code))
+        return code;
     if (words.count != 0 || !options.config) {
         fputs("tasuki: --config CONF alone is expected; see tasuki reseed --help\n",
               stderr);

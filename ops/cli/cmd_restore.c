@@ -26,18 +26,12 @@ int cmd_restore(int argc, char *const argv[]) {
     struct daemon_options options = {0};
     const char *blobs = NULL;
     const struct args_option own[] = {{"blobs", ARGS_TEXT, &blobs}, {0}};
-    const struct args_option *const tables[] = {options.table, own, NULL};
     struct args_list words;
     char file[4096], folder[4096] = "";
-    bool help;
+    int code;
 
-    daemon_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, daemon_help);
-        return EXIT_DONE;
-    }
+    if (!daemon_args(argc, argv, own, usage_text, &options, &words, &code))
+        return code;
     if (words.count != 1 || !options.config) {
         fputs("tasuki: a backup's FILE and --config CONF are expected; see tasuki "
               "restore --help\n",

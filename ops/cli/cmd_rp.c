@@ -259,17 +259,11 @@ int cmd_rp_add(int argc, char *const argv[]) {
         {"replace", ARGS_FLAG, &o.replace},
         {NULL, ARGS_FLAG, NULL},
     };
-    const struct args_option *const tables[] = {own, o.conn.table, NULL};
     struct args_list words;
-    bool help;
+    int code;
 
-    conn_options_init(&o.conn);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", add_usage, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, add_usage, &o.conn, &words, &code))
+        return code;
     if (words.count != 1 || !o.name || o.redirect_uris.count == 0) {
         fputs("tasuki: a CLIENT_ID, --name and --redirect-uri are expected; see tasuki "
               "rp add --help\n",
@@ -280,12 +274,6 @@ int cmd_rp_add(int argc, char *const argv[]) {
 }
 
 /* ---- list */
-
-static const char *text_of(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
 
 static void put_joined(struct table *table, const json_t *array) {
     char text[TABLE_CELL_MAX] = "";
@@ -301,24 +289,23 @@ static void put_joined(struct table *table, const json_t *array) {
     table_cell(table, "%s", text);
 }
 
-static void print_clients(const json_t *clients) {
+static void print_clients(const json_t *answer) {
+    const json_t *clients = json_object_get(answer, "clients");
     static const char *const heads[] = {"CLIENT_ID", "STAGE", "NAME", "MINISTRY",
                                         "START",     "AUTH",  "ALG",  "SCOPES"};
     struct table table;
 
-    table_init(&table, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
-        table_cell(&table, "%s", heads[i]);
+    table_begin(&table, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; i < json_array_size(clients); i++) {
         const json_t *client = json_array_get(clients, i);
 
-        table_cell(&table, "%s", text_of(client, "client_id"));
-        table_cell(&table, "%s", text_of(client, "stage"));
-        table_cell(&table, "%s", text_of(client, "name"));
-        table_cell(&table, "%s", text_of(client, "ministry"));
-        table_cell(&table, "%s", text_of(client, "start_month"));
-        table_cell(&table, "%s", text_of(client, "auth"));
-        table_cell(&table, "%s", text_of(client, "alg"));
+        table_cell(&table, "%s", conn_text(client, "client_id"));
+        table_cell(&table, "%s", conn_text(client, "stage"));
+        table_cell(&table, "%s", conn_text(client, "name"));
+        table_cell(&table, "%s", conn_text(client, "ministry"));
+        table_cell(&table, "%s", conn_text(client, "start_month"));
+        table_cell(&table, "%s", conn_text(client, "auth"));
+        table_cell(&table, "%s", conn_text(client, "alg"));
         put_joined(&table, json_object_get(client, "scopes"));
     }
     table_print(&table);
@@ -327,34 +314,14 @@ static void print_clients(const json_t *clients) {
 
 int cmd_rp_list(int argc, char *const argv[]) {
     struct conn_options options = {0};
-    const struct args_option *const tables[] = {options.table, NULL};
-    struct conn_answer answer;
     struct args_list words;
-    struct conn conn;
-    bool help;
     int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", list_usage, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, NULL, list_usage, &options, &words, &code))
+        return code;
     if (words.count > 0) {
         fputs("tasuki: rp list takes no argument; see tasuki rp list --help\n", stderr);
         return EXIT_USAGE;
     }
-    code = conn_open(&options, &conn);
-    if (code != EXIT_DONE)
-        return code;
-    conn_read(&conn, "/v1/clients", &answer);
-    code = conn_verdict(&answer, NULL);
-    if (code == EXIT_DONE && conn.json)
-        conn_print_json(answer.json);
-    else if (code == EXIT_DONE)
-        print_clients(json_object_get(answer.json, "clients"));
-    conn_answer_free(&answer);
-    conn_close(&conn);
-    return code;
+    return conn_show(&options, "/v1/clients", print_clients);
 }

@@ -75,19 +75,12 @@ static int send(const struct conn_options *options, json_t *change, const char *
 
 int cmd_rp_stage(int argc, char *const argv[]) {
     struct conn_options options = {0};
-    const struct args_option *const tables[] = {options.table, NULL};
     struct args_list words;
     json_t *change;
-    bool help;
     int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", stage_usage, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, NULL, stage_usage, &options, &words, &code))
+        return code;
     if (words.count != 2) {
         fputs("tasuki: a CLIENT_ID and a STAGE are expected; see tasuki rp stage "
               "--help\n",
@@ -123,21 +116,14 @@ int cmd_rp_rotate_secret(int argc, char *const argv[]) {
     const struct args_option own[] = {{"overlap-hours", ARGS_TEXT, &overlap},
                                       {"secret-file", ARGS_TEXT, &file},
                                       {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {own, options.table, NULL};
     struct secret secret = {0};
     struct args_list words;
     long hours = -1;
     json_t *change;
-    bool help;
     int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", rotate_usage, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, rotate_usage, &options, &words, &code))
+        return code;
     if (words.count != 1) {
         fputs("tasuki: a CLIENT_ID is expected; see tasuki rp rotate-secret --help\n",
               stderr);

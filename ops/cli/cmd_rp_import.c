@@ -166,20 +166,15 @@ static int run(const struct conn_options *options, const char *path, bool replac
 
 int cmd_rp_import(int argc, char *const argv[]) {
     struct conn_options options = {0};
-    bool replace = false, dry_run = false, help;
+    bool replace = false, dry_run = false;
     const struct args_option own[] = {{"replace", ARGS_FLAG, &replace},
                                       {"dry-run", ARGS_FLAG, &dry_run},
                                       {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {own, options.table, NULL};
     struct args_list words;
+    int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, usage_text, &options, &words, &code))
+        return code;
     if (words.count != 1) {
         fputs("tasuki: a FILE is expected; see tasuki rp import --help\n", stderr);
         return EXIT_USAGE;
@@ -201,21 +196,14 @@ int cmd_rp_export(int argc, char *const argv[]) {
     static const char *const own[] = {"created_ms", "old_secret_until_ms", "revision",
                                       "dynamic", "suspended_from"};
     struct conn_options options = {0};
-    const struct args_option *const tables[] = {options.table, NULL};
     struct conn_answer answer;
     struct args_list words;
     struct conn conn;
     json_t *clients;
-    bool help;
     int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", export_usage, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, NULL, export_usage, &options, &words, &code))
+        return code;
     if (words.count > 0) {
         fputs("tasuki: rp export takes no argument\n", stderr);
         return EXIT_USAGE;

@@ -43,9 +43,7 @@ static void print_rows(const json_t *rows) {
                                           "sms",    "app_android", "app_ios"};
     struct table table;
 
-    table_init(&table, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
-        table_cell(&table, "%s", heads[i]);
+    table_begin(&table, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         const char *id = json_string_value(json_object_get(row, "client_id"));
@@ -88,17 +86,11 @@ int cmd_rp_usage(int argc, char *const argv[]) {
     const char *month = NULL;
     const struct args_option own[] = {{"month", ARGS_TEXT, &month},
                                       {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {own, options.table, NULL};
     struct args_list words;
-    bool help;
+    int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, usage_text, &options, &words, &code))
+        return code;
     if (words.count > 1 || (month && strlen(month) != 7)) {
         fputs("tasuki: at most one CLIENT_ID and a month as 2026-04 are expected; see "
               "tasuki rp usage --help\n",

@@ -105,17 +105,11 @@ int cmd_staff_add(int argc, char *const argv[]) {
         {"password-file", ARGS_TEXT, &options.password_file},
         {NULL, ARGS_FLAG, NULL},
     };
-    const struct args_option *const tables[] = {own, options.conn.table, NULL};
     struct args_list words;
-    bool help;
+    int code;
 
-    conn_options_init(&options.conn);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", add_usage, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, add_usage, &options.conn, &words, &code))
+        return code;
     if (words.count != 1 || !options.roles) {
         fputs("tasuki: a NAME and --roles are expected; see tasuki staff add --help\n",
               stderr);
@@ -148,13 +142,12 @@ static void put_row(const json_t *staff, struct table *table) {
                json_is_true(json_object_get(staff, "locked")) ? ", locked" : "");
 }
 
-static void print_list(const json_t *all) {
+static void print_list(const json_t *answer) {
+    const json_t *all = json_object_get(answer, "staff");
     static const char *const heads[] = {"NAME", "ROLES", "STATE"};
     struct table table;
 
-    table_init(&table, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
-        table_cell(&table, "%s", heads[i]);
+    table_begin(&table, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; i < json_array_size(all); i++)
         put_row(json_array_get(all, i), &table);
     table_print(&table);
@@ -163,37 +156,17 @@ static void print_list(const json_t *all) {
 
 int cmd_staff_list(int argc, char *const argv[]) {
     struct conn_options options = {0};
-    const struct args_option *const tables[] = {options.table, NULL};
-    struct conn_answer answer;
     struct args_list words;
-    struct conn conn;
-    bool help;
     int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", list_usage, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, NULL, list_usage, &options, &words, &code))
+        return code;
     if (words.count > 0) {
         fputs("tasuki: staff list takes no argument; see tasuki staff list --help\n",
               stderr);
         return EXIT_USAGE;
     }
-    code = conn_open(&options, &conn);
-    if (code != EXIT_DONE)
-        return code;
-    conn_read(&conn, "/v1/staff", &answer);
-    code = conn_verdict(&answer, NULL);
-    if (code == EXIT_DONE && conn.json)
-        conn_print_json(answer.json);
-    else if (code == EXIT_DONE)
-        print_list(json_object_get(answer.json, "staff"));
-    conn_answer_free(&answer);
-    conn_close(&conn);
-    return code;
+    return conn_show(&options, "/v1/staff", print_list);
 }
 
 /* --- change */
@@ -302,17 +275,11 @@ int cmd_staff_change(int argc, char *const argv[]) {
         {"new-secret", ARGS_FLAG, &o.new_secret},
         {NULL, ARGS_FLAG, NULL},
     };
-    const struct args_option *const tables[] = {own, o.conn.table, NULL};
     struct args_list words;
-    bool help;
+    int code;
 
-    conn_options_init(&o.conn);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", change_usage, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, change_usage, &o.conn, &words, &code))
+        return code;
     if (words.count != 1 || (o.disable && o.enable) ||
         !(o.roles || o.disable || o.enable || o.password || o.password_file ||
           o.new_secret)) {

@@ -32,12 +32,6 @@ struct view {
     size_t count;
 };
 
-static const char *text_of(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
-
 static json_int_t number_of(const json_t *object, const char *name) {
     return json_integer_value(json_object_get(object, name));
 }
@@ -89,7 +83,7 @@ static void put_staleness(struct table *table, const json_t *source) {
 }
 
 static void put_digest(struct table *table, const json_t *node, const json_t *source) {
-    const char *digest = text_of(source, "digest");
+    const char *digest = conn_text(source, "digest");
 
     table_cell(table, "%.12s at %lld%s", digest[0] ? digest : "-",
                (long long)number_of(source, "digest_index"),
@@ -97,7 +91,7 @@ static void put_digest(struct table *table, const json_t *node, const json_t *so
 }
 
 static void put_role(struct table *table, const json_t *node, bool leads) {
-    const char *role = text_of(node, "role");
+    const char *role = conn_text(node, "role");
     bool plain = role[0] == '\0' || strcmp(role, "voter") == 0;
 
     if (leads)
@@ -117,7 +111,7 @@ static bool put_node(struct table *table, const struct view *view, const json_t 
     bool ready = own && is_true(own, "ready") && !is_true(node, "digest_differs");
 
     table_cell(table, "%lld", (long long)id);
-    table_cell(table, "%s", text_of(node, "region"));
+    table_cell(table, "%s", conn_text(node, "region"));
     put_role(table, node, leads);
     table_cell(table, "%lld", (long long)number_of(source, "term"));
     table_cell(table, "%lld", (long long)number_of(source, "applied_index"));
@@ -135,7 +129,7 @@ static bool put_node(struct table *table, const struct view *view, const json_t 
     else if (is_true(own, "ready"))
         table_cell(table, "yes");
     else
-        table_cell(table, "no (%s)", text_of(own, "why_not_ready"));
+        table_cell(table, "no (%s)", conn_text(own, "why_not_ready"));
     return ready || (!own && is_true(node, "connected"));
 }
 
@@ -144,9 +138,7 @@ static void put_head(struct table *table) {
                                         "TERM",   "APPLIED", "STALENESS",
                                         "DIGEST", "CLOCK",   "READY"};
 
-    table_init(table, sizeof names / sizeof names[0]);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        table_cell(table, "%s", names[i]);
+    table_begin(table, names, sizeof names / sizeof names[0]);
 }
 
 /* "12 min 3 s" */
@@ -183,8 +175,8 @@ static void print_cluster(const json_t *answer) {
     if (number_of(outbox, "dropped") > 0)
         printf("outbox: %lld dropped for want of room\n",
                (long long)number_of(outbox, "dropped"));
-    if (text_of(answer, "member_change")[0])
-        printf("change: %s\n", text_of(answer, "member_change"));
+    if (conn_text(answer, "member_change")[0])
+        printf("change: %s\n", conn_text(answer, "member_change"));
     for (size_t i = 0; i < json_array_size(regions); i++)
         printf("%s%s", i ? ", " : "leadership is preferred in: ",
                json_string_value(json_array_get(regions, i)));
@@ -247,7 +239,7 @@ static void print_backup(const json_t *answer) {
     print_span(ago_ms > 0 ? ago_ms : 0);
     printf(" ago, index %lld, digest %.12s, %.1f MiB, taken by node %lld of node "
            "%lld\n",
-           (long long)number_of(backup, "index"), text_of(backup, "digest"),
+           (long long)number_of(backup, "index"), conn_text(backup, "digest"),
            (double)number_of(backup, "bytes") / 1048576.0,
            (long long)number_of(backup, "by_node"),
            (long long)number_of(backup, "from_node"));
@@ -263,7 +255,7 @@ static void print_blobs(const json_t *answer) {
            (long long)number_of(answer, "blobs_short"));
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
-        const char *state = text_of(node, "state");
+        const char *state = conn_text(node, "state");
 
         if (strcmp(state, "keeps") != 0)
             printf("; node %lld: %s", (long long)number_of(node, "id"),
@@ -295,8 +287,8 @@ static int print_view(const struct conn *conn, const struct view *view) {
             first = view->answers[i].json;
     if (!first)
         return conn_verdict(&view->answers[0], NULL);
-    printf("cluster %s  %s  %s  leader %lld\n\n", text_of(first, "cluster_id"),
-           text_of(first, "environment"), text_of(first, "issuer"),
+    printf("cluster %s  %s  %s  leader %lld\n\n", conn_text(first, "cluster_id"),
+           conn_text(first, "environment"), conn_text(first, "issuer"),
            (long long)number_of(first, "leader_id"));
     nodes = json_object_get(first, "nodes");
     put_head(&table);
@@ -381,23 +373,17 @@ static int watch(struct conn *conn, unsigned every_s) {
 int cmd_status(int argc, char *const argv[]) {
     struct conn_options options = {0};
     const char *every = NULL;
-    bool watching = false, help;
+    bool watching = false;
     const struct args_option own[] = {{"watch", ARGS_FLAG, &watching},
                                       {"every", ARGS_TEXT, &every},
                                       {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {own, options.table, NULL};
     struct args_list words;
     unsigned long every_s = 2;
     struct conn conn;
     int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, usage_text, &options, &words, &code))
+        return code;
     if (words.count > 0 ||
         (every && (!args_number(every, 3600, &every_s) || every_s == 0))) {
         fputs("tasuki: wrong usage; see tasuki status --help\n", stderr);

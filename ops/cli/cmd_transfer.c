@@ -86,20 +86,13 @@ int cmd_transfer(int argc, char *const argv[]) {
     const char *to_text = NULL;
     const struct args_option own[] = {{"to", ARGS_TEXT, &to_text},
                                       {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {own, options.table, NULL};
     struct args_list words;
     unsigned long to = 0;
     struct conn conn;
-    bool help;
     int code;
 
-    conn_options_init(&options);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", usage_text, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, own, usage_text, &options, &words, &code))
+        return code;
     if (words.count > 0 || (to_text && !args_number(to_text, 0x7fffffff, &to))) {
         fputs("tasuki: --to N with a node's number is expected; see tasuki transfer "
               "--help\n",

@@ -40,6 +40,24 @@ void conn_options_init(struct conn_options *options) {
     memcpy(options->table, table, sizeof table);
 }
 
+bool conn_args(int argc, char *const argv[], const struct args_option *own,
+               const char *usage, struct conn_options *options,
+               struct args_list *ret_words, int *ret_code) {
+    const struct args_option none[] = {{NULL, ARGS_FLAG, NULL}};
+    const struct args_option *const tables[] = {own ? own : none, options->table, NULL};
+    bool help;
+
+    conn_options_init(options);
+    *ret_code = EXIT_USAGE;
+    if (!args_parse(argc, argv, tables, ret_words, &help))
+        return false;
+    if (help) {
+        printf("%s%s", usage, conn_help);
+        *ret_code = EXIT_DONE;
+    }
+    return !help;
+}
+
 /* ---- configuration */
 
 static bool load_home(struct conn *conn) {
@@ -362,4 +380,29 @@ int conn_verdict(const struct conn_answer *answer, const char *subject) {
 void conn_print_json(const json_t *value) {
     json_dumpf(value, stdout, JSON_INDENT(2));
     putchar('\n');
+}
+
+int conn_show(const struct conn_options *options, const char *path,
+              void (*print)(const json_t *answer)) {
+    struct conn_answer answer;
+    struct conn conn;
+    int code = conn_open(options, &conn);
+
+    if (code != EXIT_DONE)
+        return code;
+    conn_read(&conn, path, &answer);
+    code = conn_verdict(&answer, NULL);
+    if (code == EXIT_DONE && conn.json)
+        conn_print_json(answer.json);
+    else if (code == EXIT_DONE)
+        print(answer.json);
+    conn_answer_free(&answer);
+    conn_close(&conn);
+    return code;
+}
+
+const char *conn_text(const json_t *object, const char *name) {
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text ? text : "";
 }

@@ -33,6 +33,13 @@ struct conn_options {
 void conn_options_init(struct conn_options *options);
 extern const char conn_help[];
 
+/* The words and options of a command that asks nodes: its `own` (NULL: none) and those
+ * above; with --help, `usage` and conn_help are printed. False: the command ends with
+ * *ret_code, all is said. */
+bool conn_args(int argc, char *const argv[], const struct args_option *own,
+               const char *usage, struct conn_options *options,
+               struct args_list *ret_words, int *ret_code);
+
 struct conn {
     const char *urls[CONN_NODES_MAX];
     size_t urls_count;
@@ -70,5 +77,13 @@ void conn_write(struct conn *conn, const char *path, struct span body,
 int conn_verdict(const struct conn_answer *answer, const char *subject);
 /* Pretty JSON on stdout. */
 void conn_print_json(const json_t *value);
+
+/* A whole command: what the nodes answer at `path`, as JSON where that was asked for,
+ * else by `print`. An exit code. */
+int conn_show(const struct conn_options *options, const char *path,
+              void (*print)(const json_t *answer));
+
+/* The member's text; "" where there is none. */
+const char *conn_text(const json_t *object, const char *name);
 
 #endif

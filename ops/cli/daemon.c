@@ -37,6 +37,23 @@ void daemon_options_init(struct daemon_options *options) {
     memcpy(options->table, table, sizeof table);
 }
 
+bool daemon_args(int argc, char *const argv[], const struct args_option *own,
+                 const char *usage, struct daemon_options *options,
+                 struct args_list *ret_words, int *ret_code) {
+    const struct args_option *const tables[] = {own, options->table, NULL};
+    bool help;
+
+    daemon_options_init(options);
+    *ret_code = EXIT_USAGE;
+    if (!args_parse(argc, argv, tables, ret_words, &help))
+        return false;
+    if (help) {
+        printf("%s%s", usage, daemon_help);
+        *ret_code = EXIT_DONE;
+    }
+    return !help;
+}
+
 static bool beside(char ret_path[DAEMON_PATH_MAX]) {
     static const char name[] = "tasukid";
     ssize_t len = readlink("/proc/self/exe", ret_path, DAEMON_PATH_MAX - sizeof name);

@@ -20,6 +20,11 @@ struct daemon_options {
 void daemon_options_init(struct daemon_options *options);
 extern const char daemon_help[];
 
+/* As conn_args, of a command that runs tasukid. */
+bool daemon_args(int argc, char *const argv[], const struct args_option *own,
+                 const char *usage, struct daemon_options *options,
+                 struct args_list *ret_words, int *ret_code);
+
 /* The program's path. False: a sentence is on stderr. */
 bool daemon_find(const struct daemon_options *options, char ret_path[DAEMON_PATH_MAX]);
 

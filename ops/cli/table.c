@@ -9,11 +9,6 @@
 
 #include "store/base/check.h"
 
-void table_init(struct table *table, size_t columns) {
-    CHECK(columns > 0 && columns <= TABLE_COLUMNS_MAX);
-    *table = (struct table){.columns = columns};
-}
-
 void table_free(struct table *table) {
     for (size_t i = 0; i < table->rows; i++)
         free(table->cells[i]);
@@ -43,6 +38,13 @@ void table_cell(struct table *table, const char *format, ...) {
     table->cells[table->rows] = strdup(text);
     CHECK(table->cells[table->rows] != NULL);
     table->rows++;
+}
+
+void table_begin(struct table *table, const char *const heads[], size_t columns) {
+    CHECK(columns > 0 && columns <= TABLE_COLUMNS_MAX);
+    *table = (struct table){.columns = columns};
+    for (size_t i = 0; i < columns; i++)
+        table_cell(table, "%s", heads[i]);
 }
 
 /* The next character of UTF-8; bytes that are none count as one each. */

@@ -16,8 +16,8 @@ struct table {
     char **cells; /* rows * columns; owned */
 };
 
-/* The first row is the head. */
-void table_init(struct table *table, size_t columns);
+/* Begins with a row of `columns` heads. */
+void table_begin(struct table *table, const char *const heads[], size_t columns);
 void table_free(struct table *table);
 /* The next cell, left to right, row by row; cut at TABLE_CELL_MAX bytes. */
 void table_cell(struct table *table, const char *format, ...)
