@@ -32,7 +32,6 @@ extern "C" {
     X(RP_SECRET, rp_secret)                                                            \
     X(RP_MINISTRIES, rp_ministries)                                                    \
     X(RP_IMPORT, rp_import)                                                            \
-    X(RP_IMPORTED, rp_imported)                                                        \
     X(PEOPLE, people)                                                                  \
     X(PEOPLE_FORM, people_form)                                                        \
     X(PEOPLE_SEED, people_seed)                                                        \

@@ -131,7 +131,7 @@ static enum err take(const struct part *part, struct span value, struct params *
         *ret_why = "a part has no sound name";
         return ERR_INVALID;
     }
-    if (part->has_file_name) {
+    if (part->has_file_name || span_is(part->name, "file")) {
         if (file->name.len > 0) {
             *ret_why = "one file at a time is expected";
             return ERR_INVALID;

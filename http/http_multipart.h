@@ -3,7 +3,8 @@
  * Strict: CR LF everywhere, each part with a Content-Disposition that names it, at most
  * LIMIT_FORM_FIELDS parts. Values without a file name are fields by the rules of
  * http_form.h (UTF-8, bounded); one part may have a file name, and its bytes are given as
- * they are. Pure; fuzzed (tests/fuzz/fuzz_multipart.c). */
+ * they are. A part named `file` is that one without a file name too: a page that has
+ * shown what is in a file sends it on in a hidden field. Pure; fuzzed (tests/fuzz/fuzz_multipart.c). */
 #ifndef HTTP_HTTP_MULTIPART_H
 #define HTTP_HTTP_MULTIPART_H
 

@@ -13,7 +13,7 @@
 #include "store/base/check.h"
 #include "store/base/secret.h"
 
-#define ARENA_MAX (512 * 1024)
+#define ARENA_MAX (512 * 1024 + LIMIT_UPLOAD_BODY)
 #define SPARES_MAX 256
 /* Odd, so that every number comes before one comes again. */
 #define REQUEST_ID_STEP 0x9e3779b97f4a7c15u

@@ -305,6 +305,18 @@ static http_route *handler_of(const struct route *route, struct span method) {
     return managed && route->kind == MANAGED ? route->post : NULL;
 }
 
+/* A body with a file is read in whole before it comes here (H5 of http_thread.h). */
+static size_t body_max(const struct route *route) {
+    static const char *const files[] = {"/staff/rps/import", "/staff/imports",
+                                        "/v1/decisions/import"};
+    for (size_t i = 0; i < COUNT(files) && route->path != NULL; i++) {
+        if (strcmp(route->path, files[i]) == 0) {
+            return LIMIT_UPLOAD_BODY;
+        }
+    }
+    return LIMIT_REQUEST_BODY;
+}
+
 static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t *h2o,
                      const struct route *route, struct span method) {
     bool is_post = span_is(method, "POST");
@@ -318,6 +330,10 @@ static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t 
     }
     if (handler == NULL) {
         http_respond_raw(thread, h2o, 405, "see the Allow header", allowed(route));
+        return;
+    }
+    if (h2o->entity.len > body_max(route)) {
+        http_respond_raw(thread, h2o, 413, "the body is too large", NULL);
         return;
     }
     if (is_post && route->kind == OWN_FORM && is_cross_site(thread->config, h2o)) {

@@ -245,6 +245,7 @@ static void begin_stop(struct http_thread *thread, uint64_t now_ms) {
     thread->stop_at_ms = now_ms + STOP_GRACE_MS;
     /* Not h2o_context_request_shutdown: it arms a timer of HTTP/2 that outlives us. */
     thread->context.shutdown_requested = 1;
+    thread->files_context.shutdown_requested = 1;
     for (int door = 0; door < DOORS; door++) {
         if (thread->listeners[door].socket != NULL) {
             h2o_socket_read_stop(thread->listeners[door].socket);
@@ -270,14 +271,22 @@ static void on_tick(h2o_timeout_entry_t *entry) {
     h2o_timeout_link(thread->context.loop, &thread->beat, &thread->tick);
 }
 
-static void configure_h2o(struct http_thread *thread) {
-    h2o_globalconf_t *global = &thread->global;
+static void configure_global(h2o_globalconf_t *global, size_t body_max) {
     h2o_config_init(global);
     global->server_name = h2o_iovec_init(NULL, 0);
-    global->max_request_entity_size = LIMIT_REQUEST_BODY;
+    global->max_request_entity_size = body_max;
     global->http1.upgrade_to_http2 = 0;
     global->http1.req_timeout = REQUEST_TIMEOUT_MS;
     global->handshake_timeout = HANDSHAKE_TIMEOUT_MS;
+}
+
+static bool takes_files(enum http_door door) {
+    return door == DOOR_STAFF || door == DOOR_OPERATOR;
+}
+
+static void configure_h2o(struct http_thread *thread) {
+    configure_global(&thread->global, LIMIT_REQUEST_BODY);
+    configure_global(&thread->files_global, LIMIT_UPLOAD_BODY);
     for (int door = 0; door < DOORS; door++) {
         struct http_listener *listener = &thread->listeners[door];
         static const char *const names[DOORS] = {"direct", "balancer", "operator",
@@ -285,7 +294,8 @@ static void configure_h2o(struct http_thread *thread) {
         listener->thread = thread;
         listener->door = (enum http_door)door;
         listener->host = h2o_config_register_host(
-            global, h2o_iovec_init(names[door], strlen(names[door])), 65535);
+            takes_files(listener->door) ? &thread->files_global : &thread->global,
+            h2o_iovec_init(names[door], strlen(names[door])), 65535);
         listener->hosts[0] = listener->host;
         http_router_register(listener);
     }
@@ -301,7 +311,9 @@ static enum err open_listener(struct http_listener *listener, int fd, char why[2
         return err;
     }
     listener->accept = (h2o_accept_ctx_t){
-        .ctx = &thread->context, .hosts = listener->hosts, .ssl_ctx = ctx};
+        .ctx = takes_files(listener->door) ? &thread->files_context : &thread->context,
+        .hosts = listener->hosts,
+        .ssl_ctx = ctx};
     listen_for_certificates(listener);
     listener->socket =
         h2o_evloop_socket_create(thread->context.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
@@ -328,8 +340,10 @@ static void tear_down(struct http_thread *thread) {
     /* One more turn lets h2o release what it closed in this one. */
     h2o_evloop_run(thread->context.loop, 0);
     h2o_evloop_t *loop = thread->context.loop;
+    h2o_context_dispose(&thread->files_context);
     h2o_context_dispose(&thread->context);
-    h2o_evloop_run(loop, 0); /* the same for the queue's own socket */
+    h2o_evloop_run(loop, 0); /* the same for the queues' own sockets */
+    h2o_config_dispose(&thread->files_global);
     h2o_config_dispose(&thread->global);
     free(loop);
 }
@@ -386,6 +400,8 @@ static enum err set_up(struct http_thread *thread, const int fds[DOORS],
                        char why[256]) {
     configure_h2o(thread);
     h2o_context_init(&thread->context, h2o_evloop_create(), &thread->global);
+    h2o_context_init(&thread->files_context, thread->context.loop,
+                     &thread->files_global);
     h2o_multithread_register_receiver(thread->context.queue, &thread->receiver,
                                       on_mail);
     h2o_timeout_init(thread->context.loop, &thread->beat, BEAT_MS);

@@ -9,7 +9,10 @@
  *   H3  at the stop no connection is left open: those in a request are closed after
  *       it, idle ones at once, all after a grace;
  *   H4  a client that does not take its response is cut off; h2o bounds the time of
- *       handshakes, requests and pauses, but not of responses. */
+ *       handshakes, requests and pauses, but not of responses;
+ *   H5  h2o reads a whole body before anybody is asked, and knows one bound a context:
+ *       files come through the doors of staff and operators alone, which have a context
+ *       with a higher one, and there to the paths that http_router names. */
 #ifndef HTTP_HTTP_THREAD_H
 #define HTTP_HTTP_THREAD_H
 
@@ -40,6 +43,9 @@ struct http_thread {
     struct svc *svc;
     h2o_globalconf_t global;
     h2o_context_t context;
+    /* H5: of the doors at which larger bodies may come, on the same loop. */
+    h2o_globalconf_t files_global;
+    h2o_context_t files_context;
     struct http_listener listeners[DOORS];
     h2o_multithread_receiver_t receiver;
     h2o_multithread_message_t wake;

@@ -37,7 +37,7 @@ static const struct staff_route routes[] = {
     {"/staff/rps/ministries", STAFF_DO_RP_MINISTRIES, CONSOLE_RP_MINISTRIES, NONE, NONE,
      NONE, "/staff/rps/ministries"},
     {"/staff/rps/import", STAFF_DO_RP_IMPORT_FORM, CONSOLE_RP_IMPORT, STAFF_DO_RP_IMPORT,
-     CONSOLE_RP_IMPORTED, CONSOLE_RP_IMPORT, "/staff/rps/import"},
+     CONSOLE_RP_IMPORT, CONSOLE_RP_IMPORT, "/staff/rps/import"},
     {"/staff/rp", STAFF_DO_RP_SHOW, CONSOLE_RP, NONE, NONE, NONE, "/staff/rps"},
     {"/staff/rp/edit", STAFF_DO_RP_FORM, CONSOLE_RP_FORM, STAFF_DO_RP_SAVE,
      CONSOLE_RP_SECRET, CONSOLE_RP_FORM, "/staff/rps"},

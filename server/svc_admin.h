@@ -21,7 +21,10 @@
  * contacts?, sector? (host, of pairwise subjects), features? [svc_rp_operator.c],
  * client_secret? (32 characters and more), replace? (the whole row, secret
  * too)
- *                    -> client_id, client_secret when one was drawn
+ *                    -> client_id, client_secret when one was drawn. dry_run? (true):
+ *                    nothing is written -> client_id, name, exists, secret given|drawn|
+ *                    kept|none; of one that exists, revision and changes [{member,
+ *                    before, after}], null for what is not there
  * ADMIN_CLIENT_LIST  -> clients [{as above, without secrets; created_ms}]
  * ADMIN_REGISTRATION profile? standard|gbizid|fapi2, stage? applied|in_verification,
  *                    scopes? (else the profile's usual ones), account_types? [all],

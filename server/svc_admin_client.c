@@ -1,5 +1,6 @@
 /* svc_admin_client: an operator registers relying parties, or lists them. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "server/oidc/client_auth.h"
 #include "server/svc_admin_internal.h"
@@ -130,6 +131,65 @@ static enum err read_old(struct client_op *op, struct client *ret_old) {
     return err;
 }
 
+static json_t *as_json(const struct client *client) {
+    struct buf text;
+    json_t *json;
+
+    buf_init(&text, CLIENT_LIST_MAX);
+    svc_rp_write_operator(client, &text);
+    json = json_loadb((const char *)text.data, text.len, 0, NULL);
+    buf_free(&text);
+    return json;
+}
+
+/* [{member, before, after}] of what the registration would change; null: not there. */
+static json_t *changes_of(struct client_op *op, const struct client *old) {
+    json_t *list = json_array(), *was = as_json(old), *will;
+
+    op->client.stage = old->stage; /* as raft/fsm_client.c keeps it */
+    will = as_json(&op->client);
+    for (size_t i = 0; svc_rp_members[i]; i++) {
+        json_t *before = json_object_get(was, svc_rp_members[i]);
+        json_t *after = json_object_get(will, svc_rp_members[i]);
+
+        if (before != after && !(before && after && json_equal(before, after)))
+            json_array_append_new(list, json_pack("{s:s, s:O?, s:O?}", "member",
+                                                  svc_rp_members[i], "before", before,
+                                                  "after", after));
+    }
+    json_decref(was);
+    json_decref(will);
+    return list;
+}
+
+static void put_json(struct buf *out, json_t *json) {
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+    buf_str(out, text ? text : "null");
+    free(text);
+    json_decref(json);
+}
+
+static void put_dry(struct client_op *op, const struct client *old, struct buf *out) {
+    bool had = old && svc_rp_has_secret(old), has = svc_rp_has_secret(&op->client);
+
+    buf_str(out, "{");
+    buf_json_member(out, "client_id", span_str(op->client.client_id));
+    buf_json_member(out, "name", span_str(op->client.name));
+    buf_json_bool(out, "exists", old != NULL);
+    buf_json_member(out, "secret",
+                    span_str(op->secret.len > 0 ? "given"
+                             : !has             ? "none"
+                             : had              ? "kept"
+                                                : "drawn"));
+    if (old) {
+        buf_json_u64(out, "revision", old->revision);
+        buf_json_name(out, "changes");
+        put_json(out, changes_of(op, old));
+    }
+    buf_str(out, "}");
+}
+
 /* What the state machine would say now. */
 static void answer_dry(struct client_op *op, const struct client *old) {
     struct buf *out = &op->admin.base.svc->scratch;
@@ -150,9 +210,7 @@ static void answer_dry(struct client_op *op, const struct client *old) {
         return;
     }
     buf_reset(out);
-    buf_str(out, "{");
-    buf_json_member(out, "client_id", span_str(op->client.client_id));
-    buf_str(out, "}");
+    put_dry(op, old, out);
     svc_admin_answer(&op->admin, out);
 }
 

@@ -14,7 +14,7 @@
  * time to fill it in, to be sent. */
 #define FRESH_OPEN_MS (5u * 60 * 1000)
 #define FRESH_SEND_MS (15u * 60 * 1000)
-#define CALL_MAX (512u * 1024)
+#define CALL_MAX LIMIT_UPLOAD_BODY
 #define CSRF_LEN 43
 
 static void (*const actions[STAFF_ACTIONS_COUNT])(struct staff_op *op) = {
@@ -213,6 +213,10 @@ static void called(struct svc_admin *admin) {
     struct staff_op *op = admin->arg;
 
     note_index(op, admin->op.state);
+    if (op->trying) {
+        op->after(op);
+        return;
+    }
     if (admin->op.err) {
         svc_fail(&op->base, admin->op.err);
         return;
@@ -234,8 +238,8 @@ static void called(struct svc_admin *admin) {
     CHECK(!"a kind of svc_admin.h");
 }
 
-void svc_staff_call(struct staff_op *op, enum svc_admin_action action, json_t *body,
-                    void (*after)(struct staff_op *op)) {
+static void call(struct staff_op *op, enum svc_admin_action action, json_t *body,
+                 void (*after)(struct staff_op *op)) {
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 
     if (op->admin_open)
@@ -262,6 +266,18 @@ void svc_staff_call(struct staff_op *op, enum svc_admin_action action, json_t *b
                                    .body_in = buf_span(&op->call)};
     op->admin_open = true;
     svc_admin(op->base.svc, &op->admin);
+}
+
+void svc_staff_call(struct staff_op *op, enum svc_admin_action action, json_t *body,
+                    void (*after)(struct staff_op *op)) {
+    op->trying = false;
+    call(op, action, body, after);
+}
+
+void svc_staff_try(struct staff_op *op, enum svc_admin_action action, json_t *body,
+                   void (*after)(struct staff_op *op)) {
+    op->trying = true;
+    call(op, action, body, after);
 }
 
 json_t *svc_staff_answer(struct staff_op *op) {

@@ -19,6 +19,7 @@ struct staff_op {
     /* The operator's use case that the action calls. */
     struct svc_admin admin;
     bool admin_open;
+    bool trying; /* svc_staff_try */
     uint64_t written_index; /* of the latest command that was taken; 0: none was */
     struct buf call;
     void (*after)(struct staff_op *op);
@@ -48,6 +49,9 @@ void svc_staff_done(struct staff_op *op, const char *format, ...)
  * and refusals end the operation. */
 void svc_staff_call(struct staff_op *op, enum svc_admin_action action, json_t *body,
                     void (*after)(struct staff_op *op));
+/* Likewise, and `after` is called however it went: op->admin says so. */
+void svc_staff_try(struct staff_op *op, enum svc_admin_action action, json_t *body,
+                   void (*after)(struct staff_op *op));
 /* Its answer, parsed; NULL: no memory. The caller owns it. */
 json_t *svc_staff_answer(struct staff_op *op);
 

@@ -7,9 +7,6 @@
 #include "server/svc_rp.h"
 #include "server/svc_staff_internal.h"
 
-#define IMPORT_MAX 500
-#define IMPORT_STRETCH 16
-
 /* ---- the form */
 
 static bool has(const json_t *array, const char *value) {
@@ -308,104 +305,4 @@ void svc_staff_rp_secret(struct staff_op *op) {
                              1, "overlap_s", (days < 1000 ? days : 1000) * 86400,
                              "revision", number_of(svc_staff_field(op, "revision"))),
                    show_secret);
-}
-
-/* ---- import: all are checked before the first is written, as by `tasuki rp import` */
-
-/* kept: {list, replace, at, dry, results}. */
-static void import_next(struct staff_op *op);
-
-static void import_on(struct svc_state *state) {
-    import_next((struct staff_op *)state);
-}
-
-static void import_answered(struct staff_op *op) {
-    json_t *kept = op->kept, *answer = svc_staff_answer(op);
-    json_int_t at = json_integer_value(json_object_get(kept, "at")) + 1;
-
-    if (!json_is_true(json_object_get(kept, "dry")))
-        json_array_append(json_object_get(kept, "results"), answer);
-    json_decref(answer);
-    json_object_set_new(kept, "at", json_integer(at));
-    /* What is only checked is answered at once: by a step the stack is left now and
-     * then. */
-    if (at % IMPORT_STRETCH == 0)
-        svc_settle(&op->base, import_on);
-    else
-        import_next(op);
-}
-
-static void import_next(struct staff_op *op) {
-    json_t *kept = op->kept, *list = json_object_get(kept, "list"), *rp;
-    size_t at = (size_t)json_integer_value(json_object_get(kept, "at"));
-    bool dry = json_is_true(json_object_get(kept, "dry"));
-
-    if (at == json_array_size(list) && dry) {
-        json_object_set_new(kept, "dry", json_false());
-        json_object_set_new(kept, "at", json_integer(0));
-        dry = false;
-        at = 0;
-    }
-    if (at == json_array_size(list)) {
-        svc_staff_view(op, json_pack("{s:O, s:I}", "results",
-                                     json_object_get(kept, "results"), "count",
-                                     (json_int_t)at));
-        return;
-    }
-    rp = json_deep_copy(json_array_get(list, at));
-    /* Named in front of what is wrong with it, should it be refused. */
-    json_object_set_new(op->typed, "entry", json_integer((json_int_t)at + 1));
-    json_object_set(op->typed, "entry_id", json_object_get(rp, "client_id"));
-    if (json_is_object(rp) && dry)
-        json_object_set_new(rp, "dry_run", json_true());
-    if (json_is_object(rp) && json_is_true(json_object_get(kept, "replace")))
-        json_object_set_new(rp, "replace", json_true());
-    svc_staff_call(op, ADMIN_CLIENT_ADD, rp, import_answered);
-}
-
-void svc_staff_rp_import_form(struct staff_op *op) {
-    svc_staff_view(op, json_object());
-}
-
-/* Two entries of one ID would undo each other. */
-static bool twice(const json_t *list) {
-    json_t *seen = json_object(), *rp;
-    bool found = false;
-    size_t i;
-
-    json_array_foreach((json_t *)(uintptr_t)list, i, rp) {
-        const char *id = json_string_value(json_object_get(rp, "client_id"));
-        found = found || (id && json_object_get(seen, id));
-        if (id)
-            json_object_set_new(seen, id, json_true());
-    }
-    json_decref(seen);
-    return found;
-}
-
-void svc_staff_rp_import(struct staff_op *op) {
-    struct span text = trimmed(svc_staff_field(op, "json"));
-    json_error_t error;
-    char why[JSON_ERROR_TEXT_LENGTH + 64];
-    json_t *list;
-
-    op->typed = json_pack("{s:o}", "json", svc_staff_text(text));
-    list = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
-    if (!list) {
-        snprintf(why, sizeof why, "json: line %d: %s", error.line, error.text);
-        svc_staff_refuse(op, STAFF_INVALID, span_str(why));
-        return;
-    }
-    if (!json_is_array(list) || json_array_size(list) == 0 ||
-        json_array_size(list) > IMPORT_MAX || twice(list)) {
-        json_decref(list);
-        svc_staff_refuse(op, STAFF_INVALID,
-                         span_str("json: an array of 1 to 500 registrations is "
-                                  "expected, no client_id twice"));
-        return;
-    }
-    op->kept = json_pack("{s:o, s:b, s:I, s:b, s:[]}", "list", list, "replace",
-                         svc_staff_field(op, "replace").len > 0, "at", (json_int_t)0,
-                         "dry", 1, "results");
-    import_next(op);
 }

@@ -24,7 +24,7 @@ static const char usage_text[] =
     "stored.\n"
     "\n"
     "  --replace  those that exist are replaced\n"
-    "  --dry-run  only check\n"
+    "  --dry-run  only check, and print what each would change\n"
     "\n";
 
 /* An array, or objects one after another. NULL after a sentence on stderr. */
@@ -62,6 +62,27 @@ static json_t *parse(const char *path, struct span text) {
     return list;
 }
 
+/* What a dry run says of one: new, unchanged, or the members that would change. */
+static void print_dry(const char *id, const json_t *answer) {
+    const json_t *changes = json_object_get(answer, "changes");
+    const char *secret = json_string_value(json_object_get(answer, "secret"));
+    bool sets = secret && (strcmp(secret, "given") == 0 || strcmp(secret, "drawn") == 0);
+
+    printf("%s: ", id);
+    if (!json_is_true(json_object_get(answer, "exists")))
+        printf("new");
+    else if (json_array_size(changes) == 0 && !sets)
+        printf("unchanged");
+    else
+        printf("changed:");
+    for (size_t i = 0; i < json_array_size(changes); i++) {
+        const json_t *change = json_array_get(changes, i);
+        const char *member = json_string_value(json_object_get(change, "member"));
+        printf("%s %s", i > 0 ? "," : "", member ? member : "?");
+    }
+    printf("%s%s\n", sets ? "; secret " : "", sets ? secret : "");
+}
+
 /* The answer for one, with what --json prints about it. `results` NULL: print nothing. */
 static int import_one(struct conn *conn, json_t *rp, bool replace, json_t *results) {
     const char *id = json_string_value(json_object_get(rp, "client_id"));
@@ -83,14 +104,17 @@ static int import_one(struct conn *conn, json_t *rp, bool replace, json_t *resul
     secret = json_string_value(json_object_get(answer.json, "client_secret"));
     if (code == EXIT_DONE && results && conn->json)
         json_array_append(results, answer.json);
+    else if (code == EXIT_DONE && results && json_object_get(answer.json, "exists"))
+        print_dry(id, answer.json);
     else if (code == EXIT_DONE && results)
         printf("%s%s%s\n", id, secret ? "  client_secret " : "", secret ? secret : "");
     conn_answer_free(&answer);
     return code;
 }
 
-/* One by the other: two entries of one ID, or what a node refuses. */
-static int check_all(struct conn *conn, json_t *list, bool replace) {
+/* One by the other: two entries of one ID, or what a node refuses. `results`: what each
+ * would change, printed; NULL: it is not asked for. */
+static int check_all(struct conn *conn, json_t *list, bool replace, json_t *results) {
     json_t *seen = json_object();
     int worst = EXIT_DONE;
 
@@ -106,7 +130,7 @@ static int check_all(struct conn *conn, json_t *list, bool replace) {
                 json_object_set_new(seen, id, json_true());
             if (json_is_object(rp))
                 json_object_set_new(rp, "dry_run", json_true());
-            code = import_one(conn, rp, replace, NULL);
+            code = import_one(conn, rp, replace, results);
         }
         json_decref(rp);
         if (code != EXIT_DONE)
@@ -143,7 +167,7 @@ static int run(const struct conn_options *options, const char *path, bool replac
                bool dry_run) {
     struct conn conn;
     struct buf text;
-    json_t *list;
+    json_t *list, *results;
     int code;
 
     code = conn_open(options, &conn);
@@ -151,7 +175,11 @@ static int run(const struct conn_options *options, const char *path, bool replac
         return code;
     buf_init(&text, IMPORT_FILE_MAX);
     list = input_file(path, &text) ? parse(path, buf_span(&text)) : NULL;
-    code = list ? check_all(&conn, list, replace) : EXIT_USAGE;
+    results = dry_run ? json_array() : NULL;
+    code = list ? check_all(&conn, list, replace, results) : EXIT_USAGE;
+    if (code == EXIT_DONE && dry_run && conn.json)
+        conn_print_json(results);
+    json_decref(results);
     if (list && code != EXIT_DONE)
         fputs("tasuki: nothing was registered\n", stderr);
     else if (list && dry_run)

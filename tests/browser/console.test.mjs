@@ -114,6 +114,24 @@ for (const script of [false, true]) {
           await seen(name);
         }
 
+        if (!script) { // a file is taken in two steps
+          const file = { name: 'rps.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify([{ client_id: `t-${word()}`, name: '取り込む検証用サービス', auth: 'post', scopes: ['openid'], redirect_uris: ['https://rp.example/cb'] }])) };
+          await page.goto(`${base}/staff/rps/import`);
+          await page.setInputFiles('#file', file);
+          await page.click('main form button[type=submit]');
+          await page.waitForSelector('input[name=confirm]', { state: 'attached' });
+          await seen('import-preview');
+          await page.click('main form button[type=submit]');
+          await page.waitForSelector('code.secret');
+          await seen('imported');
+          await page.goto(`${base}/staff/rps/import`);
+          await page.setInputFiles('#file', { ...file, buffer: Buffer.from(file.buffer.toString().replace('検証用', '本番の').replace('"post"', '"basic"')) });
+          await page.check('input[name=replace]');
+          await page.click('main form button[type=submit]');
+          await page.waitForSelector('del');
+          await seen('import-changes');
+        }
+
         await page.goto(`${base}/staff/people/add`);
         await page.fill('#name', `t-${word()}`);
         await page.fill('#password', `a ${word(12)} password`);

@@ -9,6 +9,7 @@
 #include "http/http_form.h"
 #include "http/http_head.h"
 #include "http/http_lang.h"
+#include "http/http_multipart.h"
 #include "store/base/limits.h"
 
 #define GET "GET /oauth/jwks HTTP/1.1\r\n"
@@ -192,11 +193,83 @@ static void test_languages(void **state) {
     assert_false(http_lang_locales(span_str("fr de"), &lang));
 }
 
+#define PART(name) "--b\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n"
+#define FILE_PART "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.json\"\r\n\r\n"
+
+static void test_multipart(void **state) {
+    (void)state;
+    static const struct {
+        const char *body;
+        enum err err;
+        size_t fields;
+        const char *file; /* NULL: none */
+    } cases[] = {
+        {PART("csrf") "x\r\n--b--\r\n", OK, 1, NULL},
+        {PART("csrf") "x\r\n" FILE_PART "[1]\r\n--b--\r\n", OK, 1, "[1]"},
+        {FILE_PART "\r\n--b--\r\n", OK, 0, ""},
+        /* what a page sends on in a hidden field */
+        {PART("confirm") "1\r\n" PART("file") "[2]\r\n--b--\r\n", OK, 1, "[2]"},
+        {PART("file") "[1]\r\n" FILE_PART "[2]\r\n--b--\r\n", ERR_INVALID, 0, NULL},
+        {FILE_PART "[1]\r\n" FILE_PART "[2]\r\n--b--\r\n", ERR_INVALID, 0, NULL},
+        {PART("a") "\xff\r\n--b--\r\n", ERR_INVALID, 0, NULL},
+        {PART("") "x\r\n--b--\r\n", ERR_INVALID, 0, NULL},
+        {PART("a") "x\r\n--c--\r\n", ERR_INVALID, 0, NULL},
+        {PART("a") "x", ERR_INVALID, 0, NULL},
+        {"", ERR_INVALID, 0, NULL},
+    };
+    struct http_multipart_file file;
+    struct params params;
+    const char *why = NULL;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        enum err err = http_multipart_parse(span_str(cases[i].body), span_str("b"), &params,
+                                            &file, &why);
+        if (err != cases[i].err) {
+            fail_msg("case %zu: %s", i, err_str(err));
+        }
+        if (err == OK) {
+            assert_int_equal(params.count, cases[i].fields);
+            assert_int_equal(file.name.len > 0, cases[i].file != NULL);
+            assert_true(cases[i].file == NULL || span_is(file.bytes, cases[i].file));
+        }
+    }
+}
+
+/* A field is bounded; the file is not by that, in either of its forms. */
+static void test_multipart_bounds(void **state) {
+    (void)state;
+    struct http_multipart_file file;
+    struct params params;
+    const char *why = NULL;
+
+    for (int i = 0; i < 3; i++) {
+        static const char *const begins[] = {PART("other"), PART("file"), FILE_PART};
+        struct buf body;
+        buf_init(&body, 4 * LIMIT_FORM_VALUE);
+        buf_str(&body, begins[i]);
+        for (size_t n = 0; n <= LIMIT_FORM_VALUE; n++) {
+            buf_str(&body, "x");
+        }
+        buf_str(&body, "\r\n--b--\r\n");
+        assert_int_equal(buf_err(&body), OK);
+        assert_int_equal(
+            http_multipart_parse(buf_span(&body), span_str("b"), &params, &file, &why),
+            i == 0 ? ERR_TOO_BIG : OK);
+        buf_free(&body);
+    }
+    assert_true(span_is(
+        http_multipart_boundary(span_str("multipart/form-data; boundary=b-1; x=y")), "b-1"));
+    assert_int_equal(http_multipart_boundary(span_str("text/plain; boundary=b")).len, 0);
+    assert_int_equal(
+        http_multipart_boundary(span_str("multipart/form-data; boundary=a b")).len, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_heads),     cmocka_unit_test(test_head_limits),
         cmocka_unit_test(test_form),      cmocka_unit_test(test_cookies),
-        cmocka_unit_test(test_languages),
+        cmocka_unit_test(test_languages), cmocka_unit_test(test_multipart),
+        cmocka_unit_test(test_multipart_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
