@@ -94,6 +94,8 @@ static const struct route operator_routes[] = {
     {"/v1/intake/bundles", NULL, route_operator_bundle_add, PLAIN},
     {"/v1/intake/progress", NULL, route_operator_batch_progress, PLAIN},
     {"/v1/intake/place", NULL, route_operator_page_place, PLAIN},
+    {"/v1/decisions", NULL, route_operator_decisions, PLAIN},
+    {"/v1/decisions/import", NULL, route_operator_decisions_import, PLAIN},
     {"/v1/transfer", NULL, route_operator_transfer, PLAIN},
     {"/metrics", route_operator_metrics, NULL, PLAIN},
     {"/health", route_health, NULL, PLAIN},

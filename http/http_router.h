@@ -56,7 +56,8 @@ http_route route_operator_node_promote, route_operator_node_remove;
 http_route route_operator_leader_regions;
 http_route route_operator_application_list, route_operator_application_add,
     route_operator_batch_add, route_operator_bundle_add, route_operator_batch_progress,
-    route_operator_page_place, route_operator_evidence;
+    route_operator_page_place, route_operator_evidence, route_operator_decisions,
+    route_operator_decisions_import;
 http_route route_blob_known, route_blob_part, route_blob_commit, route_blob_chunk;
 http_route route_job_lease, route_job_result, route_job_failed;
 http_route route_operator_transfer, route_operator_metrics;

@@ -178,6 +178,14 @@ void route_operator_page_place(struct http_request *request) {
     start(request, ADMIN_PAGE_PLACE);
 }
 
+void route_operator_decisions(struct http_request *request) {
+    start(request, ADMIN_DECISIONS);
+}
+
+void route_operator_decisions_import(struct http_request *request) {
+    start(request, ADMIN_DECISIONS_IMPORT);
+}
+
 void route_operator_metrics(struct http_request *request) {
     struct buf text;
     buf_init(&text, 256 * 1024);

@@ -13,7 +13,7 @@ list(APPEND TASUKI_SVC_SOURCES
   svc_staff_rp_import.c)
 list(APPEND TASUKI_SVC_SOURCES svc_staff_decide.c svc_staff_evidence.c svc_staff_review.c svc_staff_scan.c svc_staff_intake.c svc_staff_return.c svc_staff_import.c svc_import.c svc_admin_intake.c svc_application.c svc_blob.c svc_job.c)
 list(APPEND TASUKI_SVC_SOURCES svc_admin_blob.c)
-list(APPEND TASUKI_SVC_SOURCES svc_admin_evidence.c)
+list(APPEND TASUKI_SVC_SOURCES svc_admin_evidence.c svc_admin_decisions.c)
 list(APPEND TASUKI_SVC_SOURCES
   svc_account.c svc_account_pages.c svc_account_load.c svc_account_act.c svc_account_id.c)
 list(APPEND TASUKI_SVC_SOURCES svc_entry.c svc_password.c svc_profile.c)

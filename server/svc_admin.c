@@ -121,6 +121,8 @@ static size_t size_of(enum svc_admin_action action) {
         return svc_admin_client_change_size();
     if (action >= ADMIN_APPLICATION_ADD && action <= ADMIN_PAGE_PLACE)
         return svc_admin_intake_size();
+    if (action == ADMIN_DECISIONS || action == ADMIN_DECISIONS_IMPORT)
+        return svc_admin_decisions_size();
     if (action == ADMIN_AUDIT)
         return svc_admin_audit_size();
     if (action == ADMIN_REGISTRATION)
@@ -165,6 +167,8 @@ static void (*const actions[])(struct admin_op *op) = {
     [ADMIN_BUNDLE_ADD] = svc_admin_intake,
     [ADMIN_BATCH_PROGRESS] = svc_admin_intake,
     [ADMIN_PAGE_PLACE] = svc_admin_intake,
+    [ADMIN_DECISIONS] = svc_admin_decisions,
+    [ADMIN_DECISIONS_IMPORT] = svc_admin_decisions_import,
     [ADMIN_EVIDENCE] = svc_admin_evidence,
     [ADMIN_TRANSFER] = transfer,
 };

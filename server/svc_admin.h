@@ -89,6 +89,13 @@
  *                    file, number, state unreadable|unknown|surplus|duplicate,
  *                    application_id}]
  * ADMIN_PAGE_PLACE   bundle, page, application_id? (none: nobody's) -> result added
+ * ADMIN_DECISIONS    from_ms?, to_ms? -> decisions [{application_id, result OK|NG, defects
+ *                    [name]}]: what people decided then
+ * ADMIN_DECISIONS_IMPORT csv (UTF-8), staff? (name of who stands for it; without it the
+ *                    file is only checked), sound_only? (lines that are wrong are left
+ *                    out; else nothing is brought in when one is) -> count, ready,
+ *                    proposed, lines [{number, application_id, result, problem}] (those
+ *                    that cannot take effect), brought_in, known (it was before)
  * ADMIN_EVIDENCE     application_id -> application_id, state, verdict OK|NG|REVIEW or
  *                    empty, reasons [text], evidence (as tasuki-ocr read; null: none, or
  *                    at another node). Not in production
@@ -143,6 +150,8 @@ enum svc_admin_action {
     ADMIN_BATCH_PROGRESS,   /* POST /v1/intake/progress */
     ADMIN_PAGE_PLACE,       /* POST /v1/intake/place */
     ADMIN_EVIDENCE,         /* POST /v1/applications/evidence */
+    ADMIN_DECISIONS,        /* POST /v1/decisions */
+    ADMIN_DECISIONS_IMPORT, /* POST /v1/decisions/import */
     ADMIN_TRANSFER,       /* POST /v1/transfer {"to": id or 0} */
 };
 struct svc_admin {

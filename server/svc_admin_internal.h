@@ -22,6 +22,7 @@ void svc_admin_invalid(struct admin_op *op);
 /* Room of an action's own state: svc_admin allocates the largest. */
 size_t svc_admin_account_size(void);
 size_t svc_admin_intake_size(void);
+size_t svc_admin_decisions_size(void);
 size_t svc_admin_client_size(void);
 size_t svc_admin_staff_size(void);
 size_t svc_admin_key_size(void);
@@ -30,6 +31,8 @@ size_t svc_admin_node_size(void);
 size_t svc_admin_audit_size(void);
 size_t svc_admin_registration_size(void);
 
+void svc_admin_decisions(struct admin_op *op);
+void svc_admin_decisions_import(struct admin_op *op);
 void svc_admin_intake(struct admin_op *op);
 void svc_admin_evidence(struct admin_op *op);
 void svc_admin_account_add(struct admin_op *op);

@@ -18,6 +18,8 @@ int cmd_rp_stage(int argc, char *const argv[]);
 int cmd_rp_rotate_secret(int argc, char *const argv[]);
 int cmd_registration_token(int argc, char *const argv[]);
 int cmd_audit(int argc, char *const argv[]);
+int cmd_decisions_export(int argc, char *const argv[]);
+int cmd_decisions_import(int argc, char *const argv[]);
 int cmd_intake(int argc, char *const argv[]);
 int cmd_key(int argc, char *const argv[]);
 int cmd_outbox(int argc, char *const argv[]);

@@ -40,6 +40,8 @@ static const char usage_text[] =
     "  node remove        take a node out of the cluster\n"
     "  node replace       a new node in the place of another\n"
     "  leader prefer      regions where leadership is preferred\n"
+    "  decisions export   what people decided, as a CSV\n"
+    "  decisions import   check a CSV of decisions, or bring it in\n"
     "  intake             scans of a folder: to the OCR farm, by application\n"
     "  transfer           hand leadership to another node\n"
     "\n"
@@ -74,6 +76,8 @@ static const struct {
     {"staff", "add", cmd_staff_add},
     {"staff", "list", cmd_staff_list},
     {"staff", "change", cmd_staff_change},
+    {"decisions", "export", cmd_decisions_export},
+    {"decisions", "import", cmd_decisions_import},
     {"intake", NULL, cmd_intake},
     {"key", NULL, cmd_key},
     {"outbox", NULL, cmd_outbox},

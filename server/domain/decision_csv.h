@@ -16,9 +16,10 @@
 
 #include "store/base/buf.h"
 #include "store/base/err.h"
+#include "store/base/limits.h"
 #include "store/base/span.h"
 
-#define DECISION_CSV_BYTES_MAX (512u * 1024)
+#define DECISION_CSV_BYTES_MAX ((size_t)LIMIT_DECISIONS_FILE)
 #define DECISION_CSV_LINES_MAX 6000u
 #define DECISION_ID_MAX 16
 

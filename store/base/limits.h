@@ -6,6 +6,7 @@
 #define LIMIT_REQUEST_BODY (64 * 1024)
 /* With a file, on the doors of staff and operators, for the paths that http_router names. */
 #define LIMIT_REGISTRY_FILE (4 * 1024 * 1024)
+#define LIMIT_DECISIONS_FILE (512 * 1024) /* a CSV of decisions */
 #define LIMIT_UPLOAD_BODY (LIMIT_REGISTRY_FILE + 64 * 1024)
 #define LIMIT_FORM_FIELDS 64
 #define LIMIT_FORM_NAME 64

@@ -2,7 +2,10 @@
 // another, once whoever sends it again, in both encodings, whatever the bytes are.
 import '../lib/runtime.mjs';
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Center, decide, sendFile } from '../lib/desk.mjs';
 import { lastMail } from '../lib/messages.mjs';
@@ -111,6 +114,59 @@ test('a long file is confirmed as a whole', { timeout: 120000 }, async () => {
   for (let i = 0; i < 40 && /goes_on/.test(answer.location); i++) answer = await chie.post('/staff/import/settle', { id });
   assert.match(answer.location, /import_settled/);
   assert.equal(await center.stateOf(chie, one.id), '未完了（承認済み）');
+});
+
+test('the command line: export, check, bring in; another person confirms', { timeout: 120000 }, async () => {
+  const cli = (...args) => center.cluster.ask(['decisions', ...args]);
+  const file = join(center.cluster.dir, 'cli.csv');
+  const bringIn = async (text, ...args) => {
+    writeFileSync(file, text);
+    const answer = await cli('import', file, '--json', ...args);
+    return { code: answer.code, ...(answer.stdout ? JSON.parse(answer.stdout) : { why: answer.stderr }) };
+  };
+  const [a, b] = (await center.atDesk(80, 2, { verdict: 'REVIEW' })).map(({ id }) => id);
+
+  const checked = await bringIn(`${a},OK\nP999999,NG,cert_copy\n${b},MAYBE\n`);
+  assert.equal(checked.code, 1);
+  assert.deepEqual([checked.count, checked.ready, checked.brought_in], [3, 1, false]);
+  assert.deepEqual(checked.lines.map(({ number, problem }) => [number, problem]), [[2, 'unknown'], [3, 'bad_word']]);
+  assert.equal((await bringIn(`${a},OK\n${b},MAYBE\n`, '--staff', anna.account.name)).brought_in, false, 'a wrong line stops all');
+
+  for (const [args, code] of [[['--staff', 'nobody.here'], 1], [['--encoding', 'latin1'], 64]]) assert.equal((await bringIn(`${a},OK\n`, ...args)).code, code, args.join(' '));
+  const auditor = await center.person(['auditor'], 1);
+  assert.equal((await bringIn(`${a},OK\n`, '--staff', auditor.account.name)).code, 1, 'who may not review does not stand for it');
+  assert.equal((await cli('import', join(center.cluster.dir, 'none.csv'))).code, 64);
+  assert.match((await cli('import', '--help')).stdout, /--sound-only/);
+
+  const text = `申請書ID,審査結果,不備区分\r\n${a},OK,\r\n${b},NG,cert_expired\r\n`;
+  const brought = await bringIn(text, '--staff', ben.account.name);
+  assert.deepEqual([brought.code, brought.brought_in, brought.known], [0, true, false]);
+  assert.equal((await bringIn(text, '--staff', ben.account.name)).known, true, 'the same file is the same');
+  const known = await bring(anna, text);
+  assert.match(known.body, /すでに登録/, 'by page too');
+  const id = fileOf(known);
+  assert.equal((await ben.post('/staff/import', { id, decision: 'approve' })).status, 409, 'not by who stands for it');
+  assert.equal(await center.stateOf(anna, a), '有人審査', 'nothing has taken effect');
+  let answer = await chie.post('/staff/import', { id, decision: 'approve' });
+  for (let i = 0; i < 10 && /goes_on/.test(answer.location); i++) answer = await chie.post('/staff/import/settle', { id });
+  assert.match(answer.location, /import_settled/);
+  assert.equal(await center.stateOf(anna, a), '未完了（承認済み）');
+
+  const exported = await cli('export');
+  assert.equal(exported.code, 0, exported.stderr);
+  const lines = exported.stdout.split('\r\n');
+  assert.equal(lines[0], '申請書ID,審査結果,不備区分');
+  assert.ok(lines.includes(`${a},OK,`) && lines.includes(`${b},NG,cert_expired`));
+  const page = await chie.get('/staff/decisions.csv?encoding=utf-8');
+  assert.equal(exported.stdout, page.bytes.toString('utf8'), 'as the page has it');
+  const json = JSON.parse((await cli('export', '--json')).stdout).decisions;
+  assert.deepEqual(json.find((d) => d.application_id === b), { application_id: b, result: 'NG', defects: ['cert_expired'] });
+  assert.equal((await cli('export', '--from', '2020-01-01', '--to', '2020-01-31')).stdout, '申請書ID,審査結果,不備区分\r\n');
+  assert.equal((await cli('export', '--from', 'yesterday')).code, 64);
+  const cp932 = execFileSync(join(center.cluster.binDir, 'tasuki'), ['decisions', 'export', '--encoding', 'cp932', '--env', center.cluster.envFile]);
+  assert.equal(new TextDecoder('shift_jis').decode(cp932), exported.stdout);
+  const back = await bringIn(cp932);
+  assert.deepEqual([back.code, back.ready, back.count], [1, 0, lines.length - 2], 'all of it is decided already');
 });
 
 test('nodes agree on all of it', async () => {
