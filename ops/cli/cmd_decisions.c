@@ -264,18 +264,12 @@ static int run(int argc, char *const argv[], bool import) {
                                           {"sound-only", ARGS_FLAG, &o.sound_only},
                                           {"encoding", ARGS_TEXT, &o.encoding},
                                           {NULL, ARGS_FLAG, NULL}};
-    const struct args_option *const tables[] = {import ? imports : exports, o.conn.table,
-                                                NULL};
     struct args_list words;
-    bool help;
+    int code;
 
-    conn_options_init(&o.conn);
-    if (!args_parse(argc, argv, tables, &words, &help))
-        return EXIT_USAGE;
-    if (help) {
-        printf("%s%s", import ? import_usage : export_usage, conn_help);
-        return EXIT_DONE;
-    }
+    if (!conn_args(argc, argv, import ? imports : exports,
+                   import ? import_usage : export_usage, &o.conn, &words, &code))
+        return code;
     if (words.count != (import ? 1u : 0u)) {
         fprintf(stderr, "tasuki: %s; see tasuki decisions %s --help\n",
                 import ? "a FILE is expected" : "no argument is expected",
