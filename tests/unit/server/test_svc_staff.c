@@ -102,18 +102,25 @@ static void open_form(struct fixture *f, struct person *person) {
     arena_close(&arena);
 }
 
-static struct svc_staff run(struct fixture *f, const struct person *person,
-                            enum staff_action action, const struct params *params) {
+static struct svc_staff run_with(struct fixture *f, const struct person *person,
+                                 enum staff_action action, const struct params *params,
+                                 struct span upload) {
     static const struct params none;
     struct svc_staff staff = {.done = staff_done,
                               .action = action,
                               .params = params ? params : &none,
-                              .session_cookie = span_str(person->cookie)};
+                              .session_cookie = span_str(person->cookie),
+                              .upload = upload};
 
     finished = false;
     svc_staff(f->svc, &staff);
     fixture_until(f, &finished);
     return staff;
+}
+
+static struct svc_staff run(struct fixture *f, const struct person *person,
+                            enum staff_action action, const struct params *params) {
+    return run_with(f, person, action, params, span_of("", 0));
 }
 
 /* Its kind; and what it says, when it says something. */
@@ -585,10 +592,30 @@ static void onboarding_goes_step_by_step(void **state) {
     "{\"client_id\":\"" id "\",\"name\":\"" id                                         \
     "\",\"scopes\":[\"openid\"],\"redirect_uris\":[\"" uri "\"]}"
 
+/* `how`: confirm, replace, or a field that says nothing. `kept`: what the page sends on. */
+static struct svc_staff import_file(struct fixture *f, const struct person *person,
+                                    const char *text, const char *how, char kept[4096]) {
+    struct params params = params_make("csrf", person->token, how, "1", NULL);
+    struct svc_staff got =
+        run_with(f, person, STAFF_DO_RP_IMPORT, &params, span_str(text));
+
+    assert_int_equal(got.op.err, OK);
+    if (kept)
+        json_text(got.view, "list", kept);
+    return got;
+}
+
+static bool json_is(struct span view, const char *name, json_int_t number) {
+    json_t *json = json_loadb((const char *)view.data, view.len, 0, NULL);
+    bool is = json && json_integer_value(json_object_get(json, name)) == number;
+
+    json_decref(json);
+    return is;
+}
+
 static void an_import_is_taken_whole_or_not(void **state) {
     struct fixture *f = *state;
     struct person hana;
-    struct params params;
     struct svc_staff got;
     const char *bad = "[" ENTRY("one", "https://a.example/") "," ENTRY(
         "two", "http://a.example/") "]";
@@ -603,26 +630,68 @@ static void an_import_is_taken_whole_or_not(void **state) {
     const char *refused[] = {bad, twice, "[]", "{}", "[", ""};
     unsigned before = f->repl.submits;
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        params = params_make("csrf", hana.token, "json", refused[i], NULL);
-        assert_int_equal(act(f, &hana, STAFF_DO_RP_IMPORT, &params), STAFF_INVALID);
+        got = import_file(f, &hana, refused[i], "confirm", NULL);
+        assert_int_equal(got.kind, STAFF_INVALID);
+        svc_op_close(&got.op);
     }
+    got = import_file(f, &hana, good, "check", text);
+    assert_int_equal(got.kind, STAFF_VIEW);
+    assert_true(json_is(got.view, "fresh", 2));
+    svc_op_close(&got.op);
     assert_int_equal(f->repl.submits, before);
-    params = params_make("csrf", hana.token, "json", good, NULL);
-    assert_int_equal(act(f, &hana, STAFF_DO_RP_IMPORT, &params), STAFF_VIEW);
-    assert_int_equal(act(f, &hana, STAFF_DO_RP_IMPORT, &params), STAFF_CONFLICT);
+    got = import_file(f, &hana, text, "confirm", NULL);
+    assert_int_equal(got.kind, STAFF_VIEW);
+    assert_true(json_is(got.view, "count", 2));
+    svc_op_close(&got.op);
+    got = import_file(f, &hana, good, "confirm", NULL); /* they are there */
+    assert_int_equal(got.kind, STAFF_INVALID);
+    svc_op_close(&got.op);
+
     got = run(f, &hana, STAFF_DO_RP_EXPORT, NULL);
     assert_int_equal(got.kind, STAFF_FILE);
     text_of(got.file, text, sizeof text);
     svc_op_close(&got.op);
-    params = params_make("csrf", hana.token, "json", text, "replace", "1", NULL);
-    assert_int_equal(act(f, &hana, STAFF_DO_RP_IMPORT, &params), STAFF_VIEW);
+    before = f->repl.submits;
+    got = import_file(f, &hana, text, "replace", NULL);
+    assert_int_equal(got.kind, STAFF_VIEW);
+    assert_true(json_is(got.view, "same", 2)); /* what is exported changes nothing */
+    svc_op_close(&got.op);
+    assert_int_equal(f->repl.submits, before);
+}
+
+/* What was shown is written only when nobody was quicker. */
+static void an_import_undoes_nobodys_change(void **state) {
+    struct fixture *f = *state;
+    const char *first = "[" ENTRY("one", "https://a.example/") "]";
+    const char *mine = "[" ENTRY("one", "https://b.example/") "]";
+    const char *theirs = "[" ENTRY("one", "https://c.example/") "]";
+    char kept[4096], others[4096];
+    struct person hana;
+    struct svc_staff got;
+
+    add_person(f, "hana", "\"rp-admin\"", &hana);
+    enter(f, &hana);
+    got = import_file(f, &hana, first, "confirm", NULL);
+    svc_op_close(&got.op);
+    got = import_file(f, &hana, mine, "replace", kept);
+    assert_true(json_is(got.view, "changed", 1));
+    svc_op_close(&got.op);
+    got = import_file(f, &hana, theirs, "replace", others);
+    svc_op_close(&got.op);
+    got = import_file(f, &hana, others, "confirm", NULL);
+    assert_true(json_is(got.view, "count", 1));
+    svc_op_close(&got.op);
+    got = import_file(f, &hana, kept, "confirm", NULL);
+    assert_int_equal(got.kind, STAFF_INVALID);
+    assert_true(json_is(got.view, "wrong", 1));
+    svc_op_close(&got.op);
 }
 
 /* Far more than stand on one stack. */
 static void a_long_import_is_taken(void **state) {
     struct fixture *f = *state;
     struct person hana;
-    struct params params;
+    struct svc_staff got;
     struct buf text;
 
     add_person(f, "hana", "\"rp-admin\"", &hana);
@@ -635,8 +704,10 @@ static void a_long_import_is_taken(void **state) {
                    i > 0 ? "," : "[", i, i);
     buf_str(&text, "]");
     buf_put(&text, "", 1);
-    params = params_make("csrf", hana.token, "json", (const char *)text.data, NULL);
-    assert_int_equal(act(f, &hana, STAFF_DO_RP_IMPORT, &params), STAFF_VIEW);
+    got = import_file(f, &hana, (const char *)text.data, "confirm", NULL);
+    assert_int_equal(got.kind, STAFF_VIEW);
+    assert_true(json_is(got.view, "count", 500));
+    svc_op_close(&got.op);
     buf_free(&text);
 }
 
@@ -707,6 +778,7 @@ int main(void) {
         TEST(the_next_page_shows_the_change),
         TEST(onboarding_goes_step_by_step),
         TEST(an_import_is_taken_whole_or_not),
+        TEST(an_import_undoes_nobodys_change),
         TEST(a_long_import_is_taken),
         TEST(the_desk_shows_stocks_and_claims_what_is_there),
     };
