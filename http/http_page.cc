@@ -275,6 +275,21 @@ extern "C" void http_page_add_message(struct http_page_data *page_data,
     });
 }
 
+extern "C" void http_page_add_count(struct http_page_data *page_data, const char *list,
+                                    enum http_lang lang, const char *key,
+                                    uint64_t count) {
+    guarded(page_data, [&](data &values) {
+        const auto &messages = shared->messages[lang];
+        auto found = messages.find(key);
+        std::string text = found != messages.end() ? found->second : std::string(key);
+        auto at = text.find("{n}");
+        if (at != std::string::npos) {
+            text.replace(at, 3, std::to_string(count));
+        }
+        push(values, list, data{"text", text});
+    });
+}
+
 extern "C" enum err http_page_render(enum http_page page, enum http_lang lang,
                                      const char *environment,
                                      struct http_page_data *page_data,

@@ -70,6 +70,9 @@ void http_page_add_row(struct http_page_data *data, const char *list, enum http_
 /* Add {"text": the message `key`} to the list `list`. */
 void http_page_add_message(struct http_page_data *data, const char *list,
                            enum http_lang lang, const char *key);
+/* The same, with the count in the place of the message's "{n}". */
+void http_page_add_count(struct http_page_data *data, const char *list,
+                         enum http_lang lang, const char *key, uint64_t count);
 
 /* `environment`: "demo", "verification" or "production"; names colour and text of the
  * band at the top. Appends the whole page. */

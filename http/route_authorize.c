@@ -72,11 +72,35 @@ static struct http_origins set_service(struct http_page_data *data,
     return origins;
 }
 
+#define MINUTE_MS (60u * 1000)
+#define HOURS_FROM_MINUTES 90 /* "in 2 hours" says enough from here on */
+
+/* The notice with a time to wait, in minutes or hours and never in one of them. False: it
+ * has none that is worth saying. */
+static bool set_wait(struct http_request *request, struct http_page_data *data,
+                     enum svc_login_notice notice, uint64_t wait_ms) {
+    uint64_t minutes = (wait_ms + MINUTE_MS - 1) / MINUTE_MS;
+    bool hours = minutes > HOURS_FROM_MINUTES, locked = notice == NOTICE_LOCKED;
+    if (minutes < 2 || (!locked && notice != NOTICE_LIMITED)) {
+        return false;
+    }
+    http_page_add_count(data, "notices", request->lang,
+                        locked ? (hours ? "notice_locked_hours" : "notice_locked_minutes")
+                        : hours ? "notice_limited_hours"
+                                : "notice_limited_minutes",
+                        hours ? (minutes + 59) / 60 : minutes);
+    return true;
+}
+
 static void set_notice(struct http_request *request, struct http_page_data *data,
-                       enum svc_login_notice notice) {
+                       const struct svc_authorize *authorize) {
+    enum svc_login_notice notice = authorize->notice;
     if (notice_key(notice) != NULL) {
-        http_page_add_message(data, "notices", request->lang, notice_key(notice));
+        if (!set_wait(request, data, notice, authorize->notice_wait_ms)) {
+            http_page_add_message(data, "notices", request->lang, notice_key(notice));
+        }
         http_page_set_bool(data, "has_notice", true);
+        http_page_set_bool(data, "code_locked", notice == NOTICE_CODE_LOCKED);
     }
 }
 
@@ -88,7 +112,7 @@ static void show_login(struct http_request *request,
     http_page_set(data, "account_id", account_id);
     http_page_set(data, "passkey_challenge", authorize->passkey_challenge);
     http_page_set(data, "passkey_rp_id", authorize->passkey_rp_id);
-    set_notice(request, data, authorize->notice);
+    set_notice(request, data, authorize);
     http_respond_page(request, 200, PAGE_LOGIN, data, origins);
 }
 
@@ -100,7 +124,7 @@ static void show_factor(struct http_request *request,
     char name[64];
     http_page_set(data, "login_state", authorize->login_state);
     struct http_origins origins = set_service(data, authorize);
-    set_notice(request, data, authorize->notice);
+    set_notice(request, data, authorize);
     http_page_set_bool(data, "enrols", page->enrols);
     http_page_set_bool(data, "raises", page->raises);
     http_page_set_bool(data, "may_remember", page->may_remember);

@@ -347,7 +347,9 @@ struct cmd_factor_pass {
     bool has_replaced;
     struct key_hash replaced;
     uint32_t idle_ms, lifetime_ms;
-    struct message_out message; /* the holder is told of one that is enrolled */
+    /* The holder is told of one that is enrolled; else of codes that were wrong once too
+     * often. */
+    struct message_out message;
 };
 /* `factor`: without its times. OUT_NOT_FOUND: no such account; OUT_ACCOUNT_STATE: of
  * another generation (0: any); OUT_EXISTS; OUT_FULL; of the gate. */
@@ -809,6 +811,11 @@ struct outcome_claim {
         uint32_t attempt; /* names the lease */
     } messages[LIMIT_OUTBOX_BATCH];
 };
+/* OUT_LIMITED of any command with caps, OUT_LOCKED of CMD_LOGIN: when it may be tried
+ * again, in replicated time. */
+struct outcome_wait {
+    uint64_t until_ms;
+};
 /* OUT_UNKNOWN_BOOT: the boot that is registered, to be exceeded. */
 struct outcome_boot {
     uint64_t registered;
@@ -818,6 +825,8 @@ enum err outcome_encode(const struct outcome *outcome, struct buf *out);
 enum err outcome_decode(struct span in, struct outcome *ret_outcome);
 enum err outcome_login_encode(const struct outcome_login *login, struct buf *out);
 enum err outcome_login_decode(struct span in, struct outcome_login *ret_login);
+enum err outcome_wait_encode(const struct outcome_wait *wait, struct buf *out);
+enum err outcome_wait_decode(struct span in, struct outcome_wait *ret_wait);
 enum err outcome_tokens_encode(const struct outcome_tokens *tokens, struct buf *out);
 enum err outcome_tokens_decode(struct span in, struct outcome_tokens *ret_tokens);
 enum err outcome_claim_encode(const struct outcome_claim *claim, struct buf *out);

@@ -205,6 +205,15 @@ static enum err record(struct fsm_tx *tx, const struct cmd_app_answer *cmd,
     return cmd->answer == APP_APPROVE ? OK : fsm_audit_add(tx, &denied);
 }
 
+/* So many wrong codes of the account as it is. */
+static enum err count_wrong(struct fsm_tx *tx, struct id128 sub, uint32_t failures) {
+    struct account account;
+    enum err err = store_account_get(tx->read, tx->arena, sub, &account);
+
+    return err == OK ? fsm_factor_guard_add(tx, sub, account.generation, failures)
+                     : (err == ERR_NOT_FOUND ? ERR_CORRUPT : err);
+}
+
 static enum err decide(struct fsm_tx *tx, const struct cmd_app_answer *cmd,
                        struct app_challenge *challenge, enum outcome_code *ret_code) {
     bool wrong = cmd->answer == APP_APPROVE && !cmd->right;
@@ -213,10 +222,10 @@ static enum err decide(struct fsm_tx *tx, const struct cmd_app_answer *cmd,
     if (wrong) {
         *ret_code = OUT_BAD_CREDENTIALS;
         challenge->wrong++;
-        err = fsm_factor_guard_add(tx, challenge->sub, 1);
+        err = count_wrong(tx, challenge->sub, 1);
     } else if (cmd->answer == APP_NOT_ME) {
-        /* Somebody has the password: nothing more is guessed today. */
-        err = fsm_factor_guard_add(tx, challenge->sub, FSM_FACTOR_FAILURES_MAX);
+        /* Somebody has the password: nothing more is guessed with it today. */
+        err = count_wrong(tx, challenge->sub, FSM_FACTOR_FAILURES_MAX);
         err = err == OK ? deny_all(tx, challenge->sub) : err;
     }
     if (err != OK) {

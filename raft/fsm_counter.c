@@ -3,7 +3,8 @@
  * Here because nodes that count for themselves let through as many times the bound as
  * there are nodes, and because a count that its leader forgets begins anew. Windows
  * stand where they began: a counter that goes on does not move its end. A refusal
- * counts nothing, so rows are bounded by what was let through. */
+ * counts nothing, so rows are bounded by what was let through; it says when the last of
+ * the windows that are full ends. */
 #include "raft/fsm_internal.h"
 #include "store/store_counter.h"
 
@@ -23,6 +24,7 @@ static enum err counter_now(struct fsm_tx *tx, const struct cap *cap,
 static enum err take(struct fsm_tx *tx, const struct caps *caps, bool own,
                      enum outcome_code *ret_code) {
     struct counter counters[LIMIT_MESSAGE_CAPS];
+    struct outcome_wait wait = {0};
     enum err err = OK;
 
     *ret_code = OUT_OK;
@@ -33,8 +35,12 @@ static enum err take(struct fsm_tx *tx, const struct caps *caps, bool own,
         err = counter_now(tx, &caps->at[i], &counters[i]);
         if (err == OK && counters[i].count >= caps->at[i].max) {
             *ret_code = OUT_LIMITED;
-            return OK;
+            wait.until_ms = counters[i].until_ms > wait.until_ms ? counters[i].until_ms
+                                                                 : wait.until_ms;
         }
+    }
+    if (err == OK && *ret_code == OUT_LIMITED) {
+        return outcome_wait_encode(&wait, tx->detail);
     }
     for (size_t i = 0; i < caps->count && err == OK; i++) {
         if (own && caps->at[i].shared) {

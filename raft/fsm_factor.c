@@ -231,12 +231,25 @@ static enum err may_be_asked(struct fsm_tx *tx, const struct cmd_factor_challeng
     return err;
 }
 
-/* The counter of wrong answers that is this one's. */
-static struct key_hash counter_of(const struct signin *signin,
-                                  const struct key_hash *device) {
+static struct key_hash account_counter(struct id128 sub) {
     struct key_hash counter;
 
-    memcpy(counter.b, signin->sub.b, sizeof counter.b);
+    memcpy(counter.b, sub.b, sizeof counter.b);
+    return counter;
+}
+
+/* The counter of wrong answers that is this one's. Who adds a factor is signed in: what
+ * strangers have used up is not theirs. */
+static struct key_hash counter_of(const struct signin *signin,
+                                  const struct key_hash *device) {
+    struct key_hash counter = account_counter(signin->sub);
+
+    if (signin->adds) {
+        for (size_t i = 0; i < sizeof counter.b; i++) {
+            counter.b[i] = (uint8_t)~counter.b[i]; /* which is nobody's sub */
+        }
+        return counter;
+    }
     return device != NULL ? *device : counter;
 }
 
@@ -250,6 +263,13 @@ static enum err guard_read(struct fsm_tx *tx, struct key_hash counter,
     return err;
 }
 
+/* What is left to guess with is for who signs in with a later password, once a day. */
+static uint32_t guard_max(const struct factor_guard *guard, uint64_t generation) {
+    return guard->generation != 0 && generation > guard->generation
+               ? FSM_FACTOR_FAILURES_MAX + FSM_FACTOR_RESERVE
+               : FSM_FACTOR_FAILURES_MAX;
+}
+
 /* OUT_OK: an answer would still be taken, so a person may be bothered for one. */
 static enum err still_open(struct fsm_tx *tx, const struct signin *signin,
                            const struct cmd_factor_challenge *cmd,
@@ -258,8 +278,9 @@ static enum err still_open(struct fsm_tx *tx, const struct signin *signin,
     enum err err = guard_read(
         tx, counter_of(signin, cmd->has_device ? &cmd->device : NULL), &guard);
 
-    *ret_code = err == OK && guard.failures >= FSM_FACTOR_FAILURES_MAX ? OUT_LOCKED
-                                                                        : OUT_OK;
+    *ret_code = err == OK && guard.failures >= guard_max(&guard, signin->generation)
+                    ? OUT_LOCKED
+                    : OUT_OK;
     return err;
 }
 
@@ -306,26 +327,28 @@ enum err fsm_factor_challenge(struct fsm_tx *tx, const struct cmd_factor_challen
                                       : err;
 }
 
-
 static enum err guard_count(struct fsm_tx *tx, struct key_hash counter,
-                            struct factor_guard *guard) {
+                            uint64_t generation, struct factor_guard *guard) {
     if (guard->failures == 0) {
         guard->ends_ms = tx->now_ms + FSM_FACTOR_DAY_MS;
     }
     guard->failures++;
+    if (guard->failures == FSM_FACTOR_FAILURES_MAX) {
+        guard->generation = generation;
+    }
     return store_factor_guard_put(tx->write, counter, guard);
 }
 
-enum err fsm_factor_guard_add(struct fsm_tx *tx, struct id128 sub, uint32_t failures) {
-    struct key_hash counter;
+enum err fsm_factor_guard_add(struct fsm_tx *tx, struct id128 sub, uint64_t generation,
+                              uint32_t failures) {
+    struct key_hash counter = account_counter(sub);
     struct factor_guard guard;
-    enum err err;
+    enum err err = guard_read(tx, counter, &guard);
 
-    memcpy(counter.b, sub.b, sizeof counter.b);
-    err = guard_read(tx, counter, &guard);
     for (uint32_t i = 0;
-         i < failures && guard.failures < FSM_FACTOR_FAILURES_MAX && err == OK; i++) {
-        err = guard_count(tx, counter, &guard);
+         i < failures && guard.failures < guard_max(&guard, generation) && err == OK;
+         i++) {
+        err = guard_count(tx, counter, generation, &guard);
     }
     return err;
 }
@@ -338,8 +361,11 @@ static enum err wrong(struct fsm_tx *tx, const struct signin *signin,
     enum err err = OK;
 
     if (methods[cmd->kind].guessable) {
-        err = guard_count(tx, counter, guard);
-        locks = guard->failures == FSM_FACTOR_FAILURES_MAX;
+        err = guard_count(tx, counter, signin->generation, guard);
+        locks = guard->failures >= guard_max(guard, signin->generation);
+    }
+    if (err == OK && locks && !signin->enrols) {
+        err = fsm_message_tell(tx, &cmd->message); /* somebody has the password */
     }
     return err == OK ? fsm_factor_tell(tx, locks ? AUDIT_FACTOR_LOCKED : AUDIT_FACTOR_FAILED,
                             signin->sub, cmd->kind, code, FSM_AUDIT_BY_SENDER)
@@ -399,7 +425,7 @@ static enum err judge(struct fsm_tx *tx, const struct signin *signin,
     }
     if (method->guessable) {
         err = guard_read(tx, counter, &guard);
-        if (err == OK && guard.failures >= FSM_FACTOR_FAILURES_MAX) {
+        if (err == OK && guard.failures >= guard_max(&guard, signin->generation)) {
             *ret_code = OUT_LOCKED;
             return OK;
         }

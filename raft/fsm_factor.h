@@ -9,15 +9,26 @@
  *
  * How often may one guess? Codes have six digits, and up to three of them are right at
  * one time (a step of TOTP before and after), so a guess hits with 3e-6. Wrong codes
- * are counted by account, whatever the method, the session, the node or the code that
- * was sent: FSM_FACTOR_FAILURES_MAX within FSM_FACTOR_DAY_MS of the first one, which no
- * success forgives. In any 24 hours two such days meet at most: 20 guesses, 6e-5, below
- * the 1e-4 that is allowed (SECURITY_CHECKS E01). Who guesses has the password.
+ * are counted by account, whatever the method, the session, the node, the address or the
+ * code that was sent: FSM_FACTOR_FAILURES_MAX within FSM_FACTOR_DAY_MS of the first one,
+ * which no success forgives.
  *
- * A device on which the account has passed a second step before has a counter of its own,
- * which a success there does forgive: so strangers who use up the account's cannot lock
- * its holder out of a known device, and the holder's own slips do not add up. Who has the
- * password alone has no such device (server/svc_device.h). */
+ * Who guesses has the password, and could so keep the holder out. Counters by address
+ * would not help: who has a few of them either guesses too often or uses them all up. But
+ * two things that this stranger has not got are the holder's:
+ *
+ *   - a device on which the account has passed a second step before. It has a counter of
+ *     its own, which a success there does forgive: strangers who use up the account's do
+ *     not lock the holder out of it, and the holder's own slips do not add up
+ *     (server/svc_device.h);
+ *   - the next password. When the counter is used up, the holder is told by mail that
+ *     somebody has the present one. What is begun with a later one (a later generation
+ *     of the account) has FSM_FACTOR_RESERVE guesses more, in any browser; what was begun
+ *     with the old one is over. A day's counter has one reserve, however often the
+ *     password changes: a mailbox that is the stranger's too buys no more.
+ *
+ * In any 24 hours two such days meet at most: 30 guesses, 9e-5, below the 1e-4 that is
+ * allowed (SECURITY_CHECKS E01). */
 #ifndef RAFT_FSM_FACTOR_H
 #define RAFT_FSM_FACTOR_H
 
@@ -49,7 +60,9 @@ enum err fsm_factor_tell(struct fsm_tx *tx, enum audit_event kind_of_event,
  * stolen one, say) ends what was begun with it. OUT_OK: it goes on. */
 enum err fsm_factor_session(struct fsm_tx *tx, const struct signin *signin,
                             enum outcome_code *ret_code);
-/* So many more wrong codes of the account, and no more than lock it. */
-enum err fsm_factor_guard_add(struct fsm_tx *tx, struct id128 sub, uint32_t failures);
+/* So many more wrong codes of the account, which is of this generation, and no more than
+ * lock it. */
+enum err fsm_factor_guard_add(struct fsm_tx *tx, struct id128 sub, uint64_t generation,
+                              uint32_t failures);
 
 #endif

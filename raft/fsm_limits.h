@@ -31,6 +31,8 @@
 /* Wrong codes of the second step, and how long they are remembered: raft/fsm_factor.h
  * says what chance that leaves. */
 #define FSM_FACTOR_FAILURES_MAX 10u
+/* And so many more for the holder who has changed the password since. */
+#define FSM_FACTOR_RESERVE 5u
 #define FSM_FACTOR_DAY_MS (24ull * 60 * 60 * 1000)
 /* Codes that are sent in one sign-in. */
 #define FSM_SIGNIN_CODES_MAX 5u

@@ -187,8 +187,9 @@ static enum err login(struct fsm_tx *tx, const struct cmd_login *cmd,
         attempts = (struct login_attempts){0}; /* not swept yet */
     }
     if (tx->now_ms < attempts.locked_until_ms) {
+        const struct outcome_wait wait = {attempts.locked_until_ms};
         *ret_code = OUT_LOCKED;
-        return OK;
+        return outcome_wait_encode(&wait, tx->detail);
     }
     if (!cmd->known || !cmd->password_ok) {
         *ret_code = OUT_BAD_CREDENTIALS;

@@ -10,6 +10,7 @@
 #define TOKENS_VERSION 1
 #define BOOT_VERSION 1
 #define CLAIM_VERSION 1
+#define WAIT_VERSION 1
 
 const char *outcome_str(enum outcome_code code) {
     static const char *const names[] = {
@@ -103,6 +104,25 @@ enum err outcome_login_decode(struct span in, struct outcome_login *ret_login) {
         return ERR_INVALID;
     }
     *ret_login = login;
+    return OK;
+}
+
+enum err outcome_wait_encode(const struct outcome_wait *wait, struct buf *out) {
+    put_u8(out, WAIT_VERSION);
+    put_u64(out, wait->until_ms);
+    return buf_err(out);
+}
+
+enum err outcome_wait_decode(struct span in, struct outcome_wait *ret_wait) {
+    struct reader r = reader_of(in);
+    struct outcome_wait wait;
+    uint8_t version = read_u8(&r);
+
+    wait.until_ms = read_u64(&r);
+    if (r.bad || reader_left(&r) != 0 || version != WAIT_VERSION) {
+        return ERR_INVALID;
+    }
+    *ret_wait = wait;
     return OK;
 }
 

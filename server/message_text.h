@@ -46,8 +46,9 @@ enum message_template {
     MESSAGE_APPLICATION_ARRIVED = 25,    /* its documents did */
     MESSAGE_APPLICATION_ACTIVATE = 26,   /* reminds of 14 */
     MESSAGE_APPLICATION_ACTIVATED = 27,
+    MESSAGE_CODES_WRONG = 28, /* so often that somebody must have the password */
 };
-#define MESSAGE_TEMPLATE_LAST MESSAGE_APPLICATION_ACTIVATED
+#define MESSAGE_TEMPLATE_LAST MESSAGE_CODES_WRONG
 
 enum message_value_kind {
     VALUE_PLAIN = 1, /* the server's own words, and what it has checked: one line */

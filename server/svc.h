@@ -141,6 +141,7 @@ struct svc_authorize {
     struct span passkey_challenge, passkey_rp_id; /* AUTHORIZE_LOGIN */
     struct svc_factor_page *factor; /* AUTHORIZE_FACTOR */
     enum svc_login_notice notice;   /* AUTHORIZE_LOGIN, AUTHORIZE_FACTOR */
+    uint64_t notice_wait_ms; /* of NOTICE_LIMITED, _LOCKED; 0: about a minute */
     struct span set_session_cookie; /* empty: leave as it is */
     struct span set_device_cookie;
 };

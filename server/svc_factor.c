@@ -412,20 +412,23 @@ static void passed(struct svc_state *state) {
     }
 }
 
-/* The holder hears of the factor that is enrolled. */
-static enum err tell_enrolled(struct svc_flow *flow) {
+/* What the holder hears of: a factor that is enrolled; else that somebody has the
+ * password, when this answer is wrong once too often. */
+static enum err tell(struct svc_flow *flow) {
     struct svc_factor_state *factor = flow->factor;
     struct arena *arena = &flow->base.op->arena;
-    struct svc_notice notice = {.what = MESSAGE_FACTOR_ADDED,
+    struct svc_notice notice = {.what = MESSAGE_CODES_WRONG,
                                 .english = factor->english,
                                 .sub = factor->signin.sub,
-                                .source = flow->base.op->from.address,
-                                .more = {.name = "factor"}};
+                                .source = flow->base.op->from.address};
     enum err err = svc_factor_account(flow, &notice.to);
 
-    if (!err)
+    if (!err && !factor->chosen) {
+        notice.what = MESSAGE_FACTOR_ADDED;
+        notice.more.name = "factor";
         err = svc_notice_factor(arena, factor->method->kind, factor->pass.enrolled.label,
                                 notice.english, &notice.more.text);
+    }
     return err ? err
                : svc_notice_make(flow->base.svc, arena, &notice, &factor->pass.message);
 }
@@ -459,7 +462,7 @@ void svc_factor_pass(struct svc_flow *flow) {
     }
     factor->remember = config->remember_device_s > 0 && !factor->signin.raises &&
                        span_is(svc_factor_field(flow, "remember"), "yes");
-    err = factor->chosen ? OK : tell_enrolled(flow);
+    err = tell(flow);
     if (err) {
         svc_fail(&flow->base, err);
         return;

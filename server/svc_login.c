@@ -93,6 +93,20 @@ static void ask_second(struct login_op *op) {
     svc_factor_start(&op->flow);
 }
 
+/* Too often: the page says for how long. */
+static void wait_again(struct login_op *op, enum svc_login_notice notice) {
+    const struct outcome *outcome = &op->flow.base.request.outcome;
+    struct outcome_wait wait;
+
+    if (outcome_wait_decode(outcome->detail, &wait)) {
+        svc_fail(&op->flow.base, ERR_CORRUPT);
+        return;
+    }
+    if (wait.until_ms > outcome->clock_ms)
+        op->login->next.notice_wait_ms = wait.until_ms - outcome->clock_ms;
+    again(op, notice);
+}
+
 static void attempted(struct svc_state *state) {
     struct login_op *op = (struct login_op *)state;
     struct svc_counters *counters = state->svc->shared->counters;
@@ -111,11 +125,11 @@ static void attempted(struct svc_state *state) {
         return;
     case OUT_LIMITED:
         svc_count(counters, COUNT_LOGIN_LIMITED);
-        again(op, NOTICE_LIMITED);
+        wait_again(op, NOTICE_LIMITED);
         return;
     case OUT_LOCKED:
         svc_count(counters, COUNT_LOGIN_LOCKED);
-        again(op, NOTICE_LOCKED);
+        wait_again(op, NOTICE_LOCKED);
         return;
     case OUT_ACCOUNT_STATE:
         svc_count(counters, COUNT_LOGIN_FAILED);

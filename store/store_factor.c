@@ -201,6 +201,7 @@ enum err store_factor_guard_get(struct store_read *read, struct key_hash counter
     }
     guard.failures = read_u32(&in);
     guard.ends_ms = read_u64(&in);
+    guard.generation = read_u64(&in);
     if (in.bad || reader_left(&in) != 0) {
         return ERR_CORRUPT;
     }
@@ -225,6 +226,7 @@ enum err store_factor_guard_put(struct store_write *write, struct key_hash count
     put_u8(row, GUARD_ROW_VERSION);
     put_u32(row, guard->failures);
     put_u64(row, guard->ends_ms);
+    put_u64(row, guard->generation);
     return store_table_put_row(write, TABLE_FACTOR_GUARD, guard_key(&counter), row);
 }
 

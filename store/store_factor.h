@@ -58,7 +58,8 @@ enum err store_factor_del(struct store_write *write, struct id128 sub, struct id
  * (raft/fsm_factor.h says which and why). */
 struct factor_guard {
     uint32_t failures;
-    uint64_t ends_ms; /* the day is over, and the row swept */
+    uint64_t ends_ms;    /* the day is over, and the row swept */
+    uint64_t generation; /* of the account, when the counter was used up; 0: it is not */
 };
 /* All zero when there is no row. */
 enum err store_factor_guard_get(struct store_read *read, struct key_hash counter,

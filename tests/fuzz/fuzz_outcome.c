@@ -11,6 +11,7 @@ static void details(struct span in, struct buf *again) {
     struct outcome_tokens tokens;
     struct outcome_boot boot;
     struct outcome_claim claim;
+    struct outcome_wait wait;
 
     buf_reset(again);
     if (outcome_login_decode(in, &login) == OK) {
@@ -25,6 +26,11 @@ static void details(struct span in, struct buf *again) {
     buf_reset(again);
     if (outcome_boot_decode(in, &boot) == OK) {
         CHECK(outcome_boot_encode(&boot, again) == OK);
+        CHECK(span_equal(buf_span(again), in));
+    }
+    buf_reset(again);
+    if (outcome_wait_decode(in, &wait) == OK) {
+        CHECK(outcome_wait_encode(&wait, again) == OK);
         CHECK(span_equal(buf_span(again), in));
     }
     buf_reset(again);

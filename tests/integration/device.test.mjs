@@ -95,7 +95,7 @@ test('after "not me" nobody who has the password alone asks again that day; a kn
   await it.answer(asked, 'not_me');
   for (const node of nodes) {
     const next = await begin(new Browser(node), account, { at: node });
-    assert.match(textOf(next.answer), /本日は誤った認証コード/);
+    assert.match(textOf(next.answer), /誤った認証コードの入力が続いた/);
     assert.equal(seen(next.answer).number, undefined, 'no number, no question');
   }
   assert.equal((await it.challenges()).length, 0);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addAccount, addClient, newPhone, word } from '../lib/admin.mjs';
 import { demo } from '../lib/demo.mjs';
-import { authorizeParams, authorizePath, Browser, isFactorPage, isLoginPage, notice, refresh, redeem, signIn, submitLogin, textOf } from '../lib/flow.mjs';
+import { authorizeParams, authorizePath, Browser, isFactorPage, isLoginPage, notice, refresh, redeem, secondCode, signIn, submitLogin, submitSecond, textOf } from '../lib/flow.mjs';
 import { formWith } from '../lib/html.mjs';
 import { request } from '../lib/http.mjs';
 import { allMail, lastMail, linkOf } from '../lib/messages.mjs';
@@ -16,6 +16,7 @@ async function ask(id, at = nodes[0]) {
   const page = await browser.get('/oauth/recover');
   return browser.post('/oauth/recover', { ...formWith(page.body, 'account_id').fields, account_id: id });
 }
+const hasCode = (answer) => Boolean(answer.location) && new URL(answer.location).searchParams.has('code');
 const pathOf = (link) => new URL(link).pathname + new URL(link).search;
 async function set(link, password, at = nodes[1]) {
   const browser = new Browser(at);
@@ -49,6 +50,45 @@ test('the link sets a password once, ends sessions and tokens, and signs nobody 
   page = await submitLogin(browser, page, { ...account, password }, { at: nodes[0], second: false });
   assert.ok(isFactorPage(page), 'and the new one is one factor of two');
   assert.ok(await lastMail(account.id, { after: since, match: /変更/ }), 'the holder is told');
+});
+
+// Who has the password can use up the day's wrong codes. The holder hears of it, sets
+// another password, and goes on in any browser; that password's guesses are few.
+test('who guesses codes with the password does not keep out its holder (E01)', async () => {
+  const account = { ...(await addAccount({ name: 'silenced', type: 'prime', phone: newPhone() })) };
+  const since = Date.now();
+  const second = async (at, password) => {
+    const browser = new Browser(at);
+    const page = await browser.get(authorizePath(authorizeParams(rp, { scope: 'openid' })));
+    const from = Date.now();
+    return { browser, from, answer: await submitLogin(browser, page, { ...account, password }, { second: false }) };
+  };
+  const wrongFor = (code) => String((Number(code) + 1) % 1000000).padStart(6, '0');
+  const stranger = await second(nodes[0], account.password);
+  const code = await secondCode(account, stranger.from);
+  for (let i = 0; i < 10; i++) {
+    const said = await submitSecond(stranger.browser, stranger.answer, account, { at: nodes[i % 3], code: wrongFor(code) });
+    assert.match(notice(said), /認証コードが違います/, `guess ${i + 1}`);
+  }
+  const mail = await lastMail(account.id, { after: since, match: /認証コードの誤りが続きました/ });
+  assert.match(mail.text ?? mail.body, /パスワードが他人に知られています/);
+  const silenced = (await second(nodes[1], account.password)).answer;
+  assert.match(notice(silenced), /パスワードを再設定/);
+  assert.match(silenced.body, /<a href="\/oauth\/recover">/, 'the way on is a link');
+  const after = Date.now();
+  await ask(account.id);
+  const password = `another ${word(10)}`;
+  assert.equal((await set(linkOf(await lastMail(account.id, { after, match: /reset/ })), password)).status, 200);
+  assert.ok(!hasCode(await submitSecond(stranger.browser, stranger.answer, account, { code })), 'what the stranger began is over');
+  const holder = await second(nodes[2], password);
+  assert.ok(isFactorPage(holder.answer));
+  const right = await secondCode(account, holder.from);
+  assert.match(notice(await submitSecond(holder.browser, holder.answer, account, { code: wrongFor(right) })), /認証コードが違います/);
+  assert.ok(hasCode(await submitSecond(holder.browser, holder.answer, account, { at: nodes[1], code: right })), 'the holder signs in');
+  const greedy = await second(nodes[0], password);
+  const last = await secondCode(account, greedy.from);
+  for (let i = 0; i < 4; i++) assert.match(notice(await submitSecond(greedy.browser, greedy.answer, account, { code: wrongFor(last) })), /認証コードが違います/);
+  assert.match(notice(await submitSecond(greedy.browser, greedy.answer, account, { code: last })), /入力が続いた/);
 });
 
 test('a newer link makes the older void; links that nobody made are refused (E06)', async () => {

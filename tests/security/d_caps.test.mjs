@@ -73,8 +73,11 @@ async function attempt(at, id, password, from, browser = new Browser(at)) {
     if (isFactorPage(answer)) return Object.assign(new String('second'), { answer });
     const said = notice(answer);
     if (/アカウントIDまたはパスワードが違います/.test(said)) return 'wrong';
-    if (/一時的にログインを止めています/.test(said)) return 'locked';
-    if (/試行が多すぎます/.test(said)) return 'limited';
+    const away = /一時的にログインを止めています/.test(said) ? 'locked' : /試行が多すぎます/.test(said) ? 'limited' : null;
+    if (away) {
+      assert.match(said, /約\d+(分|時間)後|1分ほど/, 'it says for how long');
+      return away;
+    }
     assert.fail(`${answer.status} ${said}`);
   }
 }

@@ -34,7 +34,7 @@ async function toSecond(account, at, browser = new Browser(at)) {
 }
 const signedIn = (answer) => Boolean(answer.location) && new URL(answer.location).searchParams.has('code');
 const isWrong = (answer) => /認証コードが違います/.test(notice(answer));
-const isOver = (answer) => /本日は誤った認証コード/.test(notice(answer));
+const isOver = (answer) => /誤った認証コードの入力が続いた/.test(notice(answer));
 const wrongFor = (code) => String((Number(code) + 1 + Math.floor(Math.random() * 900000)) % 1000000).padStart(6, '0');
 
 check('E01', 'wrong codes: a fixed number of an account in a day, whatever the session, node and code', async ({ target, others, note }) => {

@@ -71,10 +71,10 @@ export const accountWeaknesses = [
     setForm(m, params);
   } },
   { id: 'E01', what: 'guesses are never over', response(answer, m) {
-    if (m.path === '/oauth/factor') html(answer, (text) => text.replaceAll('本日は誤った認証コード', '認証コードが違います'));
+    if (m.path === '/oauth/factor') html(answer, (text) => text.replaceAll('誤った認証コードの入力が続いた', '認証コードが違います'));
   } },
   { id: 'E01', what: 'a right code counts, however many were wrong', response(answer, m) {
-    if (m.path === '/oauth/factor' && /本日は誤った認証コード/.test(answer.body.toString())) Object.assign(answer, CODE);
+    if (m.path === '/oauth/factor' && /誤った認証コードの入力が続いた/.test(answer.body.toString())) Object.assign(answer, CODE);
   } },
   { id: 'E02', what: 'a code is good twice, anywhere', response(answer, m) {
     if (m.path === '/oauth/factor' && form(m).get('code') && answer.status !== 303) Object.assign(answer, CODE);

@@ -544,6 +544,114 @@ static void who_is_locked_out_is_not_bothered(void **state) {
     begin(fx, 1, 3, 7);
 }
 
+/* `n` wrong answers of strangers, in sign-ins from `signin` on. */
+static void guess(struct fsm_fixture *fx, uint64_t generation, uint64_t signin,
+                  unsigned n) {
+    struct command c = command_second(1, signin);
+
+    c.login.generation = generation;
+    assert_code(give(fx, c), OUT_SECOND_STEP);
+    assert_code(give(fx, command_challenge(1, signin, FACTOR_SMS, 5)), OUT_OK);
+    for (unsigned i = 0; i < n; i++) {
+        assert_code(give(fx, command_pass(1, signin, FACTOR_SMS, 6, 9)),
+                    OUT_BAD_CREDENTIALS);
+    }
+}
+
+static void change_password(struct fsm_fixture *fx, uint64_t generation) {
+    struct command c = command_recover(1, 70 + generation);
+
+    c.recovery_ask.generation = generation;
+    c.recovery_ask.message.id = id_of(8000 + generation);
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, command_set(1, generation, 70 + generation)), OUT_OK);
+}
+
+static void the_next_password_has_guesses_of_its_own_once_a_day(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c;
+
+    enrol(fx, 1, FACTOR_SMS);
+    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX);
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_LOCKED);
+    change_password(fx, 1);
+    /* What the stranger has begun is over; the holder goes on, slips included. */
+    assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_ACCOUNT_STATE);
+    guess(fx, 2, 2, FSM_FACTOR_RESERVE - 1);
+    assert_code(give(fx, command_pass(1, 2, FACTOR_SMS, 5, 20)), OUT_OK);
+    guess(fx, 2, 3, 1);
+    assert_code(give(fx, command_pass(1, 3, FACTOR_SMS, 5, 10)), OUT_LOCKED);
+    /* Who has the mailbox too gets no more by one more password. */
+    change_password(fx, 2);
+    c = command_second(1, 4);
+    c.login.generation = 3;
+    assert_code(give(fx, c), OUT_SECOND_STEP);
+    assert_code(give(fx, command_challenge(1, 4, FACTOR_SMS, 5)), OUT_LOCKED);
+    fx->now_ms += DAY_MS;
+    guess(fx, 3, 5, FSM_FACTOR_FAILURES_MAX);
+    assert_code(give(fx, command_pass(1, 5, FACTOR_SMS, 5, 10)), OUT_LOCKED);
+}
+
+static void a_password_that_changes_before_buys_nothing(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    enrol(fx, 1, FACTOR_SMS);
+    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX - 1);
+    change_password(fx, 1);
+    guess(fx, 2, 2, 1);
+    assert_code(give(fx, command_pass(1, 2, FACTOR_SMS, 5, 9)), OUT_LOCKED);
+    change_password(fx, 2); /* but somebody has that one as well */
+    guess(fx, 3, 3, 0);
+    assert_code(give(fx, command_pass(1, 3, FACTOR_SMS, 5, 9)), OUT_OK);
+}
+
+static void the_holder_is_told_when_codes_were_wrong_too_often(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_pass(1, 1, FACTOR_SMS, 6, 9);
+
+    c.factor_pass.message = command_message(1, OUTBOX_MAIL, 0).message_send.message;
+    enrol(fx, 1, FACTOR_SMS);
+    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX - 2);
+    assert_code(give(fx, c), OUT_BAD_CREDENTIALS);
+    assert_false(fsm_fixture_message(fx, id_of(6001), &(struct outbox_message){0}));
+    assert_code(give(fx, c), OUT_BAD_CREDENTIALS); /* the one too many */
+    assert_true(fsm_fixture_message(fx, id_of(6001), &(struct outbox_message){0}));
+    c.factor_pass.message.id = id_of(6002);
+    assert_code(give(fx, c), OUT_LOCKED);
+    assert_false(fsm_fixture_message(fx, id_of(6002), &(struct outbox_message){0}));
+}
+
+static void who_is_signed_in_adds_a_number_whatever_strangers_did(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_challenge(1, 2, FACTOR_SMS, 5);
+
+    enrol(fx, 1, FACTOR_SMS);
+    login_as(fx, 3, 5);
+    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX);
+    assert_code(give(fx, command_add(3, 2, 1, 0)), OUT_OK);
+    c.factor_challenge.enrols = true;
+    c.factor_challenge.factor = id_of(700);
+    assert_code(give(fx, c), OUT_OK);
+    c = command_pass(1, 2, FACTOR_SMS, 6, 9);
+    c.factor_pass.factor = id_of(700);
+    for (unsigned i = 0; i < FSM_FACTOR_FAILURES_MAX - 1; i++) {
+        assert_code(give(fx, c), OUT_BAD_CREDENTIALS);
+    }
+    c.factor_pass.code = key_of(5);
+    assert_code(give(fx, c), OUT_OK);
+    /* That counter is the account's as well, whichever session adds. */
+    assert_code(give(fx, command_add(3, 4, 1, 0)), OUT_OK);
+    c = command_challenge(1, 4, FACTOR_SMS, 5);
+    c.factor_challenge.enrols = true;
+    c.factor_challenge.factor = id_of(701);
+    assert_code(give(fx, c), OUT_OK);
+    c = command_pass(1, 4, FACTOR_SMS, 6, 9);
+    c.factor_pass.factor = id_of(701);
+    assert_code(give(fx, c), OUT_BAD_CREDENTIALS);
+    c.factor_pass.code = key_of(5);
+    assert_code(give(fx, c), OUT_LOCKED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -571,6 +679,10 @@ int main(void) {
         T(a_number_is_added_beside_another),
         T(a_number_takes_the_place_of_another),
         T(who_is_locked_out_is_not_bothered),
+        T(the_next_password_has_guesses_of_its_own_once_a_day),
+        T(a_password_that_changes_before_buys_nothing),
+        T(the_holder_is_told_when_codes_were_wrong_too_often),
+        T(who_is_signed_in_adds_a_number_whatever_strangers_did),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

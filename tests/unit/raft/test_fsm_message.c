@@ -152,6 +152,27 @@ static void a_refusal_writes_nothing(void **state) {
     assert_int_equal(counted_sms(fx, "rp"), 1);
 }
 
+static void a_refusal_says_when_the_last_full_window_ends(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command command = counted(1, 1, 1);
+    struct outcome_wait wait;
+    uint64_t began_ms = fx->now_ms;
+
+    command.message_send.message.caps.at[1] =
+        (struct cap){key_of(9), 1, 2 * HOUR_MS, false};
+    command.message_send.message.caps.at[2] =
+        (struct cap){key_of(10), 5, 9 * HOUR_MS, false}; /* which is not full */
+    command.message_send.message.caps.count = 3;
+    assert_code(fsm_fixture_do(fx, &command), OUT_OK);
+    fx->now_ms += MINUTE_MS;
+    command.message_send.message.id = id_of(6002);
+    assert_code(fsm_fixture_do(fx, &command), OUT_LIMITED);
+    assert_ok(outcome_wait_decode(fx->outcome.detail, &wait));
+    assert_true(wait.until_ms == began_ms + 2 * HOUR_MS);
+    fx->now_ms = wait.until_ms;
+    assert_code(fsm_fixture_do(fx, &command), OUT_OK);
+}
+
 static void every_counter_of_a_message_counts(void **state) {
     struct fsm_fixture *fx = *state;
     struct command command = counted(1, 1, 5);
@@ -260,6 +281,7 @@ int main(void) {
         TEST(a_cap_holds_for_its_window),
         TEST(a_cap_of_none_is_never),
         TEST(a_refusal_writes_nothing),
+        TEST(a_refusal_says_when_the_last_full_window_ends),
         TEST(every_counter_of_a_message_counts),
         TEST(counters_outlive_a_restart_and_are_swept),
         TEST(an_old_code_is_not_sent),
