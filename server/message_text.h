@@ -47,8 +47,9 @@ enum message_template {
     MESSAGE_APPLICATION_ACTIVATE = 26,   /* reminds of 14 */
     MESSAGE_APPLICATION_ACTIVATED = 27,
     MESSAGE_CODES_WRONG = 28, /* so often that somebody must have the password */
+    MESSAGE_TEST_PUSH = 29,   /* an operator's */
 };
-#define MESSAGE_TEMPLATE_LAST MESSAGE_CODES_WRONG
+#define MESSAGE_TEMPLATE_LAST MESSAGE_TEST_PUSH
 
 enum message_value_kind {
     VALUE_PLAIN = 1, /* the server's own words, and what it has checked: one line */

@@ -1,4 +1,4 @@
-/* svc_admin_outbox_test: an operator's message to one address or number, through the
+/* svc_admin_outbox_test: an operator's message to one address, number or app, through the
  * outbox and the providers, as people's go: does it arrive, and how does it read?
  *
  * In production it says that it is a test, and no more: whoever may look after the
@@ -6,6 +6,7 @@
 #include "server/svc_admin_internal.h"
 #include "server/domain/account_id.h"
 #include "server/domain/phone.h"
+#include "server/svc_app_device.h"
 #include "server/svc_message.h"
 #include "store/base/codec.h"
 
@@ -39,34 +40,56 @@ static void sent(struct svc_state *state) {
     }
 }
 
-/* One of the two, and one recipient, which lives in the op's arena. */
+static void read_mail(struct admin_op *op, struct span mail,
+                      struct message_draft *draft) {
+    const char *why = "";
+    struct account_id id;
+
+    draft->template = MESSAGE_TEST_MAIL;
+    if (account_id_parse(mail, &id, &why))
+        draft->to = arena_dup(&op->admin->op.arena, account_id_span(&id));
+    else
+        svc_json_fail(&op->json, "mail: %s", why);
+}
+
+static void read_sms(struct admin_op *op, struct span sms, struct message_draft *draft) {
+    struct phone phone;
+    enum phone_refusal refusal =
+        phone_parse(sms, &op->base.svc->shared->config->sms_country, &phone);
+
+    draft->template = MESSAGE_TEST_SMS;
+    if (refusal)
+        svc_json_fail(&op->json, "sms: %s", phone_refusal_str(refusal));
+    else
+        draft->to = arena_dup(&op->admin->op.arena, phone_span(&phone));
+}
+
+static void read_push(struct admin_op *op, struct span push,
+                      struct message_draft *draft) {
+    draft->template = MESSAGE_TEST_PUSH;
+    if (svc_app_address_ok(push))
+        draft->to = arena_dup(&op->admin->op.arena, push);
+    else
+        svc_json_fail(&op->json, "push: not the address of an app, as fcm:TOKEN");
+}
+
+/* One of the three, and one recipient, which lives in the op's arena. */
 static void read_to(struct admin_op *op, struct message_draft *draft) {
     struct svc_json *json = &op->json;
     struct span mail = svc_json_text(json, "mail", false, 1, LIMIT_ACCOUNT_ID);
     struct span sms = svc_json_text(json, "sms", false, 1, PHONE_INPUT_MAX);
-    struct arena *arena = &op->admin->op.arena;
-    const char *why = "";
-    struct account_id id;
-    struct phone phone;
-    enum phone_refusal refusal;
+    struct span push = svc_json_text(json, "push", false, 1, SVC_APP_ADDRESS_MAX);
 
-    if (!json->failed && (mail.len > 0) == (sms.len > 0))
-        svc_json_fail(json, "one of mail and sms is expected");
+    if (!json->failed && (mail.len > 0) + (sms.len > 0) + (push.len > 0) != 1)
+        svc_json_fail(json, "one of mail, sms and push is expected");
     if (json->failed)
         return;
-    draft->template = mail.len > 0 ? MESSAGE_TEST_MAIL : MESSAGE_TEST_SMS;
-    if (mail.len > 0) {
-        if (account_id_parse(mail, &id, &why))
-            draft->to = arena_dup(arena, account_id_span(&id));
-        else
-            svc_json_fail(json, "mail: %s", why);
-        return;
-    }
-    refusal = phone_parse(sms, &op->base.svc->shared->config->sms_country, &phone);
-    if (refusal)
-        svc_json_fail(json, "sms: %s", phone_refusal_str(refusal));
+    if (mail.len > 0)
+        read_mail(op, mail, draft);
+    else if (sms.len > 0)
+        read_sms(op, sms, draft);
     else
-        draft->to = arena_dup(arena, phone_span(&phone));
+        read_push(op, push, draft);
 }
 
 static const char *sample(enum message_value_kind kind) {
@@ -131,7 +154,9 @@ static void read_more(struct admin_op *op, struct message_draft *draft) {
     spec = message_spec(draft->template);
     if (name.len > 0 && (!span_is(name, spec->name) || spec->kind != kind))
         svc_json_fail(json, "template: there is none of this name for %s",
-                      kind == OUTBOX_MAIL ? "mail" : "sms");
+                      kind == OUTBOX_MAIL  ? "mail"
+                      : kind == OUTBOX_SMS ? "sms"
+                                           : "push");
 }
 
 /* The answer names the message; the document keeps the name until then. */
@@ -144,8 +169,9 @@ static void keep_id(struct svc_json *json, struct id128 id) {
 }
 
 void svc_admin_outbox_test(struct admin_op *op) {
-    static const char *const members[] = {"mail",   "sms",    "english", "template",
-                                          "values", "source", "valid_s", NULL};
+    static const char *const members[] = {"mail",     "sms",    "push",   "english",
+                                          "template", "values", "source", "valid_s",
+                                          NULL};
     struct command command = {.type = CMD_MESSAGE_SEND};
     struct message_out *message = &command.message_send.message;
     struct message_draft draft = {.sub = NULL};

@@ -1,5 +1,5 @@
 /* cmd_outbox: `tasuki outbox [list]`, `tasuki outbox retry ID...|--rp CLIENT_ID` and
- * `tasuki outbox test --mail ADDRESS|--sms NUMBER`. */
+ * `tasuki outbox test --mail ADDRESS|--sms NUMBER|--push DEVICE`. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -16,19 +16,20 @@ static const char usage_text[] =
     "usage: tasuki outbox [list] [OPTION...]\n"
     "       tasuki outbox retry ID... [OPTION...]\n"
     "       tasuki outbox retry --rp CLIENT_ID [OPTION...]\n"
-    "       tasuki outbox test --mail ADDRESS|--sms NUMBER [--english]\n"
-    "                          [--template NAME] [OPTION...]\n"
+    "       tasuki outbox test --mail ADDRESS|--sms NUMBER|--push DEVICE\n"
+    "                          [--english] [--template NAME] [OPTION...]\n"
     "\n"
     "list   what must still reach relying parties (RPs): logout tokens that wait, and\n"
     "       those that were given up after a day or 20 attempts. These are kept for 7\n"
     "       days. WHY is what the last attempt came to: unreachable, timeout, tls,\n"
     "       address (of a network that must not be called), status, unmade, lapsed,\n"
-    "       full. Mail and text messages to people stand under @mail and @sms, never\n"
-    "       with what they say or to whom; of them also: expired (true no more),\n"
-    "       refused (no such mail box or number), no_provider (none is configured)\n"
+    "       full. What goes to people stands under @mail, @sms and @push, never with\n"
+    "       what it says or to whom; of that also: expired (true no more), refused (no\n"
+    "       such mail box, number or device), no_provider (none is configured)\n"
     "retry  try messages again now, by the IDs that list shows, given up or not;\n"
-    "       --rp: all that were given up or failed for this RP, or @mail, @sms\n"
-    "test   send a message that says that it is a test, as people's are sent;\n"
+    "       --rp: all that were given up or failed for this RP, @mail, @sms, @push\n"
+    "test   send a message that says that it is a test, as people's are sent; DEVICE is\n"
+    "       an app's address as its push gateway knows it (fcm:..., apns:...);\n"
     "       --template: another one of server/messages, with samples for its values\n"
     "       (not in production)\n"
     "\n";
@@ -172,25 +173,28 @@ static int retry_all(struct conn *conn, const char *rp) {
 }
 
 struct test_options {
-    const char *mail, *sms, *template;
+    const char *mail, *sms, *push, *template;
     bool english;
 };
 
 static int test(struct conn *conn, const struct test_options *options) {
-    const char *to = options->mail ? options->mail : options->sms;
+    const char *how = options->mail ? "mail" : options->sms ? "sms" : "push";
+    const char *to = options->mail  ? options->mail
+                     : options->sms ? options->sms
+                                    : options->push;
     struct conn_answer answer = {0};
     struct buf body;
     int code = EXIT_USAGE;
 
     buf_init(&body, BODY_MAX);
     buf_str(&body, "{");
-    buf_json_member(&body, options->mail ? "mail" : "sms", span_str(to));
+    buf_json_member(&body, how, span_str(to));
     buf_json_bool(&body, "english", options->english);
     if (options->template)
         buf_json_member(&body, "template", span_str(options->template));
     buf_str(&body, "}");
     if (buf_err(&body)) {
-        fputs("tasuki: the address or number is too long\n", stderr);
+        fputs("tasuki: the address, number or device is too long\n", stderr);
     } else {
         conn_write(conn, "/v1/outbox/test", buf_span(&body), &answer);
         code = conn_verdict(&answer, to);
@@ -212,6 +216,7 @@ int cmd_outbox(int argc, char *const argv[]) {
     const struct args_option own[] = {{"rp", ARGS_TEXT, &rp},
                                       {"mail", ARGS_TEXT, &tested.mail},
                                       {"sms", ARGS_TEXT, &tested.sms},
+                                      {"push", ARGS_TEXT, &tested.push},
                                       {"template", ARGS_TEXT, &tested.template},
                                       {"english", ARGS_FLAG, &tested.english},
                                       {NULL, ARGS_FLAG, NULL}};
@@ -228,12 +233,13 @@ int cmd_outbox(int argc, char *const argv[]) {
     retrying = words.count > 0 && strcmp(words.items[0], "retry") == 0 &&
                (words.count == 1) == (rp != NULL);
     testing = !rp && words.count == 1 && strcmp(words.items[0], "test") == 0 &&
-              (tested.mail != NULL) != (tested.sms != NULL);
-    if (!testing && (tested.mail || tested.sms || tested.template || tested.english))
+              (tested.mail != NULL) + (tested.sms != NULL) + (tested.push != NULL) == 1;
+    if (!testing && (tested.mail || tested.sms || tested.push || tested.template ||
+                     tested.english))
         listing = retrying = false;
     if (!listing && !retrying && !testing) {
-        fputs("tasuki: list, retry and IDs or --rp, or test and --mail or --sms, are "
-              "expected; see tasuki outbox "
+        fputs("tasuki: list, retry and IDs or --rp, or test and --mail, --sms or --push, "
+              "are expected; see tasuki outbox "
               "--help\n",
               stderr);
         return EXIT_USAGE;

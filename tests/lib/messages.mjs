@@ -15,7 +15,7 @@ const lines = (file) => (existsSync(file) ? readFileSync(file, 'utf8').split('\n
 export const allSms = (sinks) => lines(sinks ? join(sinks.dir, 'sms.jsonl') : demo().need('TASUKI_SMS_SINK'));
 export const allMail = (sinks) => lines(sinks ? join(sinks.dir, 'mail.jsonl') : demo().need('TASUKI_MAIL_SINK'));
 
-export const allPush = () => lines(demo().need('TASUKI_PUSH_SINK'));
+export const allPush = (sinks) => lines(sinks ? join(sinks.dir, 'push.jsonl') : demo().need('TASUKI_PUSH_SINK'));
 
 // The newest to the number (E.164) or address, waited for. `after`: Date.now() from which
 // on it must have come; `match`: what its text must match.
@@ -65,9 +65,10 @@ export class Sinks {
 
   // The lines of a node's configuration that make it send here; `second`: as the other
   // provider.
-  lines({ second = false } = {}) {
+  lines({ second = false, push = false } = {}) {
     const n = second ? '_2' : '';
     return [
+      ...(push ? [`push_url${n} = ${this.tls ? 'https' : 'http'}://127.0.0.1:${this.http}/push`, ...(this.bearer ? [`push_credentials${n} = ${this.bearer}`] : [])] : []),
       `smtp_url${n} = ${this.tls ? 'smtp' : 'smtp+plain'}://127.0.0.1:${this.smtp}`, `sms_url${n} = ${this.tls ? 'https' : 'http'}://127.0.0.1:${this.http}/sms`,
       ...(this.bearer ? [`sms_credentials${n} = ${this.bearer}`] : []), ...(this.login ? [`smtp_credentials${n} = ${this.login}`] : []),
       ...(second ? [] : ['smtp_from = noreply@tasuki.example']),
@@ -86,7 +87,7 @@ export class Sinks {
     });
   }
 
-  // { sms: fault, mail: fault }; see ops/demo-sinks/sinks.py. {}: none.
+  // { sms: fault, mail: fault, push: fault }; see ops/demo-sinks/sinks.py. {}: none.
   faults(of) {
     return this.ask('POST', '/faults', JSON.stringify(of));
   }
