@@ -10,18 +10,24 @@ static void refuse_form(struct http_request *request) {
                             "back to the service and start again");
 }
 
-static void on_login(struct svc_login *login) {
-    struct http_request *request = login->arg;
+/* What has come of a form; `op` and what it gave end with it. */
+static void finish(struct http_request *request, struct svc_op *op, bool refused,
+                   const struct svc_authorize *next, struct span account_id) {
     http_request_choose_lang(request);
-    if (login->op.err != OK) {
-        http_respond_failure(request, login->op.err, false);
-    } else if (login->kind == LOGIN_REFUSED) {
+    if (op->err != OK) {
+        http_respond_failure(request, op->err, false);
+    } else if (refused) {
         refuse_form(request);
     } else {
-        http_route_authorized(request, &login->next, login->account_id);
+        http_route_authorized(request, next, account_id);
     }
-    svc_op_close(&login->op);
+    svc_op_close(op);
     http_request_end(request);
+}
+
+static void on_login(struct svc_login *login) {
+    finish(login->arg, &login->op, login->kind == LOGIN_REFUSED, &login->next,
+           login->account_id);
 }
 
 /* A field that stands twice is taken for none. */
@@ -54,16 +60,8 @@ void route_login(struct http_request *request) {
 }
 
 static void on_factor(struct svc_factor *factor) {
-    struct http_request *request = factor->arg;
-    if (factor->op.err != OK) {
-        http_respond_failure(request, factor->op.err, false);
-    } else if (factor->kind == LOGIN_REFUSED) {
-        refuse_form(request);
-    } else {
-        http_route_authorized(request, &factor->next, span_of("", 0));
-    }
-    svc_op_close(&factor->op);
-    http_request_end(request);
+    finish(factor->arg, &factor->op, factor->kind == LOGIN_REFUSED, &factor->next,
+           span_of("", 0));
 }
 
 void route_factor(struct http_request *request) {
@@ -87,16 +85,8 @@ void route_factor(struct http_request *request) {
 }
 
 static void on_passkey(struct svc_passkey *passkey) {
-    struct http_request *request = passkey->arg;
-    if (passkey->op.err != OK) {
-        http_respond_failure(request, passkey->op.err, false);
-    } else if (passkey->kind == LOGIN_REFUSED) {
-        refuse_form(request);
-    } else {
-        http_route_authorized(request, &passkey->next, span_of("", 0));
-    }
-    svc_op_close(&passkey->op);
-    http_request_end(request);
+    finish(passkey->arg, &passkey->op, passkey->kind == LOGIN_REFUSED, &passkey->next,
+           span_of("", 0));
 }
 
 void route_passkey(struct http_request *request) {
@@ -119,15 +109,7 @@ void route_passkey(struct http_request *request) {
 }
 
 static void on_consent(struct svc_consent *consent) {
-    struct http_request *request = consent->arg;
-    if (consent->op.err != OK) {
-        http_request_choose_lang(request);
-        http_respond_failure(request, consent->op.err, false);
-    } else {
-        http_route_authorized(request, &consent->next, span_of("", 0));
-    }
-    svc_op_close(&consent->op);
-    http_request_end(request);
+    finish(consent->arg, &consent->op, false, &consent->next, span_of("", 0));
 }
 
 void route_consent(struct http_request *request) {

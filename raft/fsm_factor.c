@@ -459,18 +459,9 @@ static enum err session_made(struct fsm_tx *tx, const struct signin *signin,
         .idle_at_ms = tx->now_ms + cmd->idle_ms,
         .expires_ms = tx->now_ms + cmd->lifetime_ms,
     };
-    struct outcome_login login = {session.auth_time_ms, session.expires_ms};
-    enum outcome_code replaced;
-    enum err err = OK;
 
-    if (cmd->has_replaced) {
-        err = fsm_session_end(tx, cmd->replaced, &replaced);
-    }
-    if (err == OK) {
-        err = fsm_session_begin(tx, &session);
-    }
-    *ret_code = OUT_OK;
-    return err == OK ? outcome_login_encode(&login, tx->detail) : err;
+    return fsm_session_make(tx, &session, cmd->has_replaced ? &cmd->replaced : NULL,
+                            ret_code);
 }
 
 /* The session, which find_signin has seen, stays what it is, with what it has granted,

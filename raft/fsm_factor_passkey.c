@@ -59,8 +59,6 @@ enum err fsm_factor_passkey_login(struct fsm_tx *tx, const struct cmd_passkey_lo
         .idle_at_ms = tx->now_ms + cmd->idle_ms,
         .expires_ms = tx->now_ms + cmd->lifetime_ms,
     }, taken;
-    struct outcome_login login = {session.auth_time_ms, session.expires_ms};
-    enum outcome_code replaced;
     struct factor factor;
     enum err err = fsm_proof_use(tx, &cmd->proofs, ret_code);
 
@@ -79,15 +77,11 @@ enum err fsm_factor_passkey_login(struct fsm_tx *tx, const struct cmd_passkey_lo
     factor.used_ms = tx->now_ms;
     session.sub = factor.sub;
     err = store_factor_put(tx->write, &factor);
-    if (err == OK && cmd->has_replaced) {
-        err = fsm_session_end(tx, cmd->replaced, &replaced);
-    }
     if (err == OK) {
-        err = fsm_session_begin(tx, &session);
+        err = fsm_session_make(tx, &session, cmd->has_replaced ? &cmd->replaced : NULL,
+                               ret_code);
     }
-    if (err == OK) {
-        err = fsm_factor_tell(tx, AUDIT_SIGNIN, factor.sub, FACTOR_PASSKEY, OUT_OK,
-                              FSM_AUDIT_BY_SUBJECT);
-    }
-    return err == OK ? outcome_login_encode(&login, tx->detail) : err;
+    return err == OK ? fsm_factor_tell(tx, AUDIT_SIGNIN, factor.sub, FACTOR_PASSKEY,
+                                       OUT_OK, FSM_AUDIT_BY_SUBJECT)
+                     : err;
 }

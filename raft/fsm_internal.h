@@ -63,6 +63,10 @@ enum err fsm_session_sign_out(struct fsm_tx *tx, struct key_hash session,
                               enum outcome_code *ret_code);
 /* Put a session that has just begun, or has a new key, and where that was. */
 enum err fsm_session_begin(struct fsm_tx *tx, const struct session *session);
+/* A sign-in's session, in the place of the one that its browser had (NULL: none), and the
+ * outcome that tells of it. */
+enum err fsm_session_make(struct fsm_tx *tx, const struct session *session,
+                          const struct key_hash *replaced, enum outcome_code *ret_code);
 /* N2 but for the generation: now before both ends. */
 bool fsm_session_timely(const struct fsm_tx *tx, const struct session *session);
 /* The session and all that it granted, from now on under `key`, which is also set in

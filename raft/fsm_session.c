@@ -27,6 +27,23 @@ enum err fsm_session_begin(struct fsm_tx *tx, const struct session *session) {
                : err;
 }
 
+enum err fsm_session_make(struct fsm_tx *tx, const struct session *session,
+                          const struct key_hash *replaced, enum outcome_code *ret_code) {
+    struct outcome_login login = {session->auth_time_ms, session->expires_ms};
+    enum outcome_code ended;
+    enum err err = OK;
+
+    if (replaced != NULL) {
+        /* That it is gone already is as good. */
+        err = fsm_session_end(tx, *replaced, &ended);
+    }
+    if (err == OK) {
+        err = fsm_session_begin(tx, session);
+    }
+    *ret_code = OUT_OK;
+    return err == OK ? outcome_login_encode(&login, tx->detail) : err;
+}
+
 /* A4: keep the table of counters within its cap. */
 static enum err make_room(struct fsm_tx *tx) {
     struct expiry first;
@@ -97,19 +114,9 @@ static enum err login_session(struct fsm_tx *tx, const struct cmd_login *cmd,
         .idle_at_ms = tx->now_ms + cmd->idle_ms,
         .expires_ms = tx->now_ms + cmd->lifetime_ms,
     };
-    struct outcome_login login = {session.auth_time_ms, session.expires_ms};
-    enum outcome_code replaced;
-    enum err err = OK;
 
-    if (cmd->has_replaced) {
-        /* That it is gone already is as good. */
-        err = fsm_session_end(tx, cmd->replaced, &replaced);
-    }
-    if (err == OK) {
-        err = fsm_session_begin(tx, &session);
-    }
-    *ret_code = OUT_OK;
-    return err == OK ? outcome_login_encode(&login, tx->detail) : err;
+    return fsm_session_make(tx, &session, cmd->has_replaced ? &cmd->replaced : NULL,
+                            ret_code);
 }
 
 /* Is a second step due? It is when the account has a factor, whoever asks, but for a

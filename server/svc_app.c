@@ -514,8 +514,8 @@ void svc_app(struct svc *svc, struct svc_app *app) {
     app->description = NULL;
     app->body = span_of(NULL, 0);
     err = svc_dpop_nonce(svc, &app->op.arena, &app->dpop_nonce);
-    if (!err && app->action == APP_REGISTER && svc->shared->login_limit &&
-        !rate_limit_take(svc->shared->login_limit, app->op.from.address))
+    if (!err && app->action == APP_REGISTER &&
+        !svc_within_limit(svc, app->op.from.address))
         err = ERR_BUSY;
     if (err)
         svc_fail(&op->base, err);

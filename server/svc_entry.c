@@ -27,7 +27,6 @@
 #define LINK_TTL_MS (24u * 3600 * 1000)
 #define LINK_PATH "/register/confirm?token="
 #define KNOWN_PATH "/account"
-#define PATH_MAX_BYTES 1024
 
 /* ---- the link */
 
@@ -42,26 +41,21 @@ static enum err link_make(struct svc *svc, const struct account_id *id,
                           struct arena *arena, struct span *ret_path) {
     uint8_t nonce[LINK_NONCE];
     struct span token;
-    struct buf plain, path;
+    struct buf plain;
     enum err err;
 
     svc_random(svc, nonce, sizeof nonce);
     buf_init(&plain, LINK_MAX);
-    buf_init(&path, PATH_MAX_BYTES);
     buf_put(&plain, nonce, sizeof nonce);
     put_u64(&plain, repl_now_ms(svc->shared->repl) + LINK_TTL_MS);
     buf_put(&plain, id->text, id->len);
     err = buf_err(&plain);
     if (!err)
         err = svc_seal_text(svc, SEAL_ENTRY, buf_span(&plain), arena, &token);
-    if (!err) {
-        buf_str(&path, LINK_PATH);
-        buf_put(&path, token.data, token.len);
-        err = svc_take(arena, &path, ret_path);
-    }
+    if (!err)
+        err = svc_message_link(arena, LINK_PATH, token, ret_path);
     secret_wipe(nonce, sizeof nonce);
     buf_free(&plain);
-    buf_free(&path);
     return err;
 }
 
@@ -112,18 +106,6 @@ static void ask_finish(struct svc_state *state) {
     op->ask->done(op->ask);
 }
 
-static void asked(struct svc_state *state) {
-    switch (state->request.outcome.code) {
-    case OUT_OK:
-    case OUT_LIMITED: /* not told apart from success */
-    case OUT_FULL:
-        state->finish(state);
-        return;
-    default:
-        svc_fail(state, ERR_CORRUPT);
-    }
-}
-
 static enum err ask_message(struct ask_op *op, struct message_out *ret_message) {
     struct svc *svc = op->base.svc;
     struct arena *arena = &op->ask->op.arena;
@@ -161,13 +143,17 @@ void svc_entry_ask(struct svc *svc, struct svc_entry_ask *ask) {
         ask_finish(&op->base);
         return;
     }
+    if (!svc_within_limit(svc, ask->op.from.address)) {
+        svc_fail(&op->base, ERR_BUSY);
+        return;
+    }
     if (!svc_fresh(&op->base))
         return;
     err = ask_message(op, &command.message_send.message);
     if (err)
         svc_fail(&op->base, err);
     else
-        svc_submit(&op->base, &command, asked);
+        svc_submit(&op->base, &command, svc_asked);
 }
 
 /* ---- the account */
@@ -378,6 +364,8 @@ void svc_entry(struct svc *svc, struct svc_entry *entry) {
         return;
     }
     entry->account_id = account_id_span(&op->link.id);
+    if (!err && entry->creates && !svc_within_limit(svc, entry->op.from.address))
+        err = ERR_BUSY; /* a link is good for a day, and each try may cost a hash */
     if (!err && !svc_fresh(&op->base))
         return;
     if (!err)

@@ -156,6 +156,11 @@ enum err svc_hint_verify(struct svc *svc, struct arena *arena, struct span token
 
 /* OK, or the operation has been ended with ERR_STALE. */
 bool svc_fresh(struct svc_state *state);
+/* May this address ask for one more thing that costs a hash, a guess or a mail? A bound of
+ * this node's own, before any work (D06); the /64 of an IPv6 address is one. */
+bool svc_within_limit(struct svc *svc, struct span address);
+/* Ends what anybody may ask a mail by: the same whether it was sent or not (D02). */
+void svc_asked(struct svc_state *state);
 void svc_wait_index(struct svc_state *state, uint64_t index,
                     void (*next)(struct svc_state *state));
 /* `next` finds the outcome in state->request.outcome. */

@@ -300,18 +300,12 @@ static enum err normalize(struct login_op *op) {
     return err;
 }
 
-static bool within_limit(const struct login_op *op) {
-    struct rate_limit *limit = op->flow.base.svc->shared->login_limit;
-
-    return !limit || rate_limit_take(limit, op->login->client_address);
-}
-
 static void check_attempt(struct login_op *op) {
     struct svc_state *state = &op->flow.base;
     struct svc_counters *counters = state->svc->shared->counters;
     enum err err;
 
-    if (!within_limit(op)) {
+    if (!svc_within_limit(state->svc, op->login->client_address)) {
         svc_count(counters, COUNT_LOGIN_LIMITED);
         again(op, NOTICE_LIMITED);
         return;

@@ -15,6 +15,7 @@
 /* What a caller's number has in common with its neighbours: all but the last digits. */
 #define NUMBER_TAIL 4
 #define SUBJECT_MAX 1024
+#define LINK_MAX 1024 /* as message_text.c prints */
 #define BODY_MAX (64u * 1024)
 
 /* ---- what is sealed */
@@ -78,6 +79,19 @@ enum err svc_message_open(struct sealer *sealer, struct id128 id, struct span se
     if (!err)
         err = decode(buf_span(&plain), arena, ret_draft);
     buf_free(&plain);
+    return err;
+}
+
+enum err svc_message_link(struct arena *arena, const char *path, struct span token,
+                          struct span *ret_link) {
+    struct buf link;
+    enum err err;
+
+    buf_init(&link, LINK_MAX);
+    buf_str(&link, path);
+    buf_put(&link, token.data, token.len);
+    err = svc_take(arena, &link, ret_link);
+    buf_free(&link);
     return err;
 }
 

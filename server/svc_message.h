@@ -47,6 +47,10 @@ enum err svc_message_make(struct svc *svc, struct arena *arena,
                           const struct message_draft *draft,
                           struct message_out *ret_message);
 
+/* The path of a link, in `arena`: `path` up to its token. ERR_TOO_BIG, ERR_NOMEM. */
+enum err svc_message_link(struct arena *arena, const char *path, struct span token,
+                          struct span *ret_link);
+
 /* What svc_message_make sealed; template, english, to, ttl_ms and values are given, in
  * `arena`. ERR_FORGED: it is not this message's; ERR_NOMEM. */
 enum err svc_message_open(struct sealer *sealer, struct id128 id, struct span sealed,

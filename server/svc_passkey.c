@@ -209,9 +209,8 @@ static void look(struct svc_state *state) {
 
 static void begin(struct passkey_op *op) {
     struct svc *svc = op->flow.base.svc;
-    struct rate_limit *limit = svc->shared->login_limit;
 
-    if (limit && !rate_limit_take(limit, op->passkey->op.from.address)) {
+    if (!svc_within_limit(svc, op->passkey->op.from.address)) {
         svc_count(svc->shared->counters, COUNT_LOGIN_LIMITED);
         again(op, NOTICE_LIMITED);
         return;

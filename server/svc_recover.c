@@ -36,25 +36,12 @@ static void recover_finish(struct svc_state *state) {
     op->recover->done(op->recover);
 }
 
-static void asked(struct svc_state *state) {
-    switch (state->request.outcome.code) {
-    case OUT_OK:
-    case OUT_LIMITED: /* not told apart from success */
-    case OUT_FULL:
-        state->finish(state);
-        return;
-    default:
-        svc_fail(state, ERR_CORRUPT);
-    }
-}
-
 /* The link's path, with a secret that is drawn for it. */
 static enum err make_link(struct recover_op *op, struct span *ret_path) {
     struct svc *svc = op->base.svc;
     struct arena *arena = &op->recover->op.arena;
     uint8_t plain[LINK_LEN];
     struct span token;
-    struct buf path;
     enum err err;
 
     memcpy(plain, op->cmd.sub.b, 16);
@@ -62,14 +49,7 @@ static enum err make_link(struct recover_op *op, struct span *ret_path) {
     op->cmd.secret = hash_secret(svc, span_of(plain + 16, LINK_SECRET));
     err = svc_seal_text(svc, SEAL_RECOVERY, span_of(plain, sizeof plain), arena, &token);
     secret_wipe(plain, sizeof plain);
-    if (err)
-        return err;
-    buf_init(&path, 1024);
-    buf_str(&path, LINK_PATH);
-    buf_put(&path, token.data, token.len);
-    err = svc_take(arena, &path, ret_path);
-    buf_free(&path);
-    return err;
+    return err ? err : svc_message_link(arena, LINK_PATH, token, ret_path);
 }
 
 static enum err find(struct recover_op *op) {
@@ -111,14 +91,6 @@ static enum err make_command(struct recover_op *op) {
                             &op->cmd.message);
 }
 
-/* A mail or a hash for each that anybody asks for: no more from one address than
- * sign-ins (D06). */
-static bool within_limit(struct svc *svc, const struct svc_op *op) {
-    struct rate_limit *limit = svc->shared->login_limit;
-
-    return !limit || rate_limit_take(limit, op->from.address);
-}
-
 void svc_recover(struct svc *svc, struct svc_recover *recover) {
     struct recover_op *op =
         svc_op_begin(svc, &recover->op, sizeof *op, recover_finish);
@@ -134,7 +106,7 @@ void svc_recover(struct svc *svc, struct svc_recover *recover) {
         recover_finish(&op->base); /* nobody has such an ID */
         return;
     }
-    if (!within_limit(svc, &recover->op)) {
+    if (!svc_within_limit(svc, recover->op.from.address)) {
         svc_fail(&op->base, ERR_BUSY);
         return;
     }
@@ -150,7 +122,7 @@ void svc_recover(struct svc *svc, struct svc_recover *recover) {
     command.recovery_ask = op->cmd;
     if (!op->cmd.known)
         memset(&command.recovery_ask.sub, 0, sizeof command.recovery_ask.sub);
-    svc_submit(&op->base, &command, asked);
+    svc_submit(&op->base, &command, svc_asked);
 }
 
 /* ---- setting the password */
@@ -360,7 +332,7 @@ void svc_reset(struct svc *svc, struct svc_reset *reset) {
         svc_fail(&op->base, err);
     else if (!reset->sets)
         end(op, RESET_FORM);
-    else if (!within_limit(svc, &reset->op))
+    else if (!svc_within_limit(svc, reset->op.from.address))
         svc_fail(&op->base, ERR_BUSY);
     else if (svc_fresh(&op->base))
         take_password(op);

@@ -197,12 +197,6 @@ static enum err find_account(struct login_op *op) {
     return read_code(op);
 }
 
-static bool within_limit(const struct login_op *op) {
-    struct rate_limit *limit = op->base.svc->shared->login_limit;
-
-    return !limit || rate_limit_take(limit, op->login->client_address);
-}
-
 static void refuse(struct login_op *op, int kind) {
     svc_count(op->base.svc->shared->counters, kind == STAFF_LOGIN_LIMITED
                                                   ? COUNT_LOGIN_LIMITED
@@ -223,7 +217,7 @@ void svc_staff_login(struct svc *svc, struct svc_staff_login *login) {
     op->login = login;
     if (!form_ok(svc, login)) {
         refuse(op, STAFF_LOGIN_FORM);
-    } else if (!within_limit(op)) {
+    } else if (!svc_within_limit(svc, op->login->client_address)) {
         refuse(op, STAFF_LOGIN_LIMITED);
     } else if (login->password.len == 0 || login->password.len > LIMIT_PASSWORD ||
                login->name.len == 0 || login->name.len > LIMIT_STAFF_NAME) {

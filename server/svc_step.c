@@ -23,6 +23,25 @@ bool svc_fresh(struct svc_state *state) {
     return false;
 }
 
+bool svc_within_limit(struct svc *svc, struct span address) {
+    struct rate_limit *limit = svc->shared->login_limit;
+    char network[SVC_NETWORK_MAX];
+
+    return !limit || rate_limit_take(limit, svc_network_of(address, network));
+}
+
+void svc_asked(struct svc_state *state) {
+    switch (state->request.outcome.code) {
+    case OUT_OK:
+    case OUT_LIMITED:
+    case OUT_FULL:
+        state->finish(state);
+        return;
+    default:
+        svc_fail(state, ERR_CORRUPT);
+    }
+}
+
 static void wait_done(struct repl_wait *wait) {
     struct svc_state *state = STATE_OF(wait, wait);
 
