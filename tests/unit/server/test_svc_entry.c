@@ -157,6 +157,40 @@ static void caps_are_not_told_apart(void **state) {
     assert_int_equal(ask(f, NEW, token), MESSAGE_ENTRY_CONFIRM);
 }
 
+/* A link is good for a day: what it may cost is bounded by address, before any hash; of
+ * IPv6 a whole network is one (D06). */
+static void one_address_registers_so_often(void **state) {
+    struct fixture *f = *state;
+    char token[1024];
+    bool done = false;
+    struct svc_entry op = {.done = on_entry, .arg = &done, .creates = true};
+    struct svc_entry_ask asks = {
+        .done = on_ask, .arg = &done, .account_id = span_str(NEW)};
+
+    assert_int_equal(ask(f, NEW, token), MESSAGE_ENTRY_CONFIRM);
+    assert_int_equal(
+        rate_limit_new(1, 1, 16, port_system_clock, &f->shared.login_limit), OK);
+    asks.op.from.address = span_str("2001:db8::1");
+    svc_entry_ask(f->svc, &asks);
+    fixture_until(f, &done);
+    assert_int_equal(asks.op.err, OK);
+    svc_op_close(&asks.op);
+    done = false;
+    op.token = span_str(token);
+    op.op.from.address = span_str("2001:db8::2");
+    svc_entry(f->svc, &op);
+    fixture_until(f, &done);
+    assert_int_equal(op.op.err, ERR_BUSY);
+    svc_op_close(&op.op);
+    done = false;
+    asks.op.from.address = span_str("2001:db8::3");
+    svc_entry_ask(f->svc, &asks);
+    fixture_until(f, &done);
+    assert_int_equal(asks.op.err, ERR_BUSY);
+    svc_op_close(&asks.op);
+    assert_int_equal(follow(f, token, false), ENTRY_FORM); /* looking costs nothing */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -165,6 +199,7 @@ int main(void) {
         TEST(a_link_is_good_for_a_day),
         TEST(who_has_an_account_is_told_by_mail),
         TEST(caps_are_not_told_apart),
+        TEST(one_address_registers_so_often),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,8 +222,11 @@ static void an_operators_test_is_capped_and_judged(void **state) {
     static const struct {
         const char *body, *message;
     } rows[] = {
-        {"{}", "one of mail and sms is expected"},
-        {"{\"mail\":\"a@b.example\",\"sms\":\"09012345678\"}", "one of mail and sms"},
+        {"{}", "one of mail, sms and push is expected"},
+        {"{\"mail\":\"a@b.example\",\"sms\":\"09012345678\"}", "one of mail, sms"},
+        {"{\"sms\":\"09012345678\",\"push\":\"fcm:a\"}", "one of mail, sms"},
+        {"{\"push\":\"fcm:a b\"}", "push: not the address of an app"},
+        {"{\"push\":\"fcm:a\",\"template\":\"test_sms\"}", "template: there is none"},
         {"{\"mail\":\"a@b.example, c@d.example\"}", "mail: "},
         {"{\"sms\":\"03-1234-5678\"}", "sms: it is not a mobile number"},
         {"{\"sms\":9012345678}", "sms: a string is expected"},
@@ -246,11 +249,10 @@ static void an_operators_test_is_capped_and_judged(void **state) {
         const struct message_spec *spec = message_spec((enum message_template)i);
         char body[256];
 
-        if (spec->kind == OUTBOX_PUSH) /* a device has no address that one could type */
-            continue;
-        snprintf(body, sizeof body, "{\"%s\":\"%s\",\"template\":\"%s\"}",
-                 spec->kind == OUTBOX_MAIL ? "mail" : "sms",
-                 spec->kind == OUTBOX_MAIL ? "a@b.example" : "080-1234-5678", spec->name);
+        const char *to = spec->kind == OUTBOX_MAIL  ? "mail\":\"a@b.example"
+                         : spec->kind == OUTBOX_SMS ? "sms\":\"080-1234-5678"
+                                                    : "push\":\"fcm:a";
+        snprintf(body, sizeof body, "{\"%s\",\"template\":\"%s\"}", to, spec->name);
         f->config.sms_cap_number = 100;
         expect_test(f, body, ADMIN_OK, "");
     }
