@@ -152,6 +152,9 @@ static void on_account(struct svc_account *account) {
         if (account->signed_out) {
             http_respond_cookie(request, COOKIE_SESSION, span_of("", 0));
         }
+        if (account->set_device_cookie.len > 0) {
+            http_respond_cookie_year(request, COOKIE_DEVICE, account->set_device_cookie);
+        }
         switch (account->kind) {
         case ACCOUNT_SIGN_IN:
             http_respond_redirect(request, account->location);
@@ -197,6 +200,7 @@ static void start(struct http_request *request, bool post) {
         .english = request->lang == LANG_EN,
         .params = &request->params,
         .session_cookie = http_request_cookie(request, COOKIE_SESSION),
+        .device_cookie = http_request_cookie(request, COOKIE_DEVICE),
     };
     svc_account(request->thread->svc, account);
 }

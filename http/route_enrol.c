@@ -85,6 +85,9 @@ static void on_enrol(struct svc_enrol *enrol) {
                                 "the form has expired or belongs to another session; "
                                 "open the page again");
     } else {
+        if (enrol->set_device_cookie.len > 0) {
+            http_respond_cookie_year(request, COOKIE_DEVICE, enrol->set_device_cookie);
+        }
         show(request, enrol);
     }
     svc_op_close(&enrol->op);
@@ -102,6 +105,7 @@ static void start(struct http_request *request, bool post) {
         .english = request->lang == LANG_EN,
         .params = &request->params,
         .session_cookie = http_request_cookie(request, COOKIE_SESSION),
+        .device_cookie = http_request_cookie(request, COOKIE_DEVICE),
     };
     svc_enrol(request->thread->svc, enrol);
 }

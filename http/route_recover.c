@@ -1,4 +1,5 @@
 /* route_recover: the pages of a forgotten password. Looking at one changes nothing. */
+#include "http/http_cookie.h"
 #include "http/http_respond.h"
 #include "http/http_router.h"
 
@@ -79,6 +80,7 @@ static void on_reset(struct svc_reset *reset) {
     } else if (reset->kind == RESET_REFUSED) {
         show(request, 400, "asks_account", "recover_over", span_of("", 0));
     } else if (reset->kind == RESET_DONE) {
+        http_respond_cookie_year(request, COOKIE_DEVICE, reset->set_device_cookie);
         show(request, 200, "done", NULL, span_of("", 0));
     } else {
         show(request, 200, "asks_password",
@@ -97,6 +99,7 @@ static void start(struct http_request *request, bool sets) {
         .done = on_reset,
         .arg = request,
         .token = field(request, "token"),
+        .device_cookie = http_request_cookie(request, COOKIE_DEVICE),
         .password = sets ? field(request, "password") : span_of("", 0),
         .sets = sets,
         .english = request->lang == LANG_EN,

@@ -99,6 +99,8 @@ static const struct message_spec specs[] = {
                                         {"when", VALUE_PLAIN}}},
     [MESSAGE_CODES_WRONG] = {"codes_wrong", OUTBOX_MAIL, false, 0,
                              {{"when", VALUE_PLAIN}}},
+    [MESSAGE_SESSIONS_ENDED] = {"sessions_ended", OUTBOX_MAIL, false, 0,
+                                {{"when", VALUE_PLAIN}}},
     [MESSAGE_TEST_PUSH] = {"test_push", OUTBOX_PUSH, false, 24 * HOUR_MS,
                            {{"when", VALUE_PLAIN}}},
 };
@@ -150,6 +152,7 @@ static struct span file_of(enum message_template template, bool english) {
         [MESSAGE_APPLICATION_ACTIVATED] = FILES(application_activated),
         [MESSAGE_CODES_WRONG] = FILES(codes_wrong),
         [MESSAGE_TEST_PUSH] = FILES(test_push),
+        [MESSAGE_SESSIONS_ENDED] = FILES(sessions_ended),
     };
     _Static_assert(sizeof files / sizeof files[0] == SPECS, "files for each template");
     return span_of(files[template][english].text, files[template][english].len);

@@ -48,8 +48,9 @@ enum message_template {
     MESSAGE_APPLICATION_ACTIVATED = 27,
     MESSAGE_CODES_WRONG = 28, /* so often that somebody must have the password */
     MESSAGE_TEST_PUSH = 29,   /* an operator's */
+    MESSAGE_SESSIONS_ENDED = 30, /* by the holder: one, or all but one */
 };
-#define MESSAGE_TEMPLATE_LAST MESSAGE_TEST_PUSH
+#define MESSAGE_TEMPLATE_LAST MESSAGE_SESSIONS_ENDED
 
 enum message_value_kind {
     VALUE_PLAIN = 1, /* the server's own words, and what it has checked: one line */

@@ -209,9 +209,11 @@ struct svc_reset {
     void *arg;
     /* in */
     struct span token, password;
+    struct span device_cookie;
     bool sets, english;
     /* out */
     enum svc_reset_kind kind;
+    struct span set_device_cookie; /* RESET_DONE: the account is known here */
     enum svc_login_notice notice; /* NOTICE_PASSWORD_* */
 };
 void svc_reset(struct svc *svc, struct svc_reset *reset);

@@ -71,12 +71,13 @@ struct svc_account {
     bool post;
     bool english;
     const struct params *params; /* the form's, or the query's */
-    struct span session_cookie;
+    struct span session_cookie, device_cookie;
     /* out */
     enum account_kind kind;
     enum account_notice notice;
     struct span location;
     bool signed_out;        /* the session ended by it */
+    struct span set_device_cookie; /* empty: leave as it is */
     struct span account_id; /* of the holder */
     unsigned account_type;  /* 1 Entry, 2 Prime, 3 Member */
     struct span csrf;

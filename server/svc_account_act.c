@@ -1,6 +1,7 @@
 /* svc_account_act: the forms of the account's pages, and what became of them. */
 #include "server/oidc/acr.h"
 #include "server/svc_account_internal.h"
+#include "server/svc_device.h"
 #include "server/svc_notice.h"
 #include "server/svc_password.h"
 #include "store/base/codec.h"
@@ -33,6 +34,9 @@ static void reload(struct account_op *op, enum account_notice notice) {
                                 &op->account);
         if (!err)
             err = svc_account_load(op);
+        if (!err)
+            err = svc_device_renew(svc, op->out->device_cookie, &op->session,
+                                   &op->out->op.arena, &op->out->set_device_cookie);
         svc_read_end(svc);
     }
     if (err)
@@ -155,7 +159,8 @@ static void end_sessions(struct account_op *op) {
     if (!all && !read_target(op))
         svc_account_show(op, ACCOUNT_GONE);
     else
-        submit(op, OK);
+        submit(op, svc_account_tell(op, MESSAGE_SESSIONS_ENDED, NULL,
+                                    &op->command.self.message));
 }
 
 /* The word for the holder of the factor that the form names; none when it is gone. */

@@ -1,5 +1,6 @@
 #include "server/svc_device.h"
 
+#include "server/oidc/acr.h"
 #include "store/base/codec.h"
 
 #define DEVICE_VERSION 1
@@ -124,4 +125,16 @@ enum err svc_device_add(struct svc *svc, struct span cookie, struct id128 sub,
         err = svc_seal_text(svc, SEAL_DEVICE_COOKIE, buf_span(&plain), arena, ret_cookie);
     buf_free(&plain);
     return err;
+}
+
+enum err svc_device_renew(struct svc *svc, struct span cookie, const struct session *was,
+                          struct arena *arena, struct span *ret_cookie) {
+    struct session now;
+    enum err err = store_session_get(svc->read, was->key, &now);
+
+    if (err == ERR_NOT_FOUND || (!err && now.generation <= was->generation))
+        return OK;
+    return err ? err
+               : svc_device_add(svc, cookie, now.sub, now.generation,
+                                (now.methods & ACR_SECOND) != 0, 0, arena, ret_cookie);
 }

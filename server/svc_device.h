@@ -6,7 +6,9 @@
  * here. So do its wrong codes (raft/fsm_factor), but only once a second step was passed
  * here: who has the password alone gets as many devices as they like, and must not get as
  * many counters of guesses (SECURITY E01). After a change of password or factor each of
- * the holder's browsers is a stranger's until the account signs in with it once more.
+ * the holder's browsers is a stranger's until the account signs in with it once more,
+ * but for the one in which it was changed: strangers who go on do not lock out who has
+ * just set another password because of them.
  * Where the configuration lets it, its holder may have the device remembered: then the
  * second step is not asked for a while. That ends with the account's generation, so with
  * every change of password or factor. Nobody but the server reads it. Thread: the svc's. */
@@ -52,5 +54,11 @@ bool svc_device_trusted(const struct svc_device_entry *entry, uint64_t now_ms);
 enum err svc_device_add(struct svc *svc, struct span cookie, struct id128 sub,
                         uint64_t generation, bool second, uint64_t trusted_until_ms,
                         struct arena *arena, struct span *ret_cookie);
+
+/* In an open snapshot: `was`, the session of this browser, has changed the account and
+ * went on as one of a later generation; so the account stays known here, though trusted no
+ * more. *ret_cookie is left as it is where nothing changed. */
+enum err svc_device_renew(struct svc *svc, struct span cookie, const struct session *was,
+                          struct arena *arena, struct span *ret_cookie);
 
 #endif

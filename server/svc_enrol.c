@@ -1,3 +1,4 @@
+#include "server/svc_device.h"
 #include "server/svc_enrol.h"
 
 #include "server/oidc/acr.h"
@@ -375,12 +376,16 @@ static enum err load(struct enrol_op *op) {
 
 void svc_enrol_reload(struct enrol_op *op, enum enrol_notice notice) {
     struct svc *svc = op->base.svc;
+    struct session was = op->session;
     enum err err = svc_read_begin(svc);
 
     op->enrol->replaces = op->enrol->replaced_label = span_of(NULL, 0);
     memset(&op->replaces, 0, sizeof op->replaces);
     if (!err) {
         err = load(op);
+        if (!err)
+            err = svc_device_renew(svc, op->enrol->device_cookie, &was,
+                                   &op->base.op->arena, &op->enrol->set_device_cookie);
         svc_read_end(svc);
     }
     if (err == ERR_NOT_FOUND)

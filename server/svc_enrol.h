@@ -47,10 +47,11 @@ struct svc_enrol {
     bool post;
     bool english;
     const struct params *params;
-    struct span session_cookie;
+    struct span session_cookie, device_cookie;
     /* out */
     enum enrol_kind kind;
     enum enrol_notice notice;
+    struct span set_device_cookie; /* empty: leave as it is */
     struct span state; /* sealed; hidden form field */
     struct span challenge, rp_id, user, user_name; /* for a passkey */
     struct span app_code, qr_path, qr_size;        /* empty: no code was asked for */

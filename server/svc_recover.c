@@ -3,6 +3,7 @@
  * every account ID (SECURITY D02); reading the link changes nothing (E08). */
 #include "server/crypto/password.h"
 #include "server/domain/account_id.h"
+#include "server/svc_device.h"
 #include "server/svc_internal.h"
 #include "server/svc_message.h"
 #include "server/svc_notice.h"
@@ -150,12 +151,26 @@ static void end(struct reset_op *op, enum svc_reset_kind kind) {
     reset_finish(&op->base);
 }
 
+/* Whoever has the mailbox is no stranger in this browser, so that strangers who go on with
+ * wrong passwords do not lock it out (D03). It has passed no second step. */
+static void done(struct reset_op *op) {
+    struct svc_reset *reset = op->reset;
+    enum err err = svc_device_add(op->base.svc, reset->device_cookie, op->sub,
+                                  op->account.generation + 1, false, 0, &reset->op.arena,
+                                  &reset->set_device_cookie);
+
+    if (err)
+        svc_fail(&op->base, err);
+    else
+        end(op, RESET_DONE);
+}
+
 static void set(struct svc_state *state) {
     struct reset_op *op = (struct reset_op *)state;
 
     switch (state->request.outcome.code) {
     case OUT_OK:
-        end(op, RESET_DONE);
+        done(op);
         return;
     case OUT_EXPIRED:
     case OUT_ACCOUNT_STATE:

@@ -36,6 +36,7 @@ async function open(node, account, page = '', browser = new Browser(node)) {
   assert.equal(answer.status, 200, answer.body.slice(0, 300));
   return { browser, answer };
 }
+const asking = (answer) => forms(answer.body).find(({ fields }) => 'account_id' in fields);
 const csrfOf = (answer) => /name="csrf" value="([^"]+)"/.exec(answer.body)?.[1];
 const send = (browser, page, fields, options) => browser.post(`/account/${page}`, fields, options);
 const asksSignIn = (answer) => [302, 303].includes(answer.status) && answer.location.startsWith('/oauth/authorize?');
@@ -84,6 +85,43 @@ test('another password ends all other sessions and tokens on every node; the old
   assert.ok((await signIn(two, rp, { ...account, password })).code);
   const mail = await lastMail(account.id, { after: began });
   assert.match(mail.text, /パスワード/);
+});
+
+// Strangers who go on with wrong passwords lock strangers out. A change of password makes
+// every browser one, but for that in which it was changed (D03).
+test('who has set another password because of strangers is not locked out by them', { timeout: 120000 }, async () => {
+  const account = await addAccount({ name: 'hounded', type: 'entry' });
+  const params = { scope: 'openid', prompt: 'login' };
+  const attempt = async (browser, password, at) => {
+    const page = await browser.get(authorizePath(authorizeParams(rp, params)), { at });
+    const answer = await submitLogin(browser, page, { ...account, password }, { at, second: false });
+    return answer.location ? 'in' : notice(answer);
+  };
+  const hound = async () => {
+    for (let i = 0; i < 11; i++) await attempt(new Browser(nodes[i % 3]), `wrong ${i}`, nodes[i % 3]);
+    await seen();
+  };
+  // By the link of a mail, in a browser that was never seen.
+  await hound();
+  assert.match(await attempt(new Browser(one), account.password, one), /約1[45]分後に/, 'strangers are kept out, and told for how long');
+  const since = Date.now();
+  const browser = new Browser(two);
+  let page = await browser.get('/oauth/recover');
+  await browser.post('/oauth/recover', { ...asking(page).fields, account_id: account.id });
+  page = await browser.get(path(linkOf(await lastMail(account.id, { after: since, match: /reset/ }))));
+  const second = newPassword();
+  page = await browser.post('/oauth/reset', { ...forms(page.body).find(({ fields }) => 'token' in fields).fields, password: second });
+  assert.match(textOf(page), /新しいパスワードを設定しました/);
+  await hound();
+  assert.match(await attempt(new Browser(three), second, three), /一時的にログインを止めています/);
+  assert.equal(await attempt(browser, second, one), 'in', 'where the link was opened');
+  // On the account's page.
+  const { answer } = await open(two, { ...account, password: second }, '/password', browser);
+  const third = newPassword();
+  assert.match((await send(browser, 'password', { csrf: csrfOf(answer), password: third, password_again: third })).body, /パスワードを変更しました/);
+  await hound();
+  assert.match(await attempt(new Browser(three), third, three), /一時的にログインを止めています/);
+  assert.equal(await attempt(browser, third, three), 'in', 'where it was changed');
 });
 
 test('what is not fresh is asked again, whatever form is posted (D14)', { timeout: 60000 }, async () => {
@@ -152,7 +190,9 @@ test('sessions are listed with where they are, and ended one by one, or all othe
   assert.equal(ids.length, 2, 'the two others');
   assert.match(answer.body, /127\.0\.0\.1/);
   const csrf = csrfOf(answer);
+  const began = Date.now();
   assert.match((await send(browser, 'sessions', { csrf, id: ids[0] })).body, /ログインを終了しました/);
+  await lastMail(account.id, { after: began, match: /ほかの端末でのログインが終了/ });
   await seen();
   const alive = await Promise.all([first, second].map(async (s) => (await s.browser.get('/account')).status === 200));
   assert.deepEqual(alive.toSorted(), [false, true]);

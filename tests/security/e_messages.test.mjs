@@ -121,6 +121,8 @@ const TEMPLATES = {
   mail_code: [], password_reset: [], password_changed: [], factor_added: ['factor'], factor_removed: ['factor'], sms_number_changed: [], account_id_change_confirm: [],
   account_id_changed: [], account_closed: [], member_invited: ['company', 'inviter'], entry_confirm: [], entry_known: [], application_received: ['company'], application_approved: ['company'],
   application_denied: ['company', 'reasons'], application_reminder: ['company'],
+  account_id_change_asked: [], application_confirm: ['company'], application_known: [], application_incomplete: ['company', 'reasons'], application_arrived: ['company'], application_activate: ['company'],
+  application_activated: ['company'], codes_wrong: [], sessions_ended: [], test_mail: [],
 };
 
 // E05: each mail template, with words of an attacker in every place that takes words.
