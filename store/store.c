@@ -17,7 +17,9 @@
 #include "store/store_write.h"
 
 /* Of the tables' layout. Raised when an older binary could not read it. */
-#define STORE_FORMAT 1
+/* 2: commits may stand behind a restart point (store/store_point.h). A release that does
+ * not know of it would open a torn file, so a store of format 1 becomes one of 2. */
+#define STORE_FORMAT 2
 #define META_ROW_VERSION 2
 /* Without a check sum; replaced by the next commit. */
 #define META_ROW_UNCHECKED 1
@@ -121,7 +123,7 @@ static enum err open_tables(struct store *store, MDB_txn *txn, unsigned flags) {
     return OK;
 }
 
-/* Write the format into an empty store, or check the one that stands there. */
+/* Write the format into an empty store, or an older one; check the one that stands. */
 static enum err check_format(struct store *store, MDB_txn *txn, bool read_only) {
     uint8_t bytes[4] = {STORE_FORMAT, 0, 0, 0};
     MDB_val key = {6, (void *)(uintptr_t) "format"};
@@ -130,19 +132,23 @@ static enum err check_format(struct store *store, MDB_txn *txn, bool read_only) 
     uint32_t format;
     int rc = mdb_get(txn, store->dbi[TABLE_META], &key, &value);
 
-    if (rc == MDB_NOTFOUND && !read_only) {
-        value = (MDB_val){sizeof bytes, bytes};
-        return store_lmdb_err(mdb_put(txn, store->dbi[TABLE_META], &key, &value, 0));
-    }
-    if (rc != MDB_SUCCESS) {
+    if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND) {
         return store_lmdb_err(rc);
     }
-    in = reader_of(span_of(value.mv_data, value.mv_size));
-    format = read_u32(&in);
-    if (in.bad || reader_left(&in) != 0 || format == 0) {
-        return ERR_CORRUPT;
+    if (rc == MDB_SUCCESS) {
+        in = reader_of(span_of(value.mv_data, value.mv_size));
+        format = read_u32(&in);
+        if (in.bad || reader_left(&in) != 0 || format == 0) {
+            return ERR_CORRUPT;
+        }
+        if (format >= STORE_FORMAT || read_only) {
+            return format > STORE_FORMAT ? ERR_VERSION : OK;
+        }
+    } else if (read_only) {
+        return ERR_NOT_FOUND;
     }
-    return format > STORE_FORMAT ? ERR_VERSION : OK;
+    value = (MDB_val){sizeof bytes, bytes};
+    return store_lmdb_err(mdb_put(txn, store->dbi[TABLE_META], &key, &value, 0));
 }
 
 /* LMDB takes a file without a byte for a new store: what was in it would be gone
@@ -209,7 +215,7 @@ static enum err open_env(struct store *store, const struct store_config *config)
     err = rc == MDB_SUCCESS ? open_rows(store, config->read_only) : store_lmdb_err(rc);
     if (err == OK && config->deferred) {
         CHECK(!config->read_only);
-        err = store_point_begin(&store->point, store->env, config->dir);
+        err = store_point_begin(&store->point, store->env);
     }
     return err;
 }

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -15,11 +15,14 @@
 
 #define FILE_NAME "data.point"
 #define FILE_NEW "data.point.new"
+#define FILE_LOCK "lock.mdb"
 #define MAGIC UINT64_C(0x31544e494f505354) /* "TSPOINT1" */
+#define MAGIC_NONE UINT64_C(0x30544e494f505354) /* "TSPOINT0": names nothing (P4) */
 #define FILE_APPLIED "data.applied"
 #define APPLIED_MAGIC UINT64_C(0x314c505041535354) /* "TSSAPPL1" */
 #define APPLIED_LEN 32u
-#define HEADS 2u                           /* LMDB's, in turn */
+#define HEADS 2u  /* LMDB's, in turn */
+#define PLACES 2u /* in data.point */
 #define PAGE_MIN 512u
 #define PAGE_MAX 65536u
 #define HEADER_LEN (8u + 8u + 4u)
@@ -138,16 +141,21 @@ static bool decode(struct span place, uint64_t *ret_number, struct span *ret_hea
     return true;
 }
 
-/* The newer of the two places. ERR_CORRUPT: neither is whole. */
+/* The newer of the two places. ERR_NOT_FOUND: it names nothing, on purpose.
+ * ERR_CORRUPT: neither is whole. */
 static enum err newest(struct span file, struct span *ret_heads, size_t *ret_page) {
     uint64_t best = 0;
     enum err err = ERR_CORRUPT;
 
     /* The first place gives the length; pages are of one size in a file's life. */
     for (size_t at = 0; at < file.len; at += BLOCK) {
+        struct reader in = reader_of(span_of(file.data + at, file.len - at));
         struct span heads;
         uint64_t number;
         size_t page;
+        if (err == ERR_CORRUPT && read_u64(&in) == MAGIC_NONE && !in.bad) {
+            err = ERR_NOT_FOUND;
+        }
         if (decode(span_of(file.data + at, file.len - at), &number, &heads, &page) &&
             number > best) {
             best = number;
@@ -175,33 +183,65 @@ static enum err put_heads(int dir_fd, struct span heads) {
     return close(fd) == 0 ? err : ERR_IO;
 }
 
-static enum err drop_file(int dir_fd) {
-    if (unlinkat(dir_fd, FILE_NEW, 0) != 0 && errno != ENOENT) {
-        return ERR_IO;
+/* From here on the store stands as it is. The older place goes first: if it were alone
+ * it would name a commit whose pages may have been used again. The file itself stays,
+ * with its room on the device: a full one must not keep a node from starting. */
+static enum err name_nothing(int fd, unsigned newer, off_t len) {
+    struct buf none;
+    enum err err;
+
+    buf_init(&none, sizeof(uint64_t));
+    put_u64(&none, MAGIC_NONE);
+    err = buf_err(&none);
+    for (unsigned i = 0; i < PLACES && err == OK; i++) {
+        unsigned place = i == 0 ? 1 - newer : newer;
+        err = write_all(fd, none.data, none.len, place * len);
+        if (err == OK) {
+            err = sync_data(fd);
+        }
     }
-    if (unlinkat(dir_fd, FILE_NAME, 0) != 0) {
-        return errno == ENOENT ? OK : ERR_IO;
-    }
-    return sync_fd(dir_fd);
+    buf_free(&none);
+    return err;
 }
 
-/* The lock file speaks of commits that are gone: LMDB makes a new one. */
-static enum err go_back(int dir_fd, struct span file) {
-    struct span heads;
-    size_t page;
+/* It speaks of commits that are gone: LMDB makes a new one, in room that is set aside
+ * here, since it writes through a map, where a full device ends the process. */
+static enum err renew_lock(int dir_fd) {
+    struct stat st;
+
+    if (fstatat(dir_fd, FILE_LOCK, &st, 0) != 0) {
+        return errno == ENOENT ? OK : ERR_IO;
+    }
+    if (unlinkat(dir_fd, FILE_LOCK, 0) != 0) {
+        return ERR_IO;
+    }
+    int fd = openat(dir_fd, FILE_LOCK, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return io_err();
+    }
+    errno = st.st_size == 0 ? 0 : posix_fallocate(fd, 0, st.st_size);
+    enum err err = errno == 0 ? OK : io_err();
+    return close(fd) == 0 ? err : ERR_IO;
+}
+
+static enum err go_back(int dir_fd, int fd, struct span file) {
+    struct span heads = span_of(NULL, 0);
+    size_t page = 0;
     enum err err = newest(file, &heads, &page);
 
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    err = put_heads(dir_fd, heads);
     if (err == OK) {
-        err = put_heads(dir_fd, heads);
+        err = renew_lock(dir_fd);
     }
-    if (err == OK && unlinkat(dir_fd, "lock.mdb", 0) != 0 && errno != ENOENT) {
-        err = ERR_IO;
-    }
-    return err == OK ? drop_file(dir_fd) : err;
+    unsigned place = heads.data - file.data < (ptrdiff_t)place_len(page) ? 0 : 1;
+    return err == OK ? name_nothing(fd, place, (off_t)place_len(page)) : err;
 }
 
 enum err store_point_restore(struct store_point *point, const char *dir) {
-    size_t max = 2 * place_len(PAGE_MAX);
+    size_t max = PLACES * place_len(PAGE_MAX);
     size_t len = 0;
     enum err err;
 
@@ -212,18 +252,17 @@ enum err store_point_restore(struct store_point *point, const char *dir) {
     if (flock(point->dir_fd, LOCK_EX | LOCK_NB) != 0) {
         return errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
     }
-    int fd = openat(point->dir_fd, FILE_NAME, O_RDONLY | O_CLOEXEC);
+    int fd = openat(point->dir_fd, FILE_NAME, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
         return errno == ENOENT ? OK : ERR_IO;
     }
     uint8_t *data = malloc(max);
     err = data == NULL ? ERR_NOMEM : read_some(fd, data, max, 0, &len);
-    (void)close(fd);
     if (err == OK) {
-        err = go_back(point->dir_fd, span_of(data, len));
+        err = go_back(point->dir_fd, fd, span_of(data, len));
     }
     free(data);
-    return err;
+    return close(fd) == 0 ? err : ERR_IO;
 }
 
 /* --- making one --- */
@@ -387,28 +426,46 @@ struct store_witness store_witness(const struct store *store) {
     return store->point.witness;
 }
 
-enum err store_point_begin(struct store_point *point, MDB_env *env, const char *dir) {
-    char from[PATH_MAX], to[PATH_MAX];
-    enum err err;
+/* What an earlier start left, which names nothing now; or a new one. With room for both
+ * places, so that no later point wants any. */
+static enum err open_file(struct store_point *point, MDB_env *env, bool *ret_new) {
+    MDB_stat stat;
+    int fd = openat(point->dir_fd, FILE_NAME, O_RDWR | O_CLOEXEC);
 
-    if (snprintf(from, sizeof from, "%s/" FILE_NEW, dir) >= (int)sizeof from ||
-        snprintf(to, sizeof to, "%s/" FILE_NAME, dir) >= (int)sizeof to) {
-        return ERR_TOO_BIG;
+    *ret_new = fd < 0 && errno == ENOENT;
+    if (*ret_new) {
+        fd = openat(point->dir_fd, FILE_NEW, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
+                    0600);
     }
-    point->file_fd = open(from, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (point->file_fd < 0) {
+    if (fd < 0) {
         return io_err();
     }
-    err = open_applied(point);
-    /* Under its name it has a whole place from the start. */
+    point->file_fd = fd;
+    CHECK(mdb_env_stat(env, &stat) == MDB_SUCCESS);
+    errno = posix_fallocate(fd, 0, (off_t)(PLACES * place_len(stat.ms_psize)));
+    return errno == 0 ? OK : io_err();
+}
+
+enum err store_point_begin(struct store_point *point, MDB_env *env) {
+    bool is_new = false;
+    enum err err = open_file(point, env, &is_new);
+
+    if (err == OK) {
+        err = open_applied(point);
+    }
+    /* Under its name it has a whole place from the start, or names nothing. */
     if (err == OK) {
         err = store_point_force(point, env);
     }
-    if (err == OK && rename(from, to) != 0) {
+    if (err == OK && is_new &&
+        renameat(point->dir_fd, FILE_NEW, point->dir_fd, FILE_NAME) != 0) {
         err = io_err();
     }
-    if (err == OK) {
+    if (err == OK && is_new) {
         err = sync_fd(point->dir_fd);
+    }
+    if (err == OK) { /* the other place does not say "nothing" any more: void_older */
+        err = sync_data(point->file_fd);
     }
     if (err == OK) {
         err = store_lmdb_err(mdb_env_set_flags(env, MDB_NOSYNC, 1));
@@ -420,8 +477,10 @@ enum err store_point_begin(struct store_point *point, MDB_env *env, const char *
 void store_point_close(struct store_point *point, MDB_env *env, bool in_order) {
     unpin(&point->making);
     unpin(&point->kept);
-    if (point->on && in_order && mdb_env_sync(env, 1) == MDB_SUCCESS) {
-        (void)drop_file(point->dir_fd); /* else the next start goes back, no more */
+    if (point->on && in_order && point->failed == OK &&
+        mdb_env_sync(env, 1) == MDB_SUCCESS) {
+        /* Else the next start goes back, no more. */
+        (void)name_nothing(point->file_fd, point->place, point->place_len);
     }
     if (point->file_fd >= 0) {
         (void)close(point->file_fd);

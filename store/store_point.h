@@ -18,7 +18,9 @@
  *       transaction holds it, and LMDB reuses no page that a reader may see;
  *   P3  whoever opens the store for writing goes back to it first, whether the machine
  *       failed or the process alone: the log has what came after it;
- *   P4  a store that was closed in good order is synced and has no data.point;
+ *   P4  a store that was closed in good order is synced, and data.point names nothing.
+ *       The file stays, with its room on the device: a start, and each point, overwrites
+ *       and wants no more, so that a full device ends neither;
  *   P5  data.applied has the newest index that was ever committed here, overwritten by
  *       each commit and never synced, so that it outlives a process though not always a
  *       machine. What is committed was synced in the log before: a log that ends below
@@ -61,12 +63,12 @@ void store_point_init(struct store_point *point);
  * Before LMDB opens it. ERR_BUSY: another process writes there. ERR_CORRUPT, ERR_IO. */
 enum err store_point_restore(struct store_point *point, const char *dir);
 /* From here on the store is deferred; what stands in it is synced. */
-enum err store_point_begin(struct store_point *point, MDB_env *env, const char *dir);
+enum err store_point_begin(struct store_point *point, MDB_env *env);
 /* A deferred store has committed this (P5). ERR_IO. Raft thread. */
 enum err store_point_applied(struct store_point *point, uint64_t index, uint64_t term);
 /* Make the last commit the restart point; blocks. Raft thread. */
 enum err store_point_force(struct store_point *point, MDB_env *env);
-/* Let go what is held. `in_order`: everything is synced, data.point is deleted (P4). */
+/* Let go what is held. `in_order`: everything is synced, data.point names nothing (P4). */
 void store_point_close(struct store_point *point, MDB_env *env, bool in_order);
 
 #endif

@@ -633,7 +633,7 @@ static void a_newer_format_is_refused(void **state) {
         .dir = fx->store.dir, .map_bytes = 256u * 1024 * 1024, .readers_max = 16};
     struct store *store = NULL;
 
-    set_format(&fx->store, 2);
+    set_format(&fx->store, 3);
     store_close(fx->store.store);
     fx->store.store = NULL;
     assert_err(store_open(&config, &store), ERR_VERSION);

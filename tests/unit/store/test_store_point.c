@@ -2,10 +2,13 @@
 #include "tests/unit/store/unit.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/store_account.h"
@@ -113,9 +116,13 @@ static void scribble(const struct fixture *fx, const char *name, size_t at, size
 }
 
 static bool has_point(const struct fixture *fx) {
-    char path[200];
-    path_of(fx, "data.point", path);
-    return access(path, F_OK) == 0;
+    static const char magic[] = "TSPOINT1";
+    size_t len;
+    uint8_t *bytes = read_all(fx, "data.point", &len);
+    assert_int_equal(len, 2 * PLACE);
+    bool found = memcmp(bytes, magic, 8) == 0 || memcmp(bytes + PLACE, magic, 8) == 0;
+    free(bytes);
+    return found;
 }
 
 static void it_goes_back_to_the_last_point(void **state) {
@@ -312,6 +319,133 @@ static void what_was_committed_is_known_behind_the_point(void **state) {
     assert_int_equal(store_witness(fx->store.store).index, 0);
 }
 
+/* P4: killed while the file was made to name nothing, the older place first. */
+static void a_file_that_half_names_nothing_goes_back_once_more(void **state) {
+    struct fixture *fx = *state;
+    static const char magic[] = "TSPOINT1";
+    char path[200];
+    size_t len;
+    commit(fx, 1);
+    make_point(fx);
+    commit(fx, 2);
+    uint8_t *bytes = read_all(fx, "data.point", &len);
+    unsigned older = memcmp(bytes, magic, 8) == 0 ? 1 : 0;
+    free(bytes);
+    store_abandon(fx->store.store);
+    path_of(fx, "data.point", path);
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, "TSPOINT0", 8, older * PLACE), 8);
+    (void)close(fd);
+    open_deferred(fx);
+    assert_stands_at(fx, 1);
+    /* A place that rots while the other says nothing is no reason to go on. */
+    make_point(fx);
+    store_abandon(fx->store.store);
+    fx->store.store = NULL;
+    scribble(fx, "data.point", 0, 50);
+    scribble(fx, "data.point", PLACE, 50);
+    struct store_config config = {
+        .dir = fx->store.dir, .map_bytes = 256u * 1024 * 1024, .readers_max = 16};
+    assert_int_equal(store_open(&config, &fx->store.store), ERR_CORRUPT);
+    fx->store.store = NULL;
+}
+
+/* In a file system of its own, which a mount of this process alone is. */
+static void fill_device(const char *path) {
+    static const uint8_t zero[65536];
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    size_t step = sizeof zero;
+    assert_true(fd >= 0);
+    while (step > 0) {
+        if (write(fd, zero, step) != (ssize_t)step) {
+            step /= 2;
+        }
+    }
+    (void)close(fd);
+}
+
+/* What it lets go meanwhile, another takes. */
+static void end_on_full_device(struct fixture *fx, bool in_order) {
+    char path[200];
+    path_of(fx, "ballast", path);
+    if (in_order) {
+        store_close(fx->store.store);
+    } else {
+        store_abandon(fx->store.store);
+    }
+    fill_device(path);
+    open_deferred(fx);
+}
+
+static int start_on_full_device(void) {
+    struct fixture fx = {.rows = 0};
+    char path[200];
+    snprintf(fx.store.dir, sizeof fx.store.dir, "%s", "/mnt");
+    open_deferred(&fx);
+    for (uint64_t index = 1; index <= 20; index++) {
+        commit(&fx, index);
+    }
+    make_point(&fx);
+    commit(&fx, 21);
+    path_of(&fx, "ballast", path);
+    fill_device(path);
+    end_on_full_device(&fx, false);
+    assert_stands_at(&fx, 20);
+    end_on_full_device(&fx, true);
+    assert_stands_at(&fx, 20);
+    make_point(&fx);
+    end_on_full_device(&fx, false);
+    assert_stands_at(&fx, 20);
+    assert_int_equal(unlink(path), 0);
+    commit(&fx, 21);
+    end_on_full_device(&fx, true);
+    assert_stands_at(&fx, 21);
+    store_close(fx.store.store);
+    return 0;
+}
+
+static void a_full_device_keeps_no_store_from_starting(void **state) {
+    (void)state;
+    int status;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        bool own = unshare(CLONE_NEWNS) == 0 &&
+                   mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                   mount("tmpfs", "/mnt", "tmpfs", 0, "size=16m") == 0;
+        _exit(own ? start_on_full_device() : 77);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        skip(); /* not root */
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* A release that knows no restart points must not open it any more. */
+static void a_store_of_the_first_format_becomes_one_of_the_second(void **state) {
+    struct fixture *fx = *state;
+    static const uint8_t first[4] = {1};
+    struct store_meta meta = {.applied_index = 1, .applied_term = 1};
+    struct store_write *write;
+    struct store_read *read;
+    struct span format;
+    assert_ok(store_write_begin(fx->store.store, &write));
+    assert_ok(store_table_put(write, TABLE_META, span_str("format"),
+                              span_of(first, sizeof first)));
+    assert_ok(store_write_commit(write, &meta));
+    store_close(fx->store.store);
+    open_deferred(fx);
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    assert_ok(store_table_get(read, TABLE_META, span_str("format"), &format));
+    assert_int_equal(format.data[0], 2);
+    store_read_end(read);
+    store_read_free(read);
+    assert_int_equal(meta_of(fx->store.store).applied_index, 1);
+}
+
 static void only_one_may_write(void **state) {
     struct fixture *fx = *state;
     struct store_config config = {
@@ -359,6 +493,11 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(what_was_committed_is_known_behind_the_point,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_file_that_half_names_nothing_goes_back_once_more, setup, teardown),
+        cmocka_unit_test(a_full_device_keeps_no_store_from_starting),
+        cmocka_unit_test_setup_teardown(
+            a_store_of_the_first_format_becomes_one_of_the_second, setup, teardown),
         cmocka_unit_test_setup_teardown(only_one_may_write, setup, teardown),
         cmocka_unit_test_setup_teardown(a_store_that_is_not_deferred_goes_back_as_well,
                                         setup, teardown),
