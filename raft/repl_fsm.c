@@ -82,6 +82,27 @@ static void point_failed(enum err err) {
     repl_fatal(REPL_EXIT_STATE, "repl.fatal", "the store could not be synced");
 }
 
+static struct repl_point_mark point_mark(const struct repl *repl) {
+    return (struct repl_point_mark){.commands = repl->commands_applied,
+                                    .log_bytes = repl->trail.bytes,
+                                    .file_bytes = store_used_bytes(repl->config.store)};
+}
+
+bool repl_store_hangs(const struct repl *repl) {
+    return repl->point.busy &&
+           repl->now_ms >= repl->point.begun_ms + repl->config.stall_limit_ms;
+}
+
+/* The device does not keep up: what waits for it is bounded. */
+static bool point_is_behind(const struct repl *repl) {
+    const struct repl_point_mark *done = &repl->point.done;
+    struct repl_point_mark now = point_mark(repl);
+
+    return now.commands - done->commands >= REPL_POINT_BEHIND ||
+           now.log_bytes - done->log_bytes >= REPL_POINT_BEHIND_BYTES ||
+           now.file_bytes - done->file_bytes >= REPL_POINT_BEHIND_FILE;
+}
+
 /* Everything that is committed, now. */
 static void point_force(struct repl *repl) {
     enum err err = store_sync(repl->config.store);
@@ -90,20 +111,20 @@ static void point_force(struct repl *repl) {
     }
     repl->point.index = atomic_load(&repl->shared.applied_index);
     repl->point.begun_ms = repl->now_ms;
-    repl->point.commands = repl->commands_applied;
-    repl->point.done = repl->commands_applied;
+    repl->point.taken = point_mark(repl);
+    repl->point.done = repl->point.taken;
 }
 
 static void point_pump(struct repl *repl) {
     struct repl_point *point = &repl->point;
     uint64_t index = atomic_load(&repl->shared.applied_index);
 
-    if (repl->commands_applied - point->done >= REPL_POINT_BEHIND) {
+    if (index != point->index && point_is_behind(repl)) {
         point_force(repl);
     }
     if (point->busy || index == point->index ||
         (repl->now_ms < point->begun_ms + REPL_POINT_MS &&
-         repl->commands_applied - point->commands < REPL_POINT_COMMANDS)) {
+         repl->commands_applied - point->taken.commands < REPL_POINT_COMMANDS)) {
         return;
     }
     enum err err = store_point_take(repl->config.store);
@@ -112,8 +133,9 @@ static void point_pump(struct repl *repl) {
     }
     point->index = index;
     point->begun_ms = repl->now_ms;
-    point->commands = repl->commands_applied;
+    point->taken = point_mark(repl);
     point->busy = true;
+    atomic_store(&repl->pulse.syncing, 1);
     repl->host.sync(repl->host.impl);
 }
 
@@ -123,8 +145,10 @@ void repl_core_synced(struct repl *repl, enum err err) {
     }
     store_point_done(repl->config.store);
     repl->point.busy = false;
-    if (repl->point.commands > repl->point.done) {
-        repl->point.done = repl->point.commands;
+    atomic_store(&repl->pulse.syncing, 0);
+    atomic_fetch_add(&repl->pulse.synced, 1);
+    if (repl->point.taken.commands > repl->point.done.commands) {
+        repl->point.done = repl->point.taken;
     }
 }
 
@@ -231,6 +255,7 @@ static int fsm_restore_cb(struct raft_fsm *raft_fsm, struct raft_buffer *buf) {
 }
 
 void repl_fsm_init(struct repl *repl) {
+    repl->point.done = point_mark(repl);
     repl->raft_fsm = (struct raft_fsm){.version = 1,
                                        .data = repl,
                                        .apply = fsm_apply_cb,

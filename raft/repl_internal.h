@@ -51,10 +51,13 @@
 #define REPL_COMMIT_MS 20
 #define REPL_COMMIT_COMMANDS 1024
 /* Commits share a restart point of the store: so long, or so many commands. If the
- * device is behind by REPL_POINT_BEHIND, the raft thread waits for it. */
+ * device is behind by so many commands, bytes of log, or bytes that the store's file
+ * has grown by, the raft thread waits for it. */
 #define REPL_POINT_MS 250
 #define REPL_POINT_COMMANDS 8192
 #define REPL_POINT_BEHIND 32768
+#define REPL_POINT_BEHIND_BYTES (UINT64_C(64) << 20)
+#define REPL_POINT_BEHIND_FILE (UINT64_C(256) << 20)
 #define REPL_FRAME_BYTES (256 * 1024)
 #define REPL_INFLIGHT_ENTRIES 64
 /* Payload bytes that wait on one node; beyond it ERR_BUSY. */
@@ -173,13 +176,18 @@ struct repl_prove {
     uint64_t first_id, next_id, last_probe_mono_ms;
 };
 
+/* How much was applied by some restart point. */
+struct repl_point_mark {
+    uint64_t commands, log_bytes, file_bytes;
+};
+
 /* The store's next restart point (store_point_take). */
 struct repl_point {
-    bool busy;           /* the host is at it */
-    uint64_t index;      /* of the last that was taken */
-    uint64_t begun_ms;   /* when that was */
-    uint64_t commands;   /* applied by then */
-    uint64_t done;       /* applied by the last that is on the device */
+    bool busy;         /* the host is at it */
+    uint64_t index;    /* of the last that was taken */
+    uint64_t begun_ms; /* when that was */
+    struct repl_point_mark taken;
+    struct repl_point_mark done; /* of the last that is on the device */
 };
 
 struct repl_hold { /* under the inbox's mutex */
@@ -362,6 +370,8 @@ uint64_t repl_hold_index(struct repl *repl);
 
 /* repl_fsm.c */
 void repl_fsm_init(struct repl *repl);
+/* The store's device has not answered for as long as a write to the log may take. */
+bool repl_store_hangs(const struct repl *repl);
 /* Commit what is applied, and let readers see it. */
 void repl_fsm_commit(struct repl *repl);
 /* The same if it is time; and the store's next restart point. */

@@ -57,6 +57,8 @@ static bool is_ready(const struct repl *repl, const char **ret_why) {
         why = repl->leader_id == 0 ? "no leader is known" : "data is not proven fresh";
     } else if (!repl->mine.registered) {
         why = "starting: not registered with the leader yet";
+    } else if (repl_store_hangs(repl)) {
+        why = "the store's device does not answer";
     } else if (atomic_load(&shared->no_space)) {
         why = "free space is below its limit";
     }
@@ -194,6 +196,8 @@ static void maybe_yield(struct repl *repl) {
         why = "free space is below its limit";
     } else if (atomic_load(&repl->shared.in_doubt)) {
         why = "this node's state is in doubt";
+    } else if (repl_store_hangs(repl)) {
+        why = "the store's device does not answer";
     } else {
         return;
     }

@@ -22,18 +22,24 @@ struct repl_watchdog {
     atomic_bool stop;
 };
 
-enum repl_stall_verdict repl_stall_tick(struct repl_stall *stall, uint64_t loop,
-                                        uint64_t appended, uint32_t appending,
+enum repl_stall_verdict repl_stall_tick(struct repl_stall *stall,
+                                        const struct repl_progress *now,
                                         uint32_t ticks_max) {
-    stall->loop_ticks = loop == stall->loop ? stall->loop_ticks + 1 : 0;
-    stall->append_ticks =
-        appending > 0 && appended == stall->appended ? stall->append_ticks + 1 : 0;
-    stall->loop = loop;
-    stall->appended = appended;
+    const struct repl_progress *seen = &stall->seen;
+    stall->loop_ticks = now->loop == seen->loop ? stall->loop_ticks + 1 : 0;
+    stall->append_ticks = now->appending > 0 && now->appended == seen->appended
+                              ? stall->append_ticks + 1
+                              : 0;
+    stall->sync_ticks =
+        now->syncing > 0 && now->synced == seen->synced ? stall->sync_ticks + 1 : 0;
+    stall->seen = *now;
     if (stall->loop_ticks >= ticks_max) {
         return STALL_LOOP;
     }
-    return stall->append_ticks >= ticks_max ? STALL_APPEND : STALL_NONE;
+    if (stall->append_ticks >= ticks_max) {
+        return STALL_APPEND;
+    }
+    return stall->sync_ticks >= REPL_STALL_SYNC * ticks_max ? STALL_SYNC : STALL_NONE;
 }
 
 static void sleep_ms(long ms) {
@@ -42,11 +48,13 @@ static void sleep_ms(long ms) {
 }
 
 static void *say_last_words(void *arg) {
+    static const char *const why[] = {
+        [STALL_LOOP] = "the raft thread made no progress",
+        [STALL_APPEND] = "a write to the log did not finish",
+        [STALL_SYNC] = "a sync of the store did not finish",
+    };
     const enum repl_stall_verdict *verdict = arg;
-    log_event(LOG_FATAL, "repl.stalled",
-              log_str("why", *verdict == STALL_LOOP
-                                 ? "the raft thread made no progress"
-                                 : "a write to the log did not finish"),
+    log_event(LOG_FATAL, "repl.stalled", log_str("why", why[*verdict]),
               log_u64("exit", REPL_EXIT_STALLED), log_end());
     return NULL;
 }
@@ -72,9 +80,12 @@ static void *watch(void *arg) {
     struct repl_stall stall = {0};
     while (!atomic_load(&dog->stop)) {
         sleep_ms(TICK_MS);
-        enum repl_stall_verdict verdict = repl_stall_tick(
-            &stall, atomic_load(&dog->pulse->loop), atomic_load(&dog->pulse->appended),
-            atomic_load(&dog->pulse->appending), dog->ticks_max);
+        struct repl_progress now = {.loop = atomic_load(&dog->pulse->loop),
+                                    .appended = atomic_load(&dog->pulse->appended),
+                                    .synced = atomic_load(&dog->pulse->synced),
+                                    .appending = atomic_load(&dog->pulse->appending),
+                                    .syncing = atomic_load(&dog->pulse->syncing)};
+        enum repl_stall_verdict verdict = repl_stall_tick(&stall, &now, dog->ticks_max);
         if (verdict != STALL_NONE && !atomic_load(&dog->stop)) {
             end_process(verdict);
         }

@@ -1,5 +1,8 @@
-/* repl_watchdog: ends the process when the raft thread or the log's disk stands
- * still (RAFT.md "fatal means exit").
+/* repl_watchdog: ends the process when the raft thread, the log's disk or the store's
+ * stands still (RAFT.md "fatal means exit").
+ *
+ * The store's device may be slower than the log's, which everything waits for: it is
+ * given several times as long. Until then the node says that it is not ready.
  *
  * A thread of its own that does no disk I/O: it counts its own ticks during
  * which nothing moved, so a process that was stopped and continued is not taken
@@ -21,6 +24,8 @@ struct repl_pulse {
     _Atomic uint64_t loop;      /* iterations of the raft thread's timer */
     _Atomic uint64_t appended;  /* log writes finished */
     _Atomic uint32_t appending; /* log writes outstanding */
+    _Atomic uint64_t synced;    /* restart points of the store that are on the device */
+    _Atomic uint32_t syncing;   /* one is on its way */
 };
 
 /* `pulse` outlives the watchdog. ERR_NOMEM. */
@@ -28,14 +33,21 @@ enum err repl_watchdog_start(struct repl_pulse *pulse, uint32_t stall_limit_ms,
                              struct repl_watchdog **ret_watchdog);
 void repl_watchdog_stop(struct repl_watchdog *watchdog);
 
+/* How many times as long as a write to the log a sync of the store may take. */
+#define REPL_STALL_SYNC 3
+
 /* Pure, for the test: what one tick concludes. */
-struct repl_stall {
-    uint64_t loop, appended;
-    uint32_t loop_ticks, append_ticks; /* without progress */
+struct repl_progress { /* a pulse as it was read */
+    uint64_t loop, appended, synced;
+    uint32_t appending, syncing;
 };
-enum repl_stall_verdict { STALL_NONE, STALL_LOOP, STALL_APPEND };
-enum repl_stall_verdict repl_stall_tick(struct repl_stall *stall, uint64_t loop,
-                                        uint64_t appended, uint32_t appending,
+struct repl_stall {
+    struct repl_progress seen;
+    uint32_t loop_ticks, append_ticks, sync_ticks; /* without progress */
+};
+enum repl_stall_verdict { STALL_NONE, STALL_LOOP, STALL_APPEND, STALL_SYNC };
+enum repl_stall_verdict repl_stall_tick(struct repl_stall *stall,
+                                        const struct repl_progress *now,
                                         uint32_t ticks_max);
 
 #endif

@@ -197,26 +197,52 @@ static void test_digests_ahead_and_behind(void **state) {
     free(d);
 }
 
+static enum repl_stall_verdict stall_tick(struct repl_stall *stall, uint64_t loop,
+                                          uint64_t appended, uint32_t appending) {
+    struct repl_progress now = {
+        .loop = loop, .appended = appended, .appending = appending};
+    return repl_stall_tick(stall, &now, 5);
+}
+
 static void test_watchdog_verdicts(void **state) {
     (void)state;
-    struct repl_stall stall = {0};
+    struct repl_stall stall = {.loop_ticks = 0};
     for (uint64_t i = 1; i < 100; i++) {
-        assert_int_equal(repl_stall_tick(&stall, i, 0, 0, 5), STALL_NONE);
+        assert_int_equal(stall_tick(&stall, i, 0, 0), STALL_NONE);
     }
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(repl_stall_tick(&stall, 99, 0, 0, 5), STALL_NONE);
+        assert_int_equal(stall_tick(&stall, 99, 0, 0), STALL_NONE);
     }
-    assert_int_equal(repl_stall_tick(&stall, 99, 0, 0, 5), STALL_LOOP);
+    assert_int_equal(stall_tick(&stall, 99, 0, 0), STALL_LOOP);
     /* A write that hangs while the loop goes on. */
-    stall = (struct repl_stall){0};
+    stall = (struct repl_stall){.loop_ticks = 0};
     for (uint64_t i = 1; i < 5; i++) {
-        assert_int_equal(repl_stall_tick(&stall, i, 0, 1, 5), STALL_NONE);
+        assert_int_equal(stall_tick(&stall, i, 0, 1), STALL_NONE);
     }
-    assert_int_equal(repl_stall_tick(&stall, 5, 0, 1, 5), STALL_APPEND);
+    assert_int_equal(stall_tick(&stall, 5, 0, 1), STALL_APPEND);
     /* Writes that finish are progress, however many wait. */
-    stall = (struct repl_stall){0};
+    stall = (struct repl_stall){.loop_ticks = 0};
     for (uint64_t i = 1; i < 100; i++) {
-        assert_int_equal(repl_stall_tick(&stall, i, i / 2, 7, 5), STALL_NONE);
+        assert_int_equal(stall_tick(&stall, i, i / 2, 7), STALL_NONE);
+    }
+}
+
+/* The store's device is given longer, but not for ever. */
+static void test_watchdog_sees_a_store_that_hangs(void **state) {
+    (void)state;
+    struct repl_stall stall = {.loop_ticks = 0};
+    struct repl_progress now = {.syncing = 1};
+    for (uint64_t i = 1; i < 5 * REPL_STALL_SYNC; i++) {
+        now.loop = i;
+        assert_int_equal(repl_stall_tick(&stall, &now, 5), STALL_NONE);
+    }
+    now.loop++;
+    assert_int_equal(repl_stall_tick(&stall, &now, 5), STALL_SYNC);
+    stall = (struct repl_stall){.loop_ticks = 0};
+    for (uint64_t i = 1; i < 200; i++) { /* slow, and getting on */
+        now.loop = i;
+        now.synced = i / 12;
+        assert_int_equal(repl_stall_tick(&stall, &now, 5), STALL_NONE);
     }
 }
 
@@ -251,6 +277,7 @@ int main(void) {
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_digests_ahead_and_behind),
         cmocka_unit_test(test_watchdog_verdicts),
+        cmocka_unit_test(test_watchdog_sees_a_store_that_hangs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
