@@ -114,7 +114,7 @@ static void harden(void) {
 }
 
 /* Image instead of data, where that is due. */
-static int seed_node(struct node *node, const char *reason) {
+static int seed_node(struct node *node, bool joins, const char *reason) {
     char why[512] = "";
     uint64_t floor_index = 0;
     enum err err;
@@ -122,7 +122,7 @@ static int seed_node(struct node *node, const char *reason) {
     log_event(LOG_INFO, "node.seeding", log_str("why", reason), log_end());
     err = repl_seed_floor(&node->seeding.seed, &floor_index, why);
     if (!err)
-        err = seeding_pull(&node->seeding, floor_index, why);
+        err = seeding_pull(&node->seeding, floor_index, joins, why);
     if (!err)
         err = dirs_mark(&node->dirs, why);
     if (err == ERR_DENIED)
@@ -152,9 +152,9 @@ static int prepare_data(struct node *node, const struct options *options,
     if (err)
         return failed("data_dir", err, why);
     if (need == SEED_ASKED)
-        code = seed_node(node, why);
+        code = seed_node(node, false, why);
     else if (options->join && !log)
-        code = seed_node(node, "this node joins");
+        code = seed_node(node, true, "this node joins");
     else if ((options->join || options->bootstrap) && log)
         log_event(LOG_INFO,
                   options->join ? "node.join_ignored" : "node.bootstrap_ignored",

@@ -96,7 +96,7 @@ static int reseed(struct offline *o, enum repl_seed_need need) {
     if (!err)
         err = repl_seed_ask(o->config->data_dir, o->options->reseed);
     if (!err)
-        err = seeding_pull(&o->seeding, floor_index, why);
+        err = seeding_pull(&o->seeding, floor_index, false, why);
     if (err) {
         code = failed(o, "reseed",
                       err == ERR_NOT_FOUND ? REPL_EXIT_REMOVED : code_of(err), err);

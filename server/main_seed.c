@@ -141,14 +141,7 @@ static enum err pull_from(struct seeding *s, const struct peer_image_take *take,
     return err;
 }
 
-/* Nobody else will say otherwise: one that was removed would ask for ever. A node that
- * joins may be added yet. */
-static bool is_removed(const struct peer_image_take *take, size_t tried,
-                       size_t denied) {
-    return take->floor_index > 0 && denied > tried / 2;
-}
-
-static enum err pull(struct seeding *s, const struct peer_image_take *take,
+static enum err pull(struct seeding *s, const struct peer_image_take *take, bool joins,
                      char why[256]) {
     uint64_t pause = PAUSE_FIRST_MS;
 
@@ -170,7 +163,9 @@ static enum err pull(struct seeding *s, const struct peer_image_take *take,
             tell_failed(s, take->donors[i].id, why[0] ? why : err_str(err));
             pause_ms(pause);
         }
-        if (is_removed(take, tried, denied)) {
+        /* Nobody else will say otherwise: it would ask for ever. How much of its log
+         * can be read does not matter; a node that joins may be added yet. */
+        if (!joins && denied > tried / 2) {
             snprintf(
                 why, 256,
                 "this node was removed from the cluster: %zu of %zu nodes say that "
@@ -188,7 +183,8 @@ static enum err pull(struct seeding *s, const struct peer_image_take *take,
     }
 }
 
-enum err seeding_pull(struct seeding *s, uint64_t floor_index, char why[512]) {
+enum err seeding_pull(struct seeding *s, uint64_t floor_index, bool joins,
+                      char why[512]) {
     const struct config *config = s->config;
     struct peer_image_take take = {
         .cluster_id = config->cluster_id,
@@ -204,7 +200,7 @@ enum err seeding_pull(struct seeding *s, uint64_t floor_index, char why[512]) {
 
     memcpy(take.donors, config->peers, sizeof take.donors);
     s->begun_ms = mono_ms();
-    err = pull(s, &take, why);
+    err = pull(s, &take, joins, why);
     if (!err)
         tell_done(s, mono_ms() - s->begun_ms);
     return err;

@@ -31,9 +31,10 @@ void seeding_init(struct seeding *seeding, const struct config *config,
 /* Make this node's data out of an image from a peer, not older than `floor_index`.
  * Returns once that is done, or for a reason that another try cannot change:
  * ERR_CONFIG (the peer lines, the certificate), ERR_DENIED (it must not be seeded
- * under this id), ERR_NOT_FOUND (it has a log, and most nodes of the peer lines say
- * that it is no member any more), ERR_NO_SPACE, ERR_NOMEM, ERR_IO (its own disk). */
-enum err seeding_pull(struct seeding *seeding, uint64_t floor_index, char why[512]);
+ * under this id), ERR_NOT_FOUND (most nodes of the peer lines say that it is no member;
+ * one that `joins` may be added yet, and goes on asking), ERR_NO_SPACE, ERR_NOMEM, ERR_IO (its own disk). */
+enum err seeding_pull(struct seeding *seeding, uint64_t floor_index, bool joins,
+                      char why[512]);
 
 /* What to do about a store or a log that is damaged, as one sentence. */
 void seeding_advise(const struct seeding *seeding, char ret_advice[512]);

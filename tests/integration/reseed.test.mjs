@@ -270,4 +270,11 @@ test('a removed node: told so by all, backs off, and ends when it asks for an im
   const ended = await cluster.end(4);
   assert.equal(ended.code, 76, cluster.logText(4).slice(-1500));
   assert.match(cluster.events(4, 'node.removed').at(-1).why, /removed from the cluster/);
+  // Of its log nothing is left that could be read, but for its term and vote.
+  const raft = join(cluster.node(4).data, 'raft');
+  for (const name of readdirSync(raft).filter((n) => !n.startsWith('metadata'))) rmSync(join(raft, name));
+  const before = cluster.events(4, 'node.removed').length;
+  cluster.start(4);
+  assert.equal((await cluster.end(4)).code, 76, cluster.logText(4).slice(-1500));
+  assert.equal(cluster.events(4, 'node.removed').length, before + 1);
 });
