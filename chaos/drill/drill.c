@@ -194,7 +194,8 @@ static void judge_history(struct drill *drill, size_t revived) {
     enum history_verdict verdict = linear_check(&drill->load.history, &drill->checked);
     judge(drill, true,
           verdict == HISTORY_LINEAR ||
-              (verdict == HISTORY_BROKEN && drill->checked.broken <= e->rpo),
+              (verdict == HISTORY_BROKEN && drill->checked.undecided == 0 &&
+               drill->checked.broken <= e->rpo),
           "records lost or done twice (RPO)",
           "%zu of %zu (allowed %llu), %zu undecided; %zu operations, %zu without answer",
           drill->checked.broken, drill->checked.objects, (unsigned long long)e->rpo,
