@@ -36,6 +36,7 @@ static const struct {
     {"double-submit", PLANTED_DOUBLE_SUBMIT},
     {"stale-read", PLANTED_STALE_READ},
     {"rotten-row", PLANTED_ROTTEN_ROW},
+    {"mixed-epochs", PLANTED_MIXED_EPOCHS},
 };
 #define PLANTS (sizeof(plants) / sizeof(plants[0]))
 

@@ -24,6 +24,7 @@ void sim_check_close(struct sim_check *check) {
 
 void sim_check_epoch(struct sim_check *check, uint64_t epoch) {
     memset(check->state, 0, check->cap * sizeof(*check->state));
+    memset(check->leader, 0, check->leader_cap * sizeof(*check->leader));
     check->epoch = epoch;
     check->index_max = 0;
 }
@@ -86,6 +87,15 @@ static void check_state(struct sim_node *node, const struct store_meta *meta) {
     }
 }
 
+void sim_check_copy(struct sim *sim, const struct store_meta *meta) {
+    const struct sim_state *state = state_at(&sim->check, meta->applied_index);
+    if (state->node != 0 &&
+        memcmp(&state->digest, &meta->digest, sizeof(state->digest)) != 0) {
+        sim_violation(sim, "a copy and node %u have different states at index %llu",
+                      state->node, (unsigned long long)meta->applied_index);
+    }
+}
+
 static void check_progress(struct sim_node *node, const struct store_meta *meta) {
     if (meta->applied_index < node->seen_index) {
         sim_violation(node->sim, "node %u went back from index %llu to %llu", node->id,
@@ -125,11 +135,15 @@ void sim_check_node(struct sim_node *node) {
     if (meta.applied_index > 0 &&
         (meta.applied_index != node->seen_index || meta.epoch != node->seen_epoch)) {
         node->seen_epoch = meta.epoch;
-        check_state(node, &meta);
+        if (!node->old) {
+            check_state(node, &meta);
+        }
         check_progress(node, &meta);
         sim_trace(sim_loop_of(node->sim), meta.digest.lo);
     }
-    check_leader(node);
+    if (!node->old) {
+        check_leader(node);
+    }
 }
 
 void sim_check_undone(struct sim_node *node) {
@@ -146,6 +160,9 @@ void sim_check_ended(struct sim_node *node) {
     case REPL_EXIT_LOG:
         explained = disk->hurt_us > 0 &&
                     sim_loop_of(node->sim)->now_us < disk->hurt_us + HURT_US;
+        break;
+    case REPL_EXIT_STATE:
+        explained = node->sync_failed;
         break;
     case REPL_EXIT_BEYOND_LOG:
         explained = node->asks_reseed;

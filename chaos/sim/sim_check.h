@@ -42,5 +42,7 @@ void sim_check_started(struct sim_node *node);
 void sim_check_undone(struct sim_node *node);
 /* A restore or recovery: indexes are compared anew. */
 void sim_check_epoch(struct sim_check *check, uint64_t epoch);
+/* A copy of some node's state, made offline: as any node has it at that index. */
+void sim_check_copy(struct sim *sim, const struct store_meta *meta);
 
 #endif

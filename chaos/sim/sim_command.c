@@ -2,8 +2,14 @@
 
 #include <string.h>
 
+static uint8_t names; /* one simulation runs at a time */
+
+void sim_names_begin(uint8_t generation) {
+    names = generation;
+}
+
 struct key_hash sim_key(enum sim_name space, uint64_t a, uint64_t b) {
-    struct key_hash key = {{(uint8_t)space}};
+    struct key_hash key = {{(uint8_t)space, names}};
     uint32_t family = (uint32_t)a;
     memcpy(key.b + 2, &family, sizeof(family));
     memcpy(key.b + 8, &b, sizeof(b));
@@ -11,7 +17,7 @@ struct key_hash sim_key(enum sim_name space, uint64_t a, uint64_t b) {
 }
 
 struct id128 sim_id(uint64_t n) {
-    struct id128 id = {{0xa5}};
+    struct id128 id = {{0xa5, names}};
     memcpy(id.b + 8, &n, sizeof(n));
     return id;
 }

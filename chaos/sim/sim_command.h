@@ -9,6 +9,8 @@
 
 enum sim_name { NAME_LOGIN = 1, NAME_SESSION, NAME_CODE, NAME_ACCESS, NAME_REFRESH };
 
+/* Names from now on are none of those before. */
+void sim_names_begin(uint8_t generation);
 struct key_hash sim_key(enum sim_name space, uint64_t a, uint64_t b);
 struct id128 sim_id(uint64_t n);
 

@@ -604,6 +604,17 @@ uint64_t sim_disk_waiting_us(const struct sim_disk *disk) {
     return 0;
 }
 
+void sim_disk_blank_out(struct sim_disk *disk) {
+    struct sim_log *log = &disk->log;
+    drop_writes(disk);
+    log_cut(log, 0);
+    free(log->configuration.base);
+    free(log->snapshot.base);
+    *log = (struct sim_log){.first = 1, .entry = log->entry, .cap = log->cap};
+    disk->rotten = false;
+    disk->torn = false;
+}
+
 void sim_disk_reseed(struct sim_disk *disk, uint64_t index, uint64_t term,
                      const struct raft_configuration *configuration,
                      uint64_t configuration_index, const struct raft_buffer *marker) {

@@ -85,6 +85,8 @@ uint64_t sim_disk_last(const struct sim_disk *disk);
 uint64_t sim_disk_floor(const struct sim_disk *disk);
 /* Its last entry goes, as libraft cuts a damaged last batch. False: there is none. */
 bool sim_disk_cut_last(struct sim_disk *disk);
+/* A new, empty disk. Its node is down. */
+void sim_disk_blank_out(struct sim_disk *disk);
 /* How long the oldest append has been on its way. */
 uint64_t sim_disk_waiting_us(const struct sim_disk *disk);
 /* Make it a disk whose snapshot marker stands at `index`, without entries: what

@@ -34,7 +34,8 @@ unsigned sim_errands_any_node(struct sim_errands *all) {
     struct sim *sim = all->sim;
     unsigned up[SIM_OWNERS], count = 0;
     for (unsigned id = 1; id <= sim->nodes_count; id++) {
-        if (sim->node[id]->repl != NULL && !sim->node[id]->quitting) {
+        if (sim->node[id]->repl != NULL && !sim->node[id]->quitting &&
+            !sim->node[id]->old) {
             up[count++] = id;
         }
     }

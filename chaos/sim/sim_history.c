@@ -60,5 +60,8 @@ static void on_object(void *arg, enum history_verdict verdict, enum history_mode
 
 void sim_history_judge(struct sim_history *history, struct sim *sim) {
     struct linear_report report = {.object = on_object, .arg = sim};
-    (void)linear_check(&history->history, &report);
+    enum history_verdict verdict = linear_check(&history->history, &report);
+    if (verdict != HISTORY_LINEAR && report.broken + report.undecided == 0) {
+        sim_violation(sim, "the history could not be judged"); /* no object was told */
+    }
 }

@@ -1,21 +1,24 @@
 #include "chaos/sim/sim_node.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "chaos/sim/sim_world.h"
 #include "raft/repl_core.h"
 #include "raft/repl_exit.h"
+#include "raft/repl_watchdog.h"
 #include "store/base/check.h"
 #include "store/store_account.h"
 #include "store/store_write.h"
 
 #define TIMER_US (20 * SIM_US_PER_MS)
-#define MAP_BYTES (64u * 1024 * 1024)
 #define STALL_MS 4000
 
 /* What a restart point is made in. */
@@ -39,14 +42,48 @@ static size_t read_file(const struct sim_node *node, uint8_t **ret_data) {
     return len;
 }
 
-/* Whoever makes a restart point writes all of the file to the device. */
+/* The file as LMDB has it mapped as well; beyond its end nothing may be read. */
+static const uint8_t *view_of(struct sim_node *node, size_t *ret_len) {
+    char path[160];
+    struct stat st;
+    CHECK(snprintf(path, sizeof(path), "%s/data.mdb", node->dir) < (int)sizeof(path));
+    if (node->view == NULL) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        CHECK(fd >= 0);
+        node->view = mmap(NULL, SIM_MAP_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+        CHECK(node->view != MAP_FAILED && close(fd) == 0);
+    }
+    CHECK(stat(path, &st) == 0);
+    *ret_len = (size_t)st.st_size / PAGE * PAGE;
+    return node->view;
+}
+
+static void drop_view(struct sim_node *node) {
+    CHECK(node->view == NULL || munmap(node->view, SIM_MAP_BYTES) == 0);
+    node->view = NULL;
+}
+
+/* Whoever makes a restart point writes all of the file to the device. Of its pages few
+ * differ from those of the point before: the rest is there already. */
 static void note_point(struct sim_node *node) {
     uint64_t number = node->store == NULL ? 0 : store_point_number(node->store);
-    if (number != 0 && number != node->point_number) {
-        node->point_number = number;
-        free(node->device);
-        node->device_len = read_file(node, &node->device);
+    size_t len;
+    if (number == 0 || number == node->point_number) {
+        return;
     }
+    node->point_number = number;
+    const uint8_t *view = view_of(node, &len);
+    if (len > node->device_cap) {
+        node->device_cap = 2 * len;
+        node->device = realloc(node->device, node->device_cap);
+        CHECK(node->device != NULL);
+    }
+    for (size_t at = 0; at < len; at += PAGE) {
+        if (at >= node->device_len || memcmp(node->device + at, view + at, PAGE) != 0) {
+            memcpy(node->device + at, view + at, PAGE);
+        }
+    }
+    node->device_len = len;
 }
 
 /* Of the pages that were written since, a power cut leaves some. */
@@ -72,6 +109,7 @@ static void tear(struct sim_node *node) {
 /* As the process's end leaves it. */
 static void abandon_store(struct sim_node *node) {
     note_point(node);
+    drop_view(node);
     store_read_free(node->read);
     store_abandon(node->store);
     node->store = NULL;
@@ -232,12 +270,30 @@ static void host_reseed(void *impl, const char *why) {
     node->asks_reseed = true;
 }
 
+static void sync_later(struct sim_node *node, uint64_t us);
+
 static void on_sync(struct sim *sim, unsigned owner, void *arg) {
     struct sim_node *node = sim_node_of(sim, owner);
-    enum err err = store_point_sync(node->store);
+    uint64_t now_us = sim_loop_of(sim)->now_us;
     (void)arg;
+    if (now_us < node->disk.stalled_until_us) {
+        sync_later(node, node->disk.stalled_until_us - now_us);
+        return;
+    }
+    node->syncing_us = 0;
+    if (node->disk.fail_percent > 0 &&
+        sim_percent(&node->disk.rng, node->disk.fail_percent)) {
+        node->sync_failed = true;
+        repl_core_synced(node->repl, ERR_IO); /* nothing is named after it */
+        return;
+    }
+    enum err err = store_point_sync(node->store);
     node->point_index = node->taken_index;
     repl_core_synced(node->repl, err);
+}
+
+static void sync_later(struct sim_node *node, uint64_t us) {
+    sim_after(sim_loop_of(node->sim), us, node->id, "node.sync", on_sync, NULL);
 }
 
 static uint64_t store_index(const struct sim_node *node) {
@@ -251,7 +307,8 @@ static uint64_t store_index(const struct sim_node *node) {
 static void host_sync(void *impl) {
     struct sim_node *node = impl;
     node->taken_index = store_index(node);
-    sim_after(sim_loop_of(node->sim), SYNC_US, node->id, "node.sync", on_sync, NULL);
+    node->syncing_us = sim_loop_of(node->sim)->now_us;
+    sync_later(node, SYNC_US + node->disk.slow_us);
 }
 
 static void host_closed(void *impl) {
@@ -280,12 +337,29 @@ void sim_node_free(struct sim_node *node) {
     free(node->device);
 }
 
+void sim_node_wipe(struct sim_node *node) {
+    static const char *const files[] = {"data.mdb", "lock.mdb", "data.point",
+                                        "data.applied"};
+    CHECK(node->store == NULL);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        char path[160];
+        CHECK(snprintf(path, sizeof(path), "%s/%s", node->dir, files[i]) <
+              (int)sizeof(path));
+        (void)unlink(path);
+    }
+    node->device_len = 0;
+}
+
 static void on_timer(struct sim *sim, unsigned owner, void *arg) {
     struct sim_node *node = sim_node_of(sim, owner);
     (void)arg;
     sim_after(sim_loop_of(sim), TIMER_US, owner, "node.timer", on_timer, NULL);
     if (sim_disk_waiting_us(&node->disk) > STALL_MS * SIM_US_PER_MS) {
         on_fatal(REPL_EXIT_STALLED, "repl.stalled", "the disk stood still");
+    }
+    if (node->syncing_us != 0 && sim_loop_of(sim)->now_us - node->syncing_us >
+                                     REPL_STALL_SYNC * STALL_MS * SIM_US_PER_MS) {
+        on_fatal(REPL_EXIT_STALLED, "repl.stalled", "the store's disk stood still");
     }
     repl_core_tick(node->repl);
 }
@@ -343,7 +417,7 @@ static void rot(struct sim_node *node) {
 
 static enum err open_node(struct sim_node *node) {
     struct store_config config = {
-        .dir = node->dir, .map_bytes = MAP_BYTES, .readers_max = 16, .deferred = true};
+        .dir = node->dir, .map_bytes = SIM_MAP_BYTES, .readers_max = 16, .deferred = true};
     enum err err = store_open(&config, &node->store);
     if (err != OK) {
         snprintf(node->why, sizeof(node->why), "the store: %s", err_str(err));
@@ -383,6 +457,7 @@ static void close_life(struct sim_node *node, enum sim_down down) {
     if (down == SIM_CRASHED) {
         abandon_store(node);
     }
+    drop_view(node);
     store_read_free(node->read);
     store_close(node->store);
     node->read = NULL;
@@ -399,6 +474,8 @@ bool sim_node_start(struct sim_node *node) {
     node->woken = false;
     node->quitting = false;
     node->asks_reseed = false;
+    node->syncing_us = 0;
+    node->sync_failed = false;
     node->started_us = loop->now_us;
     node->why[0] = '\0';
     if (!sim_node_enter(node, start, &err)) {
@@ -471,6 +548,11 @@ void sim_node_quit(struct sim_node *node) {
 /* --- links --- */
 
 void sim_node_link_up(struct sim *sim, unsigned node, unsigned peer) {
+    const struct sim_net *net = sim_net_of(sim);
+    if (net->epoch[node] != 0 && net->epoch[peer] != 0 &&
+        net->epoch[node] != net->epoch[peer]) {
+        sim_violation(sim, "nodes %u and %u of two epochs have a link", node, peer);
+    }
     repl_core_link_up(sim_node_of(sim, node)->repl, peer);
 }
 

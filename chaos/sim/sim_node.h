@@ -15,6 +15,8 @@
 #include "chaos/sim/sim_net.h"
 #include "raft/repl.h"
 
+#define SIM_MAP_BYTES (64u * 1024 * 1024)
+
 /* Why a node is down. */
 enum sim_down {
     SIM_NEVER_STARTED,
@@ -40,6 +42,8 @@ struct sim_node {
     struct store_read *read;
     bool kicked, woken, quitting;
     uint64_t started_us;
+    uint64_t syncing_us; /* since when the store waits for its device; 0: it does not */
+    bool sync_failed;
 
     enum sim_down down;
     int exit_code;
@@ -52,13 +56,15 @@ struct sim_node {
     bool rotten;  /* its log is damaged: it must refuse to start until it is re-seeded */
     bool skewed;  /* its data were damaged on purpose: it may refuse to go on */
     bool removed; /* by a change of members */
+    bool old;     /* of an epoch that was ended (sim_epoch): it is not counted on */
 
     /* What it has shown (sim_check). */
     uint64_t synced_index; /* the store is on the device up to here (store_sync) */
     uint64_t taken_index, point_index; /* restart points: being made, on the device */
     uint64_t point_number;
     uint8_t *device; /* the store's file as it was when the last one was made */
-    size_t device_len;
+    size_t device_len, device_cap;
+    uint8_t *view; /* that file mapped, while a life has it open; NULL: not yet */
     uint64_t seen_index, seen_clock_ms, seen_epoch;
 };
 
@@ -73,6 +79,8 @@ bool sim_node_start(struct sim_node *node);
 /* Its process is killed; with `power`, its machine loses power: of the pages that
  * the store has written since its restart point, some are lost (S2). */
 void sim_node_crash(struct sim_node *node, bool power);
+/* Nothing is left of its store. It is down. */
+void sim_node_wipe(struct sim_node *node);
 /* Begin to stop in good order: leadership is handed over first. */
 void sim_node_quit(struct sim_node *node);
 /* Run `call` as the node's process would; false: it ended. */

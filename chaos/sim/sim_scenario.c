@@ -497,6 +497,24 @@ static void unread_promotion(struct sim *sim) {
     must_be_replaced(sim);
 }
 
+static bool has_ended(struct sim *sim, void *arg) {
+    const struct sim_node *node = arg;
+    (void)sim;
+    return node->down == SIM_ENDED && node->seeding == NULL;
+}
+
+/* A node is removed while it fetches an image: the rows that it then has say so, and
+ * that the others are done with it. It must end by itself, for good. */
+static void seeded_after_removal(struct sim *sim) {
+    struct sim_node *gone = follower_node(sim);
+    kill_node(sim, gone);
+    sim_seed_replace(sim, gone->id);
+    must_be_replaced(sim);
+    sim_seed_begin(gone);
+    (void)sim_until(sim, 20000, has_ended, gone);
+    must_have_ended(sim, gone, REPL_EXIT_REMOVED);
+}
+
 static const struct scenario scenarios[] = {
     {"quiet", 3, quiet},
     {"figure-8", 5, figure_8},
@@ -520,6 +538,9 @@ static const struct scenario scenarios[] = {
     {"long-cut", 3, long_cut},
     {"newer-term", 3, newer_term},
     {"unread-promotion", 1, unread_promotion},
+    {"seeded-after-removal", 3, seeded_after_removal},
+    {"restored", 3, quiet}, /* then a new epoch: sim_epoch_wanted */
+    {"recovered", 5, quiet},
 };
 
 #define COUNT (sizeof(scenarios) / sizeof(scenarios[0]))

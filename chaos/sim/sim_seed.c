@@ -14,7 +14,6 @@
 #define AGAIN_US (300 * SIM_US_PER_MS)
 #define PIECE_US (2 * SIM_US_PER_MS)
 #define CAPTURE_MS 3000
-#define MAP_BYTES (64u * 1024 * 1024)
 
 struct sim_seeding {
     unsigned taker, donor; /* donor 0: none now */
@@ -61,7 +60,6 @@ static void put_in_place(struct sim_node *node) {
     CHECK(rename(from, to) == 0);
     snprintf(to, sizeof(to), "%s/data.point", node->dir); /* of the file before */
     (void)unlink(to);
-    node->point_index = 0;
     clear_staging(node);
 }
 
@@ -105,12 +103,49 @@ static bool is_current(struct sim *sim, const struct attempt *attempt) {
     return s != NULL && s->attempt == attempt->attempt;
 }
 
+static void add_member(struct raft_configuration *configuration,
+                       const struct image_member *member) {
+    CHECK(raft_configuration_add(configuration, member->id, member->address,
+                                 member->role) == 0);
+}
+
+void sim_seed_put(struct sim_node *node, const struct image_head *head, bool alone) {
+    struct raft_configuration configuration;
+    uint8_t bytes[REPL_MARKER_LEN];
+    struct repl_marker marker = {head->meta.applied_index, head->meta.applied_term,
+                                 head->meta.cluster_id};
+    struct raft_buffer buf = {.base = bytes, .len = sizeof(bytes)};
+    struct image_member self = {.id = node->id, .role = RAFT_VOTER};
+    repl_marker_encode(&marker, bytes);
+    raft_configuration_init(&configuration);
+    snprintf(self.address, sizeof(self.address), "%s",
+             node->peers[node->id - 1].address);
+    if (alone) {
+        add_member(&configuration, &self);
+    }
+    for (size_t i = 0; i < head->members_count && !alone; i++) {
+        add_member(&configuration, &head->members[i]);
+    }
+    sim_disk_reseed(&node->disk, head->meta.applied_index, head->meta.applied_term,
+                    &configuration,
+                    alone ? head->meta.applied_index : head->configuration_index, &buf);
+    if (alone) { /* a term that nobody has voted in */
+        node->disk.log.term++;
+        node->disk.log.vote = 0;
+    }
+    raft_configuration_close(&configuration);
+    node->synced_index = head->meta.applied_index;
+    node->point_index = 0;
+    node->rotten = false;
+    node->asks_reseed = false;
+    node->seen_index = 0; /* its own past is gone: the image's may be all it has */
+    node->seen_clock_ms = 0;
+}
+
 /* The image is whole: the disk's log begins at its marker, then the node starts. */
 static void finish(struct sim *sim, struct sim_seeding *s) {
     struct sim_node *node = sim->node[s->taker];
     struct image_head head;
-    struct raft_configuration configuration;
-    uint8_t bytes[REPL_MARKER_LEN];
     char why[256];
     enum err err = store_image_sink_finish(s->sink, &head, why);
     if (err != OK) {
@@ -118,29 +153,14 @@ static void finish(struct sim *sim, struct sim_seeding *s) {
         again(sim, s);
         return;
     }
-    struct repl_marker marker = {head.meta.applied_index, head.meta.applied_term,
-                                 head.meta.cluster_id};
-    struct raft_buffer buf = {.base = bytes, .len = sizeof(bytes)};
-    repl_marker_encode(&marker, bytes);
-    raft_configuration_init(&configuration);
-    for (size_t i = 0; i < head.members_count; i++) {
-        CHECK(raft_configuration_add(&configuration, head.members[i].id,
-                                     head.members[i].address,
-                                     head.members[i].role) == 0);
-    }
     CHECK(head.meta.applied_index >= sim_disk_floor(&node->disk)); /* E1 */
-    sim_disk_reseed(&node->disk, head.meta.applied_index, head.meta.applied_term,
-                    &configuration, head.configuration_index, &buf);
-    raft_configuration_close(&configuration);
     store_image_sink_free(s->sink);
     s->sink = NULL;
     put_in_place(node);
     give_up_attempt(s, sim);
     free(s);
     node->seeding = NULL;
-    node->synced_index = head.meta.applied_index;
-    node->rotten = false;
-    node->seen_index = 0; /* its own past is gone: the image's may be all it has */
+    sim_seed_put(node, &head, false);
     sim->result->reseeds++;
     (void)sim_node_start(node);
 }
@@ -189,7 +209,7 @@ static void on_captured(struct repl_wait *wait) {
     }
     s->captured = true;
     struct sim_node *node = sim->node[s->taker];
-    struct image_sink_config config = {.map_bytes = MAP_BYTES,
+    struct image_sink_config config = {.map_bytes = SIM_MAP_BYTES,
                                        .cluster_id = s->capture.head.meta.cluster_id,
                                        .use = IMAGE_COPY};
     char dir[160], why[256];
@@ -227,6 +247,7 @@ static void on_attempt(struct sim *sim, unsigned owner, void *arg) {
     struct sim_node *node = sim->node[donor];
     s->donor = donor;
     if (donor == s->taker || node->repl == NULL || node->quitting ||
+        node->old != sim->node[s->taker]->old || /* of another epoch: refused */
         !sim_node_enter(node, capture_call, s) || !s->waiting) {
         again(sim, s);
     }

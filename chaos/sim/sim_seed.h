@@ -11,12 +11,16 @@
 #define CHAOS_SIM_SEED_H
 
 #include "chaos/sim/sim_node.h"
+#include "store/store_image.h"
 
 struct sim_seeding;
 
 /* Fill this node's disks from its peers, however often it takes, then start it. */
 void sim_seed_begin(struct sim_node *taker);
 bool sim_seed_runs(const struct sim_node *node);
+/* Its disks are what `head`'s image leaves: a log that begins behind it. `alone`: with a
+ * configuration of this node alone, in a term of its own (a new epoch). It is down. */
+void sim_seed_put(struct sim_node *node, const struct image_head *head, bool alone);
 /* The node's process is about to end: transfers from it are broken. */
 void sim_seed_donor_gone(struct sim_node *node);
 /* At the end of a run. */

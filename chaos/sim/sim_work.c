@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chaos/sim/sim_blob.h"
 #include "chaos/sim/sim_command.h"
 #include "chaos/sim/sim_history.h"
 #include "chaos/sim/sim_intake.h"
@@ -84,6 +85,7 @@ struct sim_work {
     struct sim_history *history;
     struct sim_outbox *outbox;
     struct sim_intake *intake;
+    struct sim_blob *blob;
     struct arena arena;
     uint64_t done, unknown, refused_busy;
 };
@@ -151,7 +153,7 @@ static unsigned any_node(struct sim_work *work) {
     unsigned up[SIM_OWNERS], count = 0;
     for (unsigned id = 1; id <= sim->nodes_count; id++) {
         const struct sim_node *node = sim->node[id];
-        if (node->repl != NULL && !node->quitting) {
+        if (node->repl != NULL && !node->quitting && !node->old) {
             up[count++] = id;
         }
     }
@@ -684,7 +686,7 @@ static bool no_ops(struct sim *sim, void *arg) {
 }
 
 /* The RP, and the account of those that sign in. No faults yet. */
-void sim_work_begin(struct sim_work *work) {
+void sim_work_begin_plain(struct sim_work *work) {
     struct command command = sim_client_command();
     setup(work, &command);
     CHECK(sim_until(work->sim, 20000, no_ops, NULL) && work->ready);
@@ -697,8 +699,13 @@ void sim_work_begin(struct sim_work *work) {
     for (size_t n = 0; n < work->clients; n++) {
         client_later(work, n);
     }
+}
+
+void sim_work_begin(struct sim_work *work) {
+    sim_work_begin_plain(work);
     sim_outbox_begin(work->outbox);
     sim_intake_begin(work->intake);
+    sim_blob_begin(work->blob);
 }
 
 /* --- tasks of the clients' side --- */
@@ -735,6 +742,7 @@ struct sim_work *sim_work_new(struct sim *sim, uint64_t seed, unsigned clients) 
     work->history = sim_history_new();
     work->outbox = sim_outbox_new(sim, &work->loop, seed);
     work->intake = sim_intake_new(sim, &work->loop, seed, work->history);
+    work->blob = sim_blob_new(sim, &work->loop, seed);
     CHECK(work->client != NULL);
     arena_init(&work->arena, 1u << 20);
     sim_rng_seed(&work->rng, seed, 2);
@@ -749,6 +757,7 @@ void sim_work_free(struct sim_work *work) {
     sim_history_free(work->history);
     sim_outbox_free(work->outbox);
     sim_intake_free(work->intake);
+    sim_blob_free(work->blob);
     arena_close(&work->arena);
     free(work->acked);
     free(work->client);
@@ -759,6 +768,12 @@ void sim_work_pause(struct sim_work *work) {
     work->active = false;
     sim_outbox_pause(work->outbox);
     sim_intake_pause(work->intake);
+    sim_blob_pause(work->blob);
+}
+
+void sim_work_stop(struct sim_work *work) {
+    sim_work_pause(work);
+    sim_blob_stop(work->blob);
 }
 
 void sim_work_pace(struct sim_work *work, uint64_t mean_us) {
@@ -767,7 +782,7 @@ void sim_work_pace(struct sim_work *work, uint64_t mean_us) {
 
 bool sim_work_idle(const struct sim_work *work) {
     return work->ops_count == 0 && sim_outbox_idle(work->outbox) &&
-           sim_intake_idle(work->intake);
+           sim_intake_idle(work->intake) && sim_blob_idle(work->blob);
 }
 
 struct lost {
@@ -794,6 +809,7 @@ static void on_lost(struct sim *sim, unsigned owner, void *arg) {
     }
     sim_outbox_lost(work->outbox, lost->node, lost->life);
     sim_intake_lost(work->intake, lost->node, lost->life);
+    sim_blob_lost(work->blob, lost->node, lost->life);
 }
 
 void sim_work_lost(struct sim_work *work, unsigned node) {
@@ -818,6 +834,7 @@ void sim_work_judge(struct sim_work *work, struct sim_result *result) {
     result->unknown += work->unknown;
     sim_outbox_judge(work->outbox);
     sim_intake_judge(work->intake);
+    sim_blob_judge(work->blob);
     sim_history_judge(work->history, work->sim);
 }
 

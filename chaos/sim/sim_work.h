@@ -26,9 +26,12 @@ struct sim_result;
 
 struct sim_work *sim_work_new(struct sim *sim, uint64_t seed, unsigned clients);
 void sim_work_free(struct sim_work *work);
-/* Clients begin; they stop asking for new things. */
+/* Clients begin, of all kinds or those of this file alone; they stop asking for new
+ * things; nodes' own work for them ends as well. */
 void sim_work_begin(struct sim_work *work);
+void sim_work_begin_plain(struct sim_work *work);
 void sim_work_pause(struct sim_work *work);
+void sim_work_stop(struct sim_work *work);
 /* Mean time between two operations of one client. */
 void sim_work_pace(struct sim_work *work, uint64_t mean_us);
 bool sim_work_idle(const struct sim_work *work);

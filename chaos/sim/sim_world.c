@@ -8,14 +8,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chaos/sim/sim_command.h"
+#include "chaos/sim/sim_epoch.h"
 #include "chaos/sim/sim_scenario.h"
 #include "store/base/check.h"
 
 /* 2026-01-01T00:00:00Z */
 #define EPOCH_MS UINT64_C(1767225600000)
-#define CLIENTS 8
 /* Within so long after the last fault the cluster must serve again. */
 #define RECOVERY_MS 60000
+/* Of a new epoch. */
+#define EPOCH_FAULTY_MS 4000
 
 struct sim_net *sim_net_of(struct sim *sim) {
     return &sim->net;
@@ -69,7 +72,7 @@ unsigned sim_leader(struct sim *sim) {
     uint64_t term = 0;
     for (unsigned id = 1; id <= sim->nodes_count; id++) {
         struct repl_status status;
-        if (sim->node[id]->repl == NULL) {
+        if (sim->node[id]->repl == NULL || sim->node[id]->old) {
             continue;
         }
         repl_status(sim->node[id]->repl, &status);
@@ -116,7 +119,7 @@ bool sim_all_ready(struct sim *sim, void *arg) {
     }
     for (unsigned id = 1; id <= sim->nodes_count; id++) {
         struct repl_status status;
-        if (sim->node[id]->removed) {
+        if (sim->node[id]->removed || sim->node[id]->old) {
             continue;
         }
         if (sim->node[id]->repl == NULL) {
@@ -133,7 +136,7 @@ bool sim_all_ready(struct sim *sim, void *arg) {
 static bool same_index(struct sim *sim, void *arg) {
     (void)arg;
     for (unsigned id = 1; id <= sim->nodes_count; id++) {
-        if (!sim->node[id]->removed &&
+        if (!sim->node[id]->removed && !sim->node[id]->old &&
             sim->node[id]->seen_index < sim_work_acked(sim->work)) {
             return false;
         }
@@ -262,7 +265,7 @@ static void come_back(struct sim *sim) {
             sim_violation(sim, "a cluster without faults does not stay up");
             return;
         }
-        if (sim->node[id]->removed) {
+        if (sim->node[id]->removed || sim->node[id]->old) {
             continue;
         }
         sim_work_read_all(sim->work, id);
@@ -287,6 +290,15 @@ static void run(struct sim *sim) {
     }
     come_back(sim);
     sim_work_judge(sim->work, sim->result);
+    enum sim_epoch_way way = sim_epoch_wanted(sim);
+    if (way != EPOCH_STAYS && sim->result->violations == 0 &&
+        sim_epoch_change(sim, way)) {
+        sim_fault_begin(sim->fault);
+        sim_pass(sim, EPOCH_FAULTY_MS);
+        come_back(sim);
+        sim_work_judge(sim->work, sim->result);
+        sim_epoch_judge(sim);
+    }
 }
 
 static void report(struct sim *sim) {
@@ -312,13 +324,14 @@ void sim_run(const struct sim_config *config, struct sim_result *ret_result) {
     snprintf(sim->dir, sizeof(sim->dir), "%s/tasuki-sim-XXXXXX", base);
     CHECK(mkdtemp(sim->dir) != NULL);
     sim_node_setup();
+    sim_names_begin(0);
     sim_loop_init(&sim->loop);
     sim->loop.print = config->print;
     sim->loop.enter = sim_node_run_event;
     sim_rng_seed(&sim->rng, config->seed, 4);
     sim_net_init(&sim->net, sim, &sim->loop, config->seed);
     sim_check_init(&sim->check);
-    sim->work = sim_work_new(sim, config->seed, CLIENTS);
+    sim->work = sim_work_new(sim, config->seed, SIM_CLIENTS);
     sim->fault = sim_fault_new(sim, config->seed);
     if (config->scenario == NULL) {
         sim_fault_describe(sim->fault, ret_result->profile);
@@ -334,6 +347,9 @@ void sim_run(const struct sim_config *config, struct sim_result *ret_result) {
     sim_seed_free(sim);
     sim_fault_free(sim->fault);
     sim_work_free(sim->work);
+    if (sim->ended != NULL) {
+        sim_work_free(sim->ended);
+    }
     sim_check_close(&sim->check);
     sim_loop_close(&sim->loop);
     remove_dir(sim->dir);

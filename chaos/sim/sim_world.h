@@ -20,6 +20,7 @@
 #include "chaos/sim/sim_work.h"
 
 #define SIM_VIOLATIONS_KEPT 8
+#define SIM_CLIENTS 8
 
 /* Faults of the host, planted to show that the simulator finds them. */
 enum sim_planted {
@@ -29,6 +30,7 @@ enum sim_planted {
     PLANTED_DOUBLE_SUBMIT,  /* a client's request is submitted twice */
     PLANTED_STALE_READ,     /* reads do not ask for proof of freshness */
     PLANTED_ROTTEN_ROW,     /* one node's state is changed behind its back */
+    PLANTED_MIXED_EPOCHS,   /* links do not ask for the epoch */
 };
 
 struct sim_config {
@@ -61,6 +63,7 @@ struct sim {
     struct sim_check check;
     struct sim_work *work;
     struct sim_fault *fault;
+    struct sim_work *ended; /* of the epoch before; NULL: this is the first one */
     struct sim_replace *replace; /* the operator's work on members; NULL: none yet */
 };
 
