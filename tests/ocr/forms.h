@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PAGES_MAX 4
+#define PAGES_MAX 6
 
 struct chance {
     uint64_t state;
@@ -57,8 +57,12 @@ struct style {
     bool era_padded;
     int tint; /* of the certificate */
     double size; /* of the form's values, pt */
+    int wording;   /* of labels and title */
+    uint32_t order; /* of the form's rows; 0: as in the first version */
 };
 void style_make(struct chance *c, const char *fonts, struct style *ret);
+/* Layouts, labels and orders of rows that the reader was not made for. */
+void style_widen(struct chance *c, struct style *style);
 
 /* Draw in millimetres on A4, upright. */
 void draw_form(cairo_t *cr, const struct papers *p, const struct style *s,
@@ -73,17 +77,50 @@ void draw_text(cairo_t *cr, double x, double y, double pt, const char *font,
                const char *text, double spacing_pt);
 double text_width(cairo_t *cr, double pt, const char *font, const char *text);
 
-/* The scanner: an upright page at `dpi` to a JPEG stream. */
+/* What people and machines left on the paper, beside what it says. */
+struct wear {
+    int holes;         /* 0, 2 or 4 along the binding edge */
+    bool hole_dark;    /* the lid behind was black */
+    bool staple, corner;
+    int pen;           /* ticks and notes by hand, in the margins */
+    bool stamp;        /* of the day of receipt */
+    bool small_seal;   /* 捨印: in the margin, for corrections to come */
+    double through;    /* how much of the page behind shines through */
+};
+void wear_make(struct chance *c, struct wear *ret);
+void wear_draw(cairo_t *cr, const struct wear *w, const struct papers *p,
+               const struct style *s, struct chance *c);
+
+/* The scanner: an upright page at `dpi`, to a JPEG stream or to bits. */
 struct scan {
     int dpi, turn, quality;
     bool gray;
+    int bits; /* 0: JPEG; 1: black or white by a threshold, 2: dithered */
     double angle;
     bool folds, streaks, stain, holes, through;
     double blur, noise, shade;
     int specks;
+    double edge[4]; /* mm at top, right, bottom, left: bed beside the paper; < 0: cut off */
+    bool black_bed;
+    double cast[3]; /* what is left of red, green, blue */
+    bool fax;       /* lost lines and pepper, of 1 bit */
 };
 void scan_make(struct chance *c, int hard, struct scan *ret);
+/* Habits of scanners that `hard` does not have: bits, resolutions, edges, casts. */
+void scan_widen(struct chance *c, struct scan *scan);
+/* A person may be asked about what is scanned so badly. */
+bool scan_is_poor(const struct scan *scan);
+
+struct scanned {
+    unsigned char *data; /* a JPEG stream, or rows of bits, 1 black */
+    unsigned long len;
+    int w, h, dpi;
+    bool gray, bits;
+};
 bool scan_page(const struct scan *s, cairo_surface_t *page, struct chance *c,
-               unsigned char **ret_jpeg, unsigned long *ret_len, int *ret_w, int *ret_h);
+               struct scanned *ret);
+void scanned_free(struct scanned *scanned);
+/* One page after another, as scanners write them: JPEG or CCITT G4. */
+bool scanned_write_tiff(const char *path, const struct scanned *pages, int count);
 
 #endif

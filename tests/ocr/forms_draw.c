@@ -216,11 +216,37 @@ static void form_birth(const struct papers *p, const struct style *s, char *out,
         snprintf(out, size, s->form_birth == 1 ? "%d/%02d/%02d" : "%d年%d月%d日", b[0], b[1], b[2]);
 }
 
+/* What a row is, whatever it is called and wherever it stands. */
+enum row {
+    ROW_NUMBER, ROW_COMPANY, ROW_ADDRESS, ROW_TITLE, ROW_NAME, ROW_KANA, ROW_BIRTH, ROW_MAIL,
+    ROW_PHONE, ROW_END
+};
+#define WORDINGS 4
+static const char *const row_labels[WORDINGS][ROW_END] = {
+    {"法人番号", "商号又は名称", "本店所在地", "代表者役職", "利用者氏名",
+     "利用者氏名（フリガナ）", "利用者生年月日", "メールアドレス", "ＳＭＳ受信用電話番号"},
+    {"法人番号（13桁）", "商号又は名称", "本店所在地", "代表者役職", "代表者氏名",
+     "代表者氏名（カナ）", "生年月日", "メールアドレス", "ＳＭＳ受信用電話番号"},
+    {"法人番号（国税庁）", "法人名", "所在地", "役職名", "氏　名", "フリガナ", "生 年 月 日",
+     "アカウントＩＤ（メールアドレス）", "電話番号"},
+    {"１．法人番号", "２．法人名／屋号", "３．主たる事務所の所在地", "４．代表者の肩書",
+     "５．代表者の氏名", "６．氏名（ふりがな）", "７．代表者の生年月日", "８．電子メール",
+     "９．連絡先電話番号"},
+};
+static const char *const form_titles[WORDINGS] = {
+    "gBizIDプライム登録申請書", "ＧビズＩＤプライム登録申請書", "gBizIDプライム 登録申請書",
+    "プライムアカウント登録申請書"};
+
 struct form_row {
     const char *label, *value;
     double spacing;
     bool boxes; /* one for each character */
 };
+
+/* Below `columns` a table; from there on labels and values alone. */
+#define LAYOUT_PLAIN 3
+#define LAYOUT_PAIRS 4
+#define LAYOUTS 5
 
 static void draw_boxes(cairo_t *cr, double x, double y, const struct form_row *row,
                        const struct style *s) {
@@ -237,6 +263,12 @@ static double draw_row(cairo_t *cr, double y, const struct form_row *row,
                        const struct style *s) {
     bool above = s->form_layout == 1;
     double h = above ? 14 : 11.5, left = 24, cut = above ? left : 70, right = 190;
+
+    if (s->form_layout == LAYOUT_PLAIN) {
+        draw_text(cr, left, y + h / 2, 10, s->label_font, row->label, 0);
+        draw_text(cr, 82, y + h / 2, s->size, s->form_font, row->value, row->spacing);
+        return y + h;
+    }
 
     cairo_set_source_rgb(cr, 0.95, 0.96, 0.98);
     if (!above)
@@ -258,7 +290,7 @@ static double draw_row(cairo_t *cr, double y, const struct form_row *row,
 
 static void correct(cairo_t *cr, double y, const struct papers *p, const struct style *s,
                     struct chance *c) {
-    double x = s->form_layout == 1 ? 29 : 73.5;
+    double x = s->form_layout == 1 ? 29 : s->form_layout == LAYOUT_PLAIN ? 82 : 73.5;
     double w = text_width(cr, s->size, s->form_font, p->form.number) + 13 * 1.5 * MM + 1;
 
     if (chance_is(c, 0.7))
@@ -277,7 +309,7 @@ static void form_head(cairo_t *cr, const struct papers *p, const struct style *s
 
     cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
     draw_qr(cr, left ? 24 : 168, 16, 22, p->form.id);
-    centred(cr, 105, left ? 45 : 30, 19, s->label_font, "gBizIDプライム登録申請書", 0);
+    centred(cr, 105, left ? 45 : 30, 19, s->label_font, form_titles[s->wording], 0);
     snprintf(line, sizeof line, "申請書番号　%s", p->form.id);
     draw_text(cr, left ? 50 : 150, left ? 24 : 43, 9.5, s->label_font, line, 0);
     draw_text(cr, left ? 130 : 24, left ? 24 : 43, 10.5, s->label_font,
@@ -307,39 +339,113 @@ static void form_foot(cairo_t *cr, const struct papers *p, const struct style *s
               "※訂正がある場合は、画面で入力し直してから印刷してください。", 0);
 }
 
-void draw_form(cairo_t *cr, const struct papers *p, const struct style *s,
-               struct chance *c) {
+/* Rows in the order of the style: the company's first, or the person's; within them mixed. */
+static void order_rows(const struct style *s, enum row order[ROW_END]) {
+    struct chance c = {s->order};
+    bool person_first = s->order != 0 && chance_is(&c, 0.35);
+    int split = person_first ? ROW_END - 4 : 4, at = 0;
+
+    for (int i = 0; i < ROW_END; i++)
+        order[i] = (enum row)((i + (person_first ? 4 : 0)) % ROW_END);
+    for (int part = 0; s->order != 0 && part < 2; part++) {
+        int from = part ? split : 0, to = part ? ROW_END : split;
+
+        for (at = to - 1; at > from; at--) {
+            int k = chance_int(&c, from, at);
+            enum row row = order[at];
+
+            order[at] = order[k];
+            order[k] = row;
+        }
+    }
+}
+
+/* Two rows beside one another, each half as wide. */
+static double draw_pair(cairo_t *cr, double y, const struct form_row *a,
+                        const struct form_row *b, const struct style *s) {
+    const struct form_row *rows[] = {a, b};
+    double h = 12;
+
+    for (int i = 0; i < 2; i++) {
+        double x = 24 + i * 83;
+
+        cairo_set_source_rgb(cr, 0.95, 0.96, 0.98);
+        cairo_rectangle(cr, x, y, 30, h);
+        cairo_fill(cr);
+        cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
+        frame(cr, x, y, 83, h, 0.3);
+        rule(cr, x + 30, y, x + 30, y + h, 0.2);
+        draw_text(cr, x + 2, y + h / 2, 9, s->label_font, rows[i]->label, 0);
+        draw_text(cr, x + 33, y + h / 2, s->size - 0.5, s->form_font, rows[i]->value, 0);
+    }
+    return y + h;
+}
+
+static bool may_pair(const struct style *s, enum row a, enum row b) {
+    bool small_a = a == ROW_TITLE || a == ROW_NAME || a == ROW_BIRTH;
+    bool small_b = b == ROW_TITLE || b == ROW_NAME || b == ROW_BIRTH || b == ROW_PHONE;
+
+    return s->form_layout == LAYOUT_PAIRS && s->wording != 3 && small_a && small_b;
+}
+
+struct form_texts {
     char birth[64], name[96];
-    bool boxes = s->form_layout == 2;
-    struct form_row rows[] = {
-        {boxes ? "法人番号（13桁）" : "法人番号", p->form.number, boxes ? 0 : 1.5, boxes},
-        {"商号又は名称", p->form.company, 0, false},
-        {"本店所在地", p->form.address, 0, false},
-        {"代表者役職", p->form.title, 0, false},
-        {boxes ? "代表者氏名" : "利用者氏名", name, 0, false},
-        {boxes ? "代表者氏名（カナ）" : "利用者氏名（フリガナ）", "スリアヨ　クヤ", 0, false},
-        {boxes ? "生年月日" : "利用者生年月日", birth, 0, false},
-        {"メールアドレス", "user5299@example.co.jp", 0, false},
-        {"ＳＭＳ受信用電話番号", "090-0000-6258", 0, false},
-    };
-    double y = 62, at = 0;
+    const char *values[ROW_END];
+};
 
-    form_birth(p, s, birth, sizeof birth);
-    spaced_name(p->form.name, name, sizeof name);
-    form_head(cr, p, s, c);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        double next = draw_row(cr, y, &rows[i], s);
-        double middle = s->form_layout == 1 ? y + 9.3 : (y + next) / 2;
+static void form_texts(const struct papers *p, const struct style *s, struct form_texts *t) {
+    form_birth(p, s, t->birth, sizeof t->birth);
+    spaced_name(p->form.name, t->name, sizeof t->name);
+    t->values[ROW_NUMBER] = p->form.number;
+    t->values[ROW_COMPANY] = p->form.company;
+    t->values[ROW_ADDRESS] = p->form.address;
+    t->values[ROW_TITLE] = p->form.title;
+    t->values[ROW_NAME] = t->name;
+    t->values[ROW_KANA] = "スリアヨ　クヤ";
+    t->values[ROW_BIRTH] = t->birth;
+    t->values[ROW_MAIL] = "user5299@example.co.jp";
+    t->values[ROW_PHONE] = "090-0000-6258";
+}
 
-        if (i == 0)
-            at = middle;
-        if ((int)i == p->overlap)
-            draw_seal(cr, chance_real(c, 95, 130), middle, p->seal[0], p->form.company,
-                      s->seal_font, 0.2, p->fault != FAULT_FORM_COPY, false);
+static double draw_rows(cairo_t *cr, const struct papers *p, const struct style *s,
+                        const enum row order[ROW_END], double middle[ROW_END]) {
+    struct form_row rows[ROW_END];
+    struct form_texts t;
+    double y = 62;
+
+    form_texts(p, s, &t);
+    for (int i = 0; i < ROW_END; i++) {
+        bool boxes = order[i] == ROW_NUMBER && s->form_layout == 2;
+
+        rows[i] = (struct form_row){row_labels[s->wording][order[i]], t.values[order[i]],
+                                    order[i] == ROW_NUMBER && !boxes ? 1.5 : 0, boxes};
+    }
+    for (int i = 0; i < ROW_END; i++) {
+        bool pair = i + 1 < ROW_END && may_pair(s, order[i], order[i + 1]);
+        double next = pair ? draw_pair(cr, y, &rows[i], &rows[i + 1], s)
+                           : draw_row(cr, y, &rows[i], s);
+
+        middle[order[i]] = s->form_layout == 1 ? y + 9.3 : (y + next) / 2;
+        if (pair)
+            middle[order[++i]] = (y + next) / 2;
         y = next;
     }
+    return y;
+}
+
+void draw_form(cairo_t *cr, const struct papers *p, const struct style *s,
+               struct chance *c) {
+    enum row order[ROW_END];
+    double middle[ROW_END], y;
+
+    order_rows(s, order);
+    form_head(cr, p, s, c);
+    y = draw_rows(cr, p, s, order, middle);
+    if (p->overlap >= 0)
+        draw_seal(cr, chance_real(c, 95, 130), middle[p->overlap], p->seal[0], p->form.company,
+                  s->seal_font, 0.2, p->fault != FAULT_FORM_COPY, false);
     if (p->fault == FAULT_CORRECTED)
-        correct(cr, at, p, s, c);
+        correct(cr, middle[ROW_NUMBER], p, s, c);
     cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
     form_foot(cr, p, s, c, y + 6);
 }
@@ -403,10 +509,14 @@ static void cert_items(cairo_t *cr, const struct papers *p, const struct style *
     const char *const labels[] = {"会社法人等番号", "商　号", "本　店", p->form.title, ""};
     const char *const values[] = {t->number, p->form.company, p->form.address, t->name, t->birth};
     const char *const tabled[] = {"会社法人等番号", "商　号", "本　店", "氏　名", "生年月日"};
+    const int orders[][5] = {{0, 1, 2, 3, 4}, {1, 2, 3, 4, 0}, {1, 2, 0, 3, 4}};
+    const int *order = orders[s->cert_layout < 3 ? 0 : s->cert_layout - 2];
     bool table = s->cert_layout == 1;
     double y = table ? 100 : 58, column = table ? 75 : x + 33;
 
-    for (int i = 0; i < 5; i++) {
+    for (int k = 0; k < 5; k++) {
+        int i = order[k];
+
         draw_text(cr, table ? 28 : x, y, 11, s->cert_font, table ? tabled[i] : labels[i], 0);
         if (table && i == 3) {
             draw_text(cr, column, y, 11, s->cert_font, p->form.title, 0);
@@ -425,8 +535,10 @@ static void cert_items(cairo_t *cr, const struct papers *p, const struct style *
 
 void draw_cert(cairo_t *cr, const struct papers *p, const struct style *s,
                struct chance *c, bool copy) {
-    double seal_x = s->cert_layout == 1 ? 84 : s->cert_layout == 2 ? 142 : 24;
-    double seal_y = s->cert_layout == 1 ? 44 : 46, foot = s->cert_layout == 1 ? 168 : 128;
+    const double seals[][2] = {{24, 46}, {84, 44}, {142, 46}, {24, 46}, {84, 115}};
+    const double feet[] = {128, 168, 128, 134, 176};
+    double seal_x = seals[s->cert_layout][0], seal_y = seals[s->cert_layout][1];
+    double foot = feet[s->cert_layout];
     struct cert_texts t;
 
     security_paper(cr, s, copy);
@@ -437,7 +549,7 @@ void draw_cert(cairo_t *cr, const struct papers *p, const struct style *s,
               p->recut ? p->seal[0] : p->seal[1], p->form.company,
               p->recut ? "Noto Serif CJK JP Bold" : s->seal_font, chance_real(c, -0.05, 0.05),
               false, false);
-    cert_items(cr, p, s, &t, s->cert_layout == 2 ? 24 : 76);
+    cert_items(cr, p, s, &t, s->cert_layout == 2 || s->cert_layout == 4 ? 24 : 76);
     draw_text(cr, 30, foot, 12, s->cert_font,
               "これは提出されている印鑑の写しに相違ないことを証明する。", 0);
     draw_text(cr, 38, foot + 13, 11, s->cert_font, "（東京法務局管轄）", 0);
@@ -512,9 +624,21 @@ void style_make(struct chance *c, const char *fonts, struct style *s) {
         s->label_font = s->form_font = s->cert_font = fonts;
     s->seal_font = chance_is(c, 0.5) ? "Noto Serif CJK JP" : "IPAexMincho";
     s->form_layout = chance_int(c, 0, 2);
+    s->wording = s->form_layout == 2 ? 1 : 0;
+    s->order = 0;
     s->cert_layout = chance_int(c, 0, 2);
     s->form_birth = chance_int(c, 0, 2);
     s->era_padded = chance_is(c, 0.5);
     s->tint = chance_int(c, 0, 2);
     s->size = chance_real(c, 11, 13.5);
+}
+
+void style_widen(struct chance *c, struct style *s) {
+    if (chance_is(c, 0.5))
+        s->form_layout = chance_int(c, LAYOUT_PLAIN, LAYOUTS - 1);
+    s->wording = chance_int(c, 0, WORDINGS - 1);
+    if (chance_is(c, 0.5))
+        s->order = chance_next(c) | 1;
+    if (chance_is(c, 0.4))
+        s->cert_layout = chance_int(c, 3, 4);
 }

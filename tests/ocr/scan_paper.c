@@ -15,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tiffio.h>
-#include <turbojpeg.h>
 
 #include "server/paper.h"
 #include "tests/ocr/forms.h"
@@ -26,14 +24,6 @@ struct options {
     int count, hard;
     bool no_code, print;
     unsigned long seed;
-};
-
-struct made_page {
-    unsigned char *jpeg;
-    unsigned long len;
-    int w, h;
-    bool gray;
-    int dpi;
 };
 
 /* ---- the form */
@@ -122,7 +112,7 @@ static bool draw_page(cairo_t *cr, const struct drawing *d) {
 }
 
 static bool make_page(const struct drawing *d, const struct scan *scan,
-                      struct made_page *ret) {
+                      struct scanned *ret) {
     cairo_surface_t *surface =
         cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(210 * scan->dpi / 25.4),
                                    (int)(297 * scan->dpi / 25.4));
@@ -135,46 +125,14 @@ static bool make_page(const struct drawing *d, const struct scan *scan,
     good = draw_page(cr, d);
     cairo_destroy(cr);
     cairo_surface_flush(surface);
-    ret->gray = scan->gray;
-    ret->dpi = scan->dpi;
-    good = good && scan_page(scan, surface, d->chance, &ret->jpeg, &ret->len, &ret->w,
-                             &ret->h);
+    good = good && scan_page(scan, surface, d->chance, ret);
     cairo_surface_destroy(surface);
-    return good;
-}
-
-/* One JPEG stream a page, as scanners write it. */
-static bool write_tiff(const char *path, const struct made_page *pages, int count) {
-    TIFF *tiff = TIFFOpen(path, "w");
-    bool good = tiff != NULL;
-
-    for (int i = 0; good && i < count; i++) {
-        const struct made_page *p = &pages[i];
-
-        TIFFSetField(tiff, TIFFTAG_IMAGEWIDTH, p->w);
-        TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, p->h);
-        TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, p->h);
-        TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, 8);
-        TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, p->gray ? 1 : 3);
-        TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
-        TIFFSetField(tiff, TIFFTAG_COMPRESSION, COMPRESSION_JPEG);
-        TIFFSetField(tiff, TIFFTAG_JPEGTABLESMODE, 0);
-        TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC,
-                     p->gray ? PHOTOMETRIC_MINISBLACK : PHOTOMETRIC_YCBCR);
-        TIFFSetField(tiff, TIFFTAG_XRESOLUTION, (double)p->dpi);
-        TIFFSetField(tiff, TIFFTAG_YRESOLUTION, (double)p->dpi);
-        TIFFSetField(tiff, TIFFTAG_RESOLUTIONUNIT, RESUNIT_INCH);
-        good = TIFFWriteRawStrip(tiff, 0, p->jpeg, (tmsize_t)p->len) >= 0 &&
-               TIFFWriteDirectory(tiff) == 1;
-    }
-    if (tiff != NULL)
-        TIFFClose(tiff);
     return good;
 }
 
 static bool scan_both(const struct options *o, struct drawing *form, struct chance *c,
                       const char *path) {
-    struct made_page pages[2] = {{0}};
+    struct scanned pages[2] = {{0}};
     struct drawing cert = *form;
     struct scan scan;
     bool good = true;
@@ -187,9 +145,9 @@ static bool scan_both(const struct options *o, struct drawing *form, struct chan
         scan.turn = o->hard && i == 0 ? 180 : 0;
         good = make_page(i == 0 ? form : &cert, &scan, &pages[i]);
     }
-    good = good && write_tiff(path, pages, 2);
+    good = good && scanned_write_tiff(path, pages, 2);
     for (int i = 0; i < 2; i++)
-        tjFree(pages[i].jpeg);
+        scanned_free(&pages[i]);
     return good;
 }
 
