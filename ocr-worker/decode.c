@@ -261,10 +261,101 @@ static int tiff_dpi(struct decode *d) {
     return (int)(unit == RESUNIT_CENTIMETER ? x * 2.54f : x);
 }
 
-static enum decode_fault tiff_page(struct decode *d, struct raster *ret) {
+/* Pages that need no second picture in other colours: gray or black and white, top down,
+ * row by row, so that a page of 600 dpi is never in memory at its full size. */
+struct rows {
+    uint8_t *line;  /* as the file has it */
+    uint16_t *sum;  /* of `shrink` rows */
+    int width, bits;
+    bool inverted;
+};
+
+static bool rows_simple(TIFF *tiff, struct rows *r) {
+    uint16_t bits = 1, samples = 1, photometric = 0, orientation = ORIENTATION_TOPLEFT;
+
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &bits);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &samples);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &orientation);
+    if (!TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric) || TIFFIsTiled(tiff) ||
+        samples != 1 || (bits != 1 && bits != 8) || orientation != ORIENTATION_TOPLEFT ||
+        (photometric != PHOTOMETRIC_MINISWHITE && photometric != PHOTOMETRIC_MINISBLACK))
+        return false;
+    r->bits = bits;
+    r->inverted = photometric == PHOTOMETRIC_MINISWHITE;
+    return true;
+}
+
+static int row_level(const struct rows *r, int x) {
+    int v = r->bits == 8                           ? r->line[x]
+            : r->line[x / 8] & (0x80 >> (x & 7)) ? 255
+                                                   : 0;
+
+    return r->inverted ? 255 - v : v;
+}
+
+static enum decode_fault rows_read(TIFF *tiff, struct rows *r, struct raster *to) {
+    int shrink = to->shrink, whole = r->width / shrink * shrink;
+
+    for (int y = 0; y < to->y.height; y++) {
+        uint8_t *out = plane_row(&to->y, y);
+
+        memset(r->sum, 0, (size_t)to->y.width * sizeof *r->sum);
+        for (int k = 0; k < shrink; k++) {
+            if (TIFFReadScanline(tiff, r->line, (uint32_t)(y * shrink + k), 0) < 0)
+                return DECODE_BROKEN;
+            for (int x = 0; x < whole; x++)
+                r->sum[x / shrink] = (uint16_t)(r->sum[x / shrink] + row_level(r, x));
+        }
+        for (int x = 0; x < to->y.width; x++)
+            out[x] = (uint8_t)(r->sum[x] / (shrink * shrink));
+    }
+    return DECODE_OK;
+}
+
+static enum decode_fault tiff_rows(struct decode *d, struct rows *r, int width, int height,
+                                   struct raster *ret) {
+    struct raster to = {.scan_width = width, .scan_height = height};
+    enum decode_fault fault = DECODE_MEMORY;
+    tmsize_t size = TIFFScanlineSize(d->tiff);
+
+    r->width = width;
+    to.shrink = (size_t)width * (size_t)height > d->halve_above && width > 1 && height > 1
+                    ? 2
+                    : 1;
+    if (size < ((tmsize_t)width * r->bits + 7) / 8)
+        return DECODE_BROKEN;
+    r->line = malloc((size_t)size);
+    r->sum = malloc(((size_t)width / (size_t)to.shrink + 1) * sizeof *r->sum);
+    if (r->line != NULL && r->sum != NULL &&
+        plane_new(&to.y, width / to.shrink, height / to.shrink))
+        fault = rows_read(d->tiff, r, &to);
+    free(r->line);
+    free(r->sum);
+    if (fault != DECODE_OK) {
+        raster_free(&to);
+        return fault;
+    }
+    set_dpi(&to, tiff_dpi(d));
+    *ret = to;
+    return DECODE_OK;
+}
+
+static enum decode_fault tiff_rgba(struct decode *d, uint32_t width, uint32_t height,
+                                   struct raster *ret) {
     enum decode_fault fault = DECODE_BROKEN;
+    uint32_t *rgba = malloc((size_t)width * height * sizeof *rgba);
+
+    if (rgba == NULL)
+        return DECODE_MEMORY;
+    if (TIFFReadRGBAImageOriented(d->tiff, width, height, rgba, ORIENTATION_TOPLEFT, 1))
+        fault = decode_rgba(rgba, (int)width, (int)height, tiff_dpi(d), false, ret);
+    free(rgba);
+    return fault;
+}
+
+static enum decode_fault tiff_page(struct decode *d, struct raster *ret) {
     uint32_t width = 0, height = 0;
-    uint32_t *rgba;
+    struct rows rows = {0};
     struct span jpeg;
 
     TIFFGetField(d->tiff, TIFFTAG_IMAGEWIDTH, &width);
@@ -276,13 +367,9 @@ static enum decode_fault tiff_page(struct decode *d, struct raster *ret) {
     jpeg = tiff_jpeg(d);
     if (jpeg.len > 4 && jpeg.data[0] == 0xff && jpeg.data[1] == 0xd8)
         return jpeg_decode(jpeg, tiff_dpi(d), d->halve_above, ret);
-    rgba = malloc((size_t)width * height * sizeof *rgba);
-    if (rgba == NULL)
-        return DECODE_MEMORY;
-    if (TIFFReadRGBAImageOriented(d->tiff, width, height, rgba, ORIENTATION_TOPLEFT, 1))
-        fault = decode_rgba(rgba, (int)width, (int)height, tiff_dpi(d), false, ret);
-    free(rgba);
-    return fault;
+    if (rows_simple(d->tiff, &rows))
+        return tiff_rows(d, &rows, (int)width, (int)height, ret);
+    return tiff_rgba(d, width, height, ret);
 }
 
 /* ---- files */
