@@ -108,6 +108,14 @@ static size_t atoms_of(const struct text *text) {
     return count;
 }
 
+/* Two papers on one sheet, side by side: neither can be taken for missing. Forms speak of
+ * the certificate, too, so it is its certification and its registrar that count. */
+static bool is_both(const struct labels *l) {
+    return labels_weight(l, LABEL_FORM_TITLE) > 0 && labels_weight(l, LABEL_FORM_NUMBER) > 0 &&
+           labels_weight(l, LABEL_PROOF) > 0 && labels_weight(l, LABEL_REGISTRAR) > 0 &&
+           labels_weight(l, LABEL_CERT_TITLE) > 0;
+}
+
 static enum ocr_page_kind kind_of(const struct sheet *s) {
     const struct labels *l = &s->labels;
     float weight[OCR_PAGE_KIND_END] = {0};
@@ -128,6 +136,8 @@ static enum ocr_page_kind kind_of(const struct sheet *s) {
     weight[OCR_PAGE_PERSONAL] = 2 * labels_weight(l, LABEL_PERSONAL_TITLE) +
                                 labels_weight(l, LABEL_PERSONAL);
     weight[OCR_PAGE_COVER] = 2 * labels_weight(l, LABEL_COVER);
+    if (is_both(l))
+        return OCR_PAGE_UNKNOWN;
     for (int k = 1; k < OCR_PAGE_KIND_END; k++)
         if (weight[k] > weight[best] && weight[k] >= KIND_WEIGHT)
             best = (enum ocr_page_kind)k;
