@@ -217,6 +217,12 @@ static void refuse(struct http_request *request, bool as_json, int status,
     http_request_end(request);
 }
 
+struct span http_request_field(const struct http_request *request, const char *name) {
+    bool twice = false;
+    struct span value = params_get(&request->params, name, &twice);
+    return twice || value.data == NULL ? span_of("", 0) : value;
+}
+
 /* What h2o has of a body: nothing, when there was none. */
 struct span http_request_body(const struct http_request *request) {
     h2o_iovec_t body = request->h2o->entity;

@@ -54,6 +54,7 @@ struct http_request {
         struct svc_apply_confirm apply_confirm;
         struct svc_apply_print apply_print;
         struct svc_apply_status apply_status;
+        struct svc_apply_withdraw apply_withdraw;
         struct svc_activate activate;
         struct svc_consent consent;
         struct svc_token token;
@@ -99,6 +100,9 @@ struct span http_request_client(struct http_request *request);
 
 /* The same with what else the audit is told. */
 struct svc_origin http_request_origin(struct http_request *request);
+
+/* A parameter of the query or the form; empty when it is absent, or there twice. */
+struct span http_request_field(const struct http_request *request, const char *name);
 
 /* The body, in h2o's memory. */
 struct span http_request_body(const struct http_request *request);

@@ -339,6 +339,12 @@ void http_respond_page(struct http_request *request, int status, enum http_page 
     buf_free(&html);
 }
 
+void http_respond_section(struct http_request *request, int status, enum http_page page,
+                          const char *section, struct http_page_data *data) {
+    http_page_set_bool(data, section, true);
+    http_respond_page(request, status, page, data, (struct http_origins){0});
+}
+
 void http_respond_console(struct http_request *request, int status,
                           enum console_page page, struct span json) {
     h2o_req_t *h2o = request->h2o;

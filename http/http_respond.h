@@ -57,6 +57,9 @@ struct http_origins {
 };
 void http_respond_page(struct http_request *request, int status, enum http_page page,
                        struct http_page_data *data, struct http_origins origins);
+/* A page of several, with the section that is shown; no other origins. */
+void http_respond_section(struct http_request *request, int status, enum http_page page,
+                          const char *section, struct http_page_data *data);
 /* A page of the staff console, from JSON. */
 void http_respond_console(struct http_request *request, int status,
                           enum console_page page, struct span json);

@@ -44,6 +44,7 @@ static const struct route public_routes[] = {
     {"/apply/confirm", route_apply_confirm_get, route_apply_confirm_post, OWN_FORM},
     {"/apply/document", route_apply_document, NULL, PLAIN},
     {"/apply/status", route_apply_status_get, route_apply_status_post, OWN_FORM},
+    {"/apply/withdraw", route_apply_withdraw_get, route_apply_withdraw_post, OWN_FORM},
     {"/apply/activate", route_activate_get, route_activate_post, OWN_FORM},
     {"/oauth/app/register", NULL, route_app_register, PLAIN},
     {"/oauth/app/challenges", NULL, route_app_challenges, PLAIN},

@@ -32,7 +32,8 @@ http_route route_authorize_get, route_authorize_post, route_login, route_factor,
     route_consent;
 http_route route_apply_get, route_apply_post, route_apply_confirm_get,
     route_apply_confirm_post, route_apply_document, route_apply_status_get, route_apply_status_post,
-    route_activate_get, route_activate_post;
+    route_apply_withdraw_get, route_apply_withdraw_post, route_activate_get,
+    route_activate_post;
 http_route route_token, route_par, route_revoke, route_introspect, route_userinfo_get,
     route_userinfo_post;
 http_route route_discovery, route_jwks, route_logout_get, route_logout_post;

@@ -9,19 +9,6 @@
 
 #define KEY_MAX 64
 
-/* Empty when it is absent, or there twice. */
-static struct span field(const struct http_request *request, const char *name) {
-    bool twice = false;
-    struct span value = params_get(&request->params, name, &twice);
-    return twice || value.data == NULL ? span_of("", 0) : value;
-}
-
-static void show(struct http_request *request, int status, enum http_page page,
-                 const char *what, struct http_page_data *data) {
-    http_page_set_bool(data, what, true);
-    http_respond_page(request, status, page, data, (struct http_origins){0});
-}
-
 /* "is_corporation" and so on, and the name itself. */
 static void set_kind(struct http_page_data *data, enum applicant_kind kind) {
     char key[KEY_MAX];
@@ -186,7 +173,7 @@ static void show_form(struct http_request *request, int status,
     if (applicant != NULL) {
         add_faults(request, data, applicant);
     }
-    show(request, status, PAGE_APPLY, "asks_form", data);
+    http_respond_section(request, status, PAGE_APPLY, "asks_form", data);
 }
 
 static void show_kinds(struct http_request *request, int status) {
@@ -194,7 +181,7 @@ static void show_kinds(struct http_request *request, int status) {
     set_documents(request, data);
     http_page_set_bool(data, "takes_other",
                        svc_apply_open(request->thread->svc, APPLICANT_OTHER));
-    show(request, status, PAGE_APPLY, "asks_kind", data);
+    http_respond_section(request, status, PAGE_APPLY, "asks_kind", data);
 }
 
 void route_apply_get(struct http_request *request) {
@@ -203,7 +190,7 @@ void route_apply_get(struct http_request *request) {
         return;
     }
     http_request_choose_lang(request);
-    enum applicant_kind kind = applicant_kind_find(field(request, "kind"));
+    enum applicant_kind kind = applicant_kind_find(http_request_field(request, "kind"));
     if (svc_apply_open(request->thread->svc, kind)) {
         show_form(request, 200, kind, nothing, NULL);
     } else {
@@ -281,7 +268,7 @@ static void show_check(struct http_request *request, const struct svc_apply *app
         }
         add_value(request, data, rows[i].message, value);
     }
-    show(request, 200, PAGE_APPLY, "asks_check", data);
+    http_respond_section(request, 200, PAGE_APPLY, "asks_check", data);
 }
 
 static void on_apply(struct svc_apply *apply) {
@@ -300,7 +287,7 @@ static void on_apply(struct svc_apply *apply) {
     } else {
         data = http_page_data_new();
         http_page_set(data, "email", apply->applicant.profile.fields[PROFILE_EMAIL]);
-        show(request, apply->kind == APPLY_SENT ? 200 : 429, PAGE_APPLY,
+        http_respond_section(request, apply->kind == APPLY_SENT ? 200 : 429, PAGE_APPLY,
              apply->kind == APPLY_SENT ? "sent" : "limited", data);
     }
     svc_op_close(&apply->op);
@@ -323,12 +310,13 @@ void route_apply_post(struct http_request *request) {
         .op.from = http_request_origin(request),
         .done = on_apply,
         .arg = request,
-        .step = step_of(field(request, "step")),
-        .applicant_kind = applicant_kind_find(field(request, "kind")),
+        .step = step_of(http_request_field(request, "step")),
+        .applicant_kind = applicant_kind_find(http_request_field(request, "kind")),
         .english = request->lang == LANG_EN,
     };
     for (size_t i = 0; i < APPLICANT_INPUTS; i++) {
-        apply->typed[i] = field(request, applicant_input_name((enum applicant_input)i));
+        const char *name = applicant_input_name((enum applicant_input)i);
+        apply->typed[i] = http_request_field(request, name);
     }
     svc_apply(request->thread->svc, apply);
 }
@@ -360,7 +348,7 @@ static void on_confirm(struct svc_apply_confirm *confirm) {
             set_kind(data, confirm->of);
             set_documents(request, data);
         }
-        show(request, statuses[confirm->kind], PAGE_APPLY, sections[confirm->kind],
+        http_respond_section(request, statuses[confirm->kind], PAGE_APPLY, sections[confirm->kind],
              data);
     }
     svc_op_close(&confirm->op);
@@ -374,7 +362,7 @@ static void start_confirm(struct http_request *request, bool confirms) {
         .op.from = http_request_origin(request),
         .done = on_confirm,
         .arg = request,
-        .token = field(request, "token"),
+        .token = http_request_field(request, "token"),
         .confirms = confirms,
     };
     svc_apply_confirm(request->thread->svc, confirm);
@@ -404,7 +392,7 @@ static void on_print(struct svc_apply_print *print) {
                  (const char *)print->application_id.data);
         http_respond_file(request, "application/pdf", span_str(name), print->pdf);
     } else {
-        show(request, print->kind == PRINT_OVER ? 410 : 400, PAGE_APPLY,
+        http_respond_section(request, print->kind == PRINT_OVER ? 410 : 400, PAGE_APPLY,
              print->kind == PRINT_OVER ? "print_over" : "confirm_refused",
              http_page_data_new());
     }
@@ -422,7 +410,7 @@ void route_apply_document(struct http_request *request) {
         .op.from = http_request_origin(request),
         .done = on_print,
         .arg = request,
-        .ticket = field(request, "ticket"),
+        .ticket = http_request_field(request, "ticket"),
     };
     svc_apply_print(request->thread->svc, print);
 }

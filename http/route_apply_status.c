@@ -1,5 +1,5 @@
-/* route_apply_status: how an application stands, and the activation of an account that it
- * led to (server/svc_apply.h). */
+/* route_apply_status: how an application stands, and the link by which its applicant
+ * gives it up (server/svc_apply.h). */
 #include <stdio.h>
 
 #include "http/http_respond.h"
@@ -7,19 +7,6 @@
 #include "server/message_text.h"
 
 #define KEY_MAX 64
-
-/* Empty when it is absent, or there twice. */
-static struct span field(const struct http_request *request, const char *name) {
-    bool twice = false;
-    struct span value = params_get(&request->params, name, &twice);
-    return twice || value.data == NULL ? span_of("", 0) : value;
-}
-
-static void show(struct http_request *request, int status, enum http_page page,
-                 const char *what, struct http_page_data *data) {
-    http_page_set_bool(data, what, true);
-    http_respond_page(request, status, page, data, (struct http_origins){0});
-}
 
 /* ---- the status */
 
@@ -60,6 +47,8 @@ static void set_status(struct http_request *request, struct http_page_data *data
     http_page_set_bool(data, "may_withdraw", status->awaited);
     http_page_set_bool(data, "may_resend", status->approved);
     http_page_set_bool(data, "resent", status->acted && status->act == STATUS_RESEND);
+    http_page_set_bool(data, "withdraw_sent",
+                       status->acted && status->act == STATUS_WITHDRAW);
     http_page_set_bool(data, "act_failed", status->act_failed);
     add_lines(request, data, status->defects);
     http_page_set_bool(data, "has_defects", status->defects.len > 0);
@@ -73,14 +62,14 @@ static void on_status(struct svc_apply_status *status) {
         http_respond_failure(request, status->op.err, false);
     } else if (status->kind == STATUS_SHOWN) {
         set_status(request, data, status);
-        show(request, 200, PAGE_APPLY_STATUS, "shown", data);
+        http_respond_section(request, 200, PAGE_APPLY_STATUS, "shown", data);
     } else {
         http_page_set(data, "application_id", status->application_id);
         http_page_set(data, "account_id", status->account_id);
         http_page_set_bool(
             data, status->kind == STATUS_MISSING ? "missing" : "limited", true);
         http_page_set_bool(data, "has_notice", true);
-        show(request, status->kind == STATUS_MISSING ? 404 : 429, PAGE_APPLY_STATUS,
+        http_respond_section(request, status->kind == STATUS_MISSING ? 404 : 429, PAGE_APPLY_STATUS,
              "asks", data);
     }
     svc_op_close(&status->op);
@@ -92,7 +81,7 @@ void route_apply_status_get(struct http_request *request) {
         return;
     }
     http_request_choose_lang(request);
-    show(request, 200, PAGE_APPLY_STATUS, "asks", http_page_data_new());
+    http_respond_section(request, 200, PAGE_APPLY_STATUS, "asks", http_page_data_new());
     http_request_end(request);
 }
 
@@ -101,14 +90,14 @@ void route_apply_status_post(struct http_request *request) {
         return;
     }
     struct svc_apply_status *status = &request->op.apply_status;
-    struct span act = field(request, "act");
+    struct span act = http_request_field(request, "act");
     http_request_choose_lang(request);
     *status = (struct svc_apply_status){
         .op.from = http_request_origin(request),
         .done = on_status,
         .arg = request,
-        .application_id = field(request, "application_id"),
-        .account_id = field(request, "account_id"),
+        .application_id = http_request_field(request, "application_id"),
+        .account_id = http_request_field(request, "account_id"),
         .english = request->lang == LANG_EN,
         .act = span_is(act, "resend")     ? STATUS_RESEND
                : span_is(act, "withdraw") ? STATUS_WITHDRAW
@@ -117,81 +106,55 @@ void route_apply_status_post(struct http_request *request) {
     svc_apply_status(request->thread->svc, status);
 }
 
-/* ---- the activation */
+/* ---- giving it up */
 
-static const char *const refusals[] = {
-    [PASSWORD_OK] = NULL,
-    [PASSWORD_SHORT] = "activate_short",
-    [PASSWORD_LONG] = "password_long",
-    [PASSWORD_FORM] = "password_form",
-    [PASSWORD_COMMON] = "password_common",
-    [PASSWORD_CONTEXT] = "password_context",
-};
-
-static void show_form(struct http_request *request, const struct svc_activate *in) {
-    struct http_page_data *data = http_page_data_new();
-    const char *refusal = in->activates ? refusals[in->refusal] : NULL;
-    http_page_set(data, "token", in->token);
-    http_page_set(data, "application_id", in->application_id);
-    http_page_set(data, "company", in->company);
-    http_page_set(data, "account_id", in->account_id);
-    if (in->activates && in->differs) {
-        http_page_add_message(data, "notices", request->lang, "entry_differs");
-    } else if (refusal != NULL) {
-        http_page_add_message(data, "notices", request->lang, refusal);
-    }
-    http_page_set_bool(data, "has_notice", in->activates);
-    show(request, in->activates ? 400 : 200, PAGE_ACTIVATE, "asks", data);
-}
-
-static void on_activate(struct svc_activate *in) {
-    struct http_request *request = in->arg;
-    if (in->op.err != OK) {
-        http_respond_failure(request, in->op.err, false);
-    } else if (in->kind == ACTIVATE_FORM) {
-        show_form(request, in);
+static void on_withdraw(struct svc_apply_withdraw *withdraw) {
+    static const struct {
+        const char *section;
+        int status;
+    } answers[] = {
+        [WITHDRAW_REFUSED] = {"withdraw_refused", 400},
+        [WITHDRAW_ASK] = {"asks_withdraw", 200},
+        [WITHDRAW_OVER] = {"withdraw_over", 409},
+        [WITHDRAW_DONE] = {"withdrawn", 200},
+    };
+    struct http_request *request = withdraw->arg;
+    struct http_page_data *data;
+    if (withdraw->op.err != OK) {
+        http_respond_failure(request, withdraw->op.err, false);
     } else {
-        struct http_page_data *data = http_page_data_new();
-        http_page_set(data, "account_id", in->account_id);
-        show(request,
-             in->kind == ACTIVATE_DONE    ? 200
-             : in->kind == ACTIVATE_TAKEN ? 409
-                                          : 400,
-             PAGE_ACTIVATE,
-             in->kind == ACTIVATE_DONE    ? "done"
-             : in->kind == ACTIVATE_TAKEN ? "taken"
-                                          : "refused",
-             data);
+        data = http_page_data_new();
+        http_page_set(data, "token", withdraw->token);
+        http_page_set(data, "application_id", withdraw->application_id);
+        http_page_set(data, "company", withdraw->company);
+        http_respond_section(request, answers[withdraw->kind].status, PAGE_APPLY_STATUS,
+                             answers[withdraw->kind].section, data);
     }
-    svc_op_close(&in->op);
+    svc_op_close(&withdraw->op);
     http_request_end(request);
 }
 
-static void start_activate(struct http_request *request, bool activates) {
-    struct svc_activate *in = &request->op.activate;
+static void start_withdraw(struct http_request *request, bool confirms) {
+    struct svc_apply_withdraw *withdraw = &request->op.apply_withdraw;
     http_request_choose_lang(request);
-    *in = (struct svc_activate){
+    *withdraw = (struct svc_apply_withdraw){
         .op.from = http_request_origin(request),
-        .done = on_activate,
+        .done = on_withdraw,
         .arg = request,
-        .token = field(request, "token"),
-        .activates = activates,
+        .token = http_request_field(request, "token"),
+        .confirms = confirms,
     };
-    if (activates) {
-        in->password = field(request, "password");
-        in->again = field(request, "password_again");
-    }
-    svc_activate(request->thread->svc, in);
+    svc_apply_withdraw(request->thread->svc, withdraw);
 }
 
-void route_activate_get(struct http_request *request) {
+void route_apply_withdraw_get(struct http_request *request) {
     if (http_request_query(request, false)) {
-        start_activate(request, false);
+        start_withdraw(request, false);
     }
 }
 
-void route_activate_post(struct http_request *request) {
+void route_apply_withdraw_post(struct http_request *request) {
     if (http_request_form(request, false)) {
-        start_activate(request, true);
+        start_withdraw(request, true);
     }
 }

@@ -3,13 +3,6 @@
 #include "http/http_respond.h"
 #include "http/http_router.h"
 
-/* Empty when it is absent, or there twice. */
-static struct span field(const struct http_request *request, const char *name) {
-    bool twice = false;
-    struct span value = params_get(&request->params, name, &twice);
-    return twice || value.data == NULL ? span_of("", 0) : value;
-}
-
 static void show(struct http_request *request, int status, const char *what,
                  struct http_page_data *data) {
     http_page_set_bool(data, what, true);
@@ -57,7 +50,7 @@ void route_entry_post(struct http_request *request) {
         .op.from = http_request_origin(request),
         .done = on_ask,
         .arg = request,
-        .account_id = field(request, "account_id"),
+        .account_id = http_request_field(request, "account_id"),
         .english = request->lang == LANG_EN,
     };
     svc_entry_ask(request->thread->svc, ask);
@@ -121,17 +114,17 @@ static void start(struct http_request *request, bool creates) {
         .op.from = http_request_origin(request),
         .done = on_entry,
         .arg = request,
-        .token = field(request, "token"),
+        .token = http_request_field(request, "token"),
         .creates = creates,
     };
     if (creates) {
-        entry->last_name = field(request, "last_name");
-        entry->first_name = field(request, "first_name");
-        entry->last_kana = field(request, "last_kana");
-        entry->first_kana = field(request, "first_kana");
-        entry->phone = field(request, "phone");
-        entry->password = field(request, "password");
-        entry->again = field(request, "password_again");
+        entry->last_name = http_request_field(request, "last_name");
+        entry->first_name = http_request_field(request, "first_name");
+        entry->last_kana = http_request_field(request, "last_kana");
+        entry->first_kana = http_request_field(request, "first_kana");
+        entry->phone = http_request_field(request, "phone");
+        entry->password = http_request_field(request, "password");
+        entry->again = http_request_field(request, "password_again");
     }
     svc_entry(request->thread->svc, entry);
 }

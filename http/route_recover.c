@@ -3,12 +3,6 @@
 #include "http/http_respond.h"
 #include "http/http_router.h"
 
-static struct span field(const struct http_request *request, const char *name) {
-    bool twice = false;
-    struct span value = params_get(&request->params, name, &twice);
-    return twice || value.data == NULL ? span_of("", 0) : value;
-}
-
 /* `what`: the part of the page that is shown. */
 static void show(struct http_request *request, int status, const char *what,
                  const char *notice, struct span token) {
@@ -52,7 +46,7 @@ void route_recover_post(struct http_request *request) {
         .op.from = http_request_origin(request),
         .done = on_recover,
         .arg = request,
-        .account_id = field(request, "account_id"),
+        .account_id = http_request_field(request, "account_id"),
         .english = request->lang == LANG_EN,
     };
     svc_recover(request->thread->svc, recover);
@@ -98,9 +92,9 @@ static void start(struct http_request *request, bool sets) {
         .op.from = http_request_origin(request),
         .done = on_reset,
         .arg = request,
-        .token = field(request, "token"),
+        .token = http_request_field(request, "token"),
         .device_cookie = http_request_cookie(request, COOKIE_DEVICE),
-        .password = sets ? field(request, "password") : span_of("", 0),
+        .password = sets ? http_request_field(request, "password") : span_of("", 0),
         .sets = sets,
         .english = request->lang == LANG_EN,
     };

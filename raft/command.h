@@ -106,8 +106,9 @@ enum command_type {
     CMD_IMPORT_APPROVE = 86,
     CMD_IMPORT_LINE = 87,
     CMD_BLOB_NODE = 110, /* a node is there, and keeps what it holds */
+    CMD_ACTIVATION_CODE = 111, /* a code goes to an applicant's telephone */
 };
-#define CMD_LAST CMD_BLOB_NODE
+#define CMD_LAST CMD_ACTIVATION_CODE
 /* For switches over all types. */
 #define CMD_INTAKE_CASES                                                               \
     case CMD_APPLICATION_SUBMIT:                                                       \
@@ -125,6 +126,7 @@ enum command_type {
     case CMD_REVIEW_RELEASE:                                                           \
     case CMD_REVIEW_DECIDE:                                                            \
     case CMD_ACTIVATION_RENEW:                                                         \
+    case CMD_ACTIVATION_CODE:                                                          \
     case CMD_ACTIVATE:                                                                 \
     case CMD_IMPORT_PROPOSE:                                                           \
     case CMD_IMPORT_APPROVE:                                                           \
@@ -714,6 +716,7 @@ struct command {
         struct cmd_review_release review_release;
         struct cmd_review_decide review_decide;
         struct cmd_activation_renew activation_renew;
+        struct cmd_activation_code activation_code;
         struct cmd_activate activate;
         struct cmd_import_propose import_propose;
         struct cmd_import_approve import_approve;

@@ -1,6 +1,7 @@
 /* command_intake: payloads of the intake's commands, and what they give. */
 #include "raft/command.h"
 
+#include "store/base/codec.h"
 #include "store/base/fields.h"
 
 #define PAYLOAD_VERSION 1
@@ -82,7 +83,13 @@ static void later(struct fields *f, struct application_mails *c) {
         FIELD_FIXED(f, c->at[i].id.b);
         FIELD_FIXED(f, c->at[i].recipient.b);
         field_bytes(f, &c->at[i].sealed, APPLICATION_MAIL_SEALED);
+        FIELD_FIXED(f, c->at[i].token.b);
+        field_u32(f, &c->at[i].token_ttl_ms);
         field_rule(f, c->at[i].sealed.len > 0);
+        field_rule(f, any(c->at[i].token.b, sizeof c->at[i].token.b) ==
+                          (c->at[i].token_ttl_ms > 0));
+        field_rule(f, c->at[i].token_ttl_ms == 0 ||
+                          c->at[i].kind == APPLICATION_MAIL_ACTIVATE);
         field_rule(f, (c->at[i].kind == APPLICATION_MAIL_ARRIVED) ==
                           (c->at[i].after_s == 0));
     }
@@ -95,6 +102,16 @@ static void later_of(struct fields *f, struct application_mails *c,
     for (size_t i = 0; i < c->count; i++) {
         field_rule(f, !f->bad && store_application_mail_fits(c->at[i].kind, state));
     }
+}
+
+/* So many with which an approval lapses. */
+static size_t lapses(const struct application_mails *c) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        count += c->at[i].kind == APPLICATION_MAIL_EXPIRED ? 1 : 0;
+    }
+    return count;
 }
 
 /* --- applications --- */
@@ -116,6 +133,8 @@ static void application_submit(struct fields *f, struct cmd_application_submit *
     field_bool(f, &c->english);
     field_bytes(f, &c->sealed, LIMIT_SEALED_PROFILE);
     message(f, &c->message);
+    message(f, &c->known);
+    field_rule(f, !c->confirmed || !c->known.present);
     field_rule(f, c->has_entry == any(c->entry.b, sizeof c->entry.b));
     field_rule(f, c->confirmed != any(c->token.b, sizeof c->token.b));
     field_rule(f, c->confirmed == (c->token_ttl_ms == 0));
@@ -277,6 +296,7 @@ static void review_decide(struct fields *f, struct cmd_review_decide *c) {
     later_of(f, &c->later, APPLICATION_APPROVED);
     approve = c->decision == REVIEW_APPROVE;
     field_rule(f, approve || c->later.count == 0);
+    field_rule(f, f->bad || lapses(&c->later) == (approve ? 1 : 0));
     field_rule(f, (c->defects & ~DEFECTS_ALL) == 0);
     field_rule(f, c->decision != REVIEW_DENY || c->defects != 0);
     field_rule(f, !approve || c->defects == 0);
@@ -291,11 +311,32 @@ static void activation_renew(struct fields *f, struct cmd_activation_renew *c) {
     field_u32(f, &c->token_ttl_ms);
     message(f, &c->message);
     later_of(f, &c->later, APPLICATION_APPROVED);
+    field_rule(f, f->bad || lapses(&c->later) == 0);
     field_rule(f, c->token_ttl_ms > 0 && any(c->token.b, sizeof c->token.b));
+}
+
+static void activation_code(struct fields *f, struct cmd_activation_code *c) {
+    FIELD_FIXED(f, c->token.b);
+    FIELD_FIXED(f, c->code.b);
+    field_u32(f, &c->code_ttl_ms);
+    message(f, &c->message);
+    field_rule(f, c->code_ttl_ms > 0 && any(c->code.b, sizeof c->code.b));
+}
+
+/* The rest of its row is the state machine's. */
+static void phone(struct fields *f, struct factor *c) {
+    FIELD_FIXED(f, c->id.b);
+    FIELD_FIXED(f, c->index.b);
+    field_bytes(f, &c->label, LIMIT_FACTOR_LABEL);
+    field_bytes(f, &c->sealed, LIMIT_FACTOR_SEALED);
+    field_rule(f, c->sealed.len > 0 && any(c->id.b, sizeof c->id.b));
+    field_rule(f, f->bad || utf8_valid(c->label));
 }
 
 static void activate(struct fields *f, struct cmd_activate *c) {
     FIELD_FIXED(f, c->token.b);
+    FIELD_FIXED(f, c->code.b);
+    phone(f, &c->phone);
     FIELD_FIXED(f, c->sub.b);
     field_u64(f, &c->generation);
     field_bytes(f, &c->password_hash, LIMIT_PASSWORD_HASH);
@@ -334,11 +375,29 @@ static void import_line(struct fields *f, struct cmd_import_line *c) {
     field_u32(f, &c->token_ttl_ms);
     message(f, &c->message);
     later_of(f, &c->later, APPLICATION_APPROVED);
+    field_rule(f, f->bad || lapses(&c->later) <= 1);
     field_rule(f, c->line < LIMIT_IMPORT_LINES && c->token_ttl_ms > 0);
     field_rule(f, any(c->token.b, sizeof c->token.b));
 }
 
 /* --- both directions --- */
+
+static void approved_fields(struct fields *f, struct command *command) {
+    switch (command->type) {
+    case CMD_ACTIVATION_RENEW:
+        activation_renew(f, &command->activation_renew);
+        break;
+    case CMD_ACTIVATION_CODE:
+        activation_code(f, &command->activation_code);
+        break;
+    case CMD_ACTIVATE:
+        activate(f, &command->activate);
+        break;
+    default:
+        f->bad = true;
+        break;
+    }
+}
 
 static void fields_of(struct fields *f, struct command *command) {
     version(f);
@@ -388,12 +447,6 @@ static void fields_of(struct fields *f, struct command *command) {
     case CMD_REVIEW_DECIDE:
         review_decide(f, &command->review_decide);
         break;
-    case CMD_ACTIVATION_RENEW:
-        activation_renew(f, &command->activation_renew);
-        break;
-    case CMD_ACTIVATE:
-        activate(f, &command->activate);
-        break;
     case CMD_IMPORT_PROPOSE:
         import_propose(f, &command->import_propose);
         break;
@@ -404,14 +457,14 @@ static void fields_of(struct fields *f, struct command *command) {
         import_line(f, &command->import_line);
         break;
     default:
-        f->bad = true;
+        approved_fields(f, command);
         break;
     }
 }
 
 bool command_intake_is(enum command_type type) {
     return (type >= CMD_APPLICATION_SUBMIT && type <= CMD_IMPORT_LINE) ||
-           type == CMD_BLOB_NODE;
+           type == CMD_BLOB_NODE || type == CMD_ACTIVATION_CODE;
 }
 
 enum err command_intake_encode(const struct command *command, struct buf *out) {

@@ -9,13 +9,15 @@
 #include "store/base/limits.h"
 #include "store/store_application.h"
 #include "store/store_blob.h"
+#include "store/store_factor.h"
 #include "store/store_intake.h"
 #include "store/store_job.h"
 #include "store/store_review.h"
 
 /* A new application. `confirmed`: its mail address is known to be the applicant's, so it
- * waits for documents; else it waits for its token. OUT_EXISTS: the id or the token is
- * taken: draw again. OUT_DUPLICATE_ACCOUNT: the account ID is a Prime's or a Member's, of
+ * waits for documents; else it waits for its token, and what `entry` would say is looked
+ * up. OUT_EXISTS: the id or the token is taken: draw again. A duplicate is OUT_OK where
+ * `known` is sent in the place of `message`. OUT_DUPLICATE_ACCOUNT: the account ID is a Prime's or a Member's, of
  * an open application, or of an Entry that is not `entry`. OUT_DUPLICATE_PERSON: the same
  * person of the same corporation has an open application or came to be a Prime by one. */
 struct cmd_application_submit {
@@ -33,6 +35,7 @@ struct cmd_application_submit {
     bool english;
     struct span sealed;
     struct message_out message; /* the token, or the way on; OUT_LIMITED, OUT_FULL */
+    struct message_out known;   /* that there is one already; likewise */
 };
 /* OUT_NOT_FOUND, OUT_EXPIRED; a duplicate as above. */
 struct cmd_application_confirm {
@@ -151,7 +154,8 @@ struct cmd_review_release {
  * person does not do (fsm_review_needs_two), the first decision waits for an equal one by
  * another, an approver or a supervisor (OUT_ROLE, already when it is claimed).
  * OUT_OK: outcome_decided. OUT_CLAIMED: the claim is over; OUT_SAME_PERSON;
- * OUT_EXISTS: the token is taken; OUT_DUPLICATE_ACCOUNT: by now an account has the ID. */
+ * OUT_EXISTS: the token is taken; OUT_DUPLICATE_ACCOUNT: by now an account has the ID.
+ * 承認 has the mail with which it lapses (APPLICATION_MAIL_EXPIRED) in `later`. */
 struct cmd_review_decide {
     struct application_id id;
     struct id128 staff;
@@ -164,7 +168,7 @@ struct cmd_review_decide {
     struct message_out message; /* sent when the decision stands */
     struct application_mails later; /* 承認: of APPROVED */
 };
-/* 承認メール再送: another token takes the place of the last one. OUT_NOT_FOUND,
+/* 承認メール再送: a link more (N2 of raft/fsm_activation.c). OUT_NOT_FOUND,
  * OUT_APPLICATION_STATE, OUT_EXISTS. */
 struct cmd_activation_renew {
     struct application_id id;
@@ -172,13 +176,26 @@ struct cmd_activation_renew {
     struct key_hash token;
     uint32_t token_ttl_ms;
     struct message_out message; /* OUT_LIMITED, OUT_FULL */
-    struct application_mails later; /* in the place of those that there are */
+    struct application_mails later; /* in the place of those that there are, but for the
+                                       one with which it lapses */
+};
+/* A code goes to the applicant's telephone, in the place of the last one. OUT_NOT_FOUND:
+ * no such token; OUT_EXPIRED: it has ended; OUT_LOCKED: too many wrong codes; OUT_LIMITED,
+ * OUT_FULL. */
+struct cmd_activation_code {
+    struct key_hash token;
+    struct key_hash code;
+    uint32_t code_ttl_ms;
+    struct message_out message;
 };
 /* The applicant sets up: the account comes to be, or the Entry becomes a Prime.
- * OUT_NOT_FOUND: no such token; OUT_EXPIRED; OUT_DUPLICATE_ACCOUNT: the account ID is
- * another's, or the Entry is not of `generation`; OUT_EXISTS: `sub` is taken. */
+ * OUT_NOT_FOUND: no such token; OUT_EXPIRED; OUT_BAD_CREDENTIALS: not the code, or it has
+ * ended; OUT_LOCKED; OUT_DUPLICATE_ACCOUNT: the account ID is another's, or the Entry is
+ * not of `generation`; OUT_EXISTS: `sub` is taken. */
 struct cmd_activate {
     struct key_hash token;
+    struct key_hash code;
+    struct factor phone;  /* that the code went to: id, label, index and sealed */
     struct id128 sub;     /* of the Entry, where it is one */
     uint64_t generation;  /* of the Entry; 0: a new account */
     struct span password_hash, sealed_profile;

@@ -43,6 +43,8 @@ enum err fsm_intake_dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_review_decide(tx, &command->review_decide, ret_code);
     case CMD_ACTIVATION_RENEW:
         return fsm_activation_renew(tx, &command->activation_renew, ret_code);
+    case CMD_ACTIVATION_CODE:
+        return fsm_activation_code(tx, &command->activation_code, ret_code);
     case CMD_ACTIVATE:
         return fsm_activate(tx, &command->activate, ret_code);
     case CMD_IMPORT_PROPOSE:
@@ -139,8 +141,41 @@ static bool mail_due(struct fsm_tx *tx, struct application *application,
     return false;
 }
 
+/* What the mail that is due now brings with it; *ret_to: the state after it. */
+static enum err mail_effect(struct fsm_tx *tx, const struct application_mail *mail,
+                            struct application *application,
+                            enum application_state *ret_to) {
+    *ret_to = application->state;
+    switch (mail->kind) {
+    case APPLICATION_MAIL_LAPSED:
+        *ret_to = APPLICATION_DEFECT;
+        application->defects |= DEFECT_NO_DOCUMENTS;
+        application->decided_ms = tx->now_ms;
+        return OK;
+    case APPLICATION_MAIL_EXPIRED:
+        *ret_to = APPLICATION_LAPSED;
+        fsm_activation_void(application);
+        return OK;
+    case APPLICATION_MAIL_ACTIVATE:
+        return fsm_activation_remind(tx, application, mail);
+    default:
+        return OK;
+    }
+}
+
+static enum err due_tell(struct fsm_tx *tx, const struct application_id *id,
+                         enum application_state from, enum application_state to) {
+    const struct id128 none = {{0}};
+
+    if (from == to) {
+        return fsm_application_tell(tx, AUDIT_APPLICATION_REMINDED, id, none, "");
+    }
+    return fsm_application_tell(tx, AUDIT_APPLICATION_MOVED, id, none,
+                                to == APPLICATION_DEFECT ? "defect lapsed" : "lapsed");
+}
+
 enum err fsm_application_due(struct fsm_tx *tx, const struct application_id *id) {
-    enum application_state to;
+    enum application_state from, to;
     struct application application;
     struct application_mail mail;
     enum err err;
@@ -153,27 +188,18 @@ enum err fsm_application_due(struct fsm_tx *tx, const struct application_id *id)
     if (application.state == APPLICATION_SUBMITTED) {
         return store_application_del(tx->write, id);
     }
-    to = application.state;
+    from = application.state;
     if (!mail_due(tx, &application, &mail)) {
         return ERR_CORRUPT; /* its expiry entry said so (P5) */
     }
-    if (mail.kind == APPLICATION_MAIL_LAPSED) {
-        to = APPLICATION_DEFECT;
-        application.defects |= DEFECT_NO_DOCUMENTS;
-        application.decided_ms = tx->now_ms;
+    err = mail_effect(tx, &mail, &application, &to);
+    if (err == OK) {
+        err = fsm_application_enter(tx, &application, to);
     }
-    err = fsm_application_enter(tx, &application, to);
     if (err == OK) {
         err = mail_send(tx, &mail);
     }
-    if (err != OK) {
-        return err;
-    }
-    return mail.kind == APPLICATION_MAIL_LAPSED
-               ? fsm_application_tell(tx, AUDIT_APPLICATION_MOVED, id,
-                                      (struct id128){{0}}, "defect lapsed")
-               : fsm_application_tell(tx, AUDIT_APPLICATION_REMINDED, id,
-                                      (struct id128){{0}}, "");
+    return err == OK ? due_tell(tx, id, from, to) : err;
 }
 
 enum err fsm_application_tell(struct fsm_tx *tx, enum audit_event what,
@@ -192,12 +218,11 @@ enum err fsm_application_tell(struct fsm_tx *tx, enum audit_event what,
     return fsm_audit_add(tx, &event);
 }
 
-/* --- duplicates (DOMAIN §3.2, items 8 and 9) --- */
-
-/* One whose mail is not confirmed stands in nobody's way: anybody could have typed it. */
-static bool stands_in_the_way(enum application_state state) {
-    return store_application_open(state) && state != APPLICATION_SUBMITTED;
-}
+/* --- duplicates (DOMAIN §3.2, items 8 and 9) ---
+ *
+ * One whose mail is not confirmed stands in nobody's way: anybody could have typed it. So
+ * it is not even found (P7 of store_application.h), and what is found of a person is one
+ * that is open, and those that became accounts which are closed by now. */
 
 struct alike {
     struct fsm_tx *tx;
@@ -236,7 +261,7 @@ static bool alike_each(void *arg, const struct application_id *id, uint64_t sinc
     if (alike->err == OK && other.state == APPLICATION_ACTIVATED) {
         alike->err = account_lives(alike->tx, &other, &lives);
     }
-    if (alike->err == OK && (lives || stands_in_the_way(other.state))) {
+    if (alike->err == OK && (lives || store_application_open(other.state))) {
         alike->duplicate = true;
         alike->other = alike->other ||
                        memcmp(other.person_index.b, alike->of->person_index.b,
@@ -255,15 +280,21 @@ static enum err find(struct fsm_tx *tx, const struct application *application,
     return err == OK ? ret_alike->err : err;
 }
 
-/* The account ID: of an account that is no Entry of this applicant. */
-static enum err account_taken(struct fsm_tx *tx, const struct application *application,
-                              bool *ret_taken) {
+/* The account ID: of an account that is no Entry of this applicant. `by_mail`: whoever
+ * reads the mail of the account ID confirms it, so an Entry of it is the applicant's. */
+static enum err account_taken(struct fsm_tx *tx, struct application *application,
+                              bool by_mail, bool *ret_taken) {
     struct account account;
     enum err err;
 
     arena_reset(tx->scratch);
     err = store_account_find(tx->read, tx->scratch, application->account_index,
                              &account);
+    if (by_mail) {
+        application->has_entry = err == OK && account.type == ACCOUNT_ENTRY &&
+                                 account.state == ACCOUNT_ACTIVE;
+        application->entry = application->has_entry ? account.sub : (struct id128){{0}};
+    }
     *ret_taken = err == OK && !(application->has_entry &&
                                 account.type == ACCOUNT_ENTRY &&
                                 memcmp(account.sub.b, application->entry.b,
@@ -279,10 +310,10 @@ static bool is_zero(const struct key_hash *hash) {
 
 /* OUT_OK, and whether the pair is known under another name. */
 static enum err duplicates(struct fsm_tx *tx, struct application *application,
-                           enum outcome_code *ret_code) {
+                           bool by_mail, enum outcome_code *ret_code) {
     struct alike alike;
     bool taken;
-    enum err err = account_taken(tx, application, &taken);
+    enum err err = account_taken(tx, application, by_mail, &taken);
 
     if (err == OK && !taken) {
         err = find(tx, application, APPLICATION_BY_ACCOUNT, application->account_index,
@@ -331,9 +362,8 @@ static struct application application_of(const struct fsm_tx *tx,
         .created_ms = tx->now_ms,
         .state_ms = tx->now_ms,
         .revision = 1,
-        .has_token = !cmd->confirmed,
-        .token = cmd->token,
-        .token_ends_ms = cmd->confirmed ? 0 : tx->now_ms + cmd->token_ttl_ms,
+        .tokens_count = cmd->confirmed ? 0 : 1,
+        .tokens = {{cmd->token, cmd->confirmed ? 0 : tx->now_ms + cmd->token_ttl_ms}},
         .english = cmd->english,
         .sealed = cmd->sealed,
     };
@@ -359,7 +389,11 @@ enum err fsm_application_submit(struct fsm_tx *tx,
             return err;
         }
     }
-    err = duplicates(tx, &application, ret_code);
+    err = duplicates(tx, &application, !cmd->confirmed, ret_code);
+    if (err == OK && *ret_code != OUT_OK && cmd->known.present) {
+        /* Who sent the form hears the same; the mail tells who reads it. */
+        return fsm_message_add(tx, &cmd->known, ret_code);
+    }
     if (err == OK && *ret_code == OUT_OK) {
         err = fsm_message_add(tx, &cmd->message, ret_code);
     }
@@ -385,20 +419,18 @@ enum err fsm_application_confirm(struct fsm_tx *tx,
     if (err != OK || application.state != APPLICATION_SUBMITTED) {
         return err == ERR_NOT_FOUND ? OK : err;
     }
-    if (tx->now_ms >= application.token_ends_ms) {
+    if (tx->now_ms >= store_application_token_ends_ms(&application, cmd->token)) {
         *ret_code = OUT_EXPIRED;
         return OK;
     }
-    err = duplicates(tx, &application, ret_code);
+    err = duplicates(tx, &application, true, ret_code);
     if (err == OK && *ret_code == OUT_OK) {
         err = fsm_message_add(tx, &cmd->message, ret_code);
     }
     if (err != OK || *ret_code != OUT_OK) {
         return err;
     }
-    application.has_token = false;
-    memset(application.token.b, 0, sizeof application.token.b);
-    application.token_ends_ms = 0;
+    fsm_activation_void(&application);
     fsm_application_later(tx, &cmd->later, &application);
     err = fsm_application_enter(tx, &application, APPLICATION_AWAITING);
     return err == OK ? fsm_application_tell(tx, AUDIT_APPLICATION_CONFIRMED,
@@ -448,9 +480,7 @@ enum err fsm_application_move(struct fsm_tx *tx, const struct cmd_application_mo
         memcpy(application.tracking, cmd->tracking, sizeof application.tracking);
     } else if (cmd->to != APPLICATION_RECEIVED) {
         application.decided_ms = tx->now_ms;
-        application.has_token = false;
-        memset(application.token.b, 0, sizeof application.token.b);
-        application.token_ends_ms = 0;
+        fsm_activation_void(&application);
         err = leave_desk(tx, &application);
     }
     if (err == OK) {

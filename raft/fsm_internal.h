@@ -272,12 +272,26 @@ struct fsm_activation {
     uint32_t ttl_ms;
     const struct application_mails *later;
 };
-/* OUT_OK: the application is approved or denied. OUT_EXISTS (of the token),
- * OUT_DUPLICATE_ACCOUNT. */
+/* OUT_OK: the application is approved or denied. OUT_EXISTS: of the token, or `later` has
+ * no end; OUT_DUPLICATE_ACCOUNT. */
 enum err fsm_review_settle(struct fsm_tx *tx, struct application *application,
                            enum review_decision decision, uint32_t defects,
                            const struct fsm_activation *activation,
                            enum outcome_code *ret_code);
+/* fsm_activation.c */
+/* A link more, and its mails. The application is stored by the caller. */
+void fsm_activation_give(struct fsm_tx *tx, struct application *application,
+                         const struct fsm_activation *activation);
+/* Likewise, of a mail that is sent now. */
+enum err fsm_activation_remind(struct fsm_tx *tx, struct application *application,
+                               const struct application_mail *mail);
+/* No link and no code of it is good any more. */
+void fsm_activation_void(struct application *application);
+/* Is the token another application's? Uses tx->scratch and does not reset it. */
+enum err fsm_activation_taken(struct fsm_tx *tx, const struct application *application,
+                              struct key_hash token, bool *ret_taken);
+enum err fsm_activation_code(struct fsm_tx *tx, const struct cmd_activation_code *cmd,
+                             enum outcome_code *ret_code);
 enum err fsm_activation_renew(struct fsm_tx *tx, const struct cmd_activation_renew *cmd,
                               enum outcome_code *ret_code);
 enum err fsm_activate(struct fsm_tx *tx, const struct cmd_activate *cmd,

@@ -1,4 +1,4 @@
-/* fsm_review: the desk. Claims, decisions, activation.
+/* fsm_review: the desk. Claims and decisions.
  *
  * Here because two people could take the same application, decide it twice, or be one
  * person: 相互牽制 asks for two different ones, and the state machine alone sees both.
@@ -189,34 +189,15 @@ static enum err id_taken(struct fsm_tx *tx, const struct application *applicatio
     return err == ERR_NOT_FOUND ? OK : err;
 }
 
-static void token_none(struct application *application) {
-    application->has_token = false;
-    memset(application->token.b, 0, sizeof application->token.b);
-    application->token_ends_ms = 0;
-}
-
-static void token_give(struct fsm_tx *tx, struct application *application,
-                       const struct fsm_activation *activation) {
-    application->has_token = true;
-    application->token = activation->token;
-    application->token_ends_ms = tx->now_ms + activation->ttl_ms;
-    application->reminders++;
-    fsm_application_later(tx, activation->later, application);
-}
-
-/* OUT_EXISTS: the token is another application's. */
-static enum err token_taken(struct fsm_tx *tx, const struct application *application,
-                            struct key_hash token, enum outcome_code *ret_code) {
-    struct application other;
-    enum err err;
-
-    *ret_code = OUT_OK;
-    arena_reset(tx->scratch);
-    err = store_application_by_token(tx->read, tx->scratch, token, &other);
-    if (err == OK && strcmp(other.id.text, application->id.text) != 0) {
-        *ret_code = OUT_EXISTS;
+/* An approval that would never lapse is none: its service did not see that there was
+ * somebody to be told. */
+static bool lapses(const struct application_mails *later) {
+    for (size_t i = 0; i < later->count; i++) {
+        if (later->at[i].kind == APPLICATION_MAIL_EXPIRED) {
+            return true;
+        }
     }
-    return err == ERR_NOT_FOUND ? OK : err;
+    return false;
 }
 
 enum err fsm_review_settle(struct fsm_tx *tx, struct application *application,
@@ -238,14 +219,15 @@ enum err fsm_review_settle(struct fsm_tx *tx, struct application *application,
         *ret_code = OUT_DUPLICATE_ACCOUNT;
         return err;
     }
-    err = token_taken(tx, application, activation->token, ret_code);
-    if (err != OK || *ret_code != OUT_OK) {
+    err = fsm_activation_taken(tx, application, activation->token, &taken);
+    if (err != OK || taken || !lapses(activation->later)) {
+        *ret_code = OUT_EXISTS;
         return err;
     }
     if (application->state == APPLICATION_HELD) {
         application->state = APPLICATION_STAFF; /* on its way, in the same step */
     }
-    token_give(tx, application, activation);
+    fsm_activation_give(tx, application, activation);
     return fsm_application_enter(tx, application, APPLICATION_APPROVED);
 }
 
@@ -360,128 +342,4 @@ enum err fsm_review_decide(struct fsm_tx *tx, const struct cmd_review_decide *cm
         err = decision_tell(tx, cmd, application.state, waits);
     }
     return err == OK ? outcome_decided_encode(&decided, tx->detail) : err;
-}
-
-/* --- activation --- */
-
-enum err fsm_activation_renew(struct fsm_tx *tx, const struct cmd_activation_renew *cmd,
-                              enum outcome_code *ret_code) {
-    const struct fsm_activation activation = {cmd->token, cmd->token_ttl_ms,
-                                              &cmd->later};
-    struct application application;
-    enum err err = fsm_review_staff(tx, cmd->staff, true,
-                                    FSM_ROLES_REVIEW | FSM_ROLES_INTAKE | STAFF_HELP_DESK,
-                                    ret_code);
-
-    if (err != OK || *ret_code != OUT_OK) {
-        return err;
-    }
-    err = store_application_get(tx->read, tx->arena, &cmd->id, &application);
-    if (err != OK) {
-        *ret_code = OUT_NOT_FOUND;
-        return err == ERR_NOT_FOUND ? OK : err;
-    }
-    if (application.state != APPLICATION_APPROVED) {
-        *ret_code = OUT_APPLICATION_STATE;
-        return OK;
-    }
-    err = token_taken(tx, &application, cmd->token, ret_code);
-    if (err == OK && *ret_code == OUT_OK) {
-        err = fsm_message_add(tx, &cmd->message, ret_code);
-    }
-    if (err != OK || *ret_code != OUT_OK) {
-        return err;
-    }
-    token_give(tx, &application, &activation);
-    err = fsm_application_enter(tx, &application, APPLICATION_APPROVED);
-    return err == OK ? fsm_application_tell(tx, AUDIT_ACTIVATION_RENEWED, &cmd->id,
-                                            cmd->staff, "")
-                     : err;
-}
-
-/* The account that the applicant gets. OUT_OK: it may be stored. */
-static enum err prime_of(struct fsm_tx *tx, const struct application *application,
-                         const struct cmd_activate *cmd, struct account *ret_account,
-                         enum outcome_code *ret_code) {
-    struct account account;
-    enum err err = store_account_find(tx->read, tx->arena, application->account_index,
-                                      &account);
-
-    *ret_code = OUT_DUPLICATE_ACCOUNT;
-    if (err == ERR_NOT_FOUND && cmd->generation == 0) {
-        err = store_account_get(tx->read, tx->arena, cmd->sub, &account);
-        if (err != ERR_NOT_FOUND) {
-            *ret_code = OUT_EXISTS;
-            return err;
-        }
-        account = (struct account){
-            .sub = cmd->sub,
-            .login_index = application->account_index,
-            .created_ms = tx->now_ms,
-        };
-    } else if (err != OK) {
-        return err == ERR_NOT_FOUND ? OK : err;
-    } else if (account.type != ACCOUNT_ENTRY || account.state != ACCOUNT_ACTIVE ||
-               cmd->generation == 0 || account.generation != cmd->generation ||
-               !same(account.sub, cmd->sub)) {
-        return OK;
-    }
-    account.type = ACCOUNT_PRIME;
-    account.state = ACCOUNT_ACTIVE;
-    account.generation++; /* sessions of the Entry end: it is another kind of account */
-    account.password_hash = cmd->password_hash;
-    account.sealed_profile = cmd->sealed_profile;
-    *ret_account = account;
-    *ret_code = OUT_OK;
-    return OK;
-}
-
-static enum err activation_tell(struct fsm_tx *tx,
-                                const struct application *application) {
-    const struct fsm_audit_event event = {
-        .event = AUDIT_APPLICATION_ACTIVATED,
-        .by = FSM_AUDIT_BY_SUBJECT,
-        .has_sub = true,
-        .sub = application->sub,
-        .note = span_str(application->id.text),
-    };
-
-    return fsm_audit_add(tx, &event);
-}
-
-enum err fsm_activate(struct fsm_tx *tx, const struct cmd_activate *cmd,
-                      enum outcome_code *ret_code) {
-    struct application application;
-    struct account account;
-    enum err err =
-        store_application_by_token(tx->read, tx->arena, cmd->token, &application);
-
-    *ret_code = OUT_NOT_FOUND;
-    if (err != OK || application.state != APPLICATION_APPROVED) {
-        return err == ERR_NOT_FOUND ? OK : err;
-    }
-    if (tx->now_ms >= application.token_ends_ms) {
-        *ret_code = OUT_EXPIRED;
-        return OK;
-    }
-    err = prime_of(tx, &application, cmd, &account, ret_code);
-    if (err != OK || *ret_code != OUT_OK) {
-        return err;
-    }
-    /* Whoever made the Entry need not be whom the papers name. */
-    err = fsm_self_forget(tx, account.sub);
-    if (err == OK) {
-        err = store_account_put(tx->write, &account);
-    }
-    if (err != OK) {
-        return err;
-    }
-    application.has_sub = true;
-    application.sub = account.sub;
-    token_none(&application);
-    err = fsm_application_enter(tx, &application, APPLICATION_ACTIVATED);
-    if (err == OK) {
-        err = fsm_message_tell(tx, &cmd->message);
-    }
-    return err == OK ? activation_tell(tx, &application) : err;
 }

@@ -505,6 +505,7 @@ static const struct key_spec keys[] = {
     {"application_remind_s", value_u32, AT(application_remind_s), 1, 31536000, OPTIONAL},
     {"application_lapse_s", value_u32, AT(application_lapse_s), 1, 31536000, OPTIONAL},
     {"activation_remind_s", value_u32, AT(activation_remind_s), 1, 31536000, OPTIONAL},
+    {"activation_lapse_s", value_u32, AT(activation_lapse_s), 1, 31536000, OPTIONAL},
     {"other_documents", value_text, TEXT(other_documents), OPTIONAL},
     {"other_documents_en", value_text, TEXT(other_documents_en), OPTIONAL},
     {"intake_address", value_text, TEXT(intake_address), OPTIONAL},
@@ -559,6 +560,7 @@ static void set_defaults(struct config *config) {
     config->application_remind_s = 14 * 86400;
     config->application_lapse_s = 90 * 86400;
     config->activation_remind_s = 3 * 86400;
+    config->activation_lapse_s = 60 * 86400;
     snprintf(config->other_documents, sizeof(config->other_documents), "%s",
              "団体の規約または定款の写しと、代表者の印鑑登録証明書（原本、発行から3か月以内）");
     snprintf(config->other_documents_en, sizeof(config->other_documents_en), "%s",

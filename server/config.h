@@ -104,9 +104,11 @@ struct config {
     uint32_t mail_cap_address, mail_cap_source, mail_cap_all;
     uint32_t sms_cap_site, mail_cap_site; /* of a /48, or of a /24 with IPv4 */
     /* Applications. Reminders after so long: that documents have not come, that an
-     * approved one is not set up (again after four times as long); without documents it
-     * is given up after application_lapse_s. */
+     * approved one is not set up (again after four times as long, and a week before its
+     * end); without documents it is given up after application_lapse_s, and an approval
+     * lapses after activation_lapse_s. */
     uint32_t application_remind_s, application_lapse_s, activation_remind_s;
+    uint32_t activation_lapse_s;
     /* What その他団体 send with their form, in either language; empty: such
      * applications are not taken. */
     char other_documents[512], other_documents_en[512];

@@ -97,7 +97,7 @@ static enum err draw(struct page *page, const struct denial_letter *letter) {
     page->y = 20; /* in the window of the envelope */
     put_address(letter->profile, &text);
     show(page, &text, 90, 11);
-    page->y = 70;
+    page->y = page->y < 66 ? 70 : page->y + 4; /* below the longest address too */
     block(page, LEFT, ROOM, 10.5, PANGO_ALIGN_RIGHT, letter->day);
     page->y += 8;
     block(page, LEFT, ROOM, 16, PANGO_ALIGN_CENTER, "審査結果のお知らせ（書類の返送）");

@@ -49,8 +49,11 @@ enum message_template {
     MESSAGE_CODES_WRONG = 28, /* so often that somebody must have the password */
     MESSAGE_TEST_PUSH = 29,   /* an operator's */
     MESSAGE_SESSIONS_ENDED = 30, /* by the holder: one, or all but one */
+    MESSAGE_APPLICATION_EXPIRED = 31,   /* approved, and never set up: it lapsed */
+    MESSAGE_APPLICATION_WITHDRAW = 32,  /* asks whether to give it up */
+    MESSAGE_APPLICATION_WITHDRAWN = 33,
 };
-#define MESSAGE_TEMPLATE_LAST MESSAGE_SESSIONS_ENDED
+#define MESSAGE_TEMPLATE_LAST MESSAGE_APPLICATION_WITHDRAWN
 
 enum message_value_kind {
     VALUE_PLAIN = 1, /* the server's own words, and what it has checked: one line */

@@ -18,4 +18,5 @@ list(APPEND TASUKI_SVC_SOURCES
   svc_account.c svc_account_pages.c svc_account_load.c svc_account_act.c svc_account_id.c)
 list(APPEND TASUKI_SVC_SOURCES svc_entry.c svc_password.c svc_profile.c)
 list(APPEND TASUKI_SVC_SOURCES
-  svc_activate.c svc_application_mail.c svc_apply.c svc_apply_print.c svc_apply_status.c)
+  svc_activate.c svc_application_mail.c svc_apply.c svc_apply_print.c svc_apply_status.c
+  svc_apply_withdraw.c)

@@ -1,28 +1,37 @@
 /* svc_activate: an approved application becomes a Prime account (svc_apply.h): the link
- * of the approval's mail, and the password that its reader sets. The second step is
- * chosen with the first sign-in (svc_factor.h).
+ * of the approval's mail, a code that goes to the telephone of the application, and the
+ * password that its reader sets. That telephone is the account's second step from then
+ * on; who has the mailbox alone gets nowhere (raft/fsm_activation.c, N1).
  *
  * An Entry account of the address becomes the Prime and keeps its `sub`, so relying
- * parties know it again; its sessions end (raft/fsm_review). */
+ * parties know it again; its sessions end. */
 #include <stdio.h>
 #include <time.h>
 
 #include "server/crypto/password.h"
+#include "server/domain/phone.h"
 #include "server/svc_apply_internal.h"
 #include "server/svc_password.h"
 #include "server/svc_profile.h"
+#include "server/svc_sms_code.h"
 #include "store/base/check.h"
+
+/* The account ID may come to be an Entry's, or change its password, while this is done. */
+#define TRIES_MAX 3
 
 struct activate_op {
     struct svc_state base; /* first */
     struct svc_activate *activate;
     struct application application;
     struct profile profile;
+    struct phone phone;
     struct command command;
+    char code[SVC_FACTOR_CODE];
     struct span password; /* as it is hashed */
     char hash[PASSWORD_HASH_MAX];
     enum err hash_err;
     bool settled;
+    unsigned tries;
 };
 
 static void activate_finish(struct svc_state *state) {
@@ -36,6 +45,89 @@ static void end(struct activate_op *op, enum svc_activate_kind kind) {
     activate_finish(&op->base);
 }
 
+static void tell(struct activate_op *op, enum svc_activate_kind kind,
+                 enum svc_activate_notice notice) {
+    op->activate->notice = notice;
+    end(op, kind);
+}
+
+/* Is there a code that may be typed? As this node knows it. */
+static bool code_lives(const struct activate_op *op) {
+    return op->application.code_ends_ms > repl_now_ms(op->base.svc->shared->repl);
+}
+
+/* After an outcome, which this node has applied. */
+static enum err look_again(struct activate_op *op) {
+    struct svc *svc = op->base.svc;
+    struct application_id id = op->application.id;
+    enum err err = svc_read_begin(svc);
+
+    if (err)
+        return err;
+    err = store_application_get(svc->read, &op->activate->op.arena, &id,
+                                &op->application);
+    svc_read_end(svc);
+    return err;
+}
+
+/* ---- the code */
+
+/* A code is bound to its application, and good for nothing else (E02). */
+static void code_names(const struct activate_op *op, struct key_hash *ret_signin,
+                       struct id128 *ret_factor) {
+    *ret_factor = store_application_key(&op->application.id);
+    memcpy(ret_signin->b, ret_factor->b, sizeof ret_signin->b);
+}
+
+static void sent(struct svc_state *state) {
+    struct activate_op *op = (struct activate_op *)state;
+
+    switch (state->request.outcome.code) {
+    case OUT_OK:
+        tell(op, ACTIVATE_FORM, ACTIVATE_SENT);
+        return;
+    case OUT_NOT_FOUND:
+    case OUT_EXPIRED:
+        end(op, ACTIVATE_REFUSED);
+        return;
+    case OUT_LOCKED:
+        tell(op, ACTIVATE_ASK, ACTIVATE_LOCKED);
+        return;
+    case OUT_LIMITED:
+    case OUT_FULL: /* the last one may have come */
+        tell(op, code_lives(op) ? ACTIVATE_FORM : ACTIVATE_ASK, ACTIVATE_UNSENT);
+        return;
+    default:
+        svc_fail(state, ERR_CORRUPT);
+    }
+}
+
+static void send_code(struct activate_op *op, struct key_hash token) {
+    struct svc *svc = op->base.svc;
+    struct cmd_activation_code *cmd = &op->command.activation_code;
+    const struct svc_sms_to to = {
+        .english = op->activate->english,
+        .number = phone_span(&op->phone),
+        .source = op->activate->op.from.address,
+    };
+    struct cmd_factor_challenge made = {.has_code = false};
+    enum err err;
+
+    code_names(op, &made.signin, &made.factor);
+    err = svc_sms_code_make(svc, &op->activate->op.arena, &to, &made);
+    op->command.type = CMD_ACTIVATION_CODE;
+    *cmd = (struct cmd_activation_code){
+        .token = token,
+        .code = made.code,
+        .code_ttl_ms = made.code_ttl_ms,
+        .message = made.message,
+    };
+    if (err)
+        svc_fail(&op->base, err);
+    else
+        svc_submit(&op->base, &op->command, sent);
+}
+
 /* ---- the account */
 
 static void settled(struct svc_state *state) {
@@ -46,6 +138,8 @@ static void settled(struct svc_state *state) {
 static void visible(struct svc_state *state) {
     svc_settle(state, settled);
 }
+
+static void make(struct svc_state *state);
 
 static void activated(struct svc_state *state) {
     struct activate_op *op = (struct activate_op *)state;
@@ -58,8 +152,20 @@ static void activated(struct svc_state *state) {
     case OUT_EXPIRED:
         end(op, ACTIVATE_REFUSED);
         return;
+    case OUT_BAD_CREDENTIALS:
+        tell(op, ACTIVATE_FORM,
+             look_again(op) == OK && !code_lives(op) ? ACTIVATE_CODE_EXPIRED
+                                                     : ACTIVATE_CODE_WRONG);
+        return;
+    case OUT_LOCKED:
+        tell(op, ACTIVATE_ASK, ACTIVATE_LOCKED);
+        return;
     case OUT_DUPLICATE_ACCOUNT:
-        end(op, ACTIVATE_TAKEN);
+    case OUT_EXISTS: /* of the drawn `sub` */
+        if (++op->tries < TRIES_MAX)
+            svc_settle(state, make); /* by what stands there now; the code is good yet */
+        else
+            end(op, ACTIVATE_TAKEN);
         return;
     default:
         svc_fail(state, ERR_CORRUPT);
@@ -107,18 +213,29 @@ static enum err welcome(struct activate_op *op, struct message_out *ret_message)
     return svc_message_make(svc, &op->activate->op.arena, &draft, ret_message);
 }
 
-static void hashed(struct svc_state *state) {
+/* The code as it is compared, and the telephone as it is kept. */
+static enum err put_phone(struct activate_op *op, struct cmd_activate *cmd) {
+    struct svc *svc = op->base.svc;
+    struct key_hash signin;
+    struct id128 factor;
+
+    code_names(op, &signin, &factor);
+    cmd->code = svc_sms_code_hash(svc, signin, factor, op->code);
+    cmd->phone = (struct factor){.id = svc_random_id(svc)};
+    return svc_sms_factor(svc, &op->activate->op.arena, cmd->sub, cmd->phone.id,
+                          phone_span(&op->phone), &cmd->phone);
+}
+
+static void make(struct svc_state *state) {
     struct activate_op *op = (struct activate_op *)state;
     struct cmd_activate *cmd = &op->command.activate;
     struct account account;
-    enum err err = op->hash_err;
+    enum err err = svc_application_token_read(state->svc, op->activate->token, &cmd->token);
 
     op->command.type = CMD_ACTIVATE;
-    *cmd = (struct cmd_activate){
-        .token = op->application.token,
-        .sub = svc_random_id(state->svc),
-        .password_hash = span_str(op->hash),
-    };
+    cmd->sub = svc_random_id(state->svc);
+    cmd->generation = 0;
+    cmd->password_hash = span_str(op->hash);
     if (!err)
         err = find_account(op, &account);
     if (!err) {
@@ -127,6 +244,8 @@ static void hashed(struct svc_state *state) {
     } else if (err == ERR_NOT_FOUND) {
         err = OK;
     }
+    if (!err)
+        err = put_phone(op, cmd);
     if (!err)
         err = prove(op);
     if (!err)
@@ -140,6 +259,15 @@ static void hashed(struct svc_state *state) {
         svc_submit(state, &op->command, activated);
 }
 
+static void hashed(struct svc_state *state) {
+    struct activate_op *op = (struct activate_op *)state;
+
+    if (op->hash_err)
+        svc_fail(state, op->hash_err);
+    else
+        make(state);
+}
+
 /* On a thread of the hash pool: touches nothing of the svc. */
 static void hash(struct svc_state *state) {
     struct activate_op *op = (struct activate_op *)state;
@@ -150,7 +278,7 @@ static void hash(struct svc_state *state) {
 /* ---- the link */
 
 /* A Prime signs in with a second step: the password is not alone. */
-static void activate(struct activate_op *op) {
+static enum err check_password(struct activate_op *op) {
     struct svc_activate *in = op->activate;
     const struct span words[] = {
         op->profile.fields[PROFILE_EMAIL],          op->profile.fields[PROFILE_NAME],
@@ -160,20 +288,55 @@ static void activate(struct activate_op *op) {
     size_t len_min = op->base.svc->shared->config->second_factor_enrolled
                          ? PASSWORD_LEN_MIN_ALONE
                          : PASSWORD_LEN_MIN_BESIDE;
-    enum err err = OK;
 
-    in->differs = !span_equal(in->password, in->again);
     in->refusal = PASSWORD_LONG;
-    if (in->password.len <= LIMIT_PASSWORD) /* before any work (D06) */
-        err = svc_password_take(&in->op.arena, in->password, len_min, words,
-                                sizeof words / sizeof words[0], &op->password,
-                                &in->refusal);
+    if (in->password.len > LIMIT_PASSWORD) /* before any work (D06) */
+        return OK;
+    return svc_password_take(&in->op.arena, in->password, len_min, words,
+                             sizeof words / sizeof words[0], &op->password,
+                             &in->refusal);
+}
+
+static void set_password(struct activate_op *op) {
+    struct svc_activate *in = op->activate;
+    enum err err;
+
+    if (!svc_factor_digits(in->code, op->code)) {
+        tell(op, ACTIVATE_FORM, ACTIVATE_CODE_WRONG);
+        return;
+    }
+    err = check_password(op);
     if (err)
         svc_fail(&op->base, err);
-    else if (in->differs || in->refusal != PASSWORD_OK)
-        end(op, ACTIVATE_FORM);
+    else if (!span_equal(in->password, in->again))
+        tell(op, ACTIVATE_FORM, ACTIVATE_DIFFERS);
+    else if (in->refusal != PASSWORD_OK)
+        tell(op, ACTIVATE_FORM, ACTIVATE_PASSWORD);
     else
         svc_pool(&op->base, hash, hashed);
+}
+
+static void act(struct activate_op *op) {
+    struct svc *svc = op->base.svc;
+    struct svc_activate *in = op->activate;
+    char masked[1 + PHONE_DIGITS_MAX + 1];
+    struct key_hash token;
+
+    if (phone_parse(op->profile.fields[PROFILE_USER_TEL],
+                    &svc->shared->config->sms_country, &op->phone) != PHONE_OK) {
+        end(op, ACTIVATE_PHONELESS);
+        return;
+    }
+    phone_mask(phone_span(&op->phone), masked);
+    in->number = arena_dup(&in->op.arena, span_str(masked));
+    if (in->act == ACTIVATE_SET)
+        set_password(op);
+    else if (in->act == ACTIVATE_LOOK)
+        end(op, code_lives(op) ? ACTIVATE_FORM : ACTIVATE_ASK);
+    else if (svc_application_token_read(svc, in->token, &token) == OK)
+        send_code(op, token);
+    else
+        end(op, ACTIVATE_REFUSED);
 }
 
 static void look(struct svc_state *state) {
@@ -199,10 +362,7 @@ static void look(struct svc_state *state) {
     in->application_id = arena_dup(&in->op.arena, span_str(op->application.id.text));
     in->company = op->profile.fields[PROFILE_NAME];
     in->account_id = op->profile.fields[PROFILE_EMAIL];
-    if (in->activates)
-        activate(op);
-    else
-        end(op, ACTIVATE_FORM);
+    act(op);
 }
 
 void svc_activate(struct svc *svc, struct svc_activate *in) {
@@ -213,7 +373,7 @@ void svc_activate(struct svc *svc, struct svc_activate *in) {
         return;
     }
     op->activate = in;
-    in->differs = false;
+    in->notice = ACTIVATE_NO_NOTICE;
     in->refusal = PASSWORD_OK;
     if (!svc_apply_limit(svc, "activate", in->op.from.address))
         svc_fail(&op->base, ERR_BUSY);

@@ -148,35 +148,92 @@ enum err svc_application_awaiting(struct svc *svc, struct arena *arena,
 
 /* ---- activation */
 
+#define DAY_S 86400u
+#define LAST_REMINDER_S (7u * DAY_S) /* before the end */
+
+/* Each has a link of its own: the first one's would have ended by then. */
+static enum err add_reminder(struct svc *svc, struct arena *arena, uint32_t after_s,
+                             const struct application *application,
+                             const struct profile *profile, struct span deadline,
+                             struct application_mails *later) {
+    struct message_draft draft = svc_application_draft(
+        arena, MESSAGE_APPLICATION_ACTIVATE, application, profile);
+    struct key_hash token;
+    struct span path;
+    enum err err = svc_application_token(svc, arena, ACTIVATE_PATH, &token, &path);
+
+    if (err)
+        return err;
+    draft.ttl_ms = SVC_ACTIVATION_TTL_MS;
+    message_draft_put(&draft, "deadline", deadline);
+    message_draft_put(&draft, "link", path);
+    err = svc_application_later(svc, arena, APPLICATION_MAIL_ACTIVATE, after_s, &draft,
+                                later);
+    if (!err) {
+        later->at[later->count - 1].token = token;
+        later->at[later->count - 1].token_ttl_ms = SVC_ACTIVATION_TTL_MS;
+    }
+    return err;
+}
+
+/* What comes after the mail of approval, which lapses in so long; `lapses`: with the word
+ * of that, which a renewal leaves as it is. */
+static enum err add_later(struct svc *svc, struct arena *arena, uint32_t lapse_s,
+                          bool lapses, const struct application *application,
+                          const struct profile *profile, struct span deadline,
+                          struct application_mails *later) {
+    uint32_t remind_s = svc->shared->config->activation_remind_s;
+    uint32_t at_s[] = {remind_s, remind_s < lapse_s / 4 ? 4 * remind_s : lapse_s,
+                       lapse_s > LAST_REMINDER_S ? lapse_s - LAST_REMINDER_S : lapse_s};
+    struct message_draft draft;
+    enum err err = OK;
+
+    if (at_s[2] < at_s[1] + DAY_S) /* one of the two will do */
+        at_s[2] = lapse_s;
+    for (size_t i = 0; i < sizeof at_s / sizeof at_s[0] && !err; i++)
+        if (at_s[i] < lapse_s)
+            err = add_reminder(svc, arena, at_s[i], application, profile, deadline,
+                               later);
+    if (err || !lapses)
+        return err;
+    draft = svc_application_draft(arena, MESSAGE_APPLICATION_EXPIRED, application,
+                                  profile);
+    return svc_application_later(svc, arena, APPLICATION_MAIL_EXPIRED, lapse_s, &draft,
+                                 later);
+}
+
 enum err svc_activation_out(struct svc *svc, struct arena *arena,
                             const struct application *application,
                             const struct span *asked_from,
                             struct svc_activation_out *ret_out) {
-    uint32_t remind_s = svc->shared->config->activation_remind_s;
     struct svc_activation_out out = {.token_ttl_ms = SVC_ACTIVATION_TTL_MS};
+    uint64_t now_ms = repl_now_ms(svc->shared->repl);
+    uint64_t ends_ms = store_application_lapses_ms(application);
+    bool first = ends_ms == 0;
     struct message_draft draft;
     struct profile profile;
-    struct span path;
+    struct span path, deadline;
     enum err err = svc_application_open(svc, arena, application, &profile);
 
     if (!err)
         err = svc_application_token(svc, arena, ACTIVATE_PATH, &out.token, &path);
     if (err)
         return err;
+    if (first)
+        ends_ms = now_ms + svc->shared->config->activation_lapse_s * 1000ull;
+    deadline = moment(arena, ends_ms, application->english);
     draft = svc_application_draft(arena, MESSAGE_APPLICATION_APPROVED, application,
                                   &profile);
     draft.ttl_ms = SVC_ACTIVATION_TTL_MS;
+    message_draft_put(&draft, "deadline", deadline);
     message_draft_put(&draft, "link", path);
     draft.asked = asked_from != NULL;
     draft.source = asked_from ? *asked_from : span_of("", 0);
     err = svc_message_make(svc, arena, &draft, &out.message);
-    for (uint32_t i = 1; i <= 4 && !err; i += 3) {
-        draft = svc_application_draft(arena, MESSAGE_APPLICATION_ACTIVATE, application,
-                                      &profile);
-        message_draft_put(&draft, "link", path);
-        err = svc_application_later(svc, arena, APPLICATION_MAIL_ACTIVATE, i * remind_s,
-                                    &draft, &out.later);
-    }
+    if (!err)
+        err = add_later(svc, arena,
+                        ends_ms > now_ms ? (uint32_t)((ends_ms - now_ms) / 1000) : 0,
+                        first, application, &profile, deadline, &out.later);
     if (!err)
         *ret_out = out;
     return err;

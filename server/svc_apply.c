@@ -39,32 +39,46 @@ bool svc_apply_limit(struct svc *svc, const char *what, struct span of) {
     return rate_limit_take(limit, buf_span(key));
 }
 
+enum err svc_apply_path(struct arena *arena, const char *head, struct span token,
+                        struct span *ret_path) {
+    struct buf path;
+    enum err err;
+
+    buf_init(&path, PATH_MAX_BYTES);
+    buf_str(&path, head);
+    buf_put(&path, token.data, token.len);
+    err = svc_take(arena, &path, ret_path);
+    buf_free(&path);
+    return err;
+}
+
 bool svc_apply_printable(enum application_state state) {
     return state == APPLICATION_AWAITING || state == APPLICATION_RECEIVED;
 }
 
 enum err svc_apply_ticket(struct svc *svc, struct arena *arena,
-                          const struct application_id *id, struct span *ret_ticket) {
+                          enum seal_purpose purpose, const struct application_id *id,
+                          uint64_t ttl_ms, struct span *ret_ticket) {
     struct buf plain;
     enum err err;
 
     buf_init(&plain, TICKET_MAX);
-    put_u64(&plain, repl_now_ms(svc->shared->repl) + PRINT_TTL_MS);
+    put_u64(&plain, repl_now_ms(svc->shared->repl) + ttl_ms);
     buf_str(&plain, id->text);
     err = buf_err(&plain);
     if (!err)
-        err = svc_seal_text(svc, SEAL_TICKET, buf_span(&plain), arena, ret_ticket);
+        err = svc_seal_text(svc, purpose, buf_span(&plain), arena, ret_ticket);
     buf_free(&plain);
     return err;
 }
 
-enum err svc_apply_ticket_read(struct svc *svc, struct span ticket,
-                               struct application_id *ret_id) {
+enum err svc_apply_ticket_read(struct svc *svc, enum seal_purpose purpose,
+                               struct span ticket, struct application_id *ret_id) {
     struct application_id id = {{0}};
     struct reader in;
     struct span plain, text;
     uint64_t ends_ms;
-    enum err err = svc_open_text(svc, SEAL_TICKET, ticket, TICKET_MAX, &plain);
+    enum err err = svc_open_text(svc, purpose, ticket, TICKET_MAX, &plain);
 
     if (err)
         return err;
@@ -94,7 +108,8 @@ enum err svc_apply_by_token(struct svc *svc, struct arena *arena, struct span to
     err = store_application_by_token(svc->read, arena, hash, ret_application);
     svc_read_end(svc);
     if (!err && (ret_application->state != state ||
-                 ret_application->token_ends_ms <= repl_now_ms(svc->shared->repl)))
+                 store_application_token_ends_ms(ret_application, hash) <=
+                     repl_now_ms(svc->shared->repl)))
         err = ERR_NOT_FOUND;
     return err ? err : svc_application_open(svc, arena, ret_application, ret_profile);
 }
@@ -141,54 +156,18 @@ static struct date today(struct svc *svc) {
                          (uint8_t)tm.tm_mday};
 }
 
-/* An Entry with the account ID becomes the Prime: who reads its mail confirms it. */
-static enum err find_entry(struct apply_op *op, struct cmd_application_submit *submit) {
-    struct svc *svc = op->base.svc;
-    struct account account;
-    enum err err = svc_read_begin(svc);
-
-    if (err)
-        return err;
-    err = store_account_find(svc->read, &op->apply->op.arena, submit->account_index,
-                             &account);
-    svc_read_end(svc);
-    submit->has_entry = err == OK && account.type == ACCOUNT_ENTRY &&
-                        account.state == ACCOUNT_ACTIVE;
-    submit->entry = submit->has_entry ? account.sub : (struct id128){{0}};
-    return err == ERR_NOT_FOUND ? OK : err;
-}
-
-static void told(struct svc_state *state) {
-    switch (state->request.outcome.code) {
-    case OUT_OK:
-    case OUT_LIMITED: /* not told apart from success */
-    case OUT_FULL:
-        apply_end((struct apply_op *)state, APPLY_SENT);
-        return;
-    default:
-        svc_fail(state, ERR_CORRUPT);
-    }
-}
-
-/* Somebody stands in its way: the mail says so (L2). */
-static void tell(struct apply_op *op) {
-    struct svc *svc = op->base.svc;
+/* What is mailed if somebody stands in its way. Made every time, and sent by the same
+ * command: who applies neither reads nor measures whether there is somebody (L2). */
+static enum err make_known(struct apply_op *op, struct message_out *ret_message) {
     struct message_draft draft = {
         .template = MESSAGE_APPLICATION_KNOWN,
         .english = op->apply->english,
         .to = op->apply->applicant.profile.fields[PROFILE_EMAIL],
         .source = op->apply->op.from.address,
     };
-    struct command command = {.type = CMD_MESSAGE_SEND};
-    enum err err;
 
     message_draft_put(&draft, "link", span_str(STATUS_PATH));
-    err = svc_message_make(svc, &op->apply->op.arena, &draft,
-                           &command.message_send.message);
-    if (err)
-        svc_fail(&op->base, err);
-    else
-        svc_submit(&op->base, &command, told);
+    return svc_message_make(op->base.svc, &op->apply->op.arena, &draft, ret_message);
 }
 
 static void submit(struct apply_op *op);
@@ -198,13 +177,9 @@ static void submitted(struct svc_state *state) {
 
     switch (state->request.outcome.code) {
     case OUT_OK:
-    case OUT_LIMITED:
+    case OUT_LIMITED: /* not told apart from success */
     case OUT_FULL:
         apply_end(op, APPLY_SENT);
-        return;
-    case OUT_DUPLICATE_ACCOUNT:
-    case OUT_DUPLICATE_PERSON:
-        tell(op);
         return;
     case OUT_EXISTS:
         if (++op->draws < DRAWS_MAX)
@@ -238,7 +213,7 @@ static enum err fill(struct apply_op *op, struct cmd_application_submit *submit)
     application_id_make(random, submit->id.text);
     err = svc_application_seal(svc, arena, &apply->applicant.profile, submit);
     if (!err)
-        err = find_entry(op, submit);
+        err = make_known(op, &submit->known);
     if (!err)
         err = svc_application_token(svc, arena, CONFIRM_PATH, &submit->token, &path);
     if (err)
@@ -345,18 +320,12 @@ static enum err reception(struct confirm_op *op, struct message_out *ret_message
     struct message_draft draft = svc_application_draft(
         arena, MESSAGE_APPLICATION_RECEIVED, &op->application, &op->profile);
     char when[MESSAGE_TIME_MAX];
-    struct buf path;
     struct span link;
-    enum err err;
+    enum err err = svc_apply_path(arena, PRINT_PATH, op->confirm->ticket, &link);
 
-    message_time(repl_now_ms(svc->shared->repl), draft.english, when);
-    buf_init(&path, PATH_MAX_BYTES);
-    buf_str(&path, PRINT_PATH);
-    buf_put(&path, op->confirm->ticket.data, op->confirm->ticket.len);
-    err = svc_take(arena, &path, &link);
-    buf_free(&path);
     if (err)
         return err;
+    message_time(repl_now_ms(svc->shared->repl), draft.english, when);
     message_draft_put(&draft, "when", span_str(when));
     message_draft_put(&draft, "link", link);
     draft.source = op->confirm->op.from.address;
@@ -367,10 +336,11 @@ static void confirm_now(struct confirm_op *op) {
     struct svc *svc = op->base.svc;
     struct arena *arena = &op->confirm->op.arena;
     struct cmd_application_confirm *cmd = &op->command.application_confirm;
-    enum err err = svc_apply_ticket(svc, arena, &op->application.id, &op->confirm->ticket);
+    enum err err = svc_apply_ticket(svc, arena, SEAL_TICKET, &op->application.id,
+                                    PRINT_TTL_MS, &op->confirm->ticket);
 
     op->command.type = CMD_APPLICATION_CONFIRM;
-    cmd->token = op->application.token;
+    cmd->token = op->application.tokens[0].hash;
     if (!err)
         err = reception(op, &cmd->message);
     if (!err)

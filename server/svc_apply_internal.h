@@ -5,13 +5,17 @@
 #include "server/svc_application_mail.h"
 #include "server/svc_apply.h"
 
-/* What opens an application's form for so long; the confirmation and the status give
- * one. `arena` holds it. */
+/* What names an application to who is mailed it, for so long: SEAL_TICKET opens its form,
+ * SEAL_WITHDRAWAL gives it up. `arena` holds it. */
 enum err svc_apply_ticket(struct svc *svc, struct arena *arena,
-                          const struct application_id *id, struct span *ret_ticket);
+                          enum seal_purpose purpose, const struct application_id *id,
+                          uint64_t ttl_ms, struct span *ret_ticket);
 /* ERR_FORGED: none of ours, or too old. */
-enum err svc_apply_ticket_read(struct svc *svc, struct span ticket,
-                               struct application_id *ret_id);
+enum err svc_apply_ticket_read(struct svc *svc, enum seal_purpose purpose,
+                               struct span ticket, struct application_id *ret_id);
+/* `head`, then the token, in `arena`. */
+enum err svc_apply_path(struct arena *arena, const char *head, struct span token,
+                        struct span *ret_path);
 /* Its form may be sent in: nothing has come yet, or is not looked at. */
 bool svc_apply_printable(enum application_state state);
 

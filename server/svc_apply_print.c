@@ -1,7 +1,7 @@
 /* svc_apply_print: an application's form, as a PDF, for who has its ticket (svc_apply.h).
  *
- * Drawn on the hash pool: its queue is bounded, and a page of paper costs about as much as
- * a password. What is posted already is not printed again: a form is good once. */
+ * Drawn on the view pool, whose queue is bounded, so that no sign-in waits for a page of
+ * paper. What is posted already is not printed again: a form is good once. */
 #include <time.h>
 
 #include "server/paper.h"
@@ -43,7 +43,7 @@ static void drawn(struct svc_state *state) {
         end(op, PRINT_DONE);
 }
 
-/* On a thread of the hash pool: touches nothing of the svc. */
+/* On a thread of the view pool: touches nothing of the svc. */
 static void draw(struct svc_state *state) {
     struct print_op *op = (struct print_op *)state;
 
@@ -84,7 +84,7 @@ static void print_it(struct print_op *op, const struct application *application)
         .other_documents = span_str(config->other_documents),
         .intake_address = span_str(config->intake_address),
     };
-    svc_pool(&op->base, draw, drawn);
+    svc_view_pool(&op->base, draw, drawn);
 }
 
 static void look(struct svc_state *state) {
@@ -127,7 +127,7 @@ void svc_apply_print(struct svc *svc, struct svc_apply_print *print) {
     }
     op->print = print;
     buf_init(&op->pdf, PAPER_BYTES_MAX);
-    err = svc_apply_ticket_read(svc, print->ticket, &op->id);
+    err = svc_apply_ticket_read(svc, SEAL_TICKET, print->ticket, &op->id);
     if (err == ERR_FORGED)
         end(op, PRINT_REFUSED);
     else if (err)

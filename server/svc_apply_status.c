@@ -1,8 +1,12 @@
 /* svc_apply_status: how an application stands, told to who knows its number and its
- * account ID (svc_apply.h, L3); the mail of approval again; giving it up. */
+ * account ID (svc_apply.h, L3); the mail of approval again; the mail by which its
+ * applicant gives it up (L5). */
 #include "server/domain/account_id.h"
 #include "server/svc_apply_internal.h"
 #include "store/base/secret.h"
+
+#define WITHDRAW_PATH "/apply/withdraw?token="
+#define WITHDRAW_TTL_MS (24u * 3600 * 1000)
 
 struct status_op {
     struct svc_state base; /* first */
@@ -93,8 +97,6 @@ static void acted(struct svc_state *state) {
     switch (state->request.outcome.code) {
     case OUT_OK:
         op->status->acted = true;
-        if (op->status->act == STATUS_WITHDRAW)
-            op->application.state = APPLICATION_WITHDRAWN;
         break;
     case OUT_LIMITED:
     case OUT_FULL:
@@ -132,14 +134,36 @@ static void resend(struct status_op *op) {
     svc_submit(&op->base, &op->command, acted);
 }
 
+static enum err make_withdrawal(struct status_op *op, struct message_out *ret_message) {
+    struct svc *svc = op->base.svc;
+    struct arena *arena = &op->status->op.arena;
+    struct message_draft draft;
+    struct profile profile;
+    struct span token, path;
+    enum err err = svc_application_open(svc, arena, &op->application, &profile);
+
+    if (!err)
+        err = svc_apply_ticket(svc, arena, SEAL_WITHDRAWAL, &op->id, WITHDRAW_TTL_MS,
+                               &token);
+    if (!err)
+        err = svc_apply_path(arena, WITHDRAW_PATH, token, &path);
+    if (err)
+        return err;
+    draft = svc_application_draft(arena, MESSAGE_APPLICATION_WITHDRAW, &op->application,
+                                  &profile);
+    draft.source = op->status->op.from.address;
+    message_draft_put(&draft, "link", path);
+    return svc_message_make(svc, arena, &draft, ret_message);
+}
+
 static void withdraw(struct status_op *op) {
-    op->command.type = CMD_APPLICATION_MOVE;
-    op->command.application_move = (struct cmd_application_move){
-        .id = op->id,
-        .from = op->application.state,
-        .to = APPLICATION_WITHDRAWN,
-    };
-    svc_submit(&op->base, &op->command, acted);
+    enum err err = make_withdrawal(op, &op->command.message_send.message);
+
+    op->command.type = CMD_MESSAGE_SEND;
+    if (err)
+        svc_fail(&op->base, err);
+    else
+        svc_submit(&op->base, &op->command, acted);
 }
 
 static void act(struct status_op *op) {

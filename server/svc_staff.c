@@ -338,6 +338,35 @@ static void forbid(struct staff_op *op) {
     svc_submit(&op->base, &command, forbidden);
 }
 
+static void look_again(struct svc_state *state) {
+    struct staff_op *op = (struct staff_op *)state;
+    enum err err = svc_read_begin(state->svc);
+
+    if (!err) {
+        err = store_staff_get(state->svc->read, &op->staff->op.arena, op->session.staff,
+                              &op->account);
+        svc_read_end(state->svc);
+    }
+    if (err == ERR_NOT_FOUND || (!err && op->account.state != STAFF_ACTIVE)) {
+        op->staff->signed_out = true;
+        end(op, STAFF_SIGN_IN);
+        return;
+    }
+    if (!err)
+        err = put_me(op);
+    if (err)
+        svc_fail(state, err);
+    else if (!staff_permission(op->account.roles, op->staff->action))
+        forbid(op);
+    else
+        op->otherwise(op);
+}
+
+void svc_staff_role_refused(struct staff_op *op, void (*otherwise)(struct staff_op *op)) {
+    op->otherwise = otherwise;
+    svc_wait_index(&op->base, op->base.request.outcome.index, look_again);
+}
+
 static void allowed(struct svc_state *state) {
     struct staff_op *op = (struct staff_op *)state;
     enum staff_action action = op->staff->action;

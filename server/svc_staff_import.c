@@ -115,6 +115,13 @@ void svc_staff_imports(struct staff_op *op) {
     show_list(op, NULL);
 }
 
+/* The role was given back meanwhile, or is of another kind. */
+static void role_wrong(struct staff_op *op) {
+    op->staff->reason = "role";
+    svc_staff_refuse(op, STAFF_CONFLICT,
+                     span_str("id: an approver or a supervisor confirms it"));
+}
+
 /* ---- bringing a file in */
 
 struct proposing {
@@ -150,6 +157,8 @@ static void proposed(struct svc_state *state) {
     if (code == OUT_FULL) {
         op->staff->reason = "import_full";
         svc_staff_refuse(op, STAFF_CONFLICT, span_str("file: too many imports"));
+    } else if (code == OUT_ROLE || code == OUT_ACCOUNT_STATE) {
+        svc_staff_role_refused(op, role_wrong);
     } else if (code != OUT_OK && code != OUT_EXISTS) {
         svc_fail(state, ERR_CORRUPT);
     } else {
@@ -491,9 +500,7 @@ static void judged(struct svc_state *state) {
         return;
     case OUT_ROLE:
     case OUT_ACCOUNT_STATE:
-        op->staff->reason = "role";
-        svc_staff_refuse(op, STAFF_CONFLICT,
-                         span_str("id: an approver or a supervisor confirms it"));
+        svc_staff_role_refused(op, role_wrong);
         return;
     case OUT_NOT_FOUND:
         op->staff->reason = "import_partial";

@@ -170,6 +170,11 @@ void svc_staff_intake(struct staff_op *op) {
 
 /* ---- whose a page is */
 
+static void role_lost(struct staff_op *op) {
+    op->staff->reason = "role_lost";
+    svc_staff_refuse(op, STAFF_CONFLICT, span_str("staff: your role has changed"));
+}
+
 static void placed(struct svc_state *state) {
     struct staff_op *op = (struct staff_op *)state;
 
@@ -192,8 +197,7 @@ static void placed(struct svc_state *state) {
         return;
     case OUT_ROLE:
     case OUT_ACCOUNT_STATE:
-        op->staff->reason = "role_lost";
-        svc_staff_refuse(op, STAFF_CONFLICT, span_str("staff: your role has changed"));
+        svc_staff_role_refused(op, role_lost);
         return;
     default:
         svc_fail(state, ERR_CORRUPT);

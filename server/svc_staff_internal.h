@@ -23,6 +23,7 @@ struct staff_op {
     uint64_t written_index; /* of the latest command that was taken; 0: none was */
     struct buf call;
     void (*after)(struct staff_op *op);
+    void (*otherwise)(struct staff_op *op); /* svc_staff_role_refused's */
     struct application_id look; /* svc_staff_look's */
     void (*look_next)(struct svc_state *state);
     json_t *typed; /* what the form held, for it to be shown again; NULL: nothing */
@@ -44,6 +45,11 @@ void svc_staff_image(struct staff_op *op, struct span jpeg);
 void svc_staff_file(struct staff_op *op);
 void svc_staff_done(struct staff_op *op, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The state machine has refused for who acts (OUT_ROLE, OUT_ACCOUNT_STATE): the role, or
+ * the account, may have been taken away since the table was asked. Then it is answered as
+ * the table would by now; else `otherwise` does. */
+void svc_staff_role_refused(struct staff_op *op, void (*otherwise)(struct staff_op *op));
 
 /* Call an operator's use case with `body` (stolen; NULL: none), then `after`. Its errors
  * and refusals end the operation. */

@@ -64,6 +64,13 @@ void svc_staff_no_application(struct staff_op *op) {
     svc_staff_refuse(op, STAFF_MISSING, span_str("id: there is no such application"));
 }
 
+static void second_due(struct staff_op *op) {
+    op->staff->reason = "role";
+    svc_staff_refuse(
+        op, STAFF_CONFLICT,
+        span_str("id: a second person is waited for, an approver or a supervisor"));
+}
+
 void svc_staff_review_refused(struct staff_op *op, enum outcome_code code) {
     static const struct {
         enum outcome_code code;
@@ -72,10 +79,7 @@ void svc_staff_review_refused(struct staff_op *op, enum outcome_code code) {
         {OUT_CLAIMED, "claimed", "id: another person has it, or your claim is over"},
         {OUT_SAME_PERSON, "same_person",
          "id: a second person is waited for, and you were the first"},
-        {OUT_ROLE, "role",
-         "id: a second person is waited for, an approver or a supervisor"},
         {OUT_APPLICATION_STATE, "state", "id: it is not at the desk"},
-        {OUT_ACCOUNT_STATE, "state", "id: it is not at the desk"},
         {OUT_DUPLICATE_ACCOUNT, "duplicate",
          "id: its account ID is an account's by now: it cannot be approved"},
     };
@@ -89,6 +93,8 @@ void svc_staff_review_refused(struct staff_op *op, enum outcome_code code) {
     }
     if (code == OUT_NOT_FOUND)
         svc_staff_no_application(op);
+    else if (code == OUT_ROLE || code == OUT_ACCOUNT_STATE)
+        svc_staff_role_refused(op, second_due);
     else
         svc_fail(&op->base, ERR_CORRUPT);
 }

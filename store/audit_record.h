@@ -117,6 +117,8 @@ enum audit_event {
     AUDIT_APPLICATION_ACTIVATED = 125,
     AUDIT_ACTIVATION_RENEWED = 126,
     AUDIT_APPLICATION_REMINDED = 127, /* when its time came */
+    AUDIT_ACTIVATION_CODE_SENT = 128, /* to the applicant's telephone */
+    AUDIT_ACTIVATION_CODE_WRONG = 129,
     AUDIT_REVIEW_CLAIMED = 130,
     AUDIT_REVIEW_RELEASED = 131,
     AUDIT_REVIEW_DECIDED = 132, /* by one person: another one is due, or 保留 */

@@ -49,7 +49,8 @@ bool store_application_may_move(enum application_state from,
         [APPLICATION_HELD] = TO(APPLICATION_STAFF) | TO(APPLICATION_WAITING) |
                              TO(APPLICATION_DENIED) | TO(APPLICATION_WITHDRAWN),
         [APPLICATION_APPROVED] =
-            TO(APPLICATION_ACTIVATED) | TO(APPLICATION_WITHDRAWN),
+            TO(APPLICATION_ACTIVATED) | TO(APPLICATION_WITHDRAWN) |
+            TO(APPLICATION_LAPSED),
         [APPLICATION_DENIED] = TO(APPLICATION_RETURNED),
         [APPLICATION_DEFECT] = TO(APPLICATION_RETURNED),
     };
@@ -63,6 +64,29 @@ bool store_application_open(enum application_state state) {
     return state < APPLICATION_ACTIVATED;
 }
 
+bool store_application_indexed(enum application_state state) {
+    return state != APPLICATION_SUBMITTED && state <= APPLICATION_ACTIVATED;
+}
+
+uint64_t store_application_token_ends_ms(const struct application *application,
+                                         struct key_hash token) {
+    for (size_t i = 0; i < application->tokens_count; i++) {
+        if (memcmp(application->tokens[i].hash.b, token.b, sizeof token.b) == 0) {
+            return application->tokens[i].ends_ms;
+        }
+    }
+    return 0;
+}
+
+uint64_t store_application_lapses_ms(const struct application *application) {
+    for (size_t i = 0; i < application->mails.count; i++) {
+        if (application->mails.at[i].kind == APPLICATION_MAIL_EXPIRED) {
+            return application->mails.at[i].at_ms;
+        }
+    }
+    return 0;
+}
+
 const char *store_application_state_name(enum application_state state) {
     static const char *const names[APPLICATION_STATE_LAST + 1] = {
         [APPLICATION_SUBMITTED] = "submitted", [APPLICATION_AWAITING] = "awaiting",
@@ -71,7 +95,7 @@ const char *store_application_state_name(enum application_state state) {
         [APPLICATION_HELD] = "held",           [APPLICATION_APPROVED] = "approved",
         [APPLICATION_ACTIVATED] = "activated", [APPLICATION_DENIED] = "denied",
         [APPLICATION_RETURNED] = "returned",   [APPLICATION_DEFECT] = "defect",
-        [APPLICATION_WITHDRAWN] = "withdrawn",
+        [APPLICATION_WITHDRAWN] = "withdrawn", [APPLICATION_LAPSED] = "lapsed",
     };
 
     CHECK(state >= APPLICATION_SUBMITTED && state <= APPLICATION_STATE_LAST);
@@ -92,7 +116,7 @@ const char *store_application_kind_name(enum application_kind kind) {
 
 bool store_application_mail_fits(enum application_mail_kind kind,
                                  enum application_state state) {
-    return state == (kind == APPLICATION_MAIL_ACTIVATE ? APPLICATION_APPROVED
+    return state == (kind >= APPLICATION_MAIL_ACTIVATE ? APPLICATION_APPROVED
                                                        : APPLICATION_AWAITING);
 }
 
@@ -143,7 +167,17 @@ static void each_mail(struct fields *f, struct application_mails *mails) {
         field_fixed(f, mail->id.b, sizeof mail->id.b);
         field_fixed(f, mail->recipient.b, sizeof mail->recipient.b);
         field_bytes(f, &mail->sealed, APPLICATION_MAIL_SEALED);
+        field_fixed(f, mail->token.b, sizeof mail->token.b);
+        field_u32(f, &mail->token_ttl_ms);
         field_rule(f, (mail->kind == APPLICATION_MAIL_ARRIVED) == (mail->at_ms == 0));
+    }
+}
+
+static void each_token(struct fields *f, struct application *a) {
+    field_count(f, &a->tokens_count, APPLICATION_TOKENS_MAX);
+    for (size_t i = 0; i < a->tokens_count; i++) {
+        field_fixed(f, a->tokens[i].hash.b, sizeof a->tokens[i].hash.b);
+        field_u64(f, &a->tokens[i].ends_ms);
     }
 }
 
@@ -167,9 +201,9 @@ static void each_field(struct fields *f, struct application *a) {
     field_u64(f, &a->state_ms);
     field_u64(f, &a->decided_ms);
     field_u64(f, &a->revision);
-    field_bool(f, &a->has_token);
-    field_fixed(f, a->token.b, sizeof a->token.b);
-    field_u64(f, &a->token_ends_ms);
+    each_token(f, a);
+    field_fixed(f, a->code.b, sizeof a->code.b);
+    field_u64(f, &a->code_ends_ms);
     field_u32(f, &a->reminders);
     field_u32(f, &a->defects);
     field_rule(f, (a->defects & ~DEFECTS_ALL) == 0);
@@ -324,7 +358,7 @@ static uint64_t expiry_ms(const struct application *a) {
     uint64_t first_ms = 0;
 
     if (a->state == APPLICATION_SUBMITTED) {
-        return a->token_ends_ms;
+        return a->tokens_count > 0 ? a->tokens[0].ends_ms : 0;
     }
     for (size_t i = 0; i < a->mails.count; i++) {
         uint64_t at_ms = a->mails.at[i].at_ms;
@@ -351,67 +385,90 @@ static enum err index_put(struct store_write *write, struct span key,
     return store_table_put(write, TABLE_APPLICATION_INDEX, key, value);
 }
 
+/* The keys of an application's rows in the index, but for the counts. */
+#define KEYS_MAX (1 + 3 + APPLICATION_TOKENS_MAX)
+struct index_keys {
+    size_t count;
+    struct index_key {
+        uint8_t bytes[KEY_MAX];
+        struct span key, value;
+    } at[KEYS_MAX];
+};
+
+static void keys_of(const struct application *a, const struct id128 *id,
+                    struct index_keys *out) {
+    const struct {
+        enum part part;
+        const struct key_hash *hash;
+    } blind[] = {
+        {PART_ACCOUNT, &a->account_index},
+        {PART_PERSON, &a->person_index},
+        {PART_PAIR, &a->pair_index},
+    };
+    size_t n = 0;
+
+    out->at[n].key = state_part(a, id, out->at[n].bytes);
+    out->at[n++].value = span_str("");
+    for (size_t i = 0; i < 3 && store_application_indexed(a->state); i++) {
+        out->at[n].key = hash_part(blind[i].part, blind[i].hash, id, out->at[n].bytes);
+        out->at[n++].value = span_str("");
+    }
+    for (size_t i = 0; i < a->tokens_count; i++) {
+        out->at[n].key =
+            hash_part(PART_TOKEN, &a->tokens[i].hash, NULL, out->at[n].bytes);
+        out->at[n++].value = row_key(id);
+    }
+    out->count = n;
+}
+
 /* Take what stands under the id out of every index. */
 static enum err forget(struct store_write *write, const struct application *old,
                        const struct id128 *id) {
-    uint8_t key[KEY_MAX];
-    enum err err = index_del(write, state_part(old, id, key));
+    struct index_keys keys;
+    enum err err = OK;
 
-    if (err == OK) {
-        err = index_del(write, hash_part(PART_ACCOUNT, &old->account_index, id, key));
-    }
-    if (err == OK) {
-        err = index_del(write, hash_part(PART_PERSON, &old->person_index, id, key));
-    }
-    if (err == OK) {
-        err = index_del(write, hash_part(PART_PAIR, &old->pair_index, id, key));
-    }
-    if (err == OK && old->has_token) {
-        err = index_del(write, hash_part(PART_TOKEN, &old->token, NULL, key));
+    keys_of(old, id, &keys);
+    for (size_t i = 0; i < keys.count && err == OK; i++) {
+        err = index_del(write, keys.at[i].key);
     }
     return err == OK ? count_move(write, old, -1) : err;
 }
 
 static enum err remember(struct store_write *write, const struct application *a,
                          const struct id128 *id) {
-    uint8_t key[KEY_MAX];
-    enum err err = index_put(write, state_part(a, id, key), span_str(""));
+    struct index_keys keys;
+    enum err err = OK;
 
-    if (err == OK) {
-        err = index_put(write, hash_part(PART_ACCOUNT, &a->account_index, id, key),
-                        span_str(""));
-    }
-    if (err == OK) {
-        err = index_put(write, hash_part(PART_PERSON, &a->person_index, id, key),
-                        span_str(""));
-    }
-    if (err == OK) {
-        err = index_put(write, hash_part(PART_PAIR, &a->pair_index, id, key),
-                        span_str(""));
-    }
-    if (err == OK && a->has_token) {
-        err = index_put(write, hash_part(PART_TOKEN, &a->token, NULL, key),
-                        row_key(id));
+    keys_of(a, id, &keys);
+    for (size_t i = 0; i < keys.count && err == OK; i++) {
+        err = index_put(write, keys.at[i].key, keys.at[i].value);
     }
     return err == OK ? count_move(write, a, 1) : err;
 }
 
-/* ERR_EXISTS: the token is another application's. */
-static enum err token_free(struct store_write *write, const struct application *a,
-                           const struct id128 *id) {
+/* ERR_EXISTS: a token is another application's, or there twice. */
+static enum err tokens_free(struct store_write *write, const struct application *a,
+                            const struct id128 *id) {
     uint8_t key[KEY_MAX];
     struct span value;
-    enum err err;
+    enum err err = OK;
 
-    if (!a->has_token) {
-        return OK;
+    for (size_t i = 0; i < a->tokens_count && err == OK; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (memcmp(a->tokens[i].hash.b, a->tokens[j].hash.b,
+                       sizeof a->tokens[i].hash.b) == 0) {
+                return ERR_EXISTS;
+            }
+        }
+        err = store_table_get(store_write_reader(write), TABLE_APPLICATION_INDEX,
+                              hash_part(PART_TOKEN, &a->tokens[i].hash, NULL, key),
+                              &value);
+        if (err == OK && !span_equal(value, row_key(id))) {
+            return ERR_EXISTS;
+        }
+        err = err == ERR_NOT_FOUND ? OK : err;
     }
-    err = store_table_get(store_write_reader(write), TABLE_APPLICATION_INDEX,
-                          hash_part(PART_TOKEN, &a->token, NULL, key), &value);
-    if (err == ERR_NOT_FOUND) {
-        return OK;
-    }
-    return err != OK || span_equal(value, row_key(id)) ? err : ERR_EXISTS;
+    return err;
 }
 
 enum err store_application_put(struct store_write *write,
@@ -427,7 +484,7 @@ enum err store_application_put(struct store_write *write,
     if (!store_application_id_ok(&row.id)) {
         return ERR_INVALID;
     }
-    err = token_free(write, &row, &id);
+    err = tokens_free(write, &row, &id);
     if (err != OK) {
         return err;
     }

@@ -5,6 +5,7 @@
  *   AWAITING, RECEIVED --pages sorted--> WAITING (審査待ち) --lease--> OCR (OCR審査)
  *   OCR --result, poison--> STAFF (有人審査) <--> HELD (保留)
  *   STAFF --承認--> APPROVED (プライム未完了) --set up--> ACTIVATED
+ *                   APPROVED --its time is over--> LAPSED (失効)
  *   STAFF --否認--> DENIED --書類返送--> RETURNED;  before review: DEFECT (審査前不備)
  *
  * Every move that is allowed stands in one table (store_application_may_move); who
@@ -15,12 +16,15 @@
  *   P2  counts are those of the rows, by kind and state;
  *   P3  a denied, withdrawn or returned application never moves back: what follows is
  *       a new application (DOMAIN §1.1);
- *   P4  a token is stored as a keyed hash, names one application, and is gone once
- *       used;
+ *   P4  a token is stored as a keyed hash, names one application, and all of an
+ *       application's are gone once one is used;
  *   P5  a SUBMITTED row has an expiry entry, and one that has a mail for a later time
- *       in its state;
+ *       in its state, which an APPROVED one always has: it lapses;
  *   P6  a mail for later is gone from the row in the transaction that sends it, and
- *       when its state is over.
+ *       when its state is over;
+ *   P7  by account, person and pair those are found that may stand in another's way, no
+ *       others (store_application_indexed): anybody can send forms of any person, and
+ *       what is looked through for each must not grow by that.
  * Thread: the transaction's. */
 #ifndef STORE_STORE_APPLICATION_H
 #define STORE_STORE_APPLICATION_H
@@ -60,8 +64,9 @@ enum application_state {
     APPLICATION_RETURNED = 11,
     APPLICATION_DEFECT = 12,
     APPLICATION_WITHDRAWN = 13,
+    APPLICATION_LAPSED = 14, /* approved, and never set up */
 };
-#define APPLICATION_STATE_LAST APPLICATION_WITHDRAWN
+#define APPLICATION_STATE_LAST APPLICATION_LAPSED
 
 /* Defect categories (DOMAIN §3.5), several at once. Bits are stored. */
 enum application_defect {
@@ -85,8 +90,9 @@ enum application_mail_kind {
     APPLICATION_MAIL_DOCUMENTS = 2, /* AWAITING: they have not come yet */
     APPLICATION_MAIL_LAPSED = 3,    /* AWAITING: nor will they: it becomes a DEFECT */
     APPLICATION_MAIL_ACTIVATE = 4,  /* APPROVED: it waits to be set up */
+    APPLICATION_MAIL_EXPIRED = 5,   /* APPROVED: it was not: it becomes LAPSED */
 };
-#define APPLICATION_MAIL_LAST APPLICATION_MAIL_ACTIVATE
+#define APPLICATION_MAIL_LAST APPLICATION_MAIL_EXPIRED
 #define APPLICATION_MAILS_MAX 4
 #define APPLICATION_MAIL_SEALED 2048
 struct application_mails {
@@ -98,11 +104,21 @@ struct application_mails {
         struct id128 id;  /* of the message */
         struct key_hash recipient;
         struct span sealed;
+        /* ACTIVATE: of the link in it, which is good from when it is sent; 0: none. */
+        struct key_hash token;
+        uint32_t token_ttl_ms;
     } at[APPLICATION_MAILS_MAX];
 };
 /* Is there still a cause for it? */
 bool store_application_mail_fits(enum application_mail_kind kind,
                                  enum application_state state);
+
+/* Links that may be used: an older one goes on while a form that it opened may be open. */
+#define APPLICATION_TOKENS_MAX 3
+struct application_token {
+    struct key_hash hash;
+    uint64_t ends_ms;
+};
 
 struct application {
     struct application_id id;
@@ -121,9 +137,10 @@ struct application {
     uint64_t state_ms;  /* entered the state */
     uint64_t decided_ms; /* 承認 or 否認; 0: not yet */
     uint64_t revision;  /* raised by each change */
-    bool has_token;     /* SUBMITTED: confirms the mail; APPROVED: activates (P4) */
-    struct key_hash token;
-    uint64_t token_ends_ms;
+    size_t tokens_count; /* SUBMITTED: one, confirms the mail; APPROVED: activate (P4) */
+    struct application_token tokens[APPLICATION_TOKENS_MAX]; /* the newest first */
+    struct key_hash code;   /* APPROVED: that was sent to the applicant's telephone; */
+    uint64_t code_ends_ms;  /* zero: none was */
     uint32_t reminders; /* 承認メール sent, the first one included */
     uint32_t defects;   /* bits of enum application_defect */
     enum farm_verdict ocr;
@@ -146,6 +163,13 @@ uint64_t store_application_due_ms(const struct application *application);
 bool store_application_may_move(enum application_state from, enum application_state to);
 /* Something may still come of it: it counts as a duplicate. */
 bool store_application_open(enum application_state state);
+/* It is found by its blind indexes (P7). */
+bool store_application_indexed(enum application_state state);
+/* When the token ends; 0: it is none of the application's. */
+uint64_t store_application_token_ends_ms(const struct application *application,
+                                         struct key_hash token);
+/* When an APPROVED one lapses; 0: it is none. */
+uint64_t store_application_lapses_ms(const struct application *application);
 /* One word for people and machines: "awaiting", "corporation". */
 const char *store_application_state_name(enum application_state state);
 const char *store_application_kind_name(enum application_kind kind);
@@ -154,7 +178,7 @@ const char *store_application_kind_name(enum application_kind kind);
 enum err store_application_get(struct store_read *read, struct arena *arena,
                                const struct application_id *id,
                                struct application *ret_application);
-/* By the hash of its token. */
+/* By the hash of one of its tokens. */
 enum err store_application_by_token(struct store_read *read, struct arena *arena,
                                     struct key_hash token,
                                     struct application *ret_application);
@@ -177,7 +201,7 @@ enum err store_application_walk(struct store_read *read, enum application_kind k
                                 enum application_state state, uint64_t after_ms,
                                 const struct application_id *after,
                                 store_application_each *each, void *arg);
-/* Those that share a blind index, in order of their ids; since_ms is 0. */
+/* Those that share a blind index, in order of their ids; since_ms is 0 (P7). */
 enum application_index { APPLICATION_BY_ACCOUNT, APPLICATION_BY_PERSON, APPLICATION_BY_PAIR };
 enum err store_application_find(struct store_read *read, enum application_index index,
                                 struct key_hash key, store_application_each *each,

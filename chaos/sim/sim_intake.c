@@ -20,6 +20,7 @@
 #define DESK_EVERY_US (100 * SIM_US_PER_MS)
 #define STAFF 3u
 #define STAFF_IDS (1u << 23)
+#define MAIL_IDS (1u << 24)
 
 enum errand_kind {
     ERRAND_STAFF,
@@ -292,6 +293,13 @@ static void begin_decide(struct errand *claim, uint32_t number) {
     if (approve) {
         command.review_decide.token = sim_key(NAME_LOGIN, 5, claim->paper);
         command.review_decide.token_ttl_ms = 1u << 30;
+        command.review_decide.later.count = 1;
+        command.review_decide.later.at[0] = (struct application_mail){
+            .kind = APPLICATION_MAIL_EXPIRED,
+            .after_s = 30u * 86400,
+            .id = sim_id(MAIL_IDS | claim->paper),
+            .sealed = span_str("mail"),
+        };
     }
     errand->person = claim->person;
     submit(errand, &command);

@@ -46,6 +46,7 @@ enum seal_purpose {
     SEAL_ENTRY, /* link that confirms the address of a registration */
     SEAL_REVIEW_NOTE, /* what a reviewer wrote; AAD: the application */
     SEAL_TICKET, /* opens an application's form to who applied (svc_apply) */
+    SEAL_WITHDRAWAL, /* link that gives an application up */
     SEAL_PURPOSES
 };
 enum hash_purpose {

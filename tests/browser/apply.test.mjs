@@ -19,8 +19,8 @@ const shots = join(process.env.TASUKI_OUT_DIR ?? demo().dir, 'screenshots');
 const SIZES = { telephone: { width: 390, height: 844 }, desk: { width: 1280, height: 800 } };
 const LANGUAGES = { ja: 'ja-JP', en: 'en-US' };
 const WORDS = {
-  ja: { awaiting: /書類の到着待ち/, check: /検査用の数字/, missing: /見つかりません/, withdrawn: /取り下げられました/ },
-  en: { awaiting: /Waiting for your documents/, check: /check digit/, missing: /no application/, withdrawn: /Withdrawn/ },
+  ja: { awaiting: /書類の到着待ち/, check: /検査用の数字/, missing: /見つかりません/, withdrawn: /取り下げました/ },
+  en: { awaiting: /Waiting for your documents/, check: /check digit/, missing: /no application/, withdrawn: /withdrawn/ },
 };
 
 let browser;
@@ -102,7 +102,7 @@ for (const language of Object.keys(LANGUAGES)) {
       await view.sound();
       await view.shot('check');
       const shown = await page.textContent('#values');
-      for (const text of [person.corporate_number, person.company, '昭和55年3月7日', '1980-03-07', '+819012345678', person.email]) assert.ok(shown.includes(text), text);
+      for (const text of [person.corporate_number, person.company, '昭和55年3月7日', '1980-03-07', person.phone, person.email]) assert.ok(shown.includes(text), text);
       await submit(page, '#edit');
       assert.equal(await page.inputValue('#corporate_number'), person.corporate_number);
       await submit(page);
@@ -140,8 +140,18 @@ for (const language of Object.keys(LANGUAGES)) {
       await view.sound();
       await view.shot('status');
       assert.match(await page.textContent('#status'), words.awaiting);
+      const asked = Date.now();
       await submit(page, '#withdraw');
-      assert.match(await page.textContent('#status'), words.withdrawn);
+      await view.sound();
+      await view.shot('withdraw-sent');
+      assert.match(await page.textContent('#status'), words.awaiting, 'by the mailed link alone');
+      await page.goto(linkOf(await lastMail(person.email, { after: asked, match: /withdraw/, timeout: 60000 })));
+      await view.sound();
+      await view.shot('withdraw');
+      await submit(page, '#withdraw_confirm');
+      await view.sound();
+      await view.shot('withdrawn');
+      assert.match(await page.textContent('#withdrawn'), words.withdrawn);
       await view.close();
     });
   }

@@ -4,17 +4,20 @@
 import '../lib/runtime.mjs';
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { addAccount, addClient, newPhone, operator, word } from '../lib/admin.mjs';
-import { applicant } from '../lib/apply.mjs';
+import { addAccount, addClient, operator, word } from '../lib/admin.mjs';
+import { activate, activationCode, applicant } from '../lib/apply.mjs';
+import { until } from '../lib/demo.mjs';
 import { Center, decide } from '../lib/desk.mjs';
-import { authorizeParams, authorizePath, Browser, callback, codeForm, factorForms, isLoginPage, notice, pkce, redeem, sessionLives, submitLogin, textOf, tokens, userinfo } from '../lib/flow.mjs';
+import { authorizeParams, authorizePath, Browser, callback, codeForm, isLoginPage, notice, pkce, redeem, sessionLives, submitLogin, textOf, tokens, userinfo } from '../lib/flow.mjs';
 import { forms } from '../lib/html.mjs';
 import { codeOf, lastMail, lastSms, linkOf } from '../lib/messages.mjs';
 
-const center = await Center.make('activation');
+// What node 3 decides lapses at once.
+const center = await Center.make('activation', [], { 3: ['activation_remind_s = 2', 'activation_lapse_s = 12'] });
 after(() => center.close());
 const { cluster, sinks } = center;
 const reviewer = await center.person(['reviewer'], 1);
+const hasty = await center.person(['reviewer'], 3);
 const rp = await addClient({ name: 'activation' });
 const stocks = async () => (await operator(1, 'GET', '/v1/applications')).json;
 const NO_LINK = /このURLは使用済みか/;
@@ -35,66 +38,72 @@ async function toNumber(email, { at }) {
 }
 
 // Its papers, and the desk that approves it; resolves with the link.
-async function approved(id, email) {
+async function approved(id, email, by = reviewer) {
   await center.papers([{ id }]);
   await center.read([{ id }]);
-  assert.equal((await decide(reviewer, id, 'approve')).location, `/staff/application?id=${id}&notice=approved`);
+  assert.equal((await decide(by, id, 'approve')).location, `/staff/application?id=${id}&notice=approved`);
   return linkOf(await lastMail(email, { sinks, match: /activate/ }));
 }
 
-// Password and number of a telephone; resolves with what the RP got.
+// Password, and the code that goes to the application's number; resolves with what the RP
+// got.
 async function firstSignIn(account, { at }) {
   const { verifier, challenge } = pkce();
   const sent = authorizeParams(rp, { code_challenge: challenge, code_challenge_method: 'S256', scope: 'openid profile user email' });
-  const browser = new Browser(at);
-  let page = await submitLogin(browser, await browser.get(authorizePath(sent)), account, { second: false });
-  const sms = factorForms(page).find(({ buttons }) => buttons.some(({ value }) => value === 'sms'));
-  assert.ok(sms, `a second step is to be set up: ${notice(page)}`);
-  page = await browser.post(sms.path, { ...sms.fields, choice: 'sms' });
-  const number = factorForms(page).find(({ fields }) => 'phone' in fields);
-  const since = Date.now(), phone = newPhone();
-  page = await browser.post(number.path, { ...number.fields, phone });
+  const browser = new Browser(at), since = Date.now();
+  const page = await submitLogin(browser, await browser.get(authorizePath(sent)), account, { second: false });
   const form = codeForm(page);
-  assert.ok(form, notice(page));
-  const code = codeOf(await lastSms(phone, { sinks, after: since }));
+  assert.ok(form, `the number is the second step already: ${notice(page)}`);
+  const code = codeOf(await lastSms(account.phone, { sinks, after: since }));
   const back = callback(await browser.post(form.path, { ...form.fields, code }), rp);
   const answer = await redeem(at, rp, back.code, { verifier });
   assert.equal(answer.status, 200, answer.body);
   return answer.json;
 }
 
+const post = (browser, token, fields) => browser.post('/apply/activate', { token, act: 'set', ...fields });
+
 test('from the form to the first sign-in', { timeout: 240000 }, async () => {
   const email = `prime-${word()}@example.test`;
   const { id, typed } = await toNumber(email, { at: cluster.node(1) });
   const first = await approved(id, email);
   const before = await stocks();
-  const account = { id: email, password: `activate ${word(12)} pass` };
+  const password = `activate ${word(12)} pass`, account = { id: email, password, phone: typed.phone };
 
-  // The link is lost; another is asked for, and the first one counts no more.
+  // The link is lost; another is asked for: both are good until one is used.
   const asked = Date.now();
-  const status = await new Browser(cluster.node(3)).post('/apply/status', { application_id: id, account_id: email, act: 'resend' });
+  const status = await new Browser(cluster.node(2)).post('/apply/status', { application_id: id, account_id: email, act: 'resend' });
   assert.equal(status.status, 200);
   const link = linkOf(await lastMail(email, { sinks, after: asked, match: /activate/ }));
   assert.notEqual(link, first);
   await cluster.settled();
-  assert.match(textOf(await new Browser(cluster.node(1)).get(path(first))), NO_LINK);
   const token = new URL(link).searchParams.get('token');
-  for (const { id: n } of cluster.nodes) {
-    const page = await new Browser(cluster.node(n)).get(path(link));
-    assert.equal(page.status, 200);
-    assert.ok(page.body.includes(email), 'whose account it will be');
-    assert.equal(page.headers['referrer-policy'], 'no-referrer');
+  for (const at of [first, link]) {
+    for (const { id: n } of cluster.nodes) {
+      const page = await new Browser(cluster.node(n)).get(path(at));
+      assert.equal(page.status, 200);
+      assert.ok(textOf(page).includes(`*${typed.phone.slice(-4)}`), 'where a code would go');
+      assert.ok(!page.body.includes(typed.phone), 'but not the number');
+      assert.equal(page.headers['referrer-policy'], 'no-referrer');
+    }
   }
-  const browser = new Browser(cluster.node(2));
-  for (const [password, other] of [['short', 'short'], [account.password, `${account.password}x`], [email, email]]) {
-    const refused = await browser.post('/apply/activate', { token, password, password_again: other });
-    assert.equal(refused.status, 400, password);
-  }
-  assert.deepEqual((await stocks()).kinds, before.kinds, 'nothing has changed by looking and by what was refused');
-  const done = await browser.post('/apply/activate', { token, password: account.password, password_again: account.password });
-  assert.equal(done.status, 200, notice(done));
-  assert.match(textOf(await browser.post('/apply/activate', { token, password: account.password, password_again: account.password })), NO_LINK);
 
+  // The mailbox alone is not enough.
+  const browser = new Browser(cluster.node(2));
+  assert.equal((await post(browser, token, { code: '000000', password, password_again: password })).status, 400);
+  const { code, page } = await activationCode(browser, token, typed.phone, { sinks });
+  assert.ok(page.body.includes(email), 'whose account it will be');
+  const wrong = String((Number(code) + 1) % 1000000).padStart(6, '0');
+  for (const [why, digits, word1, word2] of [['code', wrong, password, password], ['short', code, 'short', 'short'], ['differs', code, password, `${password}x`], ['context', code, email, email]]) {
+    const refused = await post(browser, token, { code: digits, password: word1, password_again: word2 });
+    assert.equal(refused.status, 400, why);
+  }
+  assert.deepEqual((await stocks()).stocks, before.stocks, 'nothing has changed by looking and by what was refused');
+  // The form that the first link opened, at another node.
+  const old = new Browser(cluster.node(3)), oldToken = new URL(first).searchParams.get('token');
+  const done = await post(old, oldToken, { code, password, password_again: password });
+  assert.equal(done.status, 200, notice(done));
+  for (const used of [token, oldToken]) assert.match(textOf(await post(browser, used, { code, password, password_again: password })), NO_LINK);
 
   const given = await firstSignIn(account, { at: cluster.node(3) });
   const claims = (await userinfo(cluster.node(1), given.access_token)).json;
@@ -109,18 +118,54 @@ test('an Entry account becomes the Prime and keeps its sub; its sessions end', {
   const entry = await addAccount({ name: 'becomes' });
   await cluster.settled();
   const old = await tokens(cluster.node(1), rp, entry, { scope: 'openid' });
-  const { id } = await toNumber(entry.id, { at: cluster.node(3) });
+  const { id, typed } = await toNumber(entry.id, { at: cluster.node(3) });
   const token = new URL(await approved(id, entry.id)).searchParams.get('token');
   const password = `activate ${word(12)} pass`;
-  const done = await new Browser(cluster.node(2)).post('/apply/activate', { token, password, password_again: password });
-  assert.equal(done.status, 200, notice(done));
+  await activate(new Browser(cluster.node(2)), token, { phone: typed.phone, password }, { sinks });
   await cluster.settled();
   for (const { id: n } of cluster.nodes) assert.equal(await sessionLives(cluster.node(n), old.browser.jar, rp), false, `node ${n}`);
   assert.equal((await userinfo(cluster.node(1), old.access_token)).status, 401);
   const refused = new Browser(cluster.node(1));
   assert.ok(isLoginPage(await submitLogin(refused, await refused.get(authorizePath(authorizeParams(rp, { scope: 'openid' }))), entry, { second: false })), 'the old password is no good');
-  const given = await firstSignIn({ id: entry.id, password }, { at: cluster.node(2) });
+  const given = await firstSignIn({ id: entry.id, password, phone: typed.phone }, { at: cluster.node(2) });
   const claims = (await userinfo(cluster.node(3), given.access_token)).json;
   assert.equal(claims.sub, entry.sub);
   assert.equal(claims.account_type, 2);
+});
+
+test('an application is given up by the mailed link alone', { timeout: 120000 }, async () => {
+  const email = `given-up-${word()}@example.test`;
+  const { id } = await toNumber(email, { at: cluster.node(2) });
+  const browser = new Browser(cluster.node(1)), since = Date.now();
+  const state = async () => (await browser.post('/apply/status', { application_id: id, account_id: email })).body.match(/data-state="(\w+)"/)?.[1];
+  assert.equal((await browser.post('/apply/status', { application_id: id, account_id: email, act: 'withdraw' })).status, 200);
+  assert.equal(await state(), 'awaiting', 'number and address stand on the envelope');
+  const link = linkOf(await lastMail(email, { sinks, after: since, match: /withdraw/ }));
+  const token = new URL(link).searchParams.get('token');
+  for (const { id: n } of cluster.nodes) assert.equal((await new Browser(cluster.node(n)).get(path(link))).status, 200);
+  assert.equal(await state(), 'awaiting', 'nor by looking at the link');
+  assert.equal((await browser.post('/apply/withdraw', { token: `${token.slice(0, -4)}AAAA` })).status, 400);
+  assert.equal((await browser.post('/apply/withdraw', { token }, { at: cluster.node(3) })).status, 200);
+  await cluster.settled();
+  assert.equal(await state(), 'withdrawn');
+  assert.equal((await browser.post('/apply/withdraw', { token })).status, 409);
+  await lastMail(email, { sinks, after: since, match: /取り下げられました/ });
+});
+
+test('an approval that nobody uses lapses: the applicant is told, and it is counted', { timeout: 180000 }, async () => {
+  const email = `lapses-${word()}@example.test`;
+  const { id, typed } = await toNumber(email, { at: cluster.node(1) });
+  const token = new URL(await approved(id, email, hasty)).searchParams.get('token');
+  const browser = new Browser(cluster.node(1));
+  const reminder = await lastMail(email, { sinks, match: /完了していません/, timeout: 60000 });
+  const fresh = new URL(linkOf(reminder)).searchParams.get('token');
+  assert.notEqual(fresh, token, 'a reminder brings a link of its own');
+  await lastMail(email, { sinks, match: /失効しました/, timeout: 90000 });
+  await until('it has lapsed', async () => (await browser.post('/apply/status', { application_id: id, account_id: email })).body.includes('data-state="lapsed"'));
+  assert.match(textOf(await browser.post('/apply/activate', { token: fresh, act: 'send' })), NO_LINK);
+  assert.ok((await stocks()).stocks.some(({ state, count }) => state === 'lapsed' && count === 1));
+  // A lapsed one stands in nobody's way: the same person applies anew.
+  const again = new Browser(cluster.node(2)), since = Date.now();
+  assert.equal((await again.post('/apply', { ...typed, step: 'send' })).status, 200);
+  assert.match(linkOf(await lastMail(email, { sinks, after: since })), /confirm/);
 });

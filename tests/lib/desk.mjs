@@ -14,7 +14,8 @@ import { addStaff, Desk } from './staff.mjs';
 const NUMBERS = ['7000012050002', '4000012090001', '1180301018771'];
 
 export class Center {
-  static async make(name, lines = []) {
+  // `own`: lines of a single node's configuration, by its number.
+  static async make(name, lines = [], own = {}) {
     const center = new Center();
     const port = Number(process.env.TASUKI_CLUSTER_PORT ?? 12600);
     center.sinks = await Sinks.open();
@@ -23,7 +24,7 @@ export class Center {
     const pki = (...args) => cluster.mustRun(join(ROOT, 'ops/pki'), args);
     await pki('worker', cluster.pki, '--name', 'farm');
     await pki('balancer', cluster.pki);
-    for (const id of [1, 2, 3]) cluster.configure(id, [`staff_listen = 127.0.0.1:${port + 40 + id}`, `worker_listen = 127.0.0.1:${port + 50 + id}`]);
+    for (const id of [1, 2, 3]) cluster.configure(id, [`staff_listen = 127.0.0.1:${port + 40 + id}`, `worker_listen = 127.0.0.1:${port + 50 + id}`, ...(own[id] ?? [])]);
     await cluster.bootstrap();
     await cluster.settled();
     const pem = readFileSync(join(cluster.pki, 'balancer.pem'));

@@ -135,6 +135,12 @@ void svc_apply_print(struct svc *svc, struct svc_apply_print *print) {
     print->done(print);
 }
 
+void svc_apply_withdraw(struct svc *svc, struct svc_apply_withdraw *withdraw) {
+    (void)svc;
+    withdraw->kind = WITHDRAW_REFUSED;
+    withdraw->done(withdraw);
+}
+
 void svc_apply_status(struct svc *svc, struct svc_apply_status *status) {
     (void)svc;
     status->kind = STATUS_MISSING;

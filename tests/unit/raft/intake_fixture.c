@@ -151,6 +151,16 @@ struct command command_review_release(uint64_t n, uint64_t staff) {
         .review_release = {.id = application_id_of(n), .staff = id_of(staff)}};
 }
 
+struct application_mail mail_expired(uint32_t after_s, uint64_t n) {
+    return (struct application_mail){
+        .kind = APPLICATION_MAIL_EXPIRED,
+        .after_s = after_s,
+        .id = id_of(n),
+        .recipient = key_of(n),
+        .sealed = span_str("mail"),
+    };
+}
+
 struct command command_decide(uint64_t n, uint64_t staff, uint32_t claim,
                               enum review_decision decision) {
     struct command c = {.type = CMD_REVIEW_DECIDE,
@@ -164,6 +174,8 @@ struct command command_decide(uint64_t n, uint64_t staff, uint32_t claim,
     if (decision == REVIEW_APPROVE) {
         c.review_decide.token = key_of(50000 + n);
         c.review_decide.token_ttl_ms = HOUR_MS;
+        c.review_decide.later.at[c.review_decide.later.count++] =
+            mail_expired(30u * 86400, 70000 + n);
     }
     return c;
 }
@@ -175,9 +187,21 @@ struct command command_renew(uint64_t n, uint64_t token) {
                                                  .token_ttl_ms = HOUR_MS}};
 }
 
-struct command command_activate(uint64_t token, uint64_t sub) {
+struct command command_code(uint64_t token, uint64_t code) {
+    return (struct command){.type = CMD_ACTIVATION_CODE,
+                            .activation_code = {.token = key_of(token),
+                                                .code = key_of(code),
+                                                .code_ttl_ms = MINUTE_MS}};
+}
+
+struct command command_activate(uint64_t token, uint64_t sub, uint64_t code) {
     return (struct command){.type = CMD_ACTIVATE,
                             .activate = {.token = key_of(token),
+                                         .code = key_of(code),
+                                         .phone = {.id = id_of(sub),
+                                                   .index = key_of(sub),
+                                                   .label = span_str("+81***1234"),
+                                                   .sealed = span_str("number")},
                                          .sub = id_of(sub),
                                          .password_hash = span_str("$argon2id$"),
                                          .sealed_profile = span_str("profile")}};
@@ -208,7 +232,11 @@ struct command command_import_line(uint64_t n, uint16_t line) {
                             .import_line = {.id = id_of(n),
                                             .line = line,
                                             .token = key_of(60000 + 1000 * n + line),
-                                            .token_ttl_ms = HOUR_MS}};
+                                            .token_ttl_ms = HOUR_MS,
+                                            .later = {.count = 1,
+                                                      .at = {mail_expired(
+                                                          30u * 86400,
+                                                          80000 + 1000 * n + line)}}}};
 }
 
 size_t intake_commands(struct command *out) {
@@ -248,7 +276,13 @@ size_t intake_commands(struct command *out) {
     out[n++] = command_decide(1, 1, 1, REVIEW_DENY);
     out[n++] = command_decide(1, 1, 1, REVIEW_HOLD);
     out[n++] = command_renew(1, 2);
-    out[n++] = command_activate(1, 2);
+    out[n - 1].activation_renew.later.count = 1;
+    out[n - 1].activation_renew.later.at[0] = mail_expired(60, 5);
+    out[n - 1].activation_renew.later.at[0].kind = APPLICATION_MAIL_ACTIVATE;
+    out[n - 1].activation_renew.later.at[0].token = key_of(3);
+    out[n - 1].activation_renew.later.at[0].token_ttl_ms = 1;
+    out[n++] = command_code(1, 2);
+    out[n++] = command_activate(1, 2, 3);
     out[n++] = command_import(1, 1, 3);
     out[n++] = command_import_approve(1, 2);
     out[n++] = command_import_line(1, 0);

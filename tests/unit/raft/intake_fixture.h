@@ -33,7 +33,11 @@ struct command command_review_release(uint64_t n, uint64_t staff);
 struct command command_decide(uint64_t n, uint64_t staff, uint32_t claim,
                               enum review_decision decision);
 struct command command_renew(uint64_t n, uint64_t token);
-struct command command_activate(uint64_t token, uint64_t sub);
+/* Code `code` is sent by the link; the account is set up with it. */
+struct command command_code(uint64_t token, uint64_t code);
+struct command command_activate(uint64_t token, uint64_t sub, uint64_t code);
+/* The mail with which an approval lapses after so long, message `n`. */
+struct application_mail mail_expired(uint32_t after_s, uint64_t n);
 /* Lines 1 to `count`: application n is approved if n is odd, else denied. */
 struct command command_import(uint64_t n, uint64_t staff, size_t count);
 struct command command_import_approve(uint64_t n, uint64_t staff);

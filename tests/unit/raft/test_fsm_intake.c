@@ -195,7 +195,8 @@ static void stocks_are_the_rows(void **state) {
     decide(fx, 1, 1, REVIEW_APPROVE);
     assert_int_equal(fixture_stock(fx, APPLICATION_STAFF), 0);
     assert_int_equal(fixture_stock(fx, APPLICATION_APPROVED), 1); /* 未完了 */
-    assert_code(give(fx, command_activate(50001, 900)), OUT_OK);
+    assert_code(give(fx, command_code(50001, 700)), OUT_OK);
+    assert_code(give(fx, command_activate(50001, 900, 700)), OUT_OK);
     assert_int_equal(fixture_stock(fx, APPLICATION_APPROVED), 0);
     assert_int_equal(fixture_stock(fx, APPLICATION_ACTIVATED), 1);
 }
@@ -503,23 +504,34 @@ static void papers_are_the_intakes(void **state) {
                 OUT_OK);
 }
 
+/* Approved, with the link 50000 + n, which ends after an hour; it lapses in 30 days. */
+static void approved(struct fsm_fixture *fx, uint64_t n) {
+    at_desk(fx, n, FARM_OK);
+    decide(fx, n, 1, REVIEW_APPROVE);
+}
+
 static void activation_is_once_and_makes_a_prime(void **state) {
     struct fsm_fixture *fx = *state;
     struct application application;
 
-    at_desk(fx, 1, FARM_OK);
-    decide(fx, 1, 1, REVIEW_APPROVE);
+    approved(fx, 1);
     assert_code(give(fx, command_renew(1, 88)), OUT_OK);
-    assert_code(give(fx, command_activate(50001, 900)), OUT_NOT_FOUND); /* replaced */
     past(fx, HOUR_MS);
-    assert_code(give(fx, command_activate(88, 900)), OUT_EXPIRED);
+    assert_code(give(fx, command_code(88, 700)), OUT_EXPIRED);
+    assert_code(give(fx, command_activate(88, 900, 700)), OUT_EXPIRED);
     assert_code(give(fx, command_renew(1, 89)), OUT_OK);
-    assert_code(give(fx, command_activate(89, 900)), OUT_OK);
-    assert_code(give(fx, command_activate(89, 900)), OUT_NOT_FOUND);
+    assert_code(give(fx, command_activate(88, 900, 700)), OUT_NOT_FOUND);
+    assert_code(give(fx, command_code(89, 700)), OUT_OK);
+    assert_code(give(fx, command_activate(89, 900, 700)), OUT_OK);
+    assert_code(give(fx, command_activate(89, 900, 700)), OUT_NOT_FOUND);
+    assert_code(give(fx, command_code(89, 700)), OUT_NOT_FOUND);
+    assert_code(give(fx, command_renew(1, 90)), OUT_APPLICATION_STATE);
     assert_true(fixture_application(fx, 1, &application));
     assert_int_equal(application.state, APPLICATION_ACTIVATED);
     assert_true(application.has_sub);
     assert_int_equal(application.reminders, 3);
+    assert_int_equal(application.tokens_count, 0);
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 1); /* the telephone */
     /* The person has a Prime now. */
     struct command again = command_apply(2);
     again.application_submit.person_index =
@@ -531,7 +543,7 @@ static void activation_is_once_and_makes_a_prime(void **state) {
 static void a_prime_inherits_no_way_in_from_its_entry(void **state) {
     struct fsm_fixture *fx = *state;
     struct command account = command_account(1), c = command_apply(1);
-    struct command activate = command_activate(50001, 1);
+    struct command activate = command_activate(50001, 1, 700);
 
     account.account_put.account.type = ACCOUNT_ENTRY;
     account.account_put.account.login_index = c.application_submit.account_index;
@@ -546,11 +558,62 @@ static void a_prime_inherits_no_way_in_from_its_entry(void **state) {
     assert_code(give(fx, c), OUT_OK);
     read_papers(fx, 1, FARM_OK);
     decide(fx, 1, 1, REVIEW_APPROVE);
+    assert_code(give(fx, command_code(50001, 700)), OUT_OK);
     assert_code(give(fx, activate), OUT_DUPLICATE_ACCOUNT); /* not as it is now */
     activate.activate.generation = 1;
-    assert_code(give(fx, activate), OUT_OK);
-    assert_int_equal(fsm_fixture_rows(fx, "factor"), 0);
+    assert_code(give(fx, activate), OUT_OK); /* the code is good yet */
+    assert_int_equal(fsm_fixture_rows(fx, "factor"), 1); /* but not the Entry's */
     assert_int_equal(fsm_fixture_rows(fx, "session"), 0);
+}
+
+/* N1 of raft/fsm_activation.c. */
+static void a_mailbox_alone_sets_nothing_up(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    approved(fx, 1);
+    assert_code(give(fx, command_activate(50001, 900, 700)), OUT_BAD_CREDENTIALS);
+    assert_code(give(fx, command_code(50001, 700)), OUT_OK);
+    past(fx, MINUTE_MS);
+    assert_code(give(fx, command_activate(50001, 900, 700)), OUT_BAD_CREDENTIALS);
+    assert_code(give(fx, command_code(50001, 701)), OUT_OK);
+    assert_code(give(fx, command_code(50001, 702)), OUT_OK);
+    assert_code(give(fx, command_activate(50001, 900, 701)), OUT_BAD_CREDENTIALS);
+    /* So many guesses, however many links and codes there are. */
+    for (unsigned i = 1; i < FSM_FACTOR_FAILURES_MAX; i++) {
+        assert_code(give(fx, command_renew(1, 500 + i)), OUT_OK);
+        assert_code(give(fx, command_code(500 + i, 702)), OUT_OK);
+        assert_code(give(fx, command_activate(500 + i, 900, 703)), OUT_BAD_CREDENTIALS);
+    }
+    assert_code(give(fx, command_activate(501 + 8, 900, 702)), OUT_LOCKED);
+    assert_code(give(fx, command_code(501 + 8, 702)), OUT_LOCKED);
+    in_state(fx, 1, APPLICATION_APPROVED);
+    assert_int_equal(fsm_fixture_rows(fx, "account"), 0);
+    past(fx, FSM_FACTOR_DAY_MS);
+    assert_code(give(fx, command_renew(1, 600)), OUT_OK);
+    assert_code(give(fx, command_code(600, 702)), OUT_OK);
+    assert_code(give(fx, command_activate(600, 900, 702)), OUT_OK);
+}
+
+/* N2. */
+static void a_new_link_leaves_the_one_in_use_and_one_use_ends_all(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct application application;
+
+    approved(fx, 1);
+    assert_code(give(fx, command_renew(1, 501)), OUT_OK);
+    assert_code(give(fx, command_renew(1, 502)), OUT_OK);
+    assert_code(give(fx, command_code(50001, 700)), OUT_OK);
+    assert_code(give(fx, command_renew(1, 503)), OUT_OK); /* the oldest makes room */
+    assert_code(give(fx, command_activate(50001, 900, 700)), OUT_NOT_FOUND);
+    assert_true(fixture_application(fx, 1, &application));
+    assert_int_equal(application.tokens_count, APPLICATION_TOKENS_MAX);
+    assert_code(give(fx, command_activate(501, 900, 700)), OUT_OK);
+    assert_code(give(fx, command_activate(502, 901, 700)), OUT_NOT_FOUND);
+    assert_code(give(fx, command_activate(503, 901, 700)), OUT_NOT_FOUND);
+    /* Of another application's no link can be given. */
+    approved(fx, 2);
+    approved(fx, 3);
+    assert_code(give(fx, command_renew(3, 50002)), OUT_EXISTS);
 }
 
 static void an_import_is_of_two_people_and_each_line_once(void **state) {
@@ -828,6 +891,156 @@ static void who_withdraws_hears_no_more(void **state) {
     assert_false(mailed(fx, 903));
 }
 
+/* N3: whatever is sent again. */
+static void an_approval_lapses_and_is_counted(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command renew = command_renew(1, 501);
+    struct application_mails *later = &renew.activation_renew.later;
+    struct application application;
+
+    approved(fx, 1);
+    past(fx, 29ull * 24 * HOUR_MS);
+    mail(later, APPLICATION_MAIL_ACTIVATE, 3600, 911);
+    mail(later, APPLICATION_MAIL_ACTIVATE, 2u * 86400, 912);
+    assert_code(give(fx, renew), OUT_OK);
+    assert_true(fixture_application(fx, 1, &application));
+    assert_int_equal(application.mails.count, 2); /* none after its end */
+    past(fx, HOUR_MS);
+    assert_true(mailed(fx, 911));
+    past(fx, 23 * HOUR_MS - 1);
+    in_state(fx, 1, APPLICATION_APPROVED);
+    assert_false(mailed(fx, 70001));
+    past(fx, 1);
+    in_state(fx, 1, APPLICATION_LAPSED);
+    assert_true(mailed(fx, 70001));
+    assert_int_equal(fixture_stock(fx, APPLICATION_APPROVED), 0);
+    assert_int_equal(fixture_stock(fx, APPLICATION_LAPSED), 1);
+    assert_code(give(fx, command_activate(501, 900, 700)), OUT_NOT_FOUND);
+    assert_code(give(fx, command_renew(1, 502)), OUT_APPLICATION_STATE);
+    past(fx, 3ull * 24 * HOUR_MS);
+    assert_false(mailed(fx, 912));
+    /* It stands in nobody's way. */
+    struct command again = command_apply(2);
+    again.application_submit.person_index =
+        command_apply(1).application_submit.person_index;
+    again.application_submit.account_index =
+        command_apply(1).application_submit.account_index;
+    assert_code(give(fx, again), OUT_OK);
+}
+
+static void a_reminder_brings_a_link_of_its_own(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command renew = command_renew(1, 501);
+    struct application_mails *later = &renew.activation_renew.later;
+
+    approved(fx, 1);
+    approved(fx, 2);
+    mail(later, APPLICATION_MAIL_ACTIVATE, 12u * 86400, 911);
+    later->at[0].token = key_of(601);
+    later->at[0].token_ttl_ms = HOUR_MS;
+    mail(later, APPLICATION_MAIL_ACTIVATE, 13u * 86400, 912);
+    later->at[1].token = key_of(602); /* will be another's by then */
+    later->at[1].token_ttl_ms = HOUR_MS;
+    assert_code(give(fx, renew), OUT_OK);
+    assert_code(give(fx, command_code(601, 700)), OUT_NOT_FOUND); /* not sent yet */
+    past(fx, 12ull * 24 * HOUR_MS);
+    assert_code(give(fx, command_code(501, 700)), OUT_NOT_FOUND);
+    assert_code(give(fx, command_code(601, 700)), OUT_OK);
+    past(fx, 24 * HOUR_MS - MINUTE_MS);
+    struct command other = command_renew(2, 602);
+    assert_code(give(fx, other), OUT_OK);
+    past(fx, MINUTE_MS);
+    assert_true(mailed(fx, 912));
+    assert_code(give(fx, command_code(602, 700)), OUT_OK);
+    assert_code(give(fx, command_activate(602, 902, 700)), OUT_OK);
+    in_state(fx, 2, APPLICATION_ACTIVATED);
+    in_state(fx, 1, APPLICATION_APPROVED);
+}
+
+/* --- what is told, and what is looked through --- */
+
+/* L2 of SECURITY: one command and one outcome, whether there is somebody or not. */
+static void who_applies_hears_the_same_of_a_person_who_is_known(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_apply(2);
+    struct message_out *known = &c.application_submit.known;
+
+    assert_code(give(fx, command_apply(1)), OUT_OK);
+    c.application_submit.confirmed = false;
+    c.application_submit.token = key_of(77);
+    c.application_submit.token_ttl_ms = HOUR_MS;
+    c.application_submit.person_index =
+        command_apply(1).application_submit.person_index;
+    *known = command_message(5, OUTBOX_MAIL, 1).message_send.message;
+    known->id = id_of(921);
+    known->caps = (struct caps){0};
+    c.application_submit.message = *known;
+    c.application_submit.message.id = id_of(922);
+    assert_code(give(fx, c), OUT_OK);
+    assert_true(mailed(fx, 921));
+    assert_false(mailed(fx, 922));
+    assert_int_equal(fsm_fixture_rows(fx, "application"), 1);
+    c.application_submit.person_index = key_of(31000);
+    known->id = id_of(923);
+    assert_code(give(fx, c), OUT_OK);
+    assert_true(mailed(fx, 922));
+    assert_false(mailed(fx, 923));
+    in_state(fx, 2, APPLICATION_SUBMITTED);
+}
+
+static bool count_each(void *arg, const struct application_id *id, uint64_t since_ms) {
+    size_t *count = arg;
+
+    (void)id;
+    (void)since_ms;
+    ++*count;
+    return true;
+}
+
+static size_t found(struct fsm_fixture *fx, enum application_index index,
+                    struct key_hash key) {
+    struct store_read *read;
+    size_t count = 0;
+
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    assert_ok(store_application_find(read, index, key, count_each, &count));
+    store_read_end(read);
+    store_read_free(read);
+    return count;
+}
+
+/* P7 of store_application.h: what anybody can send without end is not looked through. */
+static void unconfirmed_forms_of_a_person_are_not_looked_through(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct cmd_application_submit first = command_apply(1).application_submit;
+
+    for (uint64_t n = 1; n <= 20; n++) {
+        struct command c = command_apply(n);
+        c.application_submit.confirmed = false;
+        c.application_submit.token = key_of(100 + n);
+        c.application_submit.token_ttl_ms = HOUR_MS;
+        c.application_submit.account_index = first.account_index;
+        c.application_submit.person_index = first.person_index;
+        c.application_submit.pair_index = first.pair_index;
+        assert_code(give(fx, c), OUT_OK);
+    }
+    assert_int_equal(found(fx, APPLICATION_BY_ACCOUNT, first.account_index), 0);
+    assert_int_equal(found(fx, APPLICATION_BY_PERSON, first.person_index), 0);
+    assert_int_equal(found(fx, APPLICATION_BY_PAIR, first.pair_index), 0);
+    assert_code(give(fx, command_confirm(103)), OUT_OK);
+    assert_int_equal(found(fx, APPLICATION_BY_PERSON, first.person_index), 1);
+    assert_code(give(fx, command_confirm(104)), OUT_DUPLICATE_ACCOUNT);
+    assert_code(
+        give(fx, command_move(3, APPLICATION_AWAITING, APPLICATION_WITHDRAWN, 0)),
+        OUT_OK);
+    assert_int_equal(found(fx, APPLICATION_BY_PAIR, first.pair_index), 0);
+    assert_code(give(fx, command_confirm(104)), OUT_OK);
+    past(fx, HOUR_MS); /* the others go, and nothing of an index with them */
+    assert_int_equal(fsm_fixture_rows(fx, "application"), 2);
+    assert_int_equal(found(fx, APPLICATION_BY_ACCOUNT, first.account_index), 1);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -854,6 +1067,12 @@ int main(void) {
         TEST(a_supervisor_takes_an_item_from_another),
         TEST(activation_is_once_and_makes_a_prime),
         TEST(a_prime_inherits_no_way_in_from_its_entry),
+        TEST(a_mailbox_alone_sets_nothing_up),
+        TEST(a_new_link_leaves_the_one_in_use_and_one_use_ends_all),
+        TEST(an_approval_lapses_and_is_counted),
+        TEST(a_reminder_brings_a_link_of_its_own),
+        TEST(who_applies_hears_the_same_of_a_person_who_is_known),
+        TEST(unconfirmed_forms_of_a_person_are_not_looked_through),
         TEST(an_import_is_of_two_people_and_each_line_once),
         TEST(an_import_decides_nothing_that_changed_since),
         TEST(an_import_names_its_file_and_both_people),

@@ -336,6 +336,19 @@ static struct command draw_work(struct fsm_fixture *fx, struct random *r, uint64
     return c;
 }
 
+/* Another link, with a reminder whose link may be somebody's by then. */
+static struct command draw_renewal(struct random *r, uint64_t n) {
+    struct command c = command_renew(n, 50100 + draw(r, 5000));
+    struct application_mails *later = &c.activation_renew.later;
+
+    later->at[0] = mail_expired((uint32_t)(1 + draw(r, 40)) * 86400, 90000 + draw(r, 5000));
+    later->at[0].kind = APPLICATION_MAIL_ACTIVATE;
+    later->at[0].token = key_of(50100 + draw(r, 5000));
+    later->at[0].token_ttl_ms = HOUR_MS;
+    later->count = draw(r, 2);
+    return c;
+}
+
 /* What is to be done next with an application. */
 static struct command draw_next(struct fsm_fixture *fx, struct random *r) {
     uint64_t n = 1 + draw(r, APPLICATIONS);
@@ -360,9 +373,14 @@ static struct command draw_next(struct fsm_fixture *fx, struct random *r) {
         }
         return c;
     case APPLICATION_APPROVED:
-        c = command_activate(0, 900 + n);
-        c.activate.token = application.token;
-        return draw(r, 3) == 0 ? c : command_renew(n, 50100 + draw(r, 5000));
+        c = draw(r, 2) == 0 ? command_code(0, 700 + draw(r, 3))
+                            : command_activate(0, 900 + n, 700 + draw(r, 3));
+        if (c.type == CMD_ACTIVATE) {
+            c.activate.token = application.tokens[draw(r, application.tokens_count)].hash;
+        } else {
+            c.activation_code.token = application.tokens[0].hash;
+        }
+        return draw(r, 3) > 0 ? c : draw_renewal(r, n);
     default:
         return draw(r, 3) == 0 ? command_bundle(n, 1) : draw_work(fx, r, n, JOB_SORT);
     }

@@ -98,6 +98,11 @@ enum err repl_submit(struct repl *repl, struct repl_request *request) {
         return repl->submit;
     repl->submits++;
     request->err = OK;
+    if (repl->on_submit) {
+        void (*first)(void *arg) = repl->on_submit;
+        repl->on_submit = NULL;
+        first(repl->on_submit_arg);
+    }
     apply(repl, request);
     request->task.run = request_run;
     request->loop->post(request->loop, &request->task);

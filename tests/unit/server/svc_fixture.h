@@ -35,6 +35,8 @@ struct repl {
     unsigned waits, submits, reads;
     void (*on_read)(void *arg); /* what a probe brings here; NULL: nothing */
     void *on_read_arg;
+    void (*on_submit)(void *arg); /* what is faster than the next command; then NULL */
+    void *on_submit_arg;
     bool ready;
     double apply_us; /* CPU time inside the state machine and the store */
 };

@@ -14,6 +14,7 @@ tasuki_unit_test(svc_admin SOURCES test_svc_admin.c svc_fixture.c LIBS ${SVC_TES
 tasuki_unit_test(svc_staff SOURCES test_svc_staff.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_register SOURCES test_svc_register.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_message SOURCES test_svc_message.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_apply SOURCES test_svc_apply.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_entry SOURCES test_svc_entry.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_factor SOURCES test_svc_factor.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_recover SOURCES test_svc_recover.c svc_fixture.c LIBS ${SVC_TEST_LIBS})

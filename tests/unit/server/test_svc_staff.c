@@ -757,6 +757,74 @@ static void the_desk_shows_stocks_and_claims_what_is_there(void **state) {
     assert_int_equal(act(f, &hana, STAFF_DO_CLAIM, &params), STAFF_CONFLICT);
 }
 
+struct demotion {
+    struct fixture *f;
+    const struct person *person;
+    uint32_t roles;
+    enum staff_state state;
+};
+
+/* Somebody else takes the role away, between the page and the command. */
+static void demote(void *arg) {
+    const struct demotion *to = arg;
+    struct command put = {.type = CMD_STAFF_PUT};
+    struct staff *staff = &put.staff_put.staff;
+    struct arena arena;
+    struct id128 id;
+
+    arena_init(&arena, 1 << 16);
+    assert_int_equal(hex_decode(span_str(to->person->id), id.b, sizeof id.b), OK);
+    assert_int_equal(svc_read_begin(to->f->svc), OK);
+    assert_int_equal(store_staff_get(to->f->svc->read, &arena, id, staff), OK);
+    svc_read_end(to->f->svc);
+    staff->roles = to->roles;
+    staff->state = to->state;
+    fixture_apply(to->f, &put);
+    arena_close(&arena);
+}
+
+static void a_role_that_is_lost_meanwhile_is_forbidden(void **state) {
+    struct fixture *f = *state;
+    struct person hana;
+    struct params params;
+
+    const struct {
+        enum staff_action action;
+        const char *name, *roles;
+    } cases[] = {
+        {STAFF_DO_CLAIM, "hana", "\"reviewer\""},
+        {STAFF_DO_PLACE, "jiro", "\"intake\""},
+        {STAFF_DO_IMPORT_PROPOSE, "ken", "\"approver\""},
+        {STAFF_DO_RETURN, "mari", "\"intake\""},
+    };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
+        bool disabled = i % 2 == 1;
+        char name[32];
+        snprintf(name, sizeof name, "%s%d", cases[i / 2].name, disabled);
+        add_person(f, name, cases[i / 2].roles, &hana);
+        enter(f, &hana);
+        struct demotion demotion = {f, &hana, STAFF_AUDITOR,
+                                    disabled ? STAFF_DISABLED : STAFF_ACTIVE};
+        params = params_make("csrf", hana.token, "id", "A2B3C4D5", "tracking", "1234",
+                             "nobody", "1", "bundle",
+                             "00000000000000000000000000000001", "page", "0", NULL);
+        f->repl.on_submit = demote;
+        f->repl.on_submit_arg = &demotion;
+        struct svc_staff staff = {.done = staff_done,
+                                  .action = cases[i / 2].action,
+                                  .params = &params,
+                                  .upload = span_str("P12345678901,OK\r\n"),
+                                  .session_cookie = span_str(hana.cookie)};
+        finished = false;
+        svc_staff(f->svc, &staff);
+        fixture_until(f, &finished);
+        assert_int_equal(staff.op.err, OK);
+        assert_null(f->repl.on_submit);
+        assert_int_equal(staff.kind, disabled ? STAFF_SIGN_IN : STAFF_FORBIDDEN);
+        svc_op_close(&staff.op);
+    }
+}
+
 #define TEST(name)                                                                     \
     cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -781,6 +849,7 @@ int main(void) {
         TEST(an_import_undoes_nobodys_change),
         TEST(a_long_import_is_taken),
         TEST(the_desk_shows_stocks_and_claims_what_is_there),
+        TEST(a_role_that_is_lost_meanwhile_is_forbidden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
