@@ -18,6 +18,9 @@
 #include "raft/fsm_internal.h"
 #include "store/base/secret.h"
 
+/* An application has but one: no reserve of guesses comes with a new password. */
+#define NO_GENERATION 1u
+
 static bool is_zero(const struct key_hash *hash) {
     static const struct key_hash zero;
 
@@ -225,7 +228,8 @@ static enum err code_proven(struct fsm_tx *tx, const struct application *applica
         return OK;
     }
     *ret_code = OUT_BAD_CREDENTIALS;
-    err = fsm_factor_guard_add(tx, store_application_key(&application->id), 1);
+    err = fsm_factor_guard_add(tx, store_application_key(&application->id),
+                               NO_GENERATION, 1);
     return err == OK ? fsm_application_tell(tx, AUDIT_ACTIVATION_CODE_WRONG,
                                             &application->id, (struct id128){{0}}, "")
                      : err;

@@ -16,7 +16,6 @@
 #define PRINT_PATH "/apply/document?ticket="
 #define PRINT_TTL_MS (120ull * 24 * 3600 * 1000)
 #define TICKET_MAX (8 + APPLICATION_ID_MAX)
-#define PATH_MAX_BYTES 512
 
 _Static_assert((int)APPLICANT_CORPORATION == (int)APPLICATION_CORPORATION &&
                    (int)APPLICANT_SOLE == (int)APPLICATION_SOLE &&
@@ -37,19 +36,6 @@ bool svc_apply_limit(struct svc *svc, const char *what, struct span of) {
     buf_str(key, ":");
     buf_put(key, of.data, of.len);
     return rate_limit_take(limit, buf_span(key));
-}
-
-enum err svc_apply_path(struct arena *arena, const char *head, struct span token,
-                        struct span *ret_path) {
-    struct buf path;
-    enum err err;
-
-    buf_init(&path, PATH_MAX_BYTES);
-    buf_str(&path, head);
-    buf_put(&path, token.data, token.len);
-    err = svc_take(arena, &path, ret_path);
-    buf_free(&path);
-    return err;
 }
 
 bool svc_apply_printable(enum application_state state) {
@@ -321,7 +307,7 @@ static enum err reception(struct confirm_op *op, struct message_out *ret_message
         arena, MESSAGE_APPLICATION_RECEIVED, &op->application, &op->profile);
     char when[MESSAGE_TIME_MAX];
     struct span link;
-    enum err err = svc_apply_path(arena, PRINT_PATH, op->confirm->ticket, &link);
+    enum err err = svc_message_link(arena, PRINT_PATH, op->confirm->ticket, &link);
 
     if (err)
         return err;

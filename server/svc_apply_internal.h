@@ -13,9 +13,6 @@ enum err svc_apply_ticket(struct svc *svc, struct arena *arena,
 /* ERR_FORGED: none of ours, or too old. */
 enum err svc_apply_ticket_read(struct svc *svc, enum seal_purpose purpose,
                                struct span ticket, struct application_id *ret_id);
-/* `head`, then the token, in `arena`. */
-enum err svc_apply_path(struct arena *arena, const char *head, struct span token,
-                        struct span *ret_path);
 /* Its form may be sent in: nothing has come yet, or is not looked at. */
 bool svc_apply_printable(enum application_state state);
 

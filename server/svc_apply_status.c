@@ -146,7 +146,7 @@ static enum err make_withdrawal(struct status_op *op, struct message_out *ret_me
         err = svc_apply_ticket(svc, arena, SEAL_WITHDRAWAL, &op->id, WITHDRAW_TTL_MS,
                                &token);
     if (!err)
-        err = svc_apply_path(arena, WITHDRAW_PATH, token, &path);
+        err = svc_message_link(arena, WITHDRAW_PATH, token, &path);
     if (err)
         return err;
     draft = svc_application_draft(arena, MESSAGE_APPLICATION_WITHDRAW, &op->application,

@@ -349,6 +349,31 @@ static struct command draw_renewal(struct random *r, uint64_t n) {
     return c;
 }
 
+/* A code is sent, and comes back, mostly as it was; or another link is asked for. */
+static struct command draw_activation(struct random *r, uint64_t n,
+                                      const struct application *application) {
+    const struct key_hash none = {{0}};
+    bool sent = memcmp(application->code.b, none.b, sizeof none.b) != 0;
+    struct key_hash token = application->tokens[draw(r, application->tokens_count)].hash;
+    struct command c;
+
+    if (draw(r, 4) == 0) {
+        return draw_renewal(r, n);
+    }
+    if (!sent || draw(r, 4) == 0) {
+        c = command_code(0, 700 + draw(r, 3));
+        c.activation_code.token = token;
+        c.activation_code.code_ttl_ms = HOUR_MS;
+        return c;
+    }
+    c = command_activate(0, 900 + n, 700 + draw(r, 3));
+    c.activate.token = token;
+    if (draw(r, 3) > 0) {
+        c.activate.code = application->code;
+    }
+    return c;
+}
+
 /* What is to be done next with an application. */
 static struct command draw_next(struct fsm_fixture *fx, struct random *r) {
     uint64_t n = 1 + draw(r, APPLICATIONS);
@@ -373,14 +398,7 @@ static struct command draw_next(struct fsm_fixture *fx, struct random *r) {
         }
         return c;
     case APPLICATION_APPROVED:
-        c = draw(r, 2) == 0 ? command_code(0, 700 + draw(r, 3))
-                            : command_activate(0, 900 + n, 700 + draw(r, 3));
-        if (c.type == CMD_ACTIVATE) {
-            c.activate.token = application.tokens[draw(r, application.tokens_count)].hash;
-        } else {
-            c.activation_code.token = application.tokens[0].hash;
-        }
-        return draw(r, 3) > 0 ? c : draw_renewal(r, n);
+        return draw_activation(r, n, &application);
     default:
         return draw(r, 3) == 0 ? command_bundle(n, 1) : draw_work(fx, r, n, JOB_SORT);
     }
