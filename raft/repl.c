@@ -43,7 +43,7 @@ struct node {
     char data_dir[1024], raft_dir[1024], ca_file[1024], cert_file[1024], key_file[1024];
     uv_loop_t loop;
     uv_async_t async;
-    uv_timer_t timer;
+    uv_timer_t timer, later;
     uv_idle_t idle;
     uv_prepare_t prepare;
     pthread_t thread;
@@ -78,6 +78,18 @@ static void host_kick(void *impl) {
     struct node *node = impl;
     if (!node->closing) {
         (void)uv_idle_start(&node->idle, on_idle);
+    }
+}
+
+static void on_later(uv_timer_t *later) {
+    struct node *node = later->data;
+    repl_core_pump(node->repl);
+}
+
+static void host_later(void *impl, unsigned ms) {
+    struct node *node = impl;
+    if (!node->closing && !uv_is_active((uv_handle_t *)&node->later)) {
+        (void)uv_timer_start(&node->later, on_later, ms, 0);
     }
 }
 
@@ -153,6 +165,7 @@ static void close_handles(struct node *node) {
     }
     uv_close((uv_handle_t *)&node->async, NULL);
     uv_close((uv_handle_t *)&node->timer, NULL);
+    uv_close((uv_handle_t *)&node->later, NULL);
     uv_close((uv_handle_t *)&node->idle, NULL);
     uv_close((uv_handle_t *)&node->prepare, NULL);
 }
@@ -308,6 +321,7 @@ static enum err new_core(struct node *node, char why[256]) {
     struct repl_host host = {.impl = node,
                              .wake = host_wake,
                              .kick = host_kick,
+                             .later = host_later,
                              .send = host_send,
                              .is_up = host_is_up,
                              .redial = host_redial,
@@ -374,10 +388,12 @@ static void init_handles(struct node *node) {
     CHECK(uv_loop_init(&node->loop) == 0);
     CHECK(uv_async_init(&node->loop, &node->async, on_async) == 0);
     CHECK(uv_timer_init(&node->loop, &node->timer) == 0);
+    CHECK(uv_timer_init(&node->loop, &node->later) == 0);
     CHECK(uv_idle_init(&node->loop, &node->idle) == 0);
     CHECK(uv_prepare_init(&node->loop, &node->prepare) == 0);
     node->async.data = node;
     node->timer.data = node;
+    node->later.data = node;
     node->idle.data = node;
     node->prepare.data = node;
 }

@@ -25,6 +25,8 @@ struct repl_host {
     void (*wake)(void *impl);
     /* Call repl_core_pump soon, but not from within this call. */
     void (*kick)(void *impl);
+    /* The same, in so many ms at the latest. */
+    void (*later)(void *impl, unsigned ms);
     /* Queue encoded messages (ERR_CLOSED: no open link; ERR_BUSY: too much waits). */
     enum err (*send)(void *impl, uint64_t to, struct span messages);
     bool (*is_up)(void *impl, uint64_t peer);

@@ -152,15 +152,34 @@ void repl_core_synced(struct repl *repl, enum err err) {
     }
 }
 
-/* Somebody waits for what is not committed, or it is enough. */
-void repl_fsm_pump(struct repl *repl) {
+/* --- shared commits --- */
+
+/* As far as this node knows, another frame comes soon: it would share the commit. */
+static bool more_comes(struct repl *repl) {
+    return repl->mine.list.head != NULL || repl->in_flight > 0 ||
+           raft_last_index(&repl->raft) > fsm_meta(repl->fsm)->applied_index;
+}
+
+/* Somebody waits for what is not committed, or it is enough, or there is no more. */
+static bool commit_is_due(struct repl *repl) {
     const struct repl_prove *prove = &repl->prove;
     uint64_t index = fsm_meta(repl->fsm)->applied_index;
 
     if (repl->commands_applied - repl->open_commands >= REPL_COMMIT_COMMANDS ||
         repl->now_ms >= repl->open_since_ms + REPL_COMMIT_MS ||
         (prove->indexes.head != NULL && prove->index_min <= index)) {
-        repl_fsm_commit(repl);
+        return true;
+    }
+    return repl->now_ms >= repl->open_frame_ms + REPL_QUIET_MS && !more_comes(repl);
+}
+
+void repl_fsm_pump(struct repl *repl) {
+    if (fsm_uncommitted(repl->fsm)) {
+        if (commit_is_due(repl)) {
+            repl_fsm_commit(repl);
+        } else {
+            repl->host.later(repl->host.impl, REPL_QUIET_MS);
+        }
     }
     point_pump(repl);
 }
@@ -195,6 +214,7 @@ static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf
     if (!was_open) {
         repl->open_since_ms = repl->now_ms;
     }
+    repl->open_frame_ms = repl->now_ms;
     repl_kick(repl);
     return 0;
 }

@@ -46,9 +46,11 @@
 #define REPL_STATUS_OLD_MS 2000 /* a peer not heard for so long is not counted */
 #define REPL_CLOCK_WAIT_MS 2000 /* a new leader waits so long for others' clocks */
 #define REPL_FRAMES_MAX 2       /* in flight */
-/* Frames of codes and tokens share a commit (F6): so long, and so many commands, whose
- * pages are in memory until then. */
-#define REPL_COMMIT_MS 20
+/* Frames of codes and tokens share a commit (F6) until nothing more is on its way and
+ * nothing was applied for REPL_QUIET_MS. Under load that does not happen: then for
+ * REPL_COMMIT_MS, or so many commands, whose pages are in memory until then. */
+#define REPL_QUIET_MS 3
+#define REPL_COMMIT_MS 60
 #define REPL_COMMIT_COMMANDS 1024
 /* Commits share a restart point of the store: so long, or so many commands. If the
  * device is behind by so many commands, bytes of log, or bytes that the store's file
@@ -245,6 +247,7 @@ struct repl {
     uint64_t last_status_ms, last_publish_ms, last_yield_ms;
     uint64_t frames_applied, commands_applied;
     uint64_t open_since_ms; /* first frame of the open transaction */
+    uint64_t open_frame_ms; /* its last one */
     uint64_t open_commands;
     struct repl_point point;
     struct repl_trail trail;

@@ -234,6 +234,22 @@ static void host_kick(void *impl) {
     }
 }
 
+static void on_later(struct sim *sim, unsigned owner, void *arg) {
+    struct sim_node *node = sim_node_of(sim, owner);
+    (void)arg;
+    node->later = false;
+    repl_core_pump(node->repl);
+}
+
+static void host_later(void *impl, unsigned ms) {
+    struct sim_node *node = impl;
+    if (!node->later) {
+        node->later = true;
+        sim_after(sim_loop_of(node->sim), ms * SIM_US_PER_MS, node->id, "node.later",
+                  on_later, NULL);
+    }
+}
+
 static enum err host_send(void *impl, uint64_t to, struct span messages) {
     struct sim_node *node = impl;
     return sim_net_send(sim_net_of(node->sim), node->id, (unsigned)to, messages);
@@ -382,6 +398,7 @@ static enum err open_core(struct sim_node *node) {
     struct repl_host host = {.impl = node,
                              .wake = host_wake,
                              .kick = host_kick,
+                             .later = host_later,
                              .send = host_send,
                              .is_up = host_is_up,
                              .redial = host_redial,
@@ -471,6 +488,7 @@ bool sim_node_start(struct sim_node *node) {
     CHECK(node->repl == NULL);
     sim_life_begin(loop, node->id);
     node->kicked = false;
+    node->later = false;
     node->woken = false;
     node->quitting = false;
     node->asks_reseed = false;

@@ -40,7 +40,7 @@ struct sim_node {
     struct repl *repl; /* NULL: down */
     struct store *store;
     struct store_read *read;
-    bool kicked, woken, quitting;
+    bool kicked, later, woken, quitting;
     uint64_t started_us;
     uint64_t syncing_us; /* since when the store waits for its device; 0: it does not */
     bool sync_failed;
