@@ -4,8 +4,9 @@
  *   E1  within a term, what was taken from a peer stays in its queue or a frame
  *       until the frame is applied; `taken_seq` lets nothing in twice, and a
  *       batch that would leave a hole is not taken (PEER_AGAIN);
- *   E2  at most REPL_FRAMES_MAX frames are in flight: commands that come in the
- *       meantime make the next frame larger (group commit);
+ *   E2  no frame waits for this node's disk behind another, and at most
+ *       REPL_FRAMES_MAX are in flight: commands that come in the meantime make the
+ *       next frame larger (group commit), and go with the very next write;
  *   E3  a frame carries the probes that came before it was submitted, so its
  *       commit proves that this node led after they came. */
 #include <stdlib.h>
@@ -303,15 +304,11 @@ void repl_frame_build(struct repl *repl) {
         raft_current_term(&repl->raft) != repl->term || clock_must_wait(repl)) {
         return;
     }
-    while (repl->in_flight < REPL_FRAMES_MAX) {
-        struct repl_frame *frame = free_frame(repl);
-        if (frame == NULL || (!repl->stuck && !make_frame(repl))) {
-            return;
-        }
+    /* E2. What is being written is not added to; on_appended has this called again. */
+    bool writing = raft_last_index(&repl->raft) > repl->raft.last_stored;
+    struct repl_frame *frame = free_frame(repl);
+    if (!writing && frame != NULL && (repl->stuck || make_frame(repl))) {
         submit(repl, frame);
-        if (repl->stuck) {
-            return;
-        }
     }
 }
 
