@@ -14,6 +14,7 @@
 
 #include "raft/peer_image.h"
 #include "raft/peer_image_channel.h"
+#include "raft/peer_image_pace.h"
 #include "raft/repl_note.h"
 #include "store/base/check.h"
 #include "store/base/codec.h"
@@ -44,6 +45,7 @@ struct job {
     bool captured; /* `done` of the capture has run */
     bool noted;    /* that of the command */
     uint64_t begun_ms, due_us;
+    struct peer_image_pace pace;
 };
 
 struct peer_image_donor {
@@ -131,7 +133,7 @@ static enum err throttle(struct job *job, size_t bytes) {
     if (job->due_us + BURST_US < now_us) {
         job->due_us = now_us - BURST_US;
     }
-    job->due_us += (uint64_t)bytes * 1000000 / job->donor->bytes_per_s;
+    job->due_us += (uint64_t)bytes * 1000000 / job->pace.rate;
     if (job->due_us < now_us + 1000) {
         return OK;
     }
@@ -158,6 +160,19 @@ static enum err send_bytes(struct job *job, struct span bytes) {
     return OK;
 }
 
+/* How long the log's writes take while nothing is sent yet. */
+static enum err hear_log(struct job *job) {
+    struct repl_log_load load;
+    repl_log_load(job->donor->repl, &load);
+    if (load.writes == job->pace.seen.writes) {
+        return OK; /* nobody waits for it */
+    }
+    enum err err = peer_channel_pause(&job->channel, PACE_LISTEN_MS);
+    repl_log_load(job->donor->repl, &load);
+    peer_image_pace_listened(&job->pace, &load, peer_channel_now(&job->channel));
+    return err;
+}
+
 /* *ret_ours: the error is of this node's state, not of the connection. */
 static enum err stream(struct job *job, struct image_source *source, bool *ret_ours) {
     uint64_t until = peer_channel_now(&job->channel) + PEER_IMAGE_TOTAL_MS;
@@ -180,6 +195,9 @@ static enum err stream(struct job *job, struct image_source *source, bool *ret_o
         job->status.rows = store_image_source_rows(source);
         job->status.bytes += bytes.len;
         pthread_mutex_unlock(&job->donor->mutex);
+        struct repl_log_load load;
+        repl_log_load(job->donor->repl, &load);
+        peer_image_pace_step(&job->pace, &load, peer_channel_now(&job->channel));
         if (peer_channel_now(&job->channel) >= until) {
             return ERR_TIMEOUT;
         }
@@ -264,7 +282,8 @@ static enum err give(struct job *job) {
         log_event(LOG_INFO, "image.begin", log_u64("peer", job->status.peer),
                   log_u64("index", job->status.index),
                   log_u64("rows", job->status.rows_total), log_end());
-        err = stream(job, source, &ours);
+        err = hear_log(job);
+        err = err == OK ? stream(job, source, &ours) : err;
         store_image_source_free(source);
     }
     repl_capture_release(&capture);
@@ -404,6 +423,9 @@ static bool begin(struct job *job, const struct peer_image_call *call) {
     job->status = (struct repl_image_status){.peer = call->peer};
     job->begun_ms = donor->clock.mono_ms(donor->clock.impl);
     job->due_us = job->begun_ms * 1000;
+    struct repl_log_load load;
+    repl_log_load(donor->repl, &load);
+    peer_image_pace_init(&job->pace, donor->bytes_per_s, &load, job->begun_ms);
     peer_channel_init(&job->channel, call->fd, call->session, &job->cancelled,
                       donor->clock);
     sigfillset(&all); /* signals are for the main thread */

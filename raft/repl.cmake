@@ -18,7 +18,7 @@ target_link_libraries(tasuki_repl_core PRIVATE tasuki_peer_wire tasuki_fsm tasuk
                       tasuki_base PkgConfig::REPL_LIBRAFT Threads::Threads)
 
 add_library(tasuki_repl STATIC
-  peer_conn.c peer_image_channel.c peer_image_give.c repl_note.c peer_image_take.c
+  peer_conn.c peer_image_channel.c peer_image_give.c peer_image_pace.c repl_note.c peer_image_take.c
   peer_link.c peer_tls.c
   repl.c repl_check.c repl_seed.c repl_seed_mark.c repl_seed_offline.c repl_seed_raft.c repl_uv.c repl_watchdog.c)
 target_compile_options(tasuki_repl PRIVATE ${TASUKI_WARNINGS})

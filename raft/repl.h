@@ -153,6 +153,13 @@ struct repl_status {
     size_t nodes_count;
 };
 
+/* Log writes of this node since it started, and the time that each took, added up: from
+ * when it was asked for until the raft thread knew that it was synced. Lock-free. */
+struct repl_log_load {
+    uint64_t writes, write_ms;
+};
+void repl_log_load(const struct repl *repl, struct repl_log_load *ret_load);
+
 /* Images that this node gives now (raft/peer_image.h). */
 #define REPL_IMAGES 2
 struct repl_image_status {

@@ -140,6 +140,7 @@ struct append {
     struct raft_io_append *of; /* libraft's */
     raft_io_append_cb cb;
     struct repl *repl;
+    uint64_t begun_ms;
 };
 
 static void on_appended(struct raft_io_append *req, int status) {
@@ -150,6 +151,7 @@ static void on_appended(struct raft_io_append *req, int status) {
         repl_fatal(REPL_EXIT_LOG, "repl.append_failed", repl->host.io->errmsg); /* V1 */
     }
     atomic_fetch_sub(&repl->pulse.appending, 1);
+    atomic_fetch_add(&repl->pulse.append_ms, repl_mono(repl) - append->begun_ms);
     atomic_fetch_add(&repl->pulse.appended, 1);
     append->cb(append->of, status);
     free(append);
@@ -166,7 +168,8 @@ static int io_append(struct raft_io *io, struct raft_io_append *req,
     if (append == NULL) {
         repl_fatal(REPL_EXIT_RAFT, "repl.fatal", "out of memory");
     }
-    *append = (struct append){.of = req, .cb = cb, .repl = repl};
+    *append = (struct append){
+        .of = req, .cb = cb, .repl = repl, .begun_ms = repl_mono(repl)};
     req->cb = cb;
     atomic_fetch_add(&repl->pulse.appending, 1);
     int rv = repl->io_inner.append(io, &append->req, entries, n, on_appended);
@@ -174,6 +177,11 @@ static int io_append(struct raft_io *io, struct raft_io_append *req,
         repl_fatal(REPL_EXIT_LOG, "repl.append_failed", io->errmsg); /* V1 */
     }
     return 0;
+}
+
+void repl_log_load(const struct repl *repl, struct repl_log_load *ret_load) {
+    *ret_load = (struct repl_log_load){.writes = atomic_load(&repl->pulse.appended),
+                                       .write_ms = atomic_load(&repl->pulse.append_ms)};
 }
 
 static int io_truncate(struct raft_io *io, raft_index index) {

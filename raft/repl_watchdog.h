@@ -23,6 +23,7 @@ struct repl_watchdog;
 struct repl_pulse {
     _Atomic uint64_t loop;      /* iterations of the raft thread's timer */
     _Atomic uint64_t appended;  /* log writes finished */
+    _Atomic uint64_t append_ms; /* that they took, together */
     _Atomic uint32_t appending; /* log writes outstanding */
     _Atomic uint64_t synced;    /* restart points of the store that are on the device */
     _Atomic uint32_t syncing;   /* one is on its way */

@@ -28,7 +28,7 @@ packages etcd-server and etcd-client) on the same disk and in the same run.
                 sizes and etcd, so that other load on the machine meets all of them;
                 medians are given
   --rounds N    how often each leader is killed, and a node restarted (default 5)
-  --image-rate N  MiB/s at which the image is made (default 64, as in tasukid)
+  --image-rate N  MiB/s at which the image may go at most (default 64, as in tasukid)
   --json FILE   results (default build/bench/scale.json)
   --svg FILE    the same as bars (default build/bench/scale.svg)
   --dir DIR     where the nodes live for the run (default build/bench); about 15 GB at
@@ -40,9 +40,9 @@ packages etcd-server and etcd-client) on the same disk and in the same run.
              anonymous memory of each node afterwards
   restart    kill -9 of a follower under writes, to ready and caught up; with its
              store in the page cache and with it evicted
-  image      writes with ${IMAGE_CLIENTS} outstanding at the leader, alone and during an image of a
-             follower's store: read and hashed ("given"), and also written into a
-             blank store on the same disk ("copied"); no TLS, no network
+  image      writes with ${IMAGE_CLIENTS} outstanding at the leader, alone and while a follower gives an
+             image over TLS, as in tasukid: to a taker that keeps nothing ("given"), and
+             to one that writes a blank store on the same disk ("copied")
   failover   kill -9 of the leader to the next write that began after it
   etcd       puts of 256 bytes, random keys, at its leader, 1 and 64 outstanding, over
              one or several connections, whichever is faster; the same failover
@@ -154,10 +154,12 @@ async function measureRestart(cluster, options) {
 }
 
 // Writes at the leader while an image of the donor's store is made into `out`.
-async function writesDuringImage(leader, donor, out, options) {
+// The taker goes by the certificate of the leader's node, which is a member.
+async function writesDuringImage(cluster, leader, donor, out, options) {
   const during = [];
   let ended = false;
-  const args = ['image', join(donor.dir, 'store'), out, CLUSTER, String(options.imageRate * 2 ** 20), String(MAP_GIB)];
+  const address = `127.0.0.1:${cluster.ports[donor.id - 1]}`;
+  const args = ['take', cluster.dir, String(leader.id), CLUSTER, String(donor.id), address, out, String(MAP_GIB)];
   const copying = promisify(execFile)(FILL, args).finally(() => (ended = true));
   copying.catch(() => {}); // awaited below
   await sleep(Math.min(200, options.seconds * 100));
@@ -177,9 +179,9 @@ async function measureImage(cluster, options) {
   const plain = async () => before.push(await leader.bench(options.seconds, IMAGE_CLIENTS));
   mkdirSync(blank, { mode: 0o700 });
   for (let i = 0; i < 3; i++) await plain();
-  const given = await writesDuringImage(leader, donor, '-', options);
+  const given = await writesDuringImage(cluster, leader, donor, '-', options);
   await plain();
-  const copied = await writesDuringImage(leader, donor, blank, options);
+  const copied = await writesDuringImage(cluster, leader, donor, blank, options);
   for (let i = 0; i < 3; i++) await plain();
   rmSync(blank, { recursive: true });
   return { clients: IMAGE_CLIENTS, rate_mib: options.imageRate, before, given, copied };
@@ -300,6 +302,7 @@ async function main(args) {
   build(['repl_node', 'scale_fill', 'scale_etcd']);
   mkdirSync(options.dir, { recursive: true });
   const dir = mkdtempSync(join(options.dir, 'scale-'));
+  process.env.REPL_IMAGE_MIB = String(options.imageRate); // what the nodes begin with
   const results = {
     machine: { cpu: cpus()[0].model, cores: cpus().length, memory_gib: Math.round(totalmem() / 2 ** 30) },
     accounts: options.accounts,

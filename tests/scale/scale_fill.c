@@ -2,9 +2,10 @@
  *
  *   scale_fill certs DIR CLUSTER_HEX COUNT   ca<N>.pem, node<N>.pem, node<N>.key
  *   scale_fill rows STORE FROM TO MAP_GIB    accounts FROM to TO - 1 with all they own
- *   scale_fill image STORE OUT CLUSTER_HEX BYTES_PER_S MAP_GIB
- *                                            the whole store through an image, paced;
- *                                            OUT "-": the donor's work alone
+ *   scale_fill take DIR NODE CLUSTER_HEX DONOR ADDRESS OUT MAP_GIB
+ *                                            an image from a node that runs, as a node
+ *                                            with NODE's certificate takes it; OUT "-":
+ *                                            kept nowhere, the donor's work alone
  *
  * `rows` leaves index, term and clock as they are, so that the store still stands
  * where its node's log stands; the digest follows the rows. The rows depend on the
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "raft/peer_image.h"
 #include "store/base/check.h"
 #include "store/base/codec.h"
 #include "store/store_account.h"
@@ -194,68 +196,57 @@ static double mono_s(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Wait until `bytes` are due at this rate. */
-static void pace(double begun, uint64_t bytes, double rate) {
-    double ahead = begun + (double)bytes / rate - mono_s();
-    if (ahead > 0.001) {
-        struct timespec t = {(time_t)ahead,
-                             (long)((ahead - (double)(time_t)ahead) * 1e9)};
-        nanosleep(&t, NULL);
-    }
+struct taking {
+    struct image_sink *sink; /* NULL: kept nowhere */
+    uint64_t bytes;
+};
+
+static enum err feed(void *arg, struct span bytes, char why[256]) {
+    struct taking *taking = arg;
+    taking->bytes += bytes.len;
+    return taking->sink != NULL ? store_image_sink_feed(taking->sink, bytes, why) : OK;
 }
 
-static uint64_t copy_image(struct image_source *source, struct image_sink *sink,
-                           double rate) {
-    char why[256] = "";
-    double begun = mono_s();
-    uint64_t bytes = 0;
-    struct span piece;
-    for (;;) {
-        must("source", store_image_source_next(source, &piece));
-        if (piece.len == 0) {
-            break;
-        }
-        enum err err = sink ? store_image_sink_feed(sink, piece, why) : OK;
-        if (err != OK) {
-            fail(why, err);
-        }
-        bytes += piece.len;
-        pace(begun, bytes, rate);
-    }
+static void take_image(char **argv, struct taking *taking) {
+    char ca[1024], cert[1024], key[1024], why[256] = "";
+    struct peer_image_take take = {.node_id = strtoull(argv[3], NULL, 10),
+                                   .tls = {ca, cert, key},
+                                   .donors_count = 1,
+                                   .clock = port_system_clock};
+    must("cluster id", hex_decode(span_str(argv[4]), take.cluster_id.b,
+                                  sizeof(take.cluster_id.b)));
+    snprintf(ca, sizeof(ca), "%s/ca%s.pem", argv[2], argv[3]);
+    snprintf(cert, sizeof(cert), "%s/node%s.pem", argv[2], argv[3]);
+    snprintf(key, sizeof(key), "%s/node%s.key", argv[2], argv[3]);
+    take.donors[0].id = strtoull(argv[5], NULL, 10);
+    snprintf(take.donors[0].address, sizeof(take.donors[0].address), "%s", argv[6]);
+    enum err err = peer_image_take_to(&take, 0, feed, taking, why);
     struct image_head head;
-    enum err err = sink ? store_image_sink_finish(sink, &head, why) : OK;
+    if (err == OK && taking->sink != NULL) {
+        err = store_image_sink_finish(taking->sink, &head, why);
+    }
     if (err != OK) {
         fail(why, err);
     }
-    printf("{\"bytes\": %" PRIu64 ", \"rows\": %" PRIu64 ", \"seconds\": %.3f}\n",
-           bytes, store_image_source_rows(source), mono_s() - begun);
-    return bytes;
 }
 
-static int do_image(char **argv) {
-    struct store *store = open_store(argv[2], argv[6]);
-    struct store_read *read;
-    struct image_head head = {.node = 1, .members_count = 0};
-    struct image_source *source;
-    struct image_sink *sink = NULL;
-    struct image_sink_config config = {.dir = argv[3],
-                                       .map_bytes = strtoull(argv[6], NULL, 10) << 30,
+static int do_take(char **argv) {
+    struct taking taking = {0};
+    struct image_sink_config config = {.dir = argv[7],
+                                       .map_bytes = strtoull(argv[8], NULL, 10) << 30,
                                        .use = IMAGE_COPY};
     char why[256] = "";
+    double begun = mono_s();
     must("cluster id", hex_decode(span_str(argv[4]), config.cluster_id.b,
                                   sizeof(config.cluster_id.b)));
-    must("reader", store_read_new(store, &read));
-    must("snapshot", store_read_begin(read));
-    must("source", store_image_source_new(read, &head, &source));
-    enum err err =
-        strcmp(argv[3], "-") == 0 ? OK : store_image_sink_new(&config, &sink, why);
-    if (err != OK) {
-        fail(why, err);
+    if (strcmp(argv[7], "-") != 0 &&
+        store_image_sink_new(&config, &taking.sink, why) != OK) {
+        fail(why, ERR_IO);
     }
-    copy_image(source, sink, (double)strtoull(argv[5], NULL, 10));
-    store_image_sink_free(sink);
-    store_image_source_free(source);
-    store_close(store);
+    take_image(argv, &taking);
+    store_image_sink_free(taking.sink);
+    printf("{\"bytes\": %" PRIu64 ", \"seconds\": %.3f}\n", taking.bytes,
+           mono_s() - begun);
     return 0;
 }
 
@@ -266,9 +257,9 @@ int main(int argc, char **argv) {
     if (argc == 6 && strcmp(argv[1], "rows") == 0) {
         return do_rows(argv);
     }
-    if (argc == 7 && strcmp(argv[1], "image") == 0) {
-        return do_image(argv);
+    if (argc == 9 && strcmp(argv[1], "take") == 0) {
+        return do_take(argv);
     }
-    fprintf(stderr, "scale_fill certs|rows|image ...: see its source\n");
+    fprintf(stderr, "scale_fill certs|rows|take ...: see its source\n");
     return 64;
 }

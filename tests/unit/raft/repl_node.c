@@ -489,6 +489,8 @@ static void start(char **argv) {
     CHECK(store_open(&store, &me.store) == OK);
     struct repl_config config = {.node_id = me.id,
                                  .raft_dir = raft_dir,
+                                 .image_bytes_per_s =
+                                     number_from_env("REPL_IMAGE_MIB", 64) << 20,
                                  .bootstrap = getenv("REPL_NO_BOOTSTRAP") == NULL,
                                  .ca_file = ca,
                                  .cert_file = cert,

@@ -18,6 +18,7 @@
 
 #include "raft/peer_image.h"
 #include "raft/peer_image_channel.h"
+#include "raft/peer_image_pace.h"
 #include "raft/repl_note.h"
 #include "store/base/check.h"
 #include "store/base/codec.h"
@@ -39,9 +40,11 @@ static struct {
     _Atomic enum err feed;     /* what the sink says */
     _Atomic enum err keep;     /* what keeping a backup gives */
     _Atomic enum err note;     /* what noting it completes with */
+    _Atomic uint64_t log_step, log_write_ms; /* log writes between two looks, and of one */
     /* what has happened */
     _Atomic int captures, releases, sources, reads_ended;
     _Atomic int notes;
+    _Atomic uint64_t log_writes;
     _Atomic uint64_t floor_index;
     uint64_t fed, differs; /* by the taker's thread */
 } world;
@@ -96,6 +99,12 @@ enum err repl_capture(struct repl *repl, struct repl_capture *capture) {
     CHECK(pthread_create(&thread, NULL, answer, capture) == 0);
     CHECK(pthread_detach(thread) == 0);
     return OK;
+}
+
+void repl_log_load(const struct repl *repl, struct repl_log_load *ret_load) {
+    (void)repl;
+    ret_load->writes = atomic_fetch_add(&world.log_writes, atomic_load(&world.log_step));
+    ret_load->write_ms = ret_load->writes * atomic_load(&world.log_write_ms);
 }
 
 void repl_capture_release(struct repl_capture *capture) {
@@ -461,6 +470,7 @@ static void test_an_image_arrives(void **state) {
     assert_int_equal(world.differs, 0);
     assert_int_equal(atomic_load(&world.floor_index), 55);
     assert_string_equal(states, "dialling waiting receiving ");
+    assert_true(await_count(0));
     assert_int_equal(take(), OK); /* and again */
     node_stop();
     assert_int_equal(atomic_load(&world.captures), 2);
@@ -539,8 +549,10 @@ static void test_refusals(void **state) {
     assert_take(ERR_BUSY, "does not add up");
     atomic_store(&world.corrupt, false);
     atomic_store(&world.feed, ERR_INVALID);
+    assert_true(await_count(0)); /* or it is told that the one before is given up first */
     assert_take(ERR_INVALID, "block 3");
     atomic_store(&world.feed, OK);
+    assert_true(await_count(0));
     assert_take(OK, "");
     peer_image_donor_close(node.donor);
     assert_take(ERR_BUSY, "under way");
@@ -590,6 +602,19 @@ static void test_the_rate_is_kept(void **state) {
     uint64_t begun = now_ms();
     assert_int_equal(take(), OK);
     assert_true(now_ms() - begun >= 250);
+    node_stop();
+}
+
+/* While others wait for the log, it is listened to before the first byte. */
+static void test_the_log_is_listened_to(void **state) {
+    (void)state;
+    node_start(cluster, 1u << 30, NULL);
+    atomic_store(&world.log_step, 5);
+    atomic_store(&world.log_write_ms, 2);
+    uint64_t begun = now_ms();
+    assert_int_equal(take(), OK);
+    assert_int_equal(world.fed, 12 * (BLOCK + 100));
+    assert_true(now_ms() - begun >= PACE_LISTEN_MS);
     node_stop();
 }
 
@@ -717,14 +742,15 @@ static void test_takers_that_misbehave(void **state) {
     raw_taker(&channel, 5);
     peer_channel_close(&channel); /* goes at once */
     assert_true(await_count(0));
-    raw_taker(&channel, 5); /* goes in the middle */
+    /* Another one: the first, which nobody may have heard yet, must not be its like. */
+    raw_taker(&channel, 6); /* goes in the middle */
     for (int i = 0; i < 5; i++) {
         assert_int_equal(peer_channel_receive(&channel, now_ms() + 10000, &message),
                          OK);
     }
     peer_channel_close(&channel);
     assert_true(await_count(0));
-    raw_taker(&channel, 5); /* garbage in place of TLS, and silence */
+    raw_taker(&channel, 7); /* garbage in place of TLS, and silence */
     assert_true(await_count(1));
     assert_int_equal(send(channel.fd, "garbage", 7, MSG_NOSIGNAL), 7);
     usleep(20000);
@@ -871,6 +897,7 @@ int main(void) {
         cmocka_unit_test(test_who_is_talked_to),
         cmocka_unit_test(test_an_impostor),
         cmocka_unit_test(test_the_rate_is_kept),
+        cmocka_unit_test(test_the_log_is_listened_to),
         cmocka_unit_test(test_jobs_are_bounded),
         cmocka_unit_test(test_a_blob_leaves_the_image_alone),
         cmocka_unit_test(test_blobs_and_images_have_places_of_their_own),

@@ -1,4 +1,5 @@
-/* The rules of replication that need no cluster: time, digests, the watchdog. */
+/* The rules of replication that need no cluster: time, digests, the watchdog, the pace of
+ * images. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "raft/peer_image_pace.h"
 #include "raft/repl_clock.h"
 #include "raft/repl_digest.h"
 #include "raft/repl_trail.h"
@@ -264,6 +266,101 @@ static void test_trail_goes_on_over_a_gap(void **state) {
     assert_int_equal(repl_trail_entries(&trail, 1 << 20), 1);
 }
 
+/* --- the pace of images --- */
+
+#define MIB (UINT64_C(1) << 20)
+
+/* A window in which so many writes took `ms` each. */
+static void pace_window(struct peer_image_pace *pace, struct repl_log_load *load,
+                        uint64_t *now_ms, uint64_t writes, uint64_t ms) {
+    load->writes += writes;
+    load->write_ms += writes * ms;
+    *now_ms += PACE_WINDOW_MS;
+    peer_image_pace_step(pace, load, *now_ms);
+}
+
+/* It has listened: a write takes 4 ms. */
+static void pace_begin(struct peer_image_pace *pace, struct repl_log_load *load,
+                       uint64_t *now_ms) {
+    *load = (struct repl_log_load){.writes = 1000, .write_ms = 50000};
+    *now_ms = 5000;
+    peer_image_pace_init(pace, 64 * MIB, load, *now_ms);
+    assert_int_equal(pace->rate, 64 * MIB);
+    load->writes += 50;
+    load->write_ms += 200;
+    *now_ms += PACE_LISTEN_MS;
+    peer_image_pace_listened(pace, load, *now_ms);
+    assert_int_equal(pace->rate, 8 * MIB);
+}
+
+static void test_an_image_gives_way(void **state) {
+    (void)state;
+    struct peer_image_pace pace;
+    struct repl_log_load load;
+    uint64_t now_ms;
+    pace_begin(&pace, &load, &now_ms);
+    pace_window(&pace, &load, &now_ms, 20, 5); /* a little slower is no matter */
+    assert_in_range(pace.rate, 12 * MIB, 13 * MIB);
+    pace_window(&pace, &load, &now_ms, 20, 9);
+    assert_in_range(pace.rate, 6 * MIB, 6 * MIB + MIB / 2);
+    for (int i = 0; i < 10; i++) {
+        pace_window(&pace, &load, &now_ms, 20, 9);
+    }
+    assert_int_equal(pace.rate, PACE_FLOOR);
+    for (int i = 0; i < 30; i++) {
+        pace_window(&pace, &load, &now_ms, 20, 4);
+    }
+    assert_int_equal(pace.rate, 64 * MIB);
+}
+
+static void test_an_image_alone_takes_its_rate(void **state) {
+    (void)state;
+    struct peer_image_pace pace;
+    struct repl_log_load load;
+    uint64_t now_ms;
+    pace_begin(&pace, &load, &now_ms);
+    peer_image_pace_step(&pace, &load, now_ms + PACE_WINDOW_MS - 1); /* too soon */
+    assert_int_equal(pace.rate, 8 * MIB);
+    for (int i = 0; i < 20; i++) {
+        pace_window(&pace, &load, &now_ms, 0, 0);
+    }
+    assert_int_equal(pace.rate, 64 * MIB);
+    /* Nobody wrote while it listened either. */
+    peer_image_pace_init(&pace, 100, &load, now_ms);
+    peer_image_pace_listened(&pace, &load, now_ms);
+    assert_int_equal(pace.rate, 100);
+    pace_window(&pace, &load, &now_ms, 20, 50);
+    assert_int_equal(pace.rate, 100); /* below the floor already */
+}
+
+/* Few writes in a window are not lost: those that take long are few. */
+static void test_few_slow_writes_are_seen(void **state) {
+    (void)state;
+    struct peer_image_pace pace;
+    struct repl_log_load load;
+    uint64_t now_ms;
+    pace_begin(&pace, &load, &now_ms);
+    pace_window(&pace, &load, &now_ms, 2, 60);
+    assert_int_equal(pace.rate, 8 * MIB);
+    pace_window(&pace, &load, &now_ms, 2, 60);
+    assert_int_equal(pace.rate, 4 * MIB);
+}
+
+/* Its log has become slower for good, by others. */
+static void test_a_busier_node_gives_its_image(void **state) {
+    (void)state;
+    struct peer_image_pace pace;
+    struct repl_log_load load;
+    uint64_t now_ms, before = 0;
+    pace_begin(&pace, &load, &now_ms);
+    for (int i = 0; i < 200; i++) {
+        pace_window(&pace, &load, &now_ms, 20, 20);
+        before = i == 20 ? pace.rate : before;
+    }
+    assert_int_equal(before, PACE_FLOOR);
+    assert_int_equal(pace.rate, 64 * MIB);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trail_goes_on_over_a_gap),
@@ -278,6 +375,10 @@ int main(void) {
         cmocka_unit_test(test_digests_ahead_and_behind),
         cmocka_unit_test(test_watchdog_verdicts),
         cmocka_unit_test(test_watchdog_sees_a_store_that_hangs),
+        cmocka_unit_test(test_an_image_gives_way),
+        cmocka_unit_test(test_an_image_alone_takes_its_rate),
+        cmocka_unit_test(test_few_slow_writes_are_seen),
+        cmocka_unit_test(test_a_busier_node_gives_its_image),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
