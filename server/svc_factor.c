@@ -167,6 +167,8 @@ void svc_factor_show(struct svc_flow *flow, enum svc_login_notice notice) {
     memset(page, 0, sizeof *page);
     flow->out->factor = page;
     flow->out->notice = notice;
+    if (notice == NOTICE_CODE_LOCKED) /* nothing was sent, and no answer is taken */
+        factor->method = NULL;
     page->method = factor->method ? factor->method->name : NULL;
     page->enrols = factor->factors_count == 0;
     page->raises = factor->signin.raises;
