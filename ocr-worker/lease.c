@@ -126,10 +126,23 @@ void lease_config_free(struct lease_config *c) {
 
 struct link {
     const struct lease_config *config;
+    const struct notify *notify;
     CURL *curl;
     size_t node; /* that answered last */
     struct buf body;
 };
+
+/* L5 */
+static void moves(const struct link *l) {
+    notify_tell(l->notify, "WATCHDOG=1");
+}
+
+static void pause_ms(const struct link *l, unsigned ms) {
+    struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+
+    moves(l);
+    nanosleep(&t, NULL); /* a signal ends it early */
+}
 
 static size_t take_body(char *data, size_t size, size_t count, void *context) {
     struct buf *body = context;
@@ -174,6 +187,7 @@ static long call(struct link *l, const char *path, const struct span *post, size
         snprintf(url, sizeof url, "%s%s", l->config->nodes[node], path);
         buf_free(&l->body);
         buf_init(&l->body, max);
+        moves(l);
         set_up(l, url, post);
         curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, headers);
         code = curl_easy_perform(l->curl);
@@ -309,6 +323,7 @@ static bool work(struct engine *engine, struct link *l, struct span bytes,
         buf_init(&evidence_bytes, EVIDENCE_WIRE_MAX);
         if (job.lease_ms > 0 && job.lease_ms < limits.wall_ms)
             limits.wall_ms = job.lease_ms;
+        moves(l);
         sandbox_read(engine, &job.record, spans, job.scan_count, &limits,
                      &evidence_bytes, &evidence);
         done = return_result(l, &job, &evidence, counts);
@@ -327,19 +342,14 @@ static bool work(struct engine *engine, struct link *l, struct span bytes,
 
 /* ---- the loop */
 
-static void pause_ms(unsigned ms) {
-    struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
-
-    nanosleep(&t, NULL); /* a signal ends it early */
-}
-
 static unsigned longer(unsigned ms, unsigned max) {
     return ms * 2 < max ? ms * 2 : max;
 }
 
 enum err lease_run(struct engine *engine, const struct lease_config *config, bool once,
-                   const volatile sig_atomic_t *stop, struct lease_counts *counts) {
-    struct link l = {.config = config, .curl = curl_easy_init()};
+                   const struct notify *notify, const volatile sig_atomic_t *stop,
+                   struct lease_counts *counts) {
+    struct link l = {.config = config, .notify = notify, .curl = curl_easy_init()};
     unsigned again = AGAIN_MS, failed = AGAIN_MS;
     bool done;
     enum err err = l.curl == NULL ? ERR_NOMEM : OK;
@@ -359,16 +369,16 @@ enum err lease_run(struct engine *engine, const struct lease_config *config, boo
             buf_free(&job);
             again = AGAIN_MS;
             if (!done) /* each lease that lapses counts against its job */
-                pause_ms(failed);
+                pause_ms(&l, failed);
             failed = done ? AGAIN_MS : longer(failed, FAILED_MAX_MS);
         } else if (status == 204 && once) {
             break;
         } else if (status == 204) {
-            pause_ms(config->idle_ms);
+            pause_ms(&l, config->idle_ms);
         } else if (once) {
             err = status == 0 ? ERR_IO : ERR_DENIED;
         } else {
-            pause_ms(again);
+            pause_ms(&l, again);
             again = longer(again, AGAIN_MAX_MS);
         }
     }

@@ -16,7 +16,9 @@
  *   L2  scans and evidence live in memory, never in files, and are wiped;
  *   L3  what cannot be fetched is not judged: it is given back, or (where no node
  *       answers) its lease runs out;
- *   L4  *stop ends the worker between two jobs: the one under way is done and told.
+ *   L4  *stop ends the worker between two jobs: the one under way is done and told;
+ *   L5  the supervisor hears of it before each step, and no step (a call to one node, the
+ *       reading of one application, a pause) takes more than LEASE_STEP_MAX_MS.
  * Thread: one; several workers are several processes. */
 #ifndef OCR_WORKER_LEASE_H
 #define OCR_WORKER_LEASE_H
@@ -24,8 +26,10 @@
 #include <signal.h>
 
 #include "ocr-worker/sandbox.h"
+#include "store/base/notify.h"
 
 #define LEASE_NODES_MAX 9
+#define LEASE_STEP_MAX_MS 125000 /* time_limit_ms at most, and the end of the child */
 
 struct lease_config {
     char *nodes[LEASE_NODES_MAX]; /* https://host:port */
@@ -46,6 +50,7 @@ struct lease_counts {
 
 /* Until *stop, or (once) until no job is waiting. ERR_IO: no node answered at all. */
 enum err lease_run(struct engine *engine, const struct lease_config *config, bool once,
-                   const volatile sig_atomic_t *stop, struct lease_counts *ret_counts);
+                   const struct notify *notify, const volatile sig_atomic_t *stop,
+                   struct lease_counts *ret_counts);
 
 #endif

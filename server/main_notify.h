@@ -1,5 +1,4 @@
-/* main_notify: what the supervisor is told, in the words of sd_notify(3): a datagram to
- * the socket that NOTIFY_SOCKET names.
+/* main_notify: what the supervisor is told (store/base/notify.h).
  *
  *   READY=1      the listeners are open
  *   STOPPING=1   a signal came
@@ -8,9 +7,7 @@
  *
  * raft/repl_watchdog ends a process whose raft thread or log stands still. What that
  * cannot see is left to the supervisor: a process that stands still as a whole, and HTTP
- * threads that do. Without the variables, or with those of another process
- * (WATCHDOG_PID), nothing is said. What cannot be sent is not repeated: a supervisor that
- * misses it acts. */
+ * threads that do. Without its variables nothing is said. */
 #ifndef SERVER_MAIN_NOTIFY_H
 #define SERVER_MAIN_NOTIFY_H
 

@@ -204,6 +204,11 @@ static void judge_history(struct drill *drill, size_t revived) {
         judge(drill, true, drill->load.wrong_accepts == 0, "wrong accepts",
               "%zu codes were taken after their time", drill->load.wrong_accepts);
     }
+    if (drill->load.links_asked > 0) {
+        judge(drill, true, drill->load.links_missing == 0, "mail that was promised",
+              "%zu of %zu links came",
+              drill->load.links_asked - drill->load.links_missing, drill->load.links_asked);
+    }
     if (e->new_epoch) {
         judge(drill, true, revived == 0, "sessions of the epoch before",
               "%zu of %zu live", revived, drill->load.before_count);
@@ -258,12 +263,15 @@ static void judge_times(struct drill *drill) {
     if (drill->fault_us != 0) {
         drill->recovery_us = tally_recovery_us(&drill->tally, drill->fault_us);
     }
-    if (e->rto_ms > 0 && drill->fault_us != 0) {
-        bool known = drill->recovery_us != UINT64_MAX;
-        judge(drill, false, known && drill->recovery_us <= e->rto_ms * 1000,
-              "time to recover (RTO)", "%.2f s (allowed %.2f s)",
-              known ? (double)drill->recovery_us / 1e6 : -1.0,
+    if (drill->fault_us != 0 && drill->recovery_us == UINT64_MAX) {
+        judge(drill, false, false, "time to recover (RTO)",
+              "not recovered: operations still failed, or were slow, when the load ended "
+              "(allowed %.2f s)",
               (double)e->rto_ms / 1000);
+    } else if (e->rto_ms > 0 && drill->fault_us != 0) {
+        judge(drill, false, drill->recovery_us <= e->rto_ms * 1000,
+              "time to recover (RTO)", "%.2f s (allowed %.2f s)",
+              (double)drill->recovery_us / 1e6, (double)e->rto_ms / 1000);
     }
     if (e->error_budget >= 0) {
         double share = all.good + all.bad > 0

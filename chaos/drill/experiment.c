@@ -302,6 +302,7 @@ enum err experiment_parse(struct span text, struct experiment *ret, char why[256
     if (root != 0) {
         read_root(&read, root, ret);
     }
+    ret->lab.mail = ret->rate[LOAD_REGISTER] > 0; /* links come by mail */
     return yaml_read_end(&read, why);
 }
 

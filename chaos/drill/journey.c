@@ -352,57 +352,6 @@ static bool sign_out(struct person *person, int *ret_status) {
     return good;
 }
 
-/* The operators' door of one node. */
-static int add_account(struct person *person, struct http *operator, const char *id,
-                       unsigned node) {
-    char url[128], body[512];
-    (void)person;
-    snprintf(url, sizeof(url), "https://%s/v1/accounts",
-             operator->lab->machines[node].operators);
-    snprintf(body, sizeof(body),
-             "{\"account_id\":\"%s\",\"type\":\"entry\",\"password\":\"%s\"}", id,
-             person->load->password);
-    return http_json(operator, url, body, LOAD_TIMEOUT_MS * 2);
-}
-
-static int64_t added(int status) {
-    return status == 200 ? 1 : status == 409 ? 0 : status == -1 ? -2 : -1;
-}
-
-/* The same account ID twice, at two nodes: one at most may get it. */
-static bool registration(struct person *person, int *ret_status) {
-    struct lab *lab = person->load->lab;
-    struct http operator;
-    char id[64];
-    uint64_t key = atomic_fetch_add(&person->load->next_key, 1);
-    unsigned node = (unsigned)journey_draw(person, lab->count);
-    bool good = true;
-
-    if (!http_open(&operator, lab)) {
-        return false;
-    }
-    http_certificate(&operator, "operator");
-    snprintf(id, sizeof(id), "new-%llu%s@drill.example", (unsigned long long)key,
-             person->load->suffix);
-    for (unsigned i = 0; i < 2; i++) {
-        size_t number =
-            journey_called(person, HISTORY_SET, HISTORY_ADD, key, 0, tally_now_us());
-        *ret_status = 0;
-        /* As `tasuki` does it: the next node when one is down. */
-        for (unsigned k = 0; k < lab->count; k++) {
-            *ret_status = add_account(person, &operator, id,
-                                      (node + i + k) % (unsigned)lab->count);
-            if (*ret_status != -1) {
-                break;
-            }
-        }
-        journey_returned(person, number, added(*ret_status));
-        good = good && added(*ret_status) >= 0;
-    }
-    http_close(&operator);
-    return good;
-}
-
 bool journey_do(struct person *person, enum load_kind kind, int *ret_status) {
     *ret_status = 0;
     switch (kind) {
@@ -417,7 +366,7 @@ bool journey_do(struct person *person, enum load_kind kind, int *ret_status) {
     case LOAD_SIGN_OUT:
         return sign_out(person, ret_status);
     case LOAD_REGISTER:
-        return registration(person, ret_status);
+        return journey_register(person, ret_status);
     case LOAD_LATE_CODE:
         return late_code(person, ret_status);
     case LOAD_PASSWORD:

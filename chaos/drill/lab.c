@@ -322,7 +322,7 @@ enum err lab_open(struct lab *lab, const struct lab_plan *plan, const char *dir,
     if (err == OK) {
         err = lab_config_write(lab);
     }
-    if (err == OK && !nodes_up(lab)) {
+    if (err == OK && (!lab_mail_start(lab) || !nodes_up(lab))) {
         err = ERR_IO;
     }
     if (err == OK && !lab_balancers_start(lab)) {
@@ -357,6 +357,10 @@ void lab_close(struct lab *lab) {
     }
     for (size_t i = 0; i < lab->count; i++) {
         end(&lab->machines[i].pid);
+    }
+    if (lab->mail > 0) {
+        kill(lab->mail, SIGTERM);
+        end(&lab->mail);
     }
     for (size_t i = 0; i < lab->plan.regions_count; i++) {
         end(&lab->balancers[i].pid);

@@ -37,6 +37,8 @@
 #define LAB_PORT_WORKER 9441
 #define LAB_PORT_STAFF 8444 /* of nodes, and of the balancers too */
 #define LAB_HOST "id.tasuki.test"
+#define LAB_MAIL_ADDRESS "10.77.0.2" /* where the mail of the nodes goes */
+#define LAB_MAIL_PORT 2525
 
 /* What an experiment asks for. */
 struct lab_plan {
@@ -53,6 +55,7 @@ struct lab_plan {
     unsigned jitter_ms, loss_percent;
     unsigned job_lease_s, review_claim_s; /* 0: as by default */
     bool clocks;          /* can be set one by one */
+    bool mail;            /* the nodes send mail, and it is kept */
     char environment[16]; /* demo, verification or production */
 };
 
@@ -120,6 +123,7 @@ struct lab {
         char address[32];
     } balancers[LAB_REGIONS_MAX];
     pid_t delayers[LAB_NODES_MAX];
+    pid_t mail; /* ops/demo-sinks */
     /* The center of that region is lost: its people stand still where they are. Read by
      * their threads. */
     atomic_bool lost[LAB_REGIONS_MAX];
@@ -173,6 +177,12 @@ unsigned lab_leader(struct lab *lab);
 /* lab_net.c: links, and who may not reach whom. An address's packets to another. */
 enum err lab_net_open(struct lab *lab);
 void lab_net_close(struct lab *lab);
+/* lab_mail.c: the mail server of the lab, if the plan has one. False: lab->why. */
+bool lab_mail_start(struct lab *lab);
+/* Of the mail to `to`, as it came: what begins with `mark` in number `nth`, up to the next
+ * space. Thread: any. */
+bool lab_mail_find(const struct lab *lab, const char *to, const char *mark, size_t nth,
+                   char *ret, size_t size);
 /* lab_disk.c */
 enum err lab_disk_open(struct machine *machine);
 void lab_disk_close(struct machine *machine);

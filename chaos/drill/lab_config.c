@@ -26,8 +26,9 @@ bool lab_pki(struct lab *lab, const char *const argv[]) {
 static bool certificates(struct lab *lab) {
     const char *init[] = {"init", NULL}, *balancer[] = {"balancer", NULL};
     const char *operator[] = {"operator", NULL};
-    const char *http[4 + 2 * LAB_NODES_MAX] = {"http", "--host", LAB_HOST};
-    size_t count = 3;
+    const char *http[6 + 2 * LAB_NODES_MAX] = {"http", "--host", LAB_HOST, "--host",
+                                               LAB_MAIL_ADDRESS};
+    size_t count = 5;
 
     if (!lab_pki(lab, init) || !lab_pki(lab, balancer) || !lab_pki(lab, operator)) {
         return false;
@@ -95,7 +96,13 @@ enum err lab_config_node(struct machine *machine) {
     fprintf(to, "store_map_bytes = 1073741824\n");
     /* All of the load comes from one address. */
     fprintf(to, "login_limit_per_minute = 0\nlogin_cap_account = 0\n"
-                "login_cap_source = 0\nlogin_cap_client = 0\n");
+                "login_cap_source = 0\nlogin_cap_client = 0\n"
+                "mail_cap_source = 1000000\nmail_cap_site = 1000000\n");
+    if (lab->plan.mail) {
+        fprintf(to, "smtp_url = smtp://" LAB_MAIL_ADDRESS ":%d\n", LAB_MAIL_PORT);
+        fprintf(to, "smtp_from = noreply@tasuki.test\noutbound_ca = %s/ca.crt\n"
+                    "outbound_private = yes\n", dir);
+    }
     /* Under libfaketime waits with a time limit end at once: the scrub would go on and on,
      * and its children take the machine. */
     if (lab->plan.clocks) {

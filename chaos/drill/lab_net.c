@@ -136,7 +136,9 @@ enum err lab_net_open(struct lab *lab) {
     if (!net_do(lab, -1, "ip link set lo up") ||
         !net_do(lab, -1, "ip link add " BRIDGE " type bridge") ||
         !net_do(lab, -1, "ip link set " BRIDGE " up") ||
-        !net_do(lab, -1, "ip addr add 10.77.0.1/16 dev " BRIDGE) || !cut_table(lab)) {
+        !net_do(lab, -1, "ip addr add 10.77.0.1/16 dev " BRIDGE) ||
+        !net_do(lab, -1, "ip addr add " LAB_MAIL_ADDRESS "/16 dev " BRIDGE) ||
+        !cut_table(lab)) {
         return ERR_IO;
     }
     for (size_t i = 0; i < plan->regions_count; i++) {

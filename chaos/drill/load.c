@@ -300,6 +300,7 @@ void load_new_epoch(struct load *load) {
     memcpy(load->before, load->sessions, sizeof(load->sessions));
     load->before_count = load->sessions_count;
     load->sessions_count = 0;
+    load->registrations_count = 0;
     pthread_mutex_unlock(&load->lock);
 }
 
@@ -357,6 +358,7 @@ size_t load_read_back(struct load *load, bool (*go_on)(void)) {
     if (load->experiment->rate[LOAD_PASSWORD] > 0) {
         journey_passwords_read_back(load, &browser, go_on);
     }
+    journey_registrations_read_back(load, &browser, go_on);
     http_close(&browser);
     return revived;
 }

@@ -9,7 +9,9 @@
  *   session      set       add by a sign-in, remove by a sign-out, contains at any node
  *   code         once      take by a redemption; a second one for some
  *   refresh      family    rotate; the same again when the answer was lost
- *   account      set       add, by two at once at two nodes: one may succeed
+ *   account      set       an address asks for mailed links at two balancers; with both at
+ *                          once somebody adds the account: one may succeed. On hosts,
+ *                          whose mail goes elsewhere, operators add it at two nodes
  *   password     register  cas by a change; a sign-in is a cas of a version to itself
  *   application  set       add, as accounts
  *   OCR job      job       lease, verdict, late
@@ -34,6 +36,8 @@
 #define LOAD_COOKIES_MAX 4096
 #define LOAD_PASSWORDS 4
 #define LOAD_VERSIONS_MAX 6
+#define LOAD_REGISTRATIONS_MAX 1024
+#define LOAD_LINKS 2
 
 struct load_session {
     uint64_t key;
@@ -50,6 +54,14 @@ struct load_password {
     size_t count;
 };
 
+/* Somebody who wants an Entry account; links come by mail. */
+struct load_registration {
+    char account[64];
+    uint64_t key;
+    unsigned links;   /* asked for, and acknowledged */
+    bool taken, used; /* somebody is at it; the forms have been sent */
+};
+
 struct center;
 
 struct load {
@@ -63,6 +75,9 @@ struct load {
     struct load_session before[LOAD_SESSIONS_MAX]; /* of the epoch that is over */
     size_t before_count;
     struct load_password passwords[2][LOAD_PASSWORDS]; /* by epoch, under the lock */
+    struct load_registration registrations[LOAD_REGISTRATIONS_MAX]; /* of this epoch */
+    size_t registrations_count;
+    size_t links_asked, links_missing; /* of the mail, by the end */
     struct center *center;
     atomic_ullong next_key;
     atomic_uint epoch;
@@ -147,6 +162,11 @@ void journey_returned(struct person *person, size_t number, int64_t result);
 bool journey_password(struct person *person, int *ret_status);
 void journey_passwords_read_back(struct load *load, struct http *browser,
                                  bool (*go_on)(void));
+/* journey_register.c */
+bool journey_register(struct person *person, int *ret_status);
+/* Waits for mail that is on its way, and asks for every account. */
+void journey_registrations_read_back(struct load *load, struct http *browser,
+                                     bool (*go_on)(void));
 /* journey_intake.c: an application and its paper. */
 bool journey_intake(struct person *person, int *ret_status);
 

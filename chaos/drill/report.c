@@ -78,6 +78,19 @@ static void json_slices(struct buf *out, struct drill *drill) {
     buf_str(out, "]");
 }
 
+/* Status of the last answer; 0: none came; -1: nobody was reached. */
+static void json_ways(struct buf *out, struct drill *drill, enum load_kind kind) {
+    struct tally_way ways[TALLY_WAYS];
+    size_t count = tally_ways(&drill->tally, kind, ways);
+    buf_json_name(out, "failures");
+    buf_str(out, "[");
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(out, "%s{\"status\":%d,\"count\":%u}", i > 0 ? "," : "",
+                   ways[i].status, ways[i].count);
+    }
+    buf_str(out, "]");
+}
+
 static void json_kinds(struct buf *out, struct drill *drill) {
     bool first = true;
     buf_json_name(out, "kinds");
@@ -95,6 +108,7 @@ static void json_kinds(struct buf *out, struct drill *drill) {
         buf_json_u64(out, "failed", slice.bad);
         buf_json_u64(out, "p50_us", slice.p50_us);
         buf_json_u64(out, "p99_us", slice.p99_us);
+        json_ways(out, drill, (enum load_kind)kind);
         buf_str(out, "}");
     }
     buf_str(out, "]");
@@ -110,7 +124,15 @@ enum err report_json(struct drill *drill, const char *path) {
     buf_json_member(&out, "stopped", span_str(drill->stopped));
     buf_json_u64(&out, "seed", drill->seed);
     buf_json_member(&out, "version", span_str(drill->versions));
+    /* null: no fault, or it was not over when the load ended. */
     json_ms(&out, "rto_ms", drill->fault_us != 0 ? drill->recovery_us : UINT64_MAX);
+    buf_json_bool(&out, "recovered",
+                  drill->fault_us != 0 && drill->recovery_us != UINT64_MAX);
+    buf_json_u64(&out, "rto_allowed_ms", drill->experiment->rto_ms);
+    buf_json_name(&out, "error_share");
+    buf_printf(&out, "%.6f", drill->good + drill->bad > 0
+                                 ? (double)drill->bad / (double)(drill->good + drill->bad)
+                                 : 0.0);
     buf_json_u64(&out, "rpo", drill->checked.broken);
     json_ms(&out, "longest_silence_ms", drill->outage_us);
     buf_json_u64(&out, "good", drill->good);
@@ -296,6 +318,23 @@ static void table_of_actions(struct buf *out, const struct drill *drill) {
     buf_str(out, "</table>\n");
 }
 
+static void html_ways(struct buf *out, struct drill *drill, enum load_kind kind) {
+    struct tally_way ways[TALLY_WAYS];
+    size_t count = tally_ways(&drill->tally, kind, ways);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = ways[i].status == 0    ? "応答なし / none"
+                           : ways[i].status == -1 ? "接続できず / no connection"
+                                                  : NULL;
+        buf_str(out, i > 0 ? ", " : "");
+        if (name != NULL) {
+            buf_str(out, name);
+        } else {
+            buf_printf(out, "%d", ways[i].status);
+        }
+        buf_printf(out, " ×%u", ways[i].count);
+    }
+}
+
 static void table_of_kinds(struct buf *out, struct drill *drill) {
     static const char *const names[LOAD_KINDS] = {
         [LOAD_SIGN_IN] = "ログイン / sign-in",
@@ -311,16 +350,18 @@ static void table_of_kinds(struct buf *out, struct drill *drill) {
         [LOAD_DECISION] = "審査の決定 / review decision",
     };
     buf_str(out, "<h2>負荷 / Load</h2>\n<table><tr><th></th><th>成功 / good</th>"
-                 "<th>失敗 / failed</th><th>p50</th><th>p99</th></tr>\n");
+                 "<th>失敗 / failed</th><th>失敗時の応答 / its answers</th><th>p50</th>"
+                 "<th>p99</th></tr>\n");
     for (int kind = 0; kind < LOAD_KINDS; kind++) {
         struct tally_slice slice;
         tally_kind(&drill->tally, (enum load_kind)kind, &slice);
         if (slice.good + slice.bad > 0) {
             buf_printf(out,
-                       "<tr><td>%s</td><td>%u</td><td>%u</td><td>%.1f ms</td>"
-                       "<td>%.1f ms</td></tr>\n",
-                       names[kind], slice.good, slice.bad, (double)slice.p50_us / 1000,
-                       (double)slice.p99_us / 1000);
+                       "<tr><td>%s</td><td>%u</td><td>%u</td><td>",
+                       names[kind], slice.good, slice.bad);
+            html_ways(out, drill, (enum load_kind)kind);
+            buf_printf(out, "</td><td>%.1f ms</td><td>%.1f ms</td></tr>\n",
+                       (double)slice.p50_us / 1000, (double)slice.p99_us / 1000);
         }
     }
     buf_str(out, "</table>\n");

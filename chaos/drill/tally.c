@@ -5,8 +5,8 @@
 #include <time.h>
 
 #define STEADY_US 1000000u
-/* A new password, an application with its paper, a job's answer, a decision: several
- * requests, with hashes and copies of files. */
+/* A new password, a registration, an application with its paper, a job's answer, a
+ * decision: several requests, with hashes and copies of files. */
 #define STEADY_STEPS_US 5000000u
 
 uint64_t tally_now_us(void) {
@@ -84,6 +84,37 @@ void tally_kind(struct tally *tally, enum load_kind kind, struct tally_slice *re
     slice_of(tally, 0, UINT64_MAX, (int)kind, ret_slice);
 }
 
+static int by_count(const void *a, const void *b) {
+    const struct tally_way *x = a, *y = b;
+    return x->count < y->count ? 1 : x->count > y->count ? -1 : x->status - y->status;
+}
+
+size_t tally_ways(struct tally *tally, enum load_kind kind,
+                  struct tally_way ret_ways[TALLY_WAYS]) {
+    size_t count = 0;
+
+    pthread_mutex_lock(&tally->lock);
+    for (size_t i = 0; i < tally->count; i++) {
+        const struct tally_event *event = &tally->events[i];
+        size_t at = 0;
+        if (event->kind != kind || event->good) {
+            continue;
+        }
+        while (at < count && ret_ways[at].status != event->status) {
+            at++;
+        }
+        if (at == count && count < TALLY_WAYS) {
+            ret_ways[count++] = (struct tally_way){.status = event->status};
+        }
+        if (at < count) {
+            ret_ways[at].count++;
+        }
+    }
+    pthread_mutex_unlock(&tally->lock);
+    qsort(ret_ways, count, sizeof(*ret_ways), by_count);
+    return count;
+}
+
 static int by_start(const void *a, const void *b) {
     const struct tally_event *x = a, *y = b;
     return x->start_us < y->start_us ? -1 : x->start_us > y->start_us;
@@ -107,11 +138,10 @@ static struct tally_event *in_order(struct tally *tally, size_t *ret_count) {
 
 /* Who waits longer than that calls it an outage, whatever comes of it. */
 static bool prompt(const struct tally_event *event) {
-    uint64_t most_us = event->kind == LOAD_PASSWORD || event->kind == LOAD_INTAKE ||
-                               event->kind == LOAD_OCR_JOB ||
-                               event->kind == LOAD_DECISION
-                           ? STEADY_STEPS_US
-                           : STEADY_US;
+    bool steps = event->kind == LOAD_PASSWORD || event->kind == LOAD_REGISTER ||
+                 event->kind == LOAD_INTAKE || event->kind == LOAD_OCR_JOB ||
+                 event->kind == LOAD_DECISION;
+    uint64_t most_us = steps ? STEADY_STEPS_US : STEADY_US;
     return event->good && event->end_us - event->start_us <= most_us;
 }
 

@@ -42,9 +42,19 @@ void tally_slice(struct tally *tally, uint64_t from_us, uint64_t to_us,
                  struct tally_slice *ret_slice);
 /* The same of one kind, from the beginning to the end. */
 void tally_kind(struct tally *tally, enum load_kind kind, struct tally_slice *ret_slice);
+/* How operations of a kind failed: statuses as in tally_event, the commonest first. How
+ * many there are of them, at most TALLY_WAYS. */
+#define TALLY_WAYS 8
+struct tally_way {
+    int status;
+    unsigned count;
+};
+size_t tally_ways(struct tally *tally, enum load_kind kind,
+                  struct tally_way ret_ways[TALLY_WAYS]);
 /* The longest outage since `fault_us`: from the beginning of the first operation that
- * failed, or took more than a second (five, if it is one of many steps), to the last of those between which no whole second
- * was good. UINT64_MAX: it was not over when the load ended. */
+ * failed, or took more than a second (five, if it is one of many steps), to the last of
+ * those between which no whole second was good. UINT64_MAX: it was not over when the load
+ * ended. */
 uint64_t tally_recovery_us(struct tally *tally, uint64_t fault_us);
 /* The longest time in [from, to) in which nothing good ended. */
 uint64_t tally_outage_us(struct tally *tally, uint64_t from_us, uint64_t to_us);

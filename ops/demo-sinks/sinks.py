@@ -2,10 +2,10 @@
 """The mail server and the gateways of a demo, for SMS and push: they keep what they are given.
 
 usage: sinks.py --smtp PORT --http PORT --dir DIR [--bearer FILE] [--login FILE]
-                [--tls CERT KEY] [--faults]
+                [--address ADDRESS] [--tls CERT KEY] [--faults]
 
-SMTP on 127.0.0.1 (aiosmtpd); HTTP on 127.0.0.1. With --tls all want TLS: STARTTLS
-before mail, and https.
+SMTP (aiosmtpd) and HTTP on ADDRESS, by default 127.0.0.1. With --tls all want TLS:
+STARTTLS before mail, and https.
 
   GET  /          what has come, newest first, as a page
   GET  /messages  the same as JSON: {"sms": [...], "push": [...], "mail": [...]}
@@ -253,6 +253,7 @@ async def main():
     parser.add_argument("--smtp", type=int, required=True)
     parser.add_argument("--http", type=int, required=True)
     parser.add_argument("--dir", type=Path, required=True)
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--bearer", type=Path)
     parser.add_argument("--login")
     parser.add_argument("--tls", nargs=2)
@@ -272,7 +273,7 @@ async def main():
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(*options.tls)
         login |= {"tls_context": tls, "require_starttls": True}
-    mail = Controller(MailHandler(kept, faults), hostname="127.0.0.1", port=options.smtp,
+    mail = Controller(MailHandler(kept, faults), hostname=options.address, port=options.smtp,
                       data_size_limit=BODY_MAX, **login)
     mail.start()
     bearer = options.bearer.read_text().strip() if options.bearer else None
@@ -280,11 +281,11 @@ async def main():
     if not options.faults:
         faults = web.faults = type("Never", (), {"of": None, "take": lambda self, kind: {}})()
         mail.handler.faults = faults
-    server = await asyncio.start_server(web.serve, "127.0.0.1", options.http, ssl=tls)
+    server = await asyncio.start_server(web.serve, options.address, options.http, ssl=tls)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    print(f"smtp 127.0.0.1:{options.smtp} http 127.0.0.1:{options.http}", flush=True)
+    print(f"smtp {options.address}:{options.smtp} http {options.address}:{options.http}", flush=True)
     await stop.wait()
     server.close()
     mail.stop()

@@ -29,5 +29,5 @@ function sawIt() {
 const seen = basename(file) !== 'node_loss.yaml' || sawIt();
 if (!seen) console.log(`drill: not every balancer saw the node go and come; look at ${dir}`);
 const broken = report.checks.filter((check) => check.invariant && !check.good);
-console.log(`${report.title}: ${report.verdict}, RTO ${report.rto_ms} ms, ${report.good} good, ${report.failed} failed`);
+console.log(`${report.title}: ${report.verdict}, RTO ${report.recovered ? `${report.rto_ms} ms` : 'not recovered'}, ${report.good} good, ${report.failed} failed`);
 process.exit(seen && broken.length === 0 && report.good > 50 ? 0 : 1);

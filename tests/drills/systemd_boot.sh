@@ -56,7 +56,11 @@ done
 mkdir -p /etc/tasuki
 cp -a /run/given/. /etc/tasuki/
 chown -R tasuki:tasuki /etc/tasuki
-chmod 0700 /etc/tasuki
+# A node's folder is 0700. A worker has a machine of its own, as a rule; here it has its
+# files beside the node's.
+chmod 0711 /etc/tasuki
+chown tasuki-ocr:tasuki-ocr /etc/tasuki/worker*
+chmod 0644 /etc/tasuki/ca.crt
 
 # The units as they are, and nothing else.
 rm -rf /etc/systemd/system /etc/init.d /etc/rc?.d
@@ -67,8 +71,10 @@ done
 printf 'Wants=tasukid.service\n' >>/usr/lib/systemd/system/multi-user.target
 # No journal runs here; and what looks for leaks at the end needs calls that the unit
 # forbids (of a sanitized build).
-mkdir -p /etc/systemd/system/tasukid.service.d
-printf '[Service]\nStandardOutput=append:/var/lib/tasukid.log\nStandardError=inherit\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' >/etc/systemd/system/tasukid.service.d/log.conf
+for unit in tasukid tasuki-ocr@; do
+  mkdir -p "/etc/systemd/system/$unit.service.d"
+  printf '[Service]\nStandardOutput=append:/var/lib/%s.log\nStandardError=inherit\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' "$unit" >"/etc/systemd/system/$unit.service.d/log.conf"
+done
 
 # What systemd itself says.
 touch /var/lib/console.log /dev/console
