@@ -12,6 +12,7 @@
 #define STEADY_BEFORE_S 20
 #define STEADY_AFTER_S 60
 #define WAIT_STEP_MS 50
+#define MAKING_US 100000u /* from the beginning of a fault until all see it */
 
 static volatile sig_atomic_t interrupted;
 
@@ -248,6 +249,29 @@ static void judge_centers(struct drill *drill) {
     }
 }
 
+/* When the first fault had been made; who began a moment before had a node that lived. */
+static uint64_t made_us(const struct drill *drill) {
+    for (size_t i = 0; i < drill->faults.bands_count; i++) {
+        if (drill->faults.bands[i].fault) {
+            return drill->faults.bands[i].from_us + MAKING_US;
+        }
+    }
+    return UINT64_MAX;
+}
+
+static void judge_later(struct drill *drill) {
+    const struct experiment *e = drill->experiment;
+    uint64_t made = made_us(drill);
+
+    drill->in_hand = tally_failed(&drill->tally, drill->load_us, made);
+    drill->later = tally_failed(&drill->tally, made, UINT64_MAX);
+    if (e->failed_later != UINT64_MAX && drill->fault_us != 0) {
+        judge(drill, false, drill->later <= e->failed_later, "failed beside what was in hand",
+              "%zu that began after the fault (allowed %llu); %zu were under way",
+              drill->later, (unsigned long long)e->failed_later, drill->in_hand);
+    }
+}
+
 static void judge_times(struct drill *drill) {
     const struct experiment *e = drill->experiment;
     struct tally_slice all;
@@ -273,6 +297,7 @@ static void judge_times(struct drill *drill) {
               "time to recover (RTO)", "%.2f s (allowed %.2f s)",
               (double)drill->recovery_us / 1e6, (double)e->rto_ms / 1000);
     }
+    judge_later(drill);
     if (e->error_budget >= 0) {
         double share = all.good + all.bad > 0
                            ? (double)all.bad / (double)(all.good + all.bad)

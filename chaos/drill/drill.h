@@ -49,6 +49,7 @@ struct drill {
     size_t lines_count;
     enum drill_verdict verdict;
     uint64_t recovery_us, outage_us, good, bad;
+    size_t in_hand, later; /* that failed: begun before the first fault was made, after */
     char versions[256];
 };
 

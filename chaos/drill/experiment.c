@@ -129,10 +129,13 @@ static void read_load(struct yaml_read *read, yaml_ref map, struct experiment *e
 
 static void read_objectives(struct yaml_read *read, yaml_ref map,
                             struct experiment *e) {
-    static const char *const keys[] = {"rto_ms", "rpo", "error_budget", NULL};
+    static const char *const keys[] = {"rto_ms", "rpo", "error_budget", "failed_later",
+                                       NULL};
     yaml_read_known(read, map, keys);
     yaml_read_uint(read, yaml_read_get(read, map, "rto_ms"), 3600000, &e->rto_ms);
     yaml_read_uint(read, yaml_read_get(read, map, "rpo"), 1000000, &e->rpo);
+    yaml_read_uint(read, yaml_read_get(read, map, "failed_later"), 1000000,
+                   &e->failed_later);
     yaml_read_share(read, yaml_read_get(read, map, "error_budget"), 1,
                     &e->error_budget);
 }
@@ -286,7 +289,8 @@ enum err experiment_parse(struct span text, struct experiment *ret, char why[256
     struct yaml_read read;
 
     *ret = (struct experiment){
-        .people = 16, .before_s = 3, .after_s = 3, .error_budget = -1, .centers = 2};
+        .people = 16, .before_s = 3, .after_s = 3, .error_budget = -1, .centers = 2,
+        .failed_later = UINT64_MAX};
     ret->rate[LOAD_SIGN_IN] = 2;
     ret->rate[LOAD_CODE] = 10;
     ret->rate[LOAD_REFRESH] = 10;

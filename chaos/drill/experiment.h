@@ -3,7 +3,9 @@
  *   title, description, tags     for people
  *   x-lab                        the cluster: nodes by region, disks, delays, clocks
  *   x-load                       what people and services do meanwhile, per second
- *   x-objectives                 rto_ms, rpo (records lost), error_budget (share)
+ *   x-objectives                 rto_ms, rpo (records lost), error_budget (share),
+ *                                failed_later (operations that began after the first
+ *                                fault and failed: what was in hand may)
  *   x-guards                     when to break off: success below a share for so long
  *   steady-state-hypothesis      probes that hold before and after
  *   method                       actions, one after the other
@@ -67,6 +69,7 @@ struct experiment {
     unsigned before_s, after_s; /* load before the method, and after the rollbacks */
     uint64_t rto_ms, rpo;       /* objectives; rto_ms 0: none */
     double error_budget;        /* of all operations; negative: none */
+    uint64_t failed_later;      /* UINT64_MAX: any number */
     struct {
         double success_below;
         unsigned for_s;

@@ -41,7 +41,7 @@ static void add_nodes(char *list, const struct fault_targets *from,
     }
 }
 
-/* Balancers and clients: the drill's own addresses. */
+/* Balancers, clients and the mail server: the drill's own addresses. */
 static void add_clients(char *list, const struct lab *lab,
                         const struct fault_targets *from, bool both) {
     char address[32];
@@ -50,6 +50,7 @@ static void add_clients(char *list, const struct lab *lab,
             snprintf(address, sizeof(address), "10.77.0.%zu", k == 0 ? 1 : 10 + k);
             add_way(list, from->at[i]->address, address, both);
         }
+        add_way(list, from->at[i]->address, LAB_MAIL_ADDRESS, both);
     }
 }
 

@@ -315,7 +315,9 @@ static bool session(struct person *person, int *ret_status) {
     int alive = journey_alive(person->load, person->browser, direct);
     journey_returned(person, number, alive);
     *ret_status = alive >= 0 ? 303 : 0;
-    /* A node that is down or behind is no outage to those behind a balancer. */
+    /* A node that is down or behind is no outage to those behind a balancer, and how long
+     * it takes to say so is no time that they wait. */
+    person->aside_us += direct != NULL ? tally_now_us() - began : 0;
     return direct != NULL || alive == 1;
 }
 

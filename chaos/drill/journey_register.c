@@ -211,19 +211,7 @@ static bool confirm(struct person *person, const struct load_actor *actor,
     return good;
 }
 
-/* ---- on hosts: the operators' door of one node */
-
-static int add_account(struct person *person, struct http *operator, const char *id,
-                       unsigned node) {
-    char url[128], body[512];
-    (void)person;
-    snprintf(url, sizeof(url), "https://%s/v1/accounts",
-             operator->lab->machines[node].operators);
-    snprintf(body, sizeof(body),
-             "{\"account_id\":\"%s\",\"type\":\"entry\",\"password\":\"%s\"}", id,
-             person->load->password);
-    return http_json(operator, url, body, LOAD_TIMEOUT_MS * 2);
-}
+/* ---- on hosts: by operators */
 
 static int64_t added(int status) {
     return status == 200 ? 1 : status == 409 ? 0 : status == -1 ? -2 : -1;
@@ -250,8 +238,7 @@ static bool by_operators(struct person *person, int *ret_status) {
         *ret_status = 0;
         /* As `tasuki` does it: the next node when one is down. */
         for (unsigned k = 0; k < lab->count; k++) {
-            *ret_status = add_account(person, &operator, id,
-                                      (node + i + k) % (unsigned)lab->count);
+            *ret_status = load_add_account(person->load, &operator, id, node + i + k);
             if (*ret_status != -1) {
                 break;
             }

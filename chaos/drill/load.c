@@ -64,27 +64,74 @@ static void account_of(const struct load *load, unsigned number, char account[64
     snprintf(account, 64, "person-%u%s@drill.example", number, load->suffix);
 }
 
+int load_add_account(const struct load *load, struct http *operator, const char *id,
+                     unsigned node) {
+    char url[128], body[512];
+    snprintf(url, sizeof(url), "https://%s/v1/accounts",
+             load->lab->machines[node % load->lab->count].operators);
+    snprintf(body, sizeof(body),
+             "{\"account_id\":\"%s\",\"type\":\"entry\",\"password\":\"%s\"}", id,
+             load->password);
+    return http_json(operator, url, body, LOAD_TIMEOUT_MS * 2);
+}
+
+/* As `tasuki`: what was not answered may have been done. */
+static bool add_person(struct load *load, struct http *operator, const char *id) {
+    int status = 0;
+    for (unsigned turn = 0; turn < PREPARE_TURNS * LAB_NODES_MAX; turn++) {
+        status = load_add_account(load, operator, id, turn);
+        if (status == 200 || (status == 409 && turn > 0)) {
+            return true;
+        }
+        if (status >= 400 && status < 500) {
+            break;
+        }
+    }
+    snprintf(load->why, sizeof(load->why), "POST /v1/accounts: %d: %.*s", status,
+             (int)(operator->body.len < 300 ? operator->body.len : 300),
+             operator->body.len > 0 ? (const char *)operator->body.data : "");
+    return false;
+}
+
 /* A set of accounts for each epoch: what a backup brings back is an old password. */
-static bool add_shared(struct load *load, const char *password_file) {
+static bool add_shared(struct load *load, struct http *operator) {
     size_t epochs = load->experiment->new_epoch ? 2 : 1;
     for (size_t i = 0; i < LOAD_PASSWORDS * epochs; i++) {
         struct load_password *shared = &load->passwords[i / LOAD_PASSWORDS]
                                                        [i % LOAD_PASSWORDS];
-        const char *argv[] = {"account", "add",   shared->account, "--type", "entry",
-                              "--password-file", password_file, NULL};
         *shared = (struct load_password){.count = 1};
         shared->key = atomic_fetch_add(&load->next_key, 1);
         snprintf(shared->account, sizeof(shared->account), "shared-%zu%s@drill.example",
                  i, load->suffix);
-        if (!tasuki(load, argv)) {
+        if (!add_person(load, operator, shared->account)) {
             return false;
         }
     }
     return true;
 }
 
+static bool add_people(struct load *load) {
+    struct http operator;
+    char account[64];
+    bool good = http_open(&operator, load->lab);
+
+    if (!good) {
+        return false;
+    }
+    http_certificate(&operator, "operator");
+    for (unsigned i = 0; i < load->experiment->people && good; i++) {
+        account_of(load, i, account);
+        good = add_person(load, &operator, account);
+    }
+    if (good && load->experiment->rate[LOAD_PASSWORD] > 0) {
+        good = add_shared(load, &operator);
+    }
+    http_close(&operator);
+    return good;
+}
+
 static bool add_all(struct load *load) {
-    char secret[LAB_PATH + 32], password[LAB_PATH + 32], account[64];
+    char secret[LAB_PATH + 32];
     const char *environment = load->lab->plan.environment;
     const char *rp[] = {"rp",          "add",           load->client_id,
                         "--name",      "訓練用サービス", "--redirect-uri",
@@ -93,24 +140,12 @@ static bool add_all(struct load *load) {
                         "--profile",   "standard",      "--alg", "ES256",
                         "--government", "--environment", environment,
                         "--secret-file", secret, NULL};
-    const char *person[] = {"account", "add",   account, "--type", "entry",
-                            "--password-file", password, NULL};
 
-    if (!keep_in_file(load, "rp.secret", load->client_secret, secret) ||
-        !keep_in_file(load, "password", load->password, password)) {
+    if (!keep_in_file(load, "rp.secret", load->client_secret, secret)) {
         snprintf(load->why, sizeof(load->why), "no file in %s", load->lab->dir);
         return false;
     }
-    if (!tasuki(load, rp)) {
-        return false;
-    }
-    for (unsigned i = 0; i < load->experiment->people; i++) {
-        account_of(load, i, account);
-        if (!tasuki(load, person)) {
-            return false;
-        }
-    }
-    return load->experiment->rate[LOAD_PASSWORD] == 0 || add_shared(load, password);
+    return tasuki(load, rp) && add_people(load);
 }
 
 bool load_prepare(struct load *load, struct lab *lab,
@@ -230,8 +265,9 @@ static void live(struct person *person) {
         }
         enum load_kind kind = choose(person);
         struct tally_event event = {.kind = kind, .start_us = now};
+        person->aside_us = 0;
         event.good = journey_do(person, kind, &event.status);
-        event.end_us = tally_now_us();
+        event.end_us = tally_now_us() - person->aside_us;
         tally_add(load->tally, &event);
         /* After an outage nobody makes up for what was not done. */
         next += pace;

@@ -96,6 +96,11 @@ struct load {
 bool load_prepare(struct load *load, struct lab *lab,
                   const struct experiment *experiment, struct tally *tally,
                   uint64_t seed);
+struct http;
+/* An Entry account with the load's password, at the operators' door of one node; status as
+ * of http_json. */
+int load_add_account(const struct load *load, struct http *operator, const char *id,
+                     unsigned node);
 bool load_start(struct load *load);
 /* The state begins anew: what is recorded is void, and what was open is to be dead. */
 void load_new_epoch(struct load *load);
@@ -135,6 +140,7 @@ struct person {
     struct http *browser, *back;
     char account[64];
     uint64_t random;
+    uint64_t aside_us; /* of the operation: spent on what no browser would do */
     bool signed_in;
     size_t session; /* index in load->sessions; LOAD_SESSIONS_MAX: not kept */
     uint64_t session_key;

@@ -137,6 +137,8 @@ enum err report_json(struct drill *drill, const char *path) {
     json_ms(&out, "longest_silence_ms", drill->outage_us);
     buf_json_u64(&out, "good", drill->good);
     buf_json_u64(&out, "failed", drill->bad);
+    buf_json_u64(&out, "failed_in_hand", drill->in_hand);
+    buf_json_u64(&out, "failed_later", drill->later);
     json_lines(&out, drill);
     json_bands(&out, drill);
     json_kinds(&out, drill);

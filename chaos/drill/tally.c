@@ -84,6 +84,17 @@ void tally_kind(struct tally *tally, enum load_kind kind, struct tally_slice *re
     slice_of(tally, 0, UINT64_MAX, (int)kind, ret_slice);
 }
 
+size_t tally_failed(struct tally *tally, uint64_t from_us, uint64_t to_us) {
+    size_t count = 0;
+    pthread_mutex_lock(&tally->lock);
+    for (size_t i = 0; i < tally->count; i++) {
+        const struct tally_event *event = &tally->events[i];
+        count += !event->good && event->start_us >= from_us && event->start_us < to_us;
+    }
+    pthread_mutex_unlock(&tally->lock);
+    return count;
+}
+
 static int by_count(const void *a, const void *b) {
     const struct tally_way *x = a, *y = b;
     return x->count < y->count ? 1 : x->count > y->count ? -1 : x->status - y->status;

@@ -51,6 +51,8 @@ struct tally_way {
 };
 size_t tally_ways(struct tally *tally, enum load_kind kind,
                   struct tally_way ret_ways[TALLY_WAYS]);
+/* What began in [from, to) and failed. */
+size_t tally_failed(struct tally *tally, uint64_t from_us, uint64_t to_us);
 /* The longest outage since `fault_us`: from the beginning of the first operation that
  * failed, or took more than a second (five, if it is one of many steps), to the last of
  * those between which no whole second was good. UINT64_MAX: it was not over when the load

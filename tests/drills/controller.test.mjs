@@ -24,7 +24,7 @@ function experiment(name, fault) {
   const file = join(base, `${name}.yaml`);
   writeFileSync(file, `title: ${name}
 x-lab: {${fault.lab ?? ''}}
-x-load: {people: 4, before_s: 0, after_s: 0}
+x-load: {people: 2, before_s: 0, after_s: 0, password: 0, register: 0}
 steady-state-hypothesis:
   probes:
     - {name: ready, tolerance: true, provider: {type: tasuki, func: nodes_ready}}

@@ -26,8 +26,14 @@ function sawIt() {
     return down >= 0 && /Server nodes\/node-\d is UP/.test(log.slice(down));
   });
 }
-const seen = basename(file) !== 'node_loss.yaml' || sawIt();
-if (!seen) console.log(`drill: not every balancer saw the node go and come; look at ${dir}`);
+// What is promised of a killed node: but what it had in hand nothing fails. Balancers that
+// went on asking it would lose a third of two seconds; one or two are a busy machine's.
+function kept() {
+  console.log(`${report.failed_in_hand} that were in hand failed, and ${report.failed_later} that began when the node was gone`);
+  return sawIt() && report.failed_later <= 2;
+}
+const seen = basename(file) !== 'node_loss.yaml' || kept();
+if (!seen) console.log(`drill: not every balancer saw the node go and come, or requests failed meanwhile; look at ${dir}`);
 const broken = report.checks.filter((check) => check.invariant && !check.good);
 console.log(`${report.title}: ${report.verdict}, RTO ${report.recovered ? `${report.rto_ms} ms` : 'not recovered'}, ${report.good} good, ${report.failed} failed`);
 process.exit(seen && broken.length === 0 && report.good > 50 ? 0 : 1);

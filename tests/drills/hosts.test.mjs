@@ -1,9 +1,9 @@
 // A drill on hosts of a cluster that stands already (tasuki-chaos --hosts). Three hosts
-// are network namespaces with a supervisor of their own; what takes the place of ssh
-// runs a command on one of them, as ssh does.
+// are namespaces, each with a supervisor of its own and an SSH server (dropbear, which
+// installs as a program alone) with keys of its own; the drill reaches them by ssh.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -37,7 +37,8 @@ function network() {
 
 // `systemctl start|stop|kill` of the one service of a host, for what the drill says.
 const SYSTEMCTL = `#!/bin/sh
-# usage: systemctl start|stop|kill [--signal=S] SERVICE; HOST_DIR says whose
+# usage: systemctl start|stop|kill [--signal=S] SERVICE
+HOST_DIR=@DIR HOST_BIN=${bin}
 pid() { cat "$HOST_DIR/pid" 2>/dev/null; }
 case $1 in
 start)
@@ -56,19 +57,56 @@ stop)
 kill) kill -"\${2#--signal=}" "$(pid)" ;;
 esac
 `;
-const SSH = `#!/bin/sh
-# usage: fake-ssh HOST COMMAND
-echo "$1: $2" >>${dir}/ssh.log
-id=\${1#host-}
-HOST_DIR=${dir}/host-$id HOST_BIN=${bin} PATH=${dir}/tools:$PATH exec ip netns exec ${NS}-$id sh -c "$2"
+// What a host is: a home for root with the key that may come in, its own systemctl. The
+// mounts are of the namespace that ip netns exec makes.
+const HOST = `#!/bin/sh
+set -e
+mount --bind @DIR/passwd /etc/passwd
+mount --bind @DIR/systemctl /usr/bin/systemctl
+exec dropbear -F -E -s -j -k -r @DIR/host.key -P @DIR/dropbear.pid -p @ADDRESS:22
 `;
+const SSH = `#!/bin/sh
+# ssh as it is, and what it was asked for.
+echo "$1: $2" >>${dir}/ssh.log
+exec ssh -F ${dir}/ssh_config "$@"
+`;
+
+function keys() {
+  const id = join(dir, 'id');
+  sh('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'drill', '-f', id);
+  const known = IDS.map((n) => {
+    const host = join(dir, `host-${n}`);
+    const said = sh('dropbearkey', '-t', 'ed25519', '-f', join(host, 'host.key'));
+    mkdirSync(join(host, 'home/.ssh'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(host, 'home/.ssh/authorized_keys'), readFileSync(`${id}.pub`), { mode: 0o600 });
+    const users = readFileSync('/etc/passwd', 'utf8').replace(/^root:.*$/m, `root:x:0:0:root:${host}/home:/bin/sh`);
+    writeFileSync(join(host, 'passwd'), users, { mode: 0o644 });
+    return `${address(n)} ${said.match(/^ssh-ed25519 \S+/m)[0]}`;
+  });
+  writeFileSync(join(dir, 'known_hosts'), `${known.join('\n')}\n`);
+  writeFileSync(join(dir, 'ssh_config'), `Host *
+  User root
+  BatchMode yes
+  IdentitiesOnly yes
+  IdentityFile ${id}
+  UserKnownHostsFile ${dir}/known_hosts
+  GlobalKnownHostsFile /dev/null
+  StrictHostKeyChecking yes
+${IDS.map((n) => `Host host-${n}\n  HostName ${address(n)}`).join('\n')}
+`);
+}
 
 function files() {
   rmSync(dir, { recursive: true, force: true });
-  for (const name of ['tools', 'drills', ...IDS.map((id) => `host-${id}`)]) mkdirSync(join(dir, name), { recursive: true });
+  for (const name of ['drills', ...IDS.map((id) => `host-${id}`)]) mkdirSync(join(dir, name), { recursive: true });
   const script = (path, text) => writeFileSync(path, text) ?? chmodSync(path, 0o755);
-  script(join(dir, 'tools/systemctl'), SYSTEMCTL);
   script(join(dir, 'ssh'), SSH);
+  for (const id of IDS) {
+    const its = (text) => text.replaceAll('@DIR', join(dir, `host-${id}`)).replaceAll('@ADDRESS', address(id));
+    script(join(dir, `host-${id}/systemctl`), its(SYSTEMCTL));
+    script(join(dir, `host-${id}/host`), its(HOST));
+  }
+  keys();
   const pki = join(dir, 'pki');
   const make = (...args) => sh(join(root, 'ops/pki'), ...args);
   make('init', pki);
@@ -118,10 +156,25 @@ ${IDS.map((id) => `  - {id: ${id}, region: ${REGIONS[id - 1]}, address: ${addres
 `);
 }
 
+const onHost = (id, words) => {
+  const [command, ...args] = inside(NS, join(dir, 'ssh'), `host-${id}`, words);
+  return spawnSync(command, args, { encoding: 'utf8' });
+};
+async function until(what, look) {
+  for (let i = 0; !look(); i++) {
+    assert.ok(i < 200, what);
+    await new Promise((done) => setTimeout(done, 200));
+  }
+}
+
 before(async () => {
   files();
   network();
-  for (const id of IDS) sh(join(dir, 'ssh'), `host-${id}`, 'systemctl start tasukid');
+  for (const id of IDS) {
+    const [command, ...args] = inside(`${NS}-${id}`, join(dir, `host-${id}/host`));
+    children.push(spawn(command, args, { stdio: ['ignore', 'ignore', openSync(join(dir, `host-${id}/ssh.log`), 'w')] }));
+  }
+  for (const id of IDS) await until(`host ${id} is reached by ssh`, () => onHost(id, 'systemctl start tasukid').status === 0);
   const pki = join(dir, 'pki');
   const env = {
     ...process.env, TASUKI_BIND: '10.88.0.1:443', TASUKI_HTTP_PEM: join(pki, 'http.pem'), TASUKI_HOST: 'id.hosts.test', TASUKI_CA: join(pki, 'ca.crt'),
@@ -130,10 +183,7 @@ before(async () => {
   const [command, ...args] = inside(NS, 'haproxy', '-db', '-f', join(root, 'ops/haproxy/haproxy.cfg'));
   children.push(spawn(command, args, { env, stdio: 'ignore' }));
   const [tasuki, ...rest] = inside(NS, join(bin, 'tasuki'), 'status', '--env', join(dir, 'cluster.env'));
-  for (let i = 0; spawnSync(tasuki, rest).status !== 0; i++) {
-    assert.ok(i < 200, 'the cluster does not come up');
-    await new Promise((done) => setTimeout(done, 200));
-  }
+  await until('the cluster comes up', () => spawnSync(tasuki, rest).status === 0);
 });
 after(() => {
   for (const id of IDS) spawnSync(join(dir, 'ssh'), [`host-${id}`, 'systemctl kill --signal=KILL tasukid']);

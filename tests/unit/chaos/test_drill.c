@@ -167,6 +167,71 @@ static void test_recovery_slow(void **state) {
     assert_int_equal(recovery_ms(), 0);
 }
 
+/* What failed, in which ways, and when it began. */
+static void test_failures(void **state) {
+    static const int statuses[] = {502, 0, 502, 200, -1};
+    struct tally_way ways[TALLY_WAYS];
+    (void)state;
+    tally_init(&tally);
+    for (size_t i = 0; i < 5; i++) {
+        struct tally_event event = {.kind = LOAD_CODE,
+                                    .good = statuses[i] == 200,
+                                    .status = statuses[i],
+                                    .start_us = 1000 * i,
+                                    .end_us = 1000 * i + 500};
+        tally_add(&tally, &event);
+    }
+    assert_int_equal(tally_ways(&tally, LOAD_CODE, ways), 3);
+    assert_int_equal(ways[0].status, 502);
+    assert_int_equal(ways[0].count, 2);
+    assert_int_equal(ways[1].status, -1);
+    assert_int_equal(ways[2].status, 0);
+    assert_int_equal(tally_ways(&tally, LOAD_SIGN_IN, ways), 0);
+    assert_int_equal(tally_failed(&tally, 0, UINT64_MAX), 4);
+    assert_int_equal(tally_failed(&tally, 2000, UINT64_MAX), 2);
+    assert_int_equal(tally_failed(&tally, 0, 2000), 2);
+    tally_free(&tally);
+    assert_int_equal(parse(HEAD PROBES KILL "x-objectives: {failed_later: 3}\n"), OK);
+    assert_int_equal(parsed.failed_later, 3);
+    assert_int_equal(parse(HEAD PROBES KILL), OK);
+    assert_true(parsed.failed_later == UINT64_MAX);
+}
+
+/* ---- mail */
+
+static void test_mail(void **state) {
+    static struct lab lab;
+    char link[64], path[64];
+    (void)state;
+    snprintf(lab.dir, sizeof(lab.dir), "/tmp/test-drill-mail-%d", (int)getpid());
+    assert_false(lab_mail_find(&lab, "a@drill.example", "/r?t=", 0, link, sizeof(link)));
+    assert_int_equal(mkdir(lab.dir, 0700), 0);
+    snprintf(path, sizeof(path), "%.40s/mail", lab.dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%.40s/mail/mail.jsonl", lab.dir);
+    FILE *to = fopen(path, "w");
+    assert_non_null(to);
+    fputs("{\"to\":[\"aa@drill.example\"],\"text\":\"/r?t=other\"}\n"
+          "{\"to\":[\"a@drill.example\"],\"text\":\"see https://x/r?t=one\\nbye\"}\n"
+          "{\"to\":[\"a@drill.example\"],\"text\":\"see https://x/r?t=one\\nbye\"}\n"
+          "no JSON: a@drill.example\n"
+          "{\"to\":[\"a@drill.example\"],\"text\":null}\n"
+          "{\"to\":[\"a@drill.example\"],\"text\":\"/r?t=two\"}\n"
+          "{\"to\":[\"a@drill.example\"],\"text\":\"/r?t=th",
+          to);
+    fclose(to);
+    assert_true(lab_mail_find(&lab, "a@drill.example", "/r?t=", 0, link, sizeof(link)));
+    assert_string_equal(link, "/r?t=one");
+    /* The same mail twice is one; half of one is none. */
+    assert_true(lab_mail_find(&lab, "a@drill.example", "/r?t=", 1, link, sizeof(link)));
+    assert_string_equal(link, "/r?t=two");
+    assert_false(lab_mail_find(&lab, "a@drill.example", "/r?t=", 2, link, sizeof(link)));
+    const char *argv[] = {"rm", "-r", lab.dir, NULL};
+    struct sh_command command = {.net = -1};
+    memcpy(command.argv, argv, sizeof(argv));
+    assert_int_equal(sh_run(&command, 10, NULL), 0);
+}
+
 /* ---- the operation centers */
 
 static void test_centers(void **state) {
@@ -326,6 +391,7 @@ int main(void) {
         cmocka_unit_test(test_defaults),       cmocka_unit_test(test_five_nodes),
         cmocka_unit_test(test_refusals),       cmocka_unit_test(test_too_big),
         cmocka_unit_test(test_recovery),       cmocka_unit_test(test_recovery_slow),
+        cmocka_unit_test(test_failures),       cmocka_unit_test(test_mail),
         cmocka_unit_test(test_centers),        cmocka_unit_test(test_paper),
         cmocka_unit_test(test_work_taken_over),
         cmocka_unit_test(test_silence),        cmocka_unit_test(test_guardian),
