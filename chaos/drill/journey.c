@@ -202,7 +202,9 @@ static bool code_once(struct person *person, int *ret_status) {
     *ret_status = take(person, key, code);
     bool good = *ret_status == 200;
     if (journey_draw(person, 4) == 0) {
+        uint64_t began = tally_now_us();
         take(person, key, code); /* by whom it was stolen from */
+        person->aside_us += tally_now_us() - began;
     }
     return good;
 }
@@ -315,9 +317,8 @@ static bool session(struct person *person, int *ret_status) {
     int alive = journey_alive(person->load, person->browser, direct);
     journey_returned(person, number, alive);
     *ret_status = alive >= 0 ? 303 : 0;
-    /* A node that is down or behind is no outage to those behind a balancer, and how long
-     * it takes to say so is no time that they wait. */
-    person->aside_us += direct != NULL ? tally_now_us() - began : 0;
+    /* A node that is down or behind is no outage to those behind a balancer. */
+    person->aside = direct != NULL;
     return direct != NULL || alive == 1;
 }
 
@@ -347,7 +348,10 @@ static bool sign_out(struct person *person, int *ret_status) {
     journey_returned(person, number, good ? 1 : *ret_status == -1 ? -2 : -1);
     /* Asked once more with the old cookie, where data may be old. */
     if (good) {
+        uint64_t began = tally_now_us();
         session(person, ret_status);
+        person->aside_us += tally_now_us() - began;
+        person->aside = false;
         *ret_status = 200;
     }
     person->signed_in = false;

@@ -214,15 +214,19 @@ bool journey_password(struct person *person, int *ret_status) {
     int64_t result = sit_down(person, &actor, shared, &seat, ret_status);
     /* Some sit at two browsers: what the first one changes ends the second one's session,
      * so one of the two changes at most may be done. */
+    uint64_t began = tally_now_us();
     if (result == 1 && journey_draw(person, 3) == 0) {
         sit_down(person, &actor, shared, &other, &status);
     }
+    person->aside_us += tally_now_us() - began;
     if (result == 1) {
         result = change(person, &actor, shared, &seat, ret_status);
     }
+    began = tally_now_us();
     if (other.csrf[0] != '\0') {
         change(person, &actor, shared, &other, &status);
     }
+    person->aside_us += tally_now_us() - began;
     stand_up(&seat);
     stand_up(&other);
     return result >= 0;

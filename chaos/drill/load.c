@@ -266,9 +266,12 @@ static void live(struct person *person) {
         enum load_kind kind = choose(person);
         struct tally_event event = {.kind = kind, .start_us = now};
         person->aside_us = 0;
+        person->aside = false;
         event.good = journey_do(person, kind, &event.status);
         event.end_us = tally_now_us() - person->aside_us;
-        tally_add(load->tally, &event);
+        if (!person->aside) {
+            tally_add(load->tally, &event);
+        }
         /* After an outage nobody makes up for what was not done. */
         next += pace;
         if (next < event.end_us) {

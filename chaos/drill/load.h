@@ -141,6 +141,7 @@ struct person {
     char account[64];
     uint64_t random;
     uint64_t aside_us; /* of the operation: spent on what no browser would do */
+    bool aside;        /* all of it was that: a node was asked directly */
     bool signed_in;
     size_t session; /* index in load->sessions; LOAD_SESSIONS_MAX: not kept */
     uint64_t session_key;

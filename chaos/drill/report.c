@@ -286,7 +286,17 @@ static const char style[] =
     "anchor:end}.mid{text-anchor:middle}table{border-collapse:collapse;width:100%}td,th{text-"
     "align:left;padding:.4rem .6rem;border-bottom:1px solid #d8d8db;vertical-align:top}.ok{"
     "color:#197a4b;font-weight:700}.no{color:#ec0000;font-weight:700}.late{color:#927200;"
-    "font-weight:700}.verdict{font-size:1.3rem;font-weight:700}";
+    "font-weight:700}.verdict{font-size:1.3rem;font-weight:700}"
+    "td.ok,td.no,td.late{white-space:nowrap}.legend{display:flex;flex-wrap:wrap;gap:.2rem "
+    "1.5rem;font-size:.9rem}.legend span{opacity:1}.legend span::before{content:'';display:inline-block;width:1em;"
+    "height:1em;margin-right:.4em;vertical-align:-.15em}.legend .good::before{background:"
+    "#4979f5}.legend .bad::before{background:#ec0000}.legend .fault::before{background:"
+    "#ffc7c2}.legend .work::before{background:#ffe8a3}";
+
+static const char legend[] =
+    "<p class=\"legend\"><span class=\"good\">成功 / succeeded</span><span class=\"bad\">失敗 / "
+    "failed</span><span class=\"fault\">障害の間 / while a fault lasts</span><span "
+    "class=\"work\">操作の間 / while something is done</span></p>\n";
 
 static void table_of_checks(struct buf *out, const struct drill *drill) {
     buf_str(out, "<h2>判定 / Verdicts</h2>\n<table><tr><th>項目 / check</th><th></th>"
@@ -389,6 +399,7 @@ enum err report_html(struct drill *drill, const char *path) {
     if (drill->ended_us > drill->load_us && drill->load_us > 0) {
         chart_rate(&out, drill);
         chart_latency(&out, drill);
+        buf_str(&out, legend);
     }
     table_of_checks(&out, drill);
     table_of_actions(&out, drill);

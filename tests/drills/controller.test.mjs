@@ -24,17 +24,17 @@ function experiment(name, fault) {
   const file = join(base, `${name}.yaml`);
   writeFileSync(file, `title: ${name}
 x-lab: {${fault.lab ?? ''}}
-x-load: {people: 2, before_s: 0, after_s: 0, password: 0, register: 0}
+x-load: {people: 2, before_s: ${fault.before ?? 0}, after_s: 0, password: 0, register: 0}
+x-guards: [${fault.guard ?? ''}]
 steady-state-hypothesis:
   probes:
     - {name: ready, tolerance: true, provider: {type: tasuki, func: nodes_ready}}
-method:
+${fault.probe ?? ''}method:
   - type: action
     name: the fault
     provider: {type: tasuki, func: ${fault.func ?? name}, arguments: {${fault.arguments}}}
-    x-ttl-s: 300
-    pauses: {after: 300}
-rollbacks: []
+${fault.lasts === false ? '' : '    x-ttl-s: 300\n'}    pauses: {after: 300}
+rollbacks: [${fault.rollback ?? ''}]
 `);
   return file;
 }
@@ -110,6 +110,35 @@ test('an interrupted drill ends its fault and itself, and says so', async () => 
   assert.ok(report.actions.every((action) => action.to_ms !== null), 'the fault has ended');
   console.log(`ended ${Date.now() - from} ms after the signal`);
   assert.equal(left(run.dir).length, 0);
+});
+
+async function whole(name, fault) {
+  const run = begin(name, fault);
+  const { code } = await run.ended;
+  return { code, text: run.text(), report: JSON.parse(readFileSync(join(run.dir, 'report.json'), 'utf8')) };
+}
+
+test('a guard breaks the drill off when too little succeeds', async () => {
+  const { code, text, report } = await whole('guard', { func: 'kill', arguments: 'target: all', lasts: false, before: 3, guard: '{success_below: 0.5, for_s: 2}', rollback: '{name: start, provider: {type: tasuki, func: start, arguments: {target: hurt}}}' });
+  assert.equal(code, 3, text);
+  assert.equal(report.verdict, 'aborted');
+  assert.match(report.stopped, /^guard: \d+ of \d+ succeeded in the last 2 s, below 0\.50$/);
+  assert.equal(report.recovered, false);
+  assert.equal(report.rto_ms, null);
+  assert.ok(report.checks.some((check) => check.name === 'time to recover (RTO)' && !check.good && check.text.startsWith('not recovered')));
+  assert.ok(report.checks.some((check) => check.name === 'steady state after' && check.good), 'what was hurt is mended all the same');
+});
+
+test('a cluster without its steady state is not hurt', async () => {
+  const { code, text, report } = await whole('degraded', {
+    func: 'kill', arguments: 'target: leader', lasts: false,
+    probe: '    - {name: much waits, tolerance: 1000, provider: {type: tasuki, func: outbox_waiting}}\n',
+  });
+  assert.equal(code, 4, text);
+  assert.equal(report.verdict, 'degraded');
+  assert.deepEqual(report.actions, []);
+  assert.equal(report.good + report.failed, 0, 'not even load was put on it');
+  assert.match(text, /BAD {2}steady state before: much waits/);
 });
 
 test('there is one drill at a time, and none outside demo and verification unless named', async () => {
