@@ -69,11 +69,11 @@ for target in sysinit basic shutdown network-online time-sync multi-user; do
   printf '[Unit]\nDescription=%s\nDefaultDependencies=no\n' "$target" >"/usr/lib/systemd/system/$target.target"
 done
 printf 'Wants=tasukid.service\n' >>/usr/lib/systemd/system/multi-user.target
-# No journal runs here; and what looks for leaks at the end needs calls that the unit
-# forbids (of a sanitized build).
+# No journal runs here; what looks for leaks at the end needs calls that the unit forbids
+# (of a sanitized build); and a machine that tests is busy with those of no lower priority.
 for unit in tasukid tasuki-ocr@; do
   mkdir -p "/etc/systemd/system/$unit.service.d"
-  printf '[Service]\nStandardOutput=append:/var/lib/%s.log\nStandardError=inherit\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n' "$unit" >"/etc/systemd/system/$unit.service.d/log.conf"
+  printf '[Service]\nStandardOutput=append:/var/lib/%s.log\nStandardError=inherit\nEnvironment=ASAN_OPTIONS=detect_leaks=0\nNice=0\n' "$unit" >"/etc/systemd/system/$unit.service.d/log.conf"
 done
 
 # What systemd itself says.
