@@ -170,10 +170,12 @@ static void blob_add(struct fields *f, struct cmd_blob_add *c) {
 
 static void blob_hold(struct fields *f, struct cmd_blob_hold *c) {
     field_u64(f, &c->node);
+    field_bool(f, &c->give_back);
     field_count(f, &c->count, LIMIT_BLOB_BATCH);
     for (size_t i = 0; i < c->count; i++) {
         FIELD_FIXED(f, c->blobs[i].id.b);
         field_bool(f, &c->blobs[i].holds);
+        field_rule(f, !c->give_back || !c->blobs[i].holds);
     }
     field_rule(f, c->node > 0 && c->node <= STORE_MEMBER_ID_MAX);
 }
@@ -196,6 +198,7 @@ static void batch_add(struct fields *f, struct cmd_batch_add *c) {
 
 static void bundle_add(struct fields *f, struct cmd_bundle_add *c) {
     FIELD_FIXED(f, c->batch.b);
+    FIELD_FIXED(f, c->staff.b);
     field_u32(f, &c->position);
     field_count(f, &c->count, LIMIT_BUNDLE_FILES);
     field_rule(f, c->count > 0);
@@ -279,6 +282,7 @@ static void review_claim(struct fields *f, struct cmd_review_claim *c) {
 static void review_release(struct fields *f, struct cmd_review_release *c) {
     application_id(f, &c->id);
     FIELD_FIXED(f, c->staff.b);
+    field_u32(f, &c->claim);
 }
 
 static void review_decide(struct fields *f, struct cmd_review_decide *c) {

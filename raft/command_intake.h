@@ -71,6 +71,8 @@ struct cmd_blob_add {
  * over, and so is what a node says that is no member. */
 struct cmd_blob_hold {
     uint64_t node;
+    bool give_back; /* nothing is gone yet: where enough copies are left without this
+                       node's, it is no holder any more, and may delete its own */
     size_t count;
     struct blob_held {
         struct blob_id id;
@@ -94,9 +96,11 @@ struct cmd_batch_add {
     uint32_t received_day;
 };
 /* OUT_EXISTS: the bundle came before, with whatever batch: nothing changes.
- * OUT_NOT_FOUND: no such batch, or a file is no blob of the cluster. */
+ * OUT_NOT_FOUND: no such batch, or a file is no blob of the cluster. OUT_ACCOUNT_STATE,
+ * OUT_ROLE. */
 struct cmd_bundle_add {
     struct id128 batch;
+    struct id128 staff; /* zero: the operator */
     uint32_t position;
     size_t count;
     struct intake_file files[LIMIT_BUNDLE_FILES];
@@ -145,10 +149,12 @@ struct cmd_review_claim {
     struct id128 staff;
     uint32_t lease_ms;
 };
-/* By who has it, or by a supervisor: OUT_CLAIMED. */
+/* By who has it, or by a supervisor. OUT_CLAIMED: the claim is over, or another one, so
+ * that nothing is taken from who has it by now. */
 struct cmd_review_release {
     struct application_id id;
     struct id128 staff;
+    uint32_t claim; /* as outcome_claimed named it */
 };
 /* 承認, 否認, 保留 by who holds the claim. 否認 names one defect at least. Where one
  * person does not do (fsm_review_needs_two), the first decision waits for an equal one by

@@ -81,6 +81,8 @@ enum err fsm_blob_add(struct fsm_tx *tx, const struct cmd_blob_add *cmd,
 enum err fsm_blob_hold(struct fsm_tx *tx, const struct cmd_blob_hold *cmd,
                        enum outcome_code *ret_code) {
     struct blob_places places;
+    struct blob_walk walk;
+    bool sorted = store_blob_walk_get(tx->read, &walk) == ERR_NOT_FOUND;
     enum err err = store_blob_places(tx->read, &places);
 
     *ret_code = OUT_OK;
@@ -93,6 +95,9 @@ enum err fsm_blob_hold(struct fsm_tx *tx, const struct cmd_blob_hold *cmd,
         }
         if (err != OK) {
             break;
+        }
+        if (cmd->give_back && (!sorted || !store_blob_spare(&places, &blob, cmd->node))) {
+            continue;
         }
         if (!cmd->blobs[i].holds) {
             holder_del(&blob, cmd->node);

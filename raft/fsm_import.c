@@ -67,6 +67,7 @@ enum err fsm_import_propose(struct fsm_tx *tx, const struct cmd_import_propose *
         .state = IMPORT_PROPOSED,
         .proposer = cmd->staff,
         .created_ms = tx->now_ms,
+        .drop_ms = tx->now_ms + FSM_IMPORT_WAIT_MS,
         .count = cmd->count,
     };
     for (size_t i = 0; i < cmd->count; i++) {
@@ -108,7 +109,7 @@ enum err fsm_import_approve(struct fsm_tx *tx, const struct cmd_import_approve *
     }
     import->state = cmd->approve ? IMPORT_APPROVED : IMPORT_REJECTED;
     import->approver = cmd->staff;
-    import->drop_ms = cmd->approve ? 0 : tx->now_ms + FSM_IMPORT_KEEP_MS;
+    import->drop_ms = tx->now_ms + (cmd->approve ? FSM_IMPORT_WAIT_MS : FSM_IMPORT_KEEP_MS);
     err = store_import_put(tx->write, import);
     return err == OK ? tell(tx, AUDIT_IMPORT_APPROVED, cmd->id, cmd->staff,
                             cmd->approve ? "approved" : "rejected")
@@ -207,7 +208,8 @@ enum err fsm_import_line(struct fsm_tx *tx, const struct cmd_import_line *cmd,
             return err;
         }
         import->lines[cmd->line].state = line.state;
-        import->drop_ms = has_open(import) ? 0 : tx->now_ms + FSM_IMPORT_KEEP_MS;
+        import->drop_ms =
+            tx->now_ms + (has_open(import) ? FSM_IMPORT_WAIT_MS : FSM_IMPORT_KEEP_MS);
         err = store_import_put(tx->write, import);
     }
     return err == OK ? outcome_import_line_encode(&line, tx->detail) : err;

@@ -104,6 +104,10 @@ enum err fsm_intake_bundle(struct fsm_tx *tx, const struct cmd_bundle_add *cmd,
     if (bundle == NULL) {
         return ERR_NOMEM;
     }
+    err = fsm_review_staff(tx, cmd->staff, true, FSM_ROLES_INTAKE, ret_code);
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
     *ret_code = OUT_NOT_FOUND;
     err = store_intake_batch_get(tx->read, cmd->batch, &batch);
     if (err == OK) {

@@ -116,5 +116,8 @@
 #define FSM_IMPORTS_MAX 20000u
 /* One that was rejected, or whose last line is settled, is shown so long. */
 #define FSM_IMPORT_KEEP_MS (30ull * 24 * 60 * 60 * 1000)
+/* One that nobody judges, or whose lines nobody goes on with: what it was about has
+ * changed by then. */
+#define FSM_IMPORT_WAIT_MS (90ull * 24 * 60 * 60 * 1000)
 
 #endif

@@ -143,7 +143,7 @@ enum err fsm_review_release(struct fsm_tx *tx, const struct cmd_review_release *
     if (err != OK || *ret_code != OUT_OK) {
         return err;
     }
-    if (!held(tx, &review)) {
+    if (!held(tx, &review) || review.claim != cmd->claim) {
         *ret_code = OUT_CLAIMED;
         return OK;
     }

@@ -435,16 +435,6 @@ bool blob_has(const struct blob_dir *dir, const struct blob_id *id) {
     return stat(path, &info) == 0;
 }
 
-bool blob_is_long(const struct blob_dir *dir, const struct blob_id *id, uint64_t size) {
-    char path[PATH_MAX];
-    struct stat info;
-
-    path_of(dir, id, path);
-    return stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
-           (uint64_t)info.st_size ==
-               HEADER_LEN + size + (uint64_t)blob_chunks(size) * SEAL_OVERHEAD;
-}
-
 static enum err open_blob(const struct blob_dir *dir, const struct blob_id *id,
                           int *ret_fd) {
     char path[PATH_MAX];

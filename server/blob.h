@@ -55,8 +55,6 @@ enum err blob_commit(struct blob_dir *dir, struct sealer *sealer,
                      const struct blob_id *id, uint64_t size, uint64_t writer);
 
 bool blob_has(const struct blob_dir *dir, const struct blob_id *id);
-/* Has it the length that a whole one has? Its bytes are not looked at. */
-bool blob_is_long(const struct blob_dir *dir, const struct blob_id *id, uint64_t size);
 /* Append one chunk to `out`. ERR_NOT_FOUND: no such blob or chunk; ERR_FORGED: it is
  * rotten. */
 enum err blob_chunk_get(const struct blob_dir *dir, struct sealer *sealer,

@@ -14,9 +14,14 @@
 #define SHORT_LOOKS 256 /* at rows of which most may not be this node's to fetch */
 /* Looks at the whole list until a node takes the turn of one before it. */
 #define TURN_LOOKS 20
-/* Turns between two blobs that are read whole, between two folders that are compared
- * with the state, and between two looks at forgotten uploads. */
+/* Turns between two rounds of blobs that are read whole, between two folders that are
+ * compared with the state, and between two looks at forgotten uploads. */
 #define SCRUB_TURNS 10
+/* A round ends when one of these is used up: a second's share of the disk, of the
+ * processor (a twentieth), and of the rows that are others'. */
+#define SCRUB_BYTES (8u * 1024 * 1024)
+#define SCRUB_MS 50
+#define SCRUB_ROWS 512
 #define STOCK_TURNS 50
 #define PARTS_TURNS 600
 #define STOCK_AT_START 8 /* folders a turn, until all were looked at */
@@ -187,27 +192,61 @@ static void replace(struct main_blobs *blobs, const struct blob_row *row) {
     fetch(blobs, row);
 }
 
-static void scrub_next(struct main_blobs *blobs) {
+/* More copies than wanted (a node came back that was taken for lost): whether this one
+ * may go is decided by raft/fsm_blob.c, so two nodes never both give theirs. */
+static void give_back(struct main_blobs *blobs, const struct blob_row *row) {
+    struct command command = {.type = CMD_BLOB_HOLD,
+                              .blob_hold = {.node = self(blobs), .give_back = true,
+                                            .count = 1, .blobs = {{row->id, false}}}};
+    enum outcome_code code = OUT_NOT_FOUND;
+    struct blob_row now;
+
+    if (worker_submit(blobs->worker, &command, SUBMIT_WAIT_MS, &code) != OK ||
+        code != OUT_OK || next_row(blobs, &row->id, false, &now) != OK ||
+        memcmp(now.id.b, row->id.b, sizeof now.id.b) != 0 ||
+        store_blob_held_by(&now, self(blobs)))
+        return; /* wanted after all, or not known */
+    if (blob_delete(blobs->shared->blobs, &row->id) == OK)
+        log_blob(LOG_INFO, "blob.given_back", &row->id, "enough nodes hold it");
+}
+
+/* One row: the bytes that were read; *ret_end: it was the last. */
+static uint64_t scrub_next(struct main_blobs *blobs, bool *ret_end) {
     struct blob_id from = blobs->scrubbed;
     struct blob_row row;
     enum err err = store_blob_after(&from) ? next_row(blobs, &from, false, &row)
                                            : ERR_NOT_FOUND;
 
+    *ret_end = err != OK;
     if (err) { /* from the beginning again */
         memset(&blobs->scrubbed, 0, sizeof blobs->scrubbed);
-        return;
+        return 0;
     }
     blobs->scrubbed = row.id;
     if (!store_blob_held_by(&row, self(blobs)))
-        return;
+        return 0;
     err = blob_verify(blobs->shared->blobs, blobs->sealer, &row.id, row.size);
+    if (!err && store_blob_spare(&blobs->places, &row, self(blobs)))
+        give_back(blobs, &row);
     if (err != ERR_NOT_FOUND && err != ERR_FORGED)
-        return;
+        return row.size;
     log_blob(LOG_ERROR, "blob.rotten", &row.id, err_str(err));
     if (row.holders_count < 2)
-        return; /* the only copy that is known: a part of it may still be read */
+        return row.size; /* the only copy that is known: a part may still be read */
     if (blob_delete(blobs->shared->blobs, &row.id) == OK)
         replace(blobs, &row);
+    return row.size;
+}
+
+static void scrub_round(struct main_blobs *blobs) {
+    uint64_t until_ms = now_ms(blobs) + SCRUB_MS, bytes = 0;
+    bool end = false;
+
+    for (int i = 0; i < SCRUB_ROWS && bytes < SCRUB_BYTES && !end; i++) {
+        bytes += scrub_next(blobs, &end);
+        if (now_ms(blobs) >= until_ms)
+            return;
+    }
 }
 
 /* Rows of the folder that name this node, and whose file is not there. */
@@ -320,7 +359,7 @@ static void run(struct worker *worker, void *arg) {
         take_stock(blobs);
         fetch_short(blobs);
         if (blobs->turn % SCRUB_TURNS == 0)
-            scrub_next(blobs);
+            scrub_round(blobs);
         if (blobs->turn % PARTS_TURNS == 0)
             blob_sweep_parts(blobs->shared->blobs);
         tell_all(blobs);

@@ -5,7 +5,8 @@
  * of backups share, as on a node (server/blob.h): FOLDER/blobs/ab/abcd…, sealed with the
  * cluster's key. A blob never changes, so a further backup brings only what is new.
  * Invariants:
- *   M1  a blob counts as brought when it was read back and hashed after it came;
+ *   M1  a blob counts as brought when it was read back and hashed after it came, and one
+ *       of a backup before as there when it is read and hashed now;
  *   M2  whatever is missing or rotten is named on standard error, LISTED of it one by one;
  *   M3  a folder that is only read from is not written to.
  * Blobs that nothing names any more (they go within a day) are not asked for. */

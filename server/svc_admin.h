@@ -81,7 +81,8 @@
  *                    profile {as with ADMIN_ACCOUNT_ADD}, application_id?, received_on?
  *                    -> application_id. Not in production
  * ADMIN_APPLICATION_LIST -> stocks [{kind, state, count}], jobs {waiting, leased, done,
- *                    poison}, blobs, blobs_short (with fewer copies than there should be)
+ *                    poison}, blobs, blobs_short (with fewer copies than there should be;
+ *                    null: not known now, a node is doubted or they are sorted anew)
  * ADMIN_BATCH_ADD    id (32 hex digits), label, received_on yyyy-mm-dd -> result added
  * ADMIN_BUNDLE_ADD   batch, position, files [1 to 16 {sha256, size, format
  *                    tiff|pdf|jpeg|png, name}] -> result added|known

@@ -70,6 +70,8 @@ static enum err put_short(struct store_read *read, const struct blob_places *pla
 
 enum err svc_admin_put_blobs(struct svc *svc, struct buf *out, bool list) {
     struct blob_places places;
+    struct blob_walk walk;
+    bool known;
     uint64_t shorts = 0;
     enum err err = store_blob_places(svc->read, &places);
 
@@ -77,8 +79,16 @@ enum err svc_admin_put_blobs(struct svc *svc, struct buf *out, bool list) {
         err = store_blob_short_count(svc->read, &shorts);
     if (err)
         return err;
+    err = store_blob_walk_get(svc->read, &walk);
+    if (err && err != ERR_NOT_FOUND)
+        return err;
+    known = err == ERR_NOT_FOUND && !places.doubted;
     buf_json_u64(out, "blobs", store_blob_count(svc->read));
-    buf_json_u64(out, "blobs_short", shorts);
+    /* While a node is doubted, or the blobs are sorted anew, the index is late. */
+    if (known)
+        buf_json_u64(out, "blobs_short", shorts);
+    else
+        buf_str(out, ",\"blobs_short\":null");
     err = put_nodes(svc->read, &places, out);
     return !err && list ? put_short(svc->read, &places, out) : err;
 }

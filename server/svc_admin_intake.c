@@ -300,6 +300,11 @@ static void added(struct svc_state *state) {
                          "the application takes no pages: it is decided, or not "
                          "confirmed");
         return;
+    case OUT_ROLE:
+    case OUT_ACCOUNT_STATE:
+        svc_admin_refuse(&op->admin, ADMIN_CONFLICT,
+                         "staff: the account is not of the intake any more");
+        return;
     case OUT_FULL:
         svc_admin_refuse(&op->admin, ADMIN_CONFLICT,
                          "the application has as many pages as may be");
@@ -374,6 +379,7 @@ static void bundle_add(struct intake_op *op) {
     add->position = (uint32_t)json_integer_value(position);
     for (size_t i = 0; i < add->count && !json->failed; i++)
         read_file(json, json_array_get(files, i), i, &add->files[i]);
+    add->staff = staff_of(op);
     op->command.type = CMD_BUNDLE_ADD;
     submit(op);
 }

@@ -1,84 +1,66 @@
 /* svc_staff_desk: the operation center's stocks, as rows of applications: how many are
  * where and for how long, one of them, and who has it on the desk. What the applicant
  * typed is not opened here. Claims are decided by raft/fsm_review.c. */
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "server/svc_staff_review.h"
 
-#define SHOWN 100
+#define SHOWN 100 /* rows of a page */
 /* What waits for longer is shown as such: a working day, and three. */
 #define DUE_MS (24ull * 3600 * 1000)
 #define LATE_MS (3 * DUE_MS)
-#define AGED_MAX 10000 /* are counted */
 
 /* ---- stocks */
 
-struct listing {
-    json_t *list;
-    uint64_t oldest_ms;
-    size_t max;
-};
-
-static bool list_one(void *arg, const struct application_id *id, uint64_t since_ms) {
-    struct listing *listing = arg;
-
-    if (listing->oldest_ms == 0)
-        listing->oldest_ms = since_ms;
-    json_array_append_new(listing->list, json_pack("{s:s, s:I}", "id", id->text,
-                                                   "since_ms", (json_int_t)since_ms));
-    return json_array_size(listing->list) < listing->max;
-}
-
-/* How long they wait: those that are older than a day, and than three. In order of age,
- * so the walk ends where the young begin. */
-struct ages {
-    uint64_t now_ms;
-    uint64_t oldest_ms;
-    size_t due, late;
-};
-
-static bool age_one(void *arg, const struct application_id *id, uint64_t since_ms) {
-    struct ages *ages = arg;
-
+static bool first_each(void *arg, const struct application_id *id, uint64_t since_ms) {
     (void)id;
-    if (ages->oldest_ms == 0)
-        ages->oldest_ms = since_ms;
-    if (since_ms + DUE_MS > ages->now_ms)
-        return false;
-    ages->due++;
-    ages->late += since_ms + LATE_MS <= ages->now_ms;
-    return ages->due < AGED_MAX;
+    *(uint64_t *)arg = since_ms;
+    return false;
 }
 
-/* The states in which it is the center that is waited for. */
-static bool is_backlog(enum application_state state) {
-    return state == APPLICATION_RECEIVED || state == APPLICATION_WAITING ||
-           state == APPLICATION_OCR || state == APPLICATION_STAFF ||
-           state == APPLICATION_HELD;
+struct stock {
+    uint64_t count, due, late; /* longer than DUE_MS, than LATE_MS */
+    uint64_t oldest_ms;
+};
+
+/* In the open snapshot. */
+static enum err read_stock(struct svc *svc, enum application_kind kind,
+                           enum application_state state, struct stock *ret) {
+    uint64_t now_ms = repl_now_ms(svc->shared->repl);
+    enum err err = store_application_count(svc->read, kind, state, &ret->count);
+
+    if (err || ret->count == 0)
+        return err;
+    err = store_application_walk(svc->read, kind, state, 0, NULL, first_each,
+                                 &ret->oldest_ms);
+    if (!err && store_application_backlog(state) && now_ms > LATE_MS) {
+        err = store_application_older(svc->read, kind, state, now_ms - DUE_MS, &ret->due);
+        if (!err && ret->due > 0)
+            err = store_application_older(svc->read, kind, state, now_ms - LATE_MS,
+                                          &ret->late);
+    }
+    return err;
 }
 
-/* In the open snapshot: a state of a kind, its number and since when they wait. */
+/* A state of a kind, its number and since when they wait. */
 static enum err put_stock(struct svc *svc, enum application_kind kind,
                           enum application_state state, json_t *stocks) {
-    struct ages ages = {.now_ms = repl_now_ms(svc->shared->repl)};
-    bool backlog = is_backlog(state);
-    uint64_t count = 0;
-    enum err err = store_application_count(svc->read, kind, state, &count);
+    struct stock stock = {.count = 0};
+    bool backlog = store_application_backlog(state);
+    enum err err = read_stock(svc, kind, state, &stock);
 
-    if (!err && count > 0)
-        err = store_application_walk(svc->read, kind, state, 0, NULL, age_one, &ages);
-    if (!err && count > 0)
+    if (!err && stock.count > 0)
         json_array_append_new(
             stocks,
             json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:s, s:b}", "kind",
                       store_application_kind_name(kind), "state",
-                      store_application_state_name(state), "count", (json_int_t)count,
-                      "oldest_ms", (json_int_t)ages.oldest_ms, "due",
-                      (json_int_t)ages.due, "late", (json_int_t)ages.late, "backlog",
-                      backlog, "age",
+                      store_application_state_name(state), "count",
+                      (json_int_t)stock.count, "oldest_ms", (json_int_t)stock.oldest_ms,
+                      "due", (json_int_t)stock.due, "late", (json_int_t)stock.late,
+                      "backlog", backlog, "age",
                       !backlog         ? "none"
-                      : ages.late > 0  ? "late"
-                      : ages.due > 0   ? "due"
+                      : stock.late > 0 ? "late"
+                      : stock.due > 0  ? "due"
                                        : "fresh",
                       "queue", state == APPLICATION_STAFF));
     return err;
@@ -95,10 +77,54 @@ static enum err put_stocks(struct svc *svc, json_t *stocks) {
     return err;
 }
 
+/* ---- the list of one */
+
+struct listing {
+    json_t *list;
+    struct application_id last;
+    uint64_t last_ms;
+    bool more;
+};
+
+static bool list_one(void *arg, const struct application_id *id, uint64_t since_ms) {
+    struct listing *listing = arg;
+
+    listing->more = json_array_size(listing->list) == SHOWN;
+    if (listing->more)
+        return false;
+    listing->last = *id;
+    listing->last_ms = since_ms;
+    json_array_append_new(listing->list, json_pack("{s:s, s:I}", "id", id->text,
+                                                   "since_ms", (json_int_t)since_ms));
+    return true;
+}
+
+/* Where the page before ended: `after` (an id) and `since` (its time). False: the list is
+ * shown from its begin. */
+static bool read_after(const struct staff_op *op, struct application_id *ret_id,
+                       uint64_t *ret_ms) {
+    struct span id = svc_staff_field(op, "after"), ms = svc_staff_field(op, "since");
+
+    *ret_ms = 0;
+    for (size_t i = 0; i < ms.len; i++) {
+        if (ms.data[i] < '0' || ms.data[i] > '9' || i == 15)
+            return false;
+        *ret_ms = *ret_ms * 10 + (uint64_t)(ms.data[i] - '0');
+    }
+    memset(ret_id, 0, sizeof *ret_id);
+    if (ms.len == 0 || id.len > APPLICATION_ID_MAX)
+        return false;
+    memcpy(ret_id->text, id.data, id.len);
+    return store_application_id_ok(ret_id);
+}
+
 /* The stock that the query names, when it does. */
 static enum err put_chosen(struct staff_op *op, json_t *view) {
     struct span kind = svc_staff_field(op, "kind"), state = svc_staff_field(op, "state");
-    struct listing listing = {.list = json_array(), .max = SHOWN};
+    struct listing listing = {.list = json_array()};
+    struct application_id after;
+    uint64_t after_ms;
+    bool later = read_after(op, &after, &after_ms);
     enum err err = OK;
 
     for (int i = 1; i <= APPLICATION_KIND_LAST && !err; i++) {
@@ -107,13 +133,19 @@ static enum err put_chosen(struct staff_op *op, json_t *view) {
                 span_is(state, store_application_state_name((enum application_state)j)))
                 err = store_application_walk(
                     op->base.svc->read, (enum application_kind)i,
-                    (enum application_state)j, 0, NULL, list_one, &listing);
+                    (enum application_state)j, later ? after_ms : 0,
+                    later ? &after : NULL, list_one, &listing);
         }
     }
     json_object_set_new(view, "chosen", json_boolean(kind.len > 0));
     json_object_set_new(view, "kind_chosen", svc_staff_text(kind));
     json_object_set_new(view, "state_chosen", svc_staff_text(state));
     json_object_set_new(view, "applications", listing.list);
+    json_object_set_new(view, "later", json_boolean(later));
+    json_object_set_new(view, "more",
+                        listing.more ? json_pack("{s:s, s:I}", "after", listing.last.text,
+                                                 "since", (json_int_t)listing.last_ms)
+                                     : json_false());
     return err;
 }
 
@@ -167,10 +199,16 @@ void svc_staff_claim(struct staff_op *op) {
 void svc_staff_release(struct staff_op *op) {
     struct command command = {.type = CMD_REVIEW_RELEASE};
 
+    struct span claim = svc_staff_field(op, "claim");
+    char number[12] = "";
+
     if (!svc_staff_application_id(op, &command.review_release.id)) {
         svc_staff_no_application(op);
         return;
     }
+    if (claim.len < sizeof number)
+        memcpy(number, claim.data, claim.len);
+    command.review_release.claim = (uint32_t)strtoul(number, NULL, 10);
     command.review_release.staff = op->account.id;
     svc_submit(&op->base, &command, claimed);
 }

@@ -10,8 +10,8 @@
 #include "server/svc_staff_review.h"
 #include "store/base/codec.h"
 
-#define SHOWN 100
-#define FILE_BYTES 12 /* of an id: those that all parts of a file share */
+#define SHOWN 50 /* files of a page */
+#define PARTS_MAX (DECISION_CSV_LINES_MAX / LIMIT_IMPORT_LINES)
 /* A request settles lines for so long; then the page is shown, and goes on from there. */
 #define SETTLE_MS 5000
 #define EXPORT_MAX (4u * 1024 * 1024)
@@ -29,10 +29,6 @@ struct row {
     uint64_t created_ms;
     size_t parts, count, open, done;
 };
-
-static bool same_file(const struct id128 *a, const struct id128 *b) {
-    return memcmp(a->b, b->b, FILE_BYTES) == 0;
-}
 
 static void add_part(const struct review_import *part, struct row *row) {
     row->parts++;
@@ -56,39 +52,74 @@ static json_t *row_json(struct staff_op *op, const struct row *row) {
                      "done", (int)row->done, "open", (int)row->open);
 }
 
-/* The next id; false: there is none. */
-static bool step(struct id128 *id) {
-    for (size_t i = sizeof id->b; i-- > 0;) {
-        if (++id->b[i] != 0)
-            return true;
+/* Where the page before ended: `since` and `after`. */
+static struct import_at read_at(const struct staff_op *op) {
+    struct span id = svc_staff_field(op, "after"), ms = svc_staff_field(op, "since");
+    struct import_at at = {.created_ms = 0};
+    uint64_t created_ms = 0;
+
+    for (size_t i = 0; i < ms.len && i < 15; i++) {
+        if (ms.data[i] < '0' || ms.data[i] > '9')
+            return at;
+        created_ms = created_ms * 10 + (uint64_t)(ms.data[i] - '0');
     }
-    return false;
+    if (id.len == 2 * sizeof at.id.b && hex_decode(id, at.id.b, sizeof at.id.b) == OK)
+        at.created_ms = created_ms;
+    return at;
 }
 
-/* In the open snapshot. */
-static enum err put_list(struct staff_op *op, json_t *list) {
+/* All parts that there are of the file. ERR_NOT_FOUND: `id` is not the first of them, by
+ * which it stands in the list. */
+static enum err read_file(struct staff_op *op, struct id128 id,
+                          struct review_import *part, struct row *ret_row) {
+    size_t number = (size_t)id.b[12] << 8 | id.b[13];
+    size_t parts = (size_t)id.b[14] << 8 | id.b[15];
+    enum err err = OK;
+
+    *ret_row = (struct row){.file = id};
+    for (size_t i = 0; i < parts && i <= PARTS_MAX && !err; i++) {
+        err = store_import_get(op->base.svc->read, svc_import_part_id(id, i, parts), part);
+        if (!err && i < number)
+            return ERR_NOT_FOUND;
+        if (!err && i == number) {
+            ret_row->proposer = part->proposer;
+            ret_row->created_ms = part->created_ms;
+        }
+        if (!err)
+            add_part(part, ret_row);
+        err = err == ERR_NOT_FOUND ? OK : err;
+    }
+    return err;
+}
+
+/* In the open snapshot: the latest first. */
+static enum err put_list(struct staff_op *op, json_t *list, json_t *view) {
     struct review_import *part = malloc(sizeof *part);
-    struct id128 at = {{0}};
-    struct row row = {.parts = 0};
+    struct import_at at = read_at(op), last = at;
+    struct row row;
+    bool more = false;
     enum err err = part ? OK : ERR_NOMEM;
 
-    while (!err && json_array_size(list) < SHOWN) {
-        err = store_import_next(op->base.svc->read, at, part);
-        if (row.parts > 0 && (err || !same_file(&row.file, &part->id))) {
-            json_array_append_new(list, row_json(op, &row));
-            row.parts = 0;
-        }
+    json_object_set_new(view, "later", json_boolean(at.created_ms > 0));
+    while (!err && !more) {
+        err = store_import_before(op->base.svc->read, &at);
         if (err)
             break;
-        if (row.parts == 0)
-            row = (struct row){.proposer = part->proposer,
-                               .file = part->id,
-                               .created_ms = part->created_ms};
-        add_part(part, &row);
-        at = part->id;
-        if (!step(&at))
-            break;
+        err = read_file(op, at.id, part, &row);
+        if (err == ERR_NOT_FOUND) { /* a further part */
+            err = OK;
+            continue;
+        }
+        more = !err && json_array_size(list) == SHOWN;
+        if (!err && !more) {
+            json_array_append_new(list, row_json(op, &row));
+            last = at;
+        }
     }
+    json_object_set_new(view, "more",
+                        more ? json_pack("{s:o, s:I}", "after", svc_staff_id(last.id),
+                                         "since", (json_int_t)last.created_ms)
+                             : json_false());
     free(part);
     return err == ERR_NOT_FOUND ? OK : err;
 }
@@ -98,7 +129,7 @@ static void show_list(struct staff_op *op, json_t *report) {
     enum err err = svc_read_begin(op->base.svc);
 
     if (!err) {
-        err = put_list(op, list);
+        err = put_list(op, list, view);
         svc_read_end(op->base.svc);
     }
     json_object_set_new(view, "imports", list);
@@ -234,7 +265,7 @@ static bool read_file_id(const struct staff_op *op, struct id128 *ret_id, size_t
     if (text.len != 32 || hex_decode(text, ret_id->b, sizeof ret_id->b) != OK)
         return false;
     *ret_parts = (size_t)ret_id->b[14] << 8 | ret_id->b[15];
-    return *ret_parts > 0 && *ret_parts <= DECISION_CSV_LINES_MAX / LIMIT_IMPORT_LINES + 1;
+    return *ret_parts > 0 && *ret_parts <= PARTS_MAX + 1;
 }
 
 static void missing(struct staff_op *op) {

@@ -77,6 +77,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_ID_CHANGE] = "id_change",
     [TABLE_RECOVERY] = "recovery",
     [TABLE_BLOB_NODE] = "blob_node",
+    [TABLE_IMPORT_TIME] = "import_time",
 };
 
 enum err store_lmdb_err(int rc) {

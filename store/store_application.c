@@ -3,7 +3,8 @@
  *   PART_STATE | kind | state | state_ms | id -> nothing
  *   PART_ACCOUNT, PART_PERSON, PART_PAIR | hash | id -> nothing
  *   PART_TOKEN | hash -> id
- *   PART_COUNT | kind | state -> count */
+ *   PART_COUNT | kind | state -> count
+ *   PART_AGE | kind | state | tenth of an hour -> count (P8) */
 #include "store/store_application.h"
 
 #include "store/base/check.h"
@@ -20,7 +21,12 @@ enum part {
     PART_PAIR = 4,
     PART_TOKEN = 5,
     PART_COUNT = 6,
+    PART_AGE = 7,
 };
+
+#define AGE_MS (6u * 60 * 1000)
+/* Rows of the tenth that the moment lies in: more come in one when a batch is sorted. */
+#define AGE_EDGE_MAX 4096
 
 #define ID_LEN 16
 #define KEY_MAX (3 + 8 + ID_LEN + 16)
@@ -307,13 +313,11 @@ enum err store_application_by_token(struct store_read *read, struct arena *arena
 
 /* --- counts (P2) --- */
 
-enum err store_application_count(struct store_read *read, enum application_kind kind,
-                                 enum application_state state, uint64_t *ret_count) {
-    uint8_t key[KEY_MAX];
+/* 0: there is none. */
+static enum err count_of(struct store_read *read, struct span key, uint64_t *ret_count) {
     struct reader in;
     struct span value;
-    enum err err = store_table_get(read, TABLE_APPLICATION_INDEX,
-                                   count_part(kind, state, key), &value);
+    enum err err = store_table_get(read, TABLE_APPLICATION_INDEX, key, &value);
 
     if (err == ERR_NOT_FOUND) {
         *ret_count = 0;
@@ -327,21 +331,121 @@ enum err store_application_count(struct store_read *read, enum application_kind 
     return OK;
 }
 
-static enum err count_move(struct store_write *write, const struct application *a,
-                           int by) {
+enum err store_application_count(struct store_read *read, enum application_kind kind,
+                                 enum application_state state, uint64_t *ret_count) {
     uint8_t key[KEY_MAX];
+
+    return count_of(read, count_part(kind, state, key), ret_count);
+}
+
+bool store_application_backlog(enum application_state state) {
+    return state == APPLICATION_RECEIVED || state == APPLICATION_WAITING ||
+           state == APPLICATION_OCR || state == APPLICATION_STAFF ||
+           state == APPLICATION_HELD;
+}
+
+static struct span age_part(enum application_kind kind, enum application_state state,
+                            uint64_t tenth, uint8_t out[KEY_MAX]) {
+    out[0] = PART_AGE;
+    out[1] = (uint8_t)kind;
+    out[2] = (uint8_t)state;
+    store_key_u64(out + 3, tenth);
+    return span_of(out, 11);
+}
+
+/* `keep`: a row stays when its count is 0. */
+static enum err count_add(struct store_write *write, struct span key, int by, bool keep) {
     struct buf *row;
     uint64_t count;
-    enum err err =
-        store_application_count(store_write_reader(write), a->kind, a->state, &count);
+    enum err err = count_of(store_write_reader(write), key, &count);
 
     if (err != OK || (by < 0 && count == 0)) {
         return err == OK ? ERR_CORRUPT : err;
     }
+    count = by < 0 ? count - 1 : count + 1;
+    if (count == 0 && !keep) {
+        return store_table_del(write, TABLE_APPLICATION_INDEX, key);
+    }
     row = store_table_row(write);
-    put_u64(row, by < 0 ? count - 1 : count + 1);
-    return store_table_put_row(write, TABLE_APPLICATION_INDEX,
-                               count_part(a->kind, a->state, key), row);
+    put_u64(row, count);
+    return store_table_put_row(write, TABLE_APPLICATION_INDEX, key, row);
+}
+
+static enum err count_move(struct store_write *write, const struct application *a,
+                           int by) {
+    uint8_t key[KEY_MAX];
+    enum err err = count_add(write, count_part(a->kind, a->state, key), by, true);
+
+    if (err != OK || !store_application_backlog(a->state)) {
+        return err;
+    }
+    return count_add(write, age_part(a->kind, a->state, a->state_ms / AGE_MS, key), by,
+                     false);
+}
+
+/* Those of the tenths from `tenth` on. */
+static enum err younger(struct store_read *read, enum application_kind kind,
+                        enum application_state state, uint64_t tenth,
+                        uint64_t *ret_count) {
+    uint8_t from[KEY_MAX], head[3] = {PART_AGE, (uint8_t)kind, (uint8_t)state};
+    struct store_cursor cursor;
+    struct span key, value;
+    enum err err = store_cursor_open(read, TABLE_APPLICATION_INDEX,
+                                     age_part(kind, state, tenth, from), &cursor, &key,
+                                     &value);
+
+    *ret_count = 0;
+    if (err != OK) {
+        return err == ERR_NOT_FOUND ? OK : err;
+    }
+    while (err == OK && key.len == 11 && memcmp(key.data, head, sizeof head) == 0) {
+        struct reader in = reader_of(value);
+        *ret_count += read_u64(&in);
+        err = in.bad ? ERR_CORRUPT : store_cursor_next(&cursor, &key, &value);
+    }
+    store_cursor_close(&cursor);
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
+struct edge {
+    uint64_t before_ms;
+    size_t count, looks;
+};
+
+static bool edge_each(void *arg, const struct application_id *id, uint64_t since_ms) {
+    struct edge *edge = arg;
+
+    (void)id;
+    if (since_ms >= edge->before_ms || edge->looks++ == AGE_EDGE_MAX) {
+        return false;
+    }
+    edge->count++;
+    return true;
+}
+
+enum err store_application_older(struct store_read *read, enum application_kind kind,
+                                 enum application_state state, uint64_t before_ms,
+                                 uint64_t *ret_count) {
+    struct edge edge = {.before_ms = before_ms};
+    uint64_t all = 0, young = 0, tenth = before_ms / AGE_MS;
+    enum err err;
+
+    CHECK(store_application_backlog(state));
+    err = store_application_count(read, kind, state, &all);
+    if (err == OK && all > 0) {
+        err = younger(read, kind, state, tenth, &young);
+    }
+    if (err == OK && young > 0) { /* of this tenth, those before the moment */
+        err = store_application_walk(read, kind, state, tenth * AGE_MS, NULL, edge_each,
+                                     &edge);
+    }
+    if (err == OK && young > all) {
+        err = ERR_CORRUPT;
+    }
+    if (err == OK) {
+        *ret_count = all - young + edge.count;
+    }
+    return err;
 }
 
 /* --- changing --- */

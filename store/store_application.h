@@ -24,7 +24,9 @@
  *       when its state is over;
  *   P7  by account, person and pair those are found that may stand in another's way, no
  *       others (store_application_indexed): anybody can send forms of any person, and
- *       what is looked through for each must not grow by that.
+ *       what is looked through for each must not grow by that;
+ *   P8  of the backlog's states there are counts by the tenth of an hour that they were
+ *       entered in, so that ages are known without a walk over the queue.
  * Thread: the transaction's. */
 #ifndef STORE_STORE_APPLICATION_H
 #define STORE_STORE_APPLICATION_H
@@ -189,9 +191,18 @@ enum err store_application_put(struct store_write *write,
 enum err store_application_del(struct store_write *write,
                                const struct application_id *id);
 
+/* The states in which it is the operation center that is waited for. */
+bool store_application_backlog(enum application_state state);
 /* How many are in the state now. */
 enum err store_application_count(struct store_read *read, enum application_kind kind,
                                  enum application_state state, uint64_t *ret_count);
+
+/* Of a backlog state (CHECKed): how many entered it before the moment (P8). Reads as many
+ * rows as there are tenths of an hour since then with one, and those of one tenth: beyond
+ * 4096 of that one they are counted when it is over. */
+enum err store_application_older(struct store_read *read, enum application_kind kind,
+                                 enum application_state state, uint64_t before_ms,
+                                 uint64_t *ret_count);
 
 typedef bool store_application_each(void *arg, const struct application_id *id,
                                     uint64_t since_ms);

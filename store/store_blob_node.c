@@ -203,6 +203,7 @@ enum err store_blob_places(struct store_read *read, struct blob_places *ret_plac
         *place = (struct blob_place){members[i].id, region_of(members, i),
                                      node.state == BLOB_NODE_LOST};
         places.count++;
+        places.doubted = places.doubted || node.state == BLOB_NODE_DOUBTED;
     }
     if (err == OK) {
         *ret_places = places;
@@ -269,6 +270,25 @@ bool store_blob_is_short(const struct blob_places *places, const struct blob_row
     }
     return copies < BLOB_COPIES ||
            (__builtin_popcountll(held) < 2 && __builtin_popcountll(all) >= 2);
+}
+
+bool store_blob_spare(const struct blob_places *places, const struct blob_row *blob,
+                      uint64_t node) {
+    struct blob_row without = *blob;
+    uint64_t regions;
+
+    if (places->any || places->doubted || !store_blob_held_by(blob, node) ||
+        copies_of(places, blob, &regions) <= BLOB_COPIES) {
+        return false;
+    }
+    without.holders_count = 0;
+    for (size_t i = 0; i < blob->holders_count; i++) {
+        if (blob->holders[i] != node) {
+            without.holders[without.holders_count++] = blob->holders[i];
+        }
+    }
+    return copies_of(places, &without, &regions) >= BLOB_COPIES &&
+           !store_blob_is_short(places, &without);
 }
 
 /* Ids are hashes: any mix of them with the node's number spreads the work. */

@@ -55,7 +55,8 @@ enum err store_blob_walk_del(struct store_write *write);
 
 /* The nodes that count, as one snapshot has them. */
 struct blob_places {
-    bool any; /* no members yet: every holder counts */
+    bool any;     /* no members yet: every holder counts */
+    bool doubted; /* a member's word has lapsed: what it holds may be lost soon */
     size_t count;
     struct blob_place {
         uint64_t node;
@@ -72,6 +73,10 @@ size_t store_blob_places_up(const struct blob_places *places);
 size_t store_blob_copies(const struct blob_places *places, const struct blob_row *blob,
                          size_t *ret_regions);
 bool store_blob_is_short(const struct blob_places *places, const struct blob_row *blob);
+/* More copies than there shall be, and enough without this node's, while nobody is
+ * doubted or sorted anew: it may give its copy back. */
+bool store_blob_spare(const struct blob_places *places, const struct blob_row *blob,
+                      uint64_t node);
 /* Whose turn it is to take a copy of a short blob: nodes in a region without one before
  * others, in an order of the blob's own. 0: this node's. Nodes whom `up` denies are
  * passed over (NULL: none). false: this node is not asked. */

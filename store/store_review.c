@@ -88,11 +88,11 @@ static void import_fields(struct fields *f, struct review_import *import) {
 
     field_u8(f, &version);
     field_rule(f, version == IMPORT_ROW_VERSION);
-    field_u64(f, &import->drop_ms); /* store_import_drop_ms: it comes first */
+    field_u64(f, &import->drop_ms); /* import_head: these come first */
+    field_u64(f, &import->created_ms);
     FIELD_ENUM(f, import->state, IMPORT_PROPOSED, IMPORT_REJECTED);
     field_fixed(f, import->proposer.b, sizeof import->proposer.b);
     field_fixed(f, import->approver.b, sizeof import->approver.b);
-    field_u64(f, &import->created_ms);
     field_count(f, &import->count, LIMIT_IMPORT_LINES);
     for (size_t i = 0; i < import->count; i++) {
         struct import_line *line = &import->lines[i];
@@ -122,22 +122,31 @@ enum err store_import_get(struct store_read *read, struct id128 id,
     return err == OK ? import_decode(row, id, ret_import) : err;
 }
 
-enum err store_import_drop_ms(struct store_read *read, struct id128 id,
-                              uint64_t *ret_ms) {
+/* The times of its row alone. */
+static enum err import_head(struct store_read *read, const struct id128 *id,
+                            uint64_t *ret_drop_ms, uint64_t *ret_created_ms) {
     struct fields f;
     struct span row;
     uint8_t version = 0;
-    enum err err = store_table_get(read, TABLE_IMPORT, id_key(&id), &row);
+    enum err err = store_table_get(read, TABLE_IMPORT, id_key(id), &row);
 
-    *ret_ms = 0;
+    *ret_drop_ms = *ret_created_ms = 0;
     if (err != OK) {
         return err;
     }
     f = fields_from(row);
     field_u8(&f, &version);
     field_rule(&f, version == IMPORT_ROW_VERSION);
-    field_u64(&f, ret_ms);
+    field_u64(&f, ret_drop_ms);
+    field_u64(&f, ret_created_ms);
     return f.bad || f.in.bad ? ERR_CORRUPT : OK;
+}
+
+enum err store_import_drop_ms(struct store_read *read, struct id128 id,
+                              uint64_t *ret_ms) {
+    uint64_t created_ms;
+
+    return import_head(read, &id, ret_ms, &created_ms);
 }
 
 static struct key_hash import_mark(const struct id128 *id) {
@@ -158,9 +167,34 @@ static enum err import_expiry(struct store_write *write, const struct id128 *id,
                : err;
 }
 
-enum err store_import_del(struct store_write *write, struct id128 id) {
-    enum err err = import_expiry(write, &id, 0);
+/* The latest first: its time counted down, then its id. */
+static struct span import_time(uint64_t created_ms, const struct id128 *id,
+                               uint8_t out[25]) {
+    store_key_u64(out, UINT64_MAX - created_ms);
+    memcpy(out + 8, id->b, sizeof id->b);
+    return span_of(out, 24);
+}
 
+/* The index by time follows: rows never change when they came. */
+static enum err import_index(struct store_write *write, const struct id128 *id,
+                             uint64_t created_ms, bool put) {
+    uint8_t bytes[25];
+    struct span key = import_time(created_ms, id, bytes);
+
+    return put ? store_table_put(write, TABLE_IMPORT_TIME, key, span_str(""))
+               : store_table_del(write, TABLE_IMPORT_TIME, key);
+}
+
+enum err store_import_del(struct store_write *write, struct id128 id) {
+    uint64_t drop_ms, created_ms;
+    enum err err = import_head(store_write_reader(write), &id, &drop_ms, &created_ms);
+
+    if (err == OK) {
+        err = import_expiry(write, &id, 0);
+    }
+    if (err == OK) {
+        err = import_index(write, &id, created_ms, false);
+    }
     return err == OK ? store_table_del(write, TABLE_IMPORT, id_key(&id)) : err;
 }
 
@@ -172,6 +206,9 @@ enum err store_import_put(struct store_write *write,
     struct fields f;
     enum err err = import_expiry(write, &import->id, import->drop_ms);
 
+    if (err == OK) {
+        err = import_index(write, &import->id, import->created_ms, true);
+    }
     if (err != OK) {
         return err;
     }
@@ -187,20 +224,25 @@ uint64_t store_import_count(struct store_read *read) {
     return store_table_rows(read, TABLE_IMPORT);
 }
 
-enum err store_import_next(struct store_read *read, struct id128 from,
-                           struct review_import *ret_import) {
+enum err store_import_before(struct store_read *read, struct import_at *at) {
+    const struct id128 none = {{0}};
     struct store_cursor cursor;
-    struct span key, value;
-    struct id128 id;
-    enum err err =
-        store_cursor_open(read, TABLE_IMPORT, id_key(&from), &cursor, &key, &value);
+    struct span key, value, from;
+    uint8_t bytes[25];
+    bool first = at->created_ms == 0 && memcmp(&at->id, &none, sizeof none) == 0;
+    enum err err;
 
+    from = import_time(first ? UINT64_MAX : at->created_ms, &at->id, bytes);
+    if (!first) { /* behind it */
+        bytes[from.len++] = 0;
+    }
+    err = store_cursor_open(read, TABLE_IMPORT_TIME, from, &cursor, &key, &value);
     if (err != OK) {
         return err;
     }
-    if (key.len == sizeof id.b) {
-        memcpy(id.b, key.data, sizeof id.b);
-        err = import_decode(value, id, ret_import);
+    if (key.len == 24) {
+        at->created_ms = UINT64_MAX - store_key_u64_of(key.data);
+        memcpy(at->id.b, key.data + 8, sizeof at->id.b);
     } else {
         err = ERR_CORRUPT;
     }

@@ -8,7 +8,8 @@
  *   V3  an import's line is settled once, whoever sends it again;
  *   V4  an import's line is about the application as it stood when the file came: one
  *       whose papers, findings or state changed since is not decided by it;
- *   V5  an import that has a `drop_ms` has an expiry entry.
+ *   V5  an import has an expiry entry for its `drop_ms`, and stands in an index by the
+ *       time at which it came.
  * Thread: the transaction's. */
 #ifndef STORE_STORE_REVIEW_H
 #define STORE_STORE_REVIEW_H
@@ -64,7 +65,7 @@ struct review_import {
     enum import_state state;
     struct id128 proposer, approver;
     uint64_t created_ms;
-    uint64_t drop_ms; /* 0: something is still to be done with it */
+    uint64_t drop_ms; /* then it goes, judged or not */
     size_t count;
     struct import_line {
         struct application_id id;
@@ -81,11 +82,15 @@ enum err store_import_get(struct store_read *read, struct id128 id,
 enum err store_import_put(struct store_write *write,
                           const struct review_import *import);
 enum err store_import_del(struct store_write *write, struct id128 id);
-/* When it may go; 0: not yet. ERR_NOT_FOUND. */
+/* When it goes. ERR_NOT_FOUND. */
 enum err store_import_drop_ms(struct store_read *read, struct id128 id, uint64_t *ret_ms);
 uint64_t store_import_count(struct store_read *read);
-/* The first whose id is not below `from`. ERR_NOT_FOUND. */
-enum err store_import_next(struct store_read *read, struct id128 from,
-                           struct review_import *ret_import);
+/* From the latest on: the next one that came before *at, which is changed to it (both
+ * zero: the latest). ERR_NOT_FOUND: there is none. */
+struct import_at {
+    uint64_t created_ms;
+    struct id128 id;
+};
+enum err store_import_before(struct store_read *read, struct import_at *at);
 
 #endif

@@ -250,9 +250,12 @@ static void print_blobs(const json_t *answer) {
 
     if (!json_is_integer(json_object_get(answer, "blobs")))
         return;
-    printf("blobs: %lld, %lld of them with too few copies",
-           (long long)number_of(answer, "blobs"),
-           (long long)number_of(answer, "blobs_short"));
+    printf("blobs: %lld, ", (long long)number_of(answer, "blobs"));
+    if (json_is_integer(json_object_get(answer, "blobs_short")))
+        printf("%lld of them with too few copies",
+               (long long)number_of(answer, "blobs_short"));
+    else
+        printf("how many have too few copies is not known yet");
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
         const char *state = conn_text(node, "state");

@@ -7,13 +7,24 @@
   if (!form) return;
   const CHUNK = 48 * 1024; // server/blob.h
   const BUNDLE_FILES = 16; // store/base/limits.h
+  const NAME_BYTES = 100; // of a file, of a batch: store/store_intake.h has a little more
+  const LABEL_BYTES = 64;
   const TRIES = 4;
+  // Of this page: two that send the same file do not write into one (server/svc_blob.h).
+  const writer = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   const status = document.getElementById('upload-status');
   const text = (key) => status.dataset[key] || '';
   const hex = (buffer) => [...new Uint8Array(buffer)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   const sha256 = async (bytes) => hex(await crypto.subtle.digest('SHA-256', bytes));
   const FORMATS = [[/\.tiff?$/i, 'tiff'], [/\.pdf$/i, 'pdf'], [/\.jpe?g$/i, 'jpeg']];
   const formatOf = (name) => FORMATS.find(([pattern]) => pattern.test(name))?.[1];
+
+  // The end of a name (there its number stands), whole characters of it.
+  function ending(name, max) {
+    const characters = [...name];
+    while (new TextEncoder().encode(characters.join('')).length > max) characters.shift();
+    return characters.join('');
+  }
 
   // The balancer goes by the hash, so that all of a file is at one node.
   async function send(hash, fields, chunk) {
@@ -27,11 +38,11 @@
   async function sendFile(file) {
     const bytes = await file.arrayBuffer();
     const hash = await sha256(bytes);
-    const fields = { sha256: hash, size: String(bytes.byteLength) };
+    const fields = { sha256: hash, size: String(bytes.byteLength), writer };
     for (let index = 0; index * CHUNK < bytes.byteLength; index++)
       await send(hash, { ...fields, step: 'part', index: String(index) }, new Blob([bytes.slice(index * CHUNK, (index + 1) * CHUNK)]));
     await send(hash, { ...fields, step: 'commit', index: '0' });
-    return { sha256: hash, size: bytes.byteLength, format: formatOf(file.name), name: file.name.slice(-100) };
+    return { sha256: hash, size: bytes.byteLength, format: formatOf(file.name), name: ending(file.name, NAME_BYTES) };
   }
 
   async function again(work) {
@@ -66,7 +77,7 @@
     }
     if (bundles.length === 0) throw new Error(text('none'));
     const batch = (await sha256(new TextEncoder().encode(bundles.flat().map((file) => file.sha256).sort().join('\n')))).slice(0, 32);
-    await again(() => send(batch, { step: 'batch', batch, label: form.elements.label.value || taken[0].name, received_on: form.elements.received_on.value }));
+    await again(() => send(batch, { step: 'batch', batch, label: ending(form.elements.label.value || taken[0].name, LABEL_BYTES), received_on: form.elements.received_on.value }));
     for (const [position, stack] of bundles.entries()) await again(() => send(batch, { step: 'bundle', batch, position: String(position), files: JSON.stringify(stack) }));
     return `${taken.length} / ${files.length}`;
   }

@@ -145,10 +145,11 @@ struct command command_review_claim(uint64_t n, uint64_t staff) {
                                              .lease_ms = MINUTE_MS}};
 }
 
-struct command command_review_release(uint64_t n, uint64_t staff) {
+struct command command_review_release(uint64_t n, uint64_t staff, uint32_t claim) {
     return (struct command){
         .type = CMD_REVIEW_RELEASE,
-        .review_release = {.id = application_id_of(n), .staff = id_of(staff)}};
+        .review_release = {
+            .id = application_id_of(n), .staff = id_of(staff), .claim = claim}};
 }
 
 struct application_mail mail_expired(uint32_t after_s, uint64_t n) {
@@ -254,9 +255,12 @@ size_t intake_commands(struct command *out) {
     out[n++] = command_move(1, APPLICATION_AWAITING, APPLICATION_DEFECT, 1);
     out[n++] = command_blob(1, 2);
     out[n++] = command_hold(1, 1, false);
+    out[n++] = command_hold(1, 1, false);
+    out[n - 1].blob_hold.give_back = true;
     out[n++] = command_blob_node(1, 5000);
     out[n++] = command_batch(1);
     out[n++] = command_bundle(1, LIMIT_BUNDLE_FILES);
+    out[n - 1].bundle_add.staff = id_of(1);
     out[n++] = command_place(id_of(1), 3, "P00001", 1);
     out[n++] = command_place(id_of(1), 3, "", 0);
     out[n++] = command_lease("w1", LIMIT_JOB_LEASES);
@@ -271,7 +275,7 @@ size_t intake_commands(struct command *out) {
     out[n - 1].job_result.failed = true;
     memcpy(out[n - 1].job_result.error, "killed", sizeof "killed");
     out[n++] = command_review_claim(1, 1);
-    out[n++] = command_review_release(1, 1);
+    out[n++] = command_review_release(1, 1, 1);
     out[n++] = command_decide(1, 1, 1, REVIEW_APPROVE);
     out[n++] = command_decide(1, 1, 1, REVIEW_DENY);
     out[n++] = command_decide(1, 1, 1, REVIEW_HOLD);

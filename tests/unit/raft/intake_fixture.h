@@ -29,7 +29,7 @@ struct command command_sorted(struct id128 bundle, uint32_t attempt, const char 
 struct command command_read(uint64_t n, uint32_t attempt, const char *worker,
                             enum farm_verdict verdict);
 struct command command_review_claim(uint64_t n, uint64_t staff);
-struct command command_review_release(uint64_t n, uint64_t staff);
+struct command command_review_release(uint64_t n, uint64_t staff, uint32_t claim);
 struct command command_decide(uint64_t n, uint64_t staff, uint32_t claim,
                               enum review_decision decision);
 struct command command_renew(uint64_t n, uint64_t token);

@@ -261,6 +261,57 @@ static void each_blob_has_its_turns_and_other_regions_come_first(void **state) {
     }
 }
 
+static struct command give_back(uint64_t node, uint64_t n) {
+    struct command c = command_hold(node, n, false);
+    c.blob_hold.give_back = true;
+    return c;
+}
+
+/* A node that was lost is back: one copy may go, whoever asks first. */
+static void a_copy_too_many_is_given_back_once(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct blob_row blob;
+
+    assert_code(give(fx, command_seed(3)), OUT_OK);
+    assert_code(give(fx, command_blob(1, 2)), OUT_OK);
+    walked(fx);
+    assert_code(give(fx, give_back(2, 1)), OUT_OK);
+    assert_int_equal(holders(fx, 1), 2); /* it is wanted */
+    assert_code(give(fx, command_hold(3, 1, true)), OUT_OK);
+    assert_code(give(fx, give_back(9, 1)), OUT_OK);
+    assert_int_equal(holders(fx, 1), 3);
+    assert_code(give(fx, give_back(1, 1)), OUT_OK);
+    assert_code(give(fx, give_back(2, 1)), OUT_OK);
+    assert_int_equal(holders(fx, 1), 2);
+    assert_true(fixture_blob(fx, 1, &blob));
+    assert_false(store_blob_held_by(&blob, 1));
+    assert_false(is_short(fx, 1));
+}
+
+static void a_copy_is_kept_for_its_region_or_in_doubt(void **state) {
+    struct fsm_fixture *fx = *state;
+    const uint32_t lease = 10000;
+    struct blob_row blob;
+
+    assert_code(give(fx, command_seed(5)), OUT_OK);
+    for (uint64_t id = 1; id <= 5; id++) {
+        assert_code(give(fx, command_blob_node(id, id == 5 ? lease : 100 * lease)), OUT_OK);
+    }
+    assert_code(give(fx, command_blob(1, 4)), OUT_OK); /* Tokyo twice */
+    assert_code(give(fx, command_hold(3, 1, true)), OUT_OK);
+    walked(fx);
+    past(fx, lease + 1); /* node 5 is silent: nobody knows what is wanted */
+    assert_code(give(fx, give_back(4, 1)), OUT_OK);
+    assert_int_equal(holders(fx, 1), 3);
+    assert_code(give(fx, command_blob_node(5, lease)), OUT_OK);
+    assert_code(give(fx, give_back(3, 1)), OUT_OK); /* Osaka's only one */
+    assert_int_equal(holders(fx, 1), 3);
+    assert_code(give(fx, give_back(4, 1)), OUT_OK);
+    assert_true(fixture_blob(fx, 1, &blob));
+    assert_int_equal(blob.holders_count, 2);
+    assert_false(store_blob_held_by(&blob, 4));
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -272,6 +323,8 @@ int main(void) {
         TEST(a_lost_region_is_not_waited_for),
         TEST(a_new_member_that_never_comes_up_is_lost),
         TEST(each_blob_has_its_turns_and_other_regions_come_first),
+        TEST(a_copy_too_many_is_given_back_once),
+        TEST(a_copy_is_kept_for_its_region_or_in_doubt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

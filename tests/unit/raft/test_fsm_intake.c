@@ -427,8 +427,8 @@ static void a_claim_is_one_persons_and_ends(void **state) {
     second = claim(fx, 1, 2);
     assert_int_not_equal(first, second);
     assert_code(give(fx, command_decide(1, 1, first, REVIEW_APPROVE)), OUT_CLAIMED);
-    assert_code(give(fx, command_review_release(1, 1)), OUT_CLAIMED);
-    assert_code(give(fx, command_review_release(1, 2)), OUT_OK);
+    assert_code(give(fx, command_review_release(1, 1, second)), OUT_CLAIMED);
+    assert_code(give(fx, command_review_release(1, 2, second)), OUT_OK);
     first = claim(fx, 1, 1);
     assert_code(give(fx, command_decide(1, 1, first, REVIEW_HOLD)), OUT_OK);
     in_state(fx, 1, APPLICATION_HELD);
@@ -475,29 +475,43 @@ static void a_decision_takes_the_role_for_it(void **state) {
 static void a_supervisor_takes_an_item_from_another(void **state) {
     struct fsm_fixture *fx = *state;
     struct command staff = command_staff(2, 1);
+    uint32_t seen, now;
 
     at_desk(fx, 1, FARM_OK);
     staff.staff_put.staff.roles = STAFF_REVIEWER | STAFF_APPROVER;
     assert_code(give(fx, staff), OUT_OK);
-    claim(fx, 1, 1);
-    assert_code(give(fx, command_review_release(1, 2)), OUT_CLAIMED);
+    seen = claim(fx, 1, 1);
+    assert_code(give(fx, command_review_release(1, 2, seen)), OUT_CLAIMED);
     staff = command_staff(2, 2);
     staff.staff_put.staff.roles = STAFF_SUPERVISOR;
     assert_code(give(fx, staff), OUT_OK);
-    assert_code(give(fx, command_review_release(1, 2)), OUT_OK);
-    assert_code(give(fx, command_decide(1, 1, 1, REVIEW_APPROVE)), OUT_CLAIMED);
-    assert_code(give(fx, command_review_release(1, 2)), OUT_CLAIMED); /* nobody has it */
+    /* The page was looked at when another one had it: who has it by now keeps it. */
+    assert_code(give(fx, command_review_release(1, 1, seen)), OUT_OK);
+    now = claim(fx, 1, 3);
+    assert_int_not_equal(now, seen);
+    assert_code(give(fx, command_review_release(1, 2, seen)), OUT_CLAIMED);
+    assert_code(give(fx, command_review_release(1, 2, now)), OUT_OK);
+    assert_code(give(fx, command_decide(1, 3, now, REVIEW_APPROVE)), OUT_CLAIMED);
+    assert_code(give(fx, command_review_release(1, 2, now)), OUT_CLAIMED); /* nobody's */
 }
 
 static void papers_are_the_intakes(void **state) {
     struct fsm_fixture *fx = *state;
-    struct command staff = command_staff(2, 1);
+    struct command staff = command_staff(2, 1), bundle = command_bundle(10, 1);
 
     assert_code(give(fx, command_apply(1)), OUT_OK);
     staff.staff_put.staff.roles = STAFF_REVIEWER;
     assert_code(give(fx, staff), OUT_OK);
     assert_code(give(fx, command_move(1, APPLICATION_AWAITING, APPLICATION_RECEIVED, 2)),
                 OUT_ROLE);
+    assert_code(give(fx, command_blob(10, 2)), OUT_OK);
+    assert_code(give(fx, command_batch(1)), OUT_OK);
+    bundle.bundle_add.staff = id_of(2);
+    assert_code(give(fx, bundle), OUT_ROLE);
+    bundle.bundle_add.staff = id_of(99);
+    assert_code(give(fx, bundle), OUT_ACCOUNT_STATE);
+    bundle.bundle_add.staff = id_of(1);
+    assert_code(give(fx, bundle), OUT_OK);
     assert_code(give(fx, command_move(1, APPLICATION_AWAITING, APPLICATION_WITHDRAWN, 2)),
                 OUT_ROLE);
     assert_code(give(fx, command_move(1, APPLICATION_AWAITING, APPLICATION_RECEIVED, 1)),
@@ -750,6 +764,100 @@ static void imports_that_are_over_make_room(void **state) {
     past(fx, FSM_IMPORT_KEEP_MS);
     past(fx, 1);
     assert_code(give(fx, command_import(4, 1, 1)), OUT_OK);
+}
+
+/* Nor does one stay for ever that nobody judges, or whose lines nobody goes on with. */
+static void imports_that_nobody_cares_for_go_in_the_end(void **state) {
+    struct fsm_fixture *fx = *state;
+
+    at_desk(fx, 1, FARM_REVIEW);
+    assert_code(give(fx, command_import(1, 1, 1)), OUT_OK);
+    assert_code(give(fx, command_import(2, 1, 1)), OUT_OK);
+    past(fx, FSM_IMPORT_WAIT_MS - HOUR_MS);
+    assert_int_equal(fsm_fixture_rows(fx, "import"), 2);
+    assert_code(give(fx, command_import_approve(2, 2)), OUT_OK); /* it has time anew */
+    past(fx, HOUR_MS);
+    past(fx, 1);
+    assert_int_equal(fsm_fixture_rows(fx, "import"), 1);
+    assert_int_equal(fsm_fixture_rows(fx, "import_time"), 1);
+    past(fx, FSM_IMPORT_WAIT_MS);
+    past(fx, 1);
+    assert_int_equal(fsm_fixture_rows(fx, "import"), 0);
+    assert_int_equal(fsm_fixture_rows(fx, "import_time"), 0);
+    in_state(fx, 1, APPLICATION_STAFF);
+}
+
+static void imports_are_listed_by_time(void **state) {
+    struct fsm_fixture *fx = *state;
+    const uint64_t order[] = {7, 3, 9, 1}; /* ids say nothing of the time */
+    struct import_at at = {.created_ms = 0};
+    struct store_read *read;
+
+    for (size_t i = 0; i < 4; i++) {
+        past(fx, i == 2 ? 0 : 10); /* two of one moment */
+        assert_code(give(fx, command_import(order[i], 1, 1)), OUT_OK);
+    }
+    assert_code(give(fx, command_import_approve(3, 2)), OUT_OK); /* it stays where it is */
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    for (size_t i = 4; i-- > 0;) {
+        uint64_t before_ms = at.created_ms;
+        assert_ok(store_import_before(read, &at));
+        assert_true(i == 3 || at.created_ms <= before_ms);
+        if (i == 3 || i == 0) {
+            struct id128 want = id_of(order[i]);
+            assert_memory_equal(at.id.b, want.b, sizeof want.b);
+        }
+    }
+    assert_int_equal(store_import_before(read, &at), ERR_NOT_FOUND);
+    store_read_end(read);
+    store_read_free(read);
+}
+
+static uint64_t older(struct fsm_fixture *fx, enum application_state state,
+                      uint64_t before_ms) {
+    struct store_read *read;
+    uint64_t count = 0;
+
+    assert_ok(store_read_new(fx->store.store, &read));
+    assert_ok(store_read_begin(read));
+    assert_ok(store_application_older(read, APPLICATION_CORPORATION, state, before_ms,
+                                      &count));
+    store_read_end(read);
+    store_read_free(read);
+    return count;
+}
+
+/* To the millisecond, wherever the tenths of an hour lie. */
+static void ages_are_counted_exactly(void **state) {
+    struct fsm_fixture *fx = *state;
+    uint64_t entered[12];
+
+    for (uint64_t n = 1; n <= 12; n++) {
+        struct application application;
+        assert_code(give(fx, command_apply(n)), OUT_OK);
+        past(fx, n % 3 == 0 ? 17 * MINUTE_MS : 1 + n);
+        assert_code(give(fx, command_move(n, APPLICATION_AWAITING, APPLICATION_RECEIVED,
+                                          1)),
+                    OUT_OK);
+        assert_true(fixture_application(fx, n, &application));
+        entered[n - 1] = application.state_ms;
+    }
+    for (size_t i = 0; i < 12; i++) {
+        for (int64_t by = -1; by <= 1; by++) {
+            uint64_t before_ms = (uint64_t)((int64_t)entered[i] + by), want = 0;
+            for (size_t j = 0; j < 12; j++) {
+                want += entered[j] < before_ms ? 1 : 0;
+            }
+            assert_int_equal(older(fx, APPLICATION_RECEIVED, before_ms), want);
+        }
+    }
+    for (uint64_t n = 1; n <= 12; n++) { /* and nothing is left of what has gone on */
+        assert_code(give(fx, command_move(n, APPLICATION_RECEIVED, APPLICATION_WITHDRAWN,
+                                          0)),
+                    OUT_OK);
+    }
+    assert_int_equal(older(fx, APPLICATION_RECEIVED, UINT64_MAX), 0);
 }
 
 /* The applicant is told the defects: both people have to have found the same. */
@@ -1077,6 +1185,9 @@ int main(void) {
         TEST(an_import_decides_nothing_that_changed_since),
         TEST(an_import_names_its_file_and_both_people),
         TEST(imports_that_are_over_make_room),
+        TEST(imports_that_nobody_cares_for_go_in_the_end),
+        TEST(imports_are_listed_by_time),
+        TEST(ages_are_counted_exactly),
         TEST(a_denial_is_confirmed_with_its_defects),
         TEST(a_blob_that_nothing_names_goes_and_a_short_one_is_known),
         TEST(a_machine_never_approves),

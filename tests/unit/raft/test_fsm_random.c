@@ -411,7 +411,7 @@ static struct command draw_desk(struct random *r) {
     switch (draw(r, 8)) {
     case 0:
     case 1:
-        return command_review_release(n, staff);
+        return command_review_release(n, staff, 1 + (uint32_t)draw(r, 4));
     case 2:
         return command_import(1 + draw(r, 40), staff, APPLICATIONS);
     case 3:
