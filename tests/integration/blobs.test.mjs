@@ -126,6 +126,11 @@ test('a region that is lost with what it holds: copies are made in the others', 
   cluster.start(lost);
   await cluster.ready(lost);
   await until('it counts again', async () => (await statusOf(1)).blob_nodes.find(({ id }) => id === lost).state === 'keeps', LONG);
+  // What it has is a third copy: of each, one node gives its own back, and one only.
+  await until('each is on two nodes', () => [...scans.keys()].every((hash) => holders(hash).length === 2), LONG);
+  assert.ok([1, 2, 3].some((id) => cluster.events(id, 'blob.given_back').length > 0));
+  await none();
+  await allReadable([1, 2, 3]);
 });
 
 test('a node is replaced while blobs are short: the new one gets what it shall hold', async () => {

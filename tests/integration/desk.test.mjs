@@ -131,8 +131,10 @@ test('the next one is the one that waits longest, and two people never get the s
   assert.ok(places.slice(0, 2).includes(first[0].location), 'the oldest first');
   assert.equal((await anna.post('/staff/desk/next', {})).location, '/staff/desk?notice=desk_empty');
   const id = new URL(first[0].location, 'https://x').searchParams.get('id');
-  assert.equal((await ben.post('/staff/application/release', { id })).status, 409, "not another's");
-  assert.equal((await chie.post('/staff/application/release', { id })).status, 303, 'a supervisor takes it away');
+  const claim = claimOf(await chie.get(`/staff/application?id=${id}`));
+  assert.equal((await ben.post('/staff/application/release', { id, claim })).status, 409, "not another's");
+  for (const other of [{}, { claim: String(Number(claim) + 1) }, { claim: 'x' }]) assert.equal((await chie.post('/staff/application/release', { id, ...other })).status, 409, 'nor a claim that is another by now');
+  assert.equal((await chie.post('/staff/application/release', { id, claim })).status, 303, 'a supervisor takes it away');
 });
 
 test('what a page forgets to check, the state machine does not', async () => {

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { operator } from './admin.mjs';
 import { Cluster } from './cluster.mjs';
-import { ROOT, until } from './demo.mjs';
+import { ROOT, sleep, until } from './demo.mjs';
 import { EVIDENCE_MAGIC, Worker } from './farm.mjs';
 import { request } from './http.mjs';
 import { Sinks } from './messages.mjs';
@@ -86,9 +86,16 @@ export class Center {
   async read(applications, evidenceOf = () => ({ verdict: 'OK' })) {
     const byId = new Map(applications.map((application) => [`r${application.id}`, application]));
     for (let left = applications.length; left > 0; left--) {
-      const job = await until('an application to read', () => this.farm.lease());
+      const job = await until('an application to read', () => this.farm.lease().catch((error) => {
+        if (!/503/.test(error.message)) throw error;
+        return null; // a busy node: as a worker does, again
+      }));
       const { verdict, ...more } = evidenceOf(byId.get(job.id));
-      const answer = await this.farm.result(job, verdict, more);
+      let answer = await this.farm.result(job, verdict, more);
+      for (let tries = 0; answer.status === 503 && tries < 20; tries++) {
+        await sleep(500);
+        answer = await this.farm.result(job, verdict, more);
+      }
       if (answer.status !== 200) throw new Error(`reading: ${answer.status} ${answer.body}`);
     }
   }

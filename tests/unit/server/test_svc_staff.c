@@ -825,6 +825,64 @@ static void a_role_that_is_lost_meanwhile_is_forbidden(void **state) {
     }
 }
 
+/* More than a page of them: each is on one page, and on one only. */
+static void a_long_queue_has_pages(void **state) {
+    enum { COUNT = 103 };
+    struct fixture *f = *state;
+    struct person hana;
+    struct params params;
+    struct svc_staff got;
+    char after[4096] = "", since[24] = "";
+    size_t seen = 0;
+    json_t *ids = json_object();
+
+    add_person(f, "hana", "\"reviewer\"", &hana);
+    enter(f, &hana);
+    for (int i = 0; i < COUNT; i++) {
+        struct command submit = {.type = CMD_APPLICATION_SUBMIT};
+        struct cmd_application_submit *cmd = &submit.application_submit;
+        snprintf(cmd->id.text, sizeof cmd->id.text, "P%05d", (i * 37) % COUNT);
+        cmd->kind = APPLICATION_PUBLIC;
+        cmd->environment = ENV_DEMO;
+        cmd->form_version = 1;
+        memcpy(cmd->account_index.b, &i, sizeof i);
+        memcpy(cmd->person_index.b, &i, sizeof i);
+        memcpy(cmd->pair_index.b, &i, sizeof i);
+        cmd->confirmed = true;
+        cmd->sealed = span_str("sealed");
+        fixture_apply(f, &submit);
+    }
+    for (int page = 0; page < 2; page++) {
+        json_t *view, *more, *row;
+        size_t i;
+        params = params_make("kind", "public_body", "state", "awaiting", "after", after,
+                             "since", since, NULL);
+        got = run(f, &hana, STAFF_DO_DESK, &params);
+        assert_int_equal(got.kind, STAFF_VIEW);
+        view = json_loadb((const char *)got.view.data, got.view.len, 0, NULL);
+        assert_int_equal(json_is_true(json_object_get(view, "later")), page == 1);
+        json_array_foreach(json_object_get(view, "applications"), i, row) {
+            const char *id = json_string_value(json_object_get(row, "id"));
+            assert_null(json_object_get(ids, id));
+            json_object_set_new(ids, id, json_true());
+            seen++;
+        }
+        more = json_object_get(view, "more");
+        assert_int_equal(json_is_object(more), page == 0);
+        if (page == 0) {
+            assert_int_equal(seen, 100);
+            snprintf(after, sizeof after, "%s",
+                     json_string_value(json_object_get(more, "after")));
+            snprintf(since, sizeof since, "%lld",
+                     (long long)json_integer_value(json_object_get(more, "since")));
+        }
+        json_decref(view);
+        svc_op_close(&got.op);
+    }
+    assert_int_equal(seen, COUNT);
+    json_decref(ids);
+}
+
 #define TEST(name)                                                                     \
     cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -850,6 +908,7 @@ int main(void) {
         TEST(a_long_import_is_taken),
         TEST(the_desk_shows_stocks_and_claims_what_is_there),
         TEST(a_role_that_is_lost_meanwhile_is_forbidden),
+        TEST(a_long_queue_has_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
