@@ -2,7 +2,7 @@
 // in the bytes of ocr-worker/wire. It looks at no picture.
 import https from 'node:https';
 import { readFileSync } from 'node:fs';
-import { demo } from './demo.mjs';
+import { demo, sleep } from './demo.mjs';
 import { request } from './http.mjs';
 
 const VERDICTS = { OK: 1, NG: 2, REVIEW: 3 };
@@ -103,7 +103,12 @@ export class Worker {
   async scan({ hash, size }, node = 0) {
     const chunks = [];
     for (let index = 0; index * 49152 < size; index++) {
-      const answer = await this.call('GET', `/v1/jobs/blob?sha256=${hash}&index=${index}`, undefined, node);
+      const ask = () => this.call('GET', `/v1/jobs/blob?sha256=${hash}&index=${index}`, undefined, node);
+      let answer = await ask();
+      for (let tries = 0; answer.status === 503 && tries < 10; tries++) { // a busy node, or one behind
+        await sleep(300);
+        answer = await ask();
+      }
       if (answer.status !== 200) return null;
       chunks.push(answer.bytes);
     }
