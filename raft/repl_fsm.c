@@ -90,7 +90,8 @@ static struct repl_point_mark point_mark(const struct repl *repl) {
 
 bool repl_store_hangs(const struct repl *repl) {
     return repl->point.busy &&
-           repl->now_ms >= repl->point.begun_ms + repl->config.stall_limit_ms;
+           repl->now_ms >= repl->point.begun_ms + REPL_STORE_HANGS *
+                                                       repl->config.stall_limit_ms;
 }
 
 /* The device does not keep up: what waits for it is bounded. */

@@ -60,6 +60,8 @@
 #define REPL_POINT_BEHIND 32768
 #define REPL_POINT_BEHIND_BYTES (UINT64_C(64) << 20)
 #define REPL_POINT_BEHIND_FILE (UINT64_C(256) << 20)
+/* See repl_store_hangs. */
+#define REPL_STORE_HANGS 2
 #define REPL_FRAME_BYTES (256 * 1024)
 #define REPL_INFLIGHT_ENTRIES 64
 /* Payload bytes that wait on one node; beyond it ERR_BUSY. */
@@ -373,7 +375,8 @@ uint64_t repl_hold_index(struct repl *repl);
 
 /* repl_fsm.c */
 void repl_fsm_init(struct repl *repl);
-/* The store's device has not answered for as long as a write to the log may take. */
+/* The store's device has not answered for REPL_STORE_HANGS times as long as a write to
+ * the log may take. */
 bool repl_store_hangs(const struct repl *repl);
 /* Commit what is applied, and let readers see it. */
 void repl_fsm_commit(struct repl *repl);

@@ -35,7 +35,7 @@ enum err repl_watchdog_start(struct repl_pulse *pulse, uint32_t stall_limit_ms,
 void repl_watchdog_stop(struct repl_watchdog *watchdog);
 
 /* How many times as long as a write to the log a sync of the store may take. */
-#define REPL_STALL_SYNC 3
+#define REPL_STALL_SYNC 4
 
 /* Pure, for the test: what one tick concludes. */
 struct repl_progress { /* a pulse as it was read */

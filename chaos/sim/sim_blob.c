@@ -20,11 +20,14 @@
 #define SHORT_LOOKS 256
 #define TURN_LOOKS 20
 #define SCRUB_ROWS 6
+/* Numbers of registers from here on. */
+#define COPIES UINT64_C(1000000)
 
 struct errand {
     struct sim_errand base; /* first */
     enum { ERRAND_ADD, ERRAND_HOLD, ERRAND_WORD } kind;
     size_t n;
+    size_t operation; /* in the history; SIM_NO_HISTORY: none */
 };
 
 enum file { FILE_NONE, FILE_WHOLE, FILE_ROTTEN };
@@ -40,6 +43,7 @@ struct sim_blob {
     struct sim *sim;
     struct sim_rng rng;
     struct sim_errands errands;
+    struct sim_history *history;
     struct thing thing[BLOBS_MAX];
     size_t things;
     uint8_t file[SIM_OWNERS][BLOBS_MAX]; /* enum file; outlives a crash: it was synced */
@@ -76,7 +80,16 @@ static struct errand *errand_new(struct sim_blob *blob, int kind, size_t n) {
     struct errand *errand = sim_errand_new(&blob->errands, sizeof(*errand));
     errand->kind = kind;
     errand->n = n;
+    errand->operation = SIM_NO_HISTORY;
     return errand;
+}
+
+/* The register of what the state says about this copy; none of an account's. */
+static size_t record(struct sim_blob *blob, size_t n, unsigned node,
+                     enum history_kind kind, bool holds) {
+    return sim_history_call(blob->history, HISTORY_REGISTER,
+                            COPIES + n * SIM_OWNERS + node, kind, holds ? 1 : 0, node,
+                            blob->sim->loop.now_us);
 }
 
 /* Nodes that were removed, with all that they had. */
@@ -116,6 +129,7 @@ static void send_one(struct sim_blob *blob, unsigned unused) {
     blob->thing[n].node = node;
     blob->file[node][n] = FILE_WHOLE;
     struct errand *errand = errand_new(blob, ERRAND_ADD, n);
+    errand->operation = record(blob, n, node, HISTORY_WRITE, true);
     sim_errand_submit(&errand->base, &command, node);
 }
 
@@ -145,6 +159,7 @@ static void tell(struct sim_blob *blob, unsigned node, size_t n, bool holds) {
         .type = CMD_BLOB_HOLD,
         .blob_hold = {.node = node, .count = 1, .blobs = {{id_of(n), holds}}}};
     struct errand *errand = errand_new(blob, ERRAND_HOLD, n);
+    errand->operation = record(blob, n, node, HISTORY_WRITE, holds);
     sim_errand_submit(&errand->base, &command, node);
 }
 
@@ -306,6 +321,11 @@ static void answer(struct sim_errand *base) {
     struct errand *errand = (struct errand *)base;
     struct sim_blob *blob =
         (struct sim_blob *)((char *)base->all - offsetof(struct sim_blob, errands));
+    if (errand->operation != SIM_NO_HISTORY) {
+        sim_history_return(blob->history, errand->operation,
+                           base->request.outcome.code == OUT_OK,
+                           blob->sim->loop.now_us);
+    }
     if (errand->kind == ERRAND_ADD && base->request.outcome.code == OUT_OK) {
         blob->thing[errand->n].added = true;
     } else if (errand->kind != ERRAND_WORD && base->request.outcome.code != OUT_OK) {
@@ -344,10 +364,12 @@ static void on_turn(struct sim *sim, unsigned owner, void *arg) {
     }
 }
 
-struct sim_blob *sim_blob_new(struct sim *sim, struct port_loop *loop, uint64_t seed) {
+struct sim_blob *sim_blob_new(struct sim *sim, struct port_loop *loop, uint64_t seed,
+                              struct sim_history *history) {
     struct sim_blob *blob = calloc(1, sizeof(*blob));
     CHECK(blob != NULL);
     blob->sim = sim;
+    blob->history = history;
     sim_rng_seed(&blob->rng, seed, 9);
     blob->errands = (struct sim_errands){
         .sim = sim, .loop = loop, .rng = &blob->rng, .answer = answer};
@@ -442,8 +464,34 @@ bool sim_blob_idle(struct sim_blob *blob) {
     return blob->errands.count == 0;
 }
 
+/* All nodes know all that was acknowledged. Of nodes that were removed the copies are
+ * forgotten, and those that were lost before anybody else had one. */
+static void read_copies(struct sim_blob *blob, unsigned id) {
+    struct sim_node *node = blob->sim->node[id];
+    CHECK(store_read_begin(node->read) == OK);
+    for (size_t n = 0; n < blob->things; n++) {
+        struct blob_id key = id_of(n);
+        struct blob_row row = {.size = 0};
+        enum err err = store_blob_get(node->read, &key, &row);
+        CHECK(err == OK || err == ERR_NOT_FOUND);
+        for (unsigned of = 1; of <= blob->sim->nodes_count; of++) {
+            if (!blob->sim->node[of]->removed) {
+                size_t read = record(blob, n, of, HISTORY_READ, false);
+                sim_history_return(blob->history, read, store_blob_held_by(&row, of),
+                                   blob->sim->loop.now_us);
+            }
+        }
+    }
+    store_read_end(node->read);
+}
+
 void sim_blob_judge(struct sim_blob *blob) {
     bury(blob);
+    for (unsigned id = 1; id <= blob->sim->nodes_count; id++) {
+        if (is_up(blob, id) && blob->sim->result->violations == 0) {
+            read_copies(blob, id);
+        }
+    }
     for (unsigned id = 1; id <= blob->sim->nodes_count; id++) {
         for (size_t n = 0; n < blob->things && is_up(blob, id); n++) {
             const char *fault = blob->thing[n].received && !blob->thing[n].excused

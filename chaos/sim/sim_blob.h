@@ -7,18 +7,21 @@
  *
  * Checked: a blob that was received is never lost while a node that had it is there; at
  * the end none of them is short, each stands in two regions, and whoever is its holder
- * by the state has it, whole.
+ * by the state has it, whole. What a node said of its copy, and what all nodes know of it
+ * in the end, is a register in the history: nothing that was acknowledged is forgotten.
  */
 #ifndef CHAOS_SIM_BLOB_H
 #define CHAOS_SIM_BLOB_H
 
+#include "chaos/sim/sim_history.h"
 #include "raft/repl.h"
 
 struct sim;
 struct sim_blob;
 
-/* `loop`: where answers arrive; it and `sim` outlive the blobs. */
-struct sim_blob *sim_blob_new(struct sim *sim, struct port_loop *loop, uint64_t seed);
+/* `loop`: where answers arrive. All three outlive the blobs. */
+struct sim_blob *sim_blob_new(struct sim *sim, struct port_loop *loop, uint64_t seed,
+                              struct sim_history *history);
 void sim_blob_free(struct sim_blob *blob);
 void sim_blob_begin(struct sim_blob *blob);
 /* No new blobs and no rot; what is broken is repaired still. */
@@ -29,6 +32,7 @@ void sim_blob_stop(struct sim_blob *blob);
 bool sim_blob_idle(struct sim_blob *blob);
 /* That life of the node is over: answers that it owed will not come. */
 void sim_blob_lost(struct sim_blob *blob, unsigned node, uint64_t life);
+/* Before the history is judged. */
 void sim_blob_judge(struct sim_blob *blob);
 
 #endif

@@ -742,7 +742,7 @@ struct sim_work *sim_work_new(struct sim *sim, uint64_t seed, unsigned clients) 
     work->history = sim_history_new();
     work->outbox = sim_outbox_new(sim, &work->loop, seed);
     work->intake = sim_intake_new(sim, &work->loop, seed, work->history);
-    work->blob = sim_blob_new(sim, &work->loop, seed);
+    work->blob = sim_blob_new(sim, &work->loop, seed, work->history);
     CHECK(work->client != NULL);
     arena_init(&work->arena, 1u << 20);
     sim_rng_seed(&work->rng, seed, 2);
