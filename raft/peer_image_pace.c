@@ -64,7 +64,8 @@ void peer_image_pace_step(struct peer_image_pace *pace,
     }
     uint64_t mean_us = window_end(pace, load, now_ms);
     uint64_t usual_us = pace->usual_us;
-    bool slow = mean_us != 0 && usual_us != 0 && mean_us > usual_us + usual_us / 2 + SLACK_US;
+    bool slow = mean_us != 0 && usual_us != 0 &&
+                mean_us > usual_us + usual_us / 2 + SLACK_US;
 
     if (mean_us != 0) {
         pace->usual_us = usual_us == 0        ? mean_us
