@@ -81,15 +81,37 @@ static bool take(struct cursor *c, uint32_t ch) {
     return true;
 }
 
+/* What may follow a number of a date. */
+static bool is_separator(uint32_t ch) {
+    return ch == 0x5e74 || ch == 0x6708 || ch == 0x65e5 || ch == '/' || ch == '.' ||
+           ch == '-';
+}
+
+/* Two ones close together look like 日, which itself never stands before a separator. */
+static bool is_eleven(const struct cursor *c) {
+    return c->at + 1 < c->count && c->chars[c->at] == 0x65e5 &&
+           is_separator(c->chars[c->at + 1]);
+}
+
 /* At most `max` digits. */
 static bool take_number(struct cursor *c, size_t max, int *ret) {
     size_t n = 0;
     int value = 0;
 
-    for (; n < max && c->at < c->count && c->chars[c->at] >= '0' &&
-           c->chars[c->at] <= '9';
-         n++)
-        value = value * 10 + (int)(c->chars[c->at++] - '0');
+    while (n < max && c->at < c->count) {
+        uint32_t ch = c->chars[c->at];
+
+        if (ch >= '0' && ch <= '9') {
+            value = value * 10 + (int)(ch - '0');
+            n++;
+        } else if (n + 2 <= max && is_eleven(c)) {
+            value = value * 100 + 11;
+            n += 2;
+        } else {
+            break;
+        }
+        c->at++;
+    }
     *ret = value;
     return n > 0;
 }
@@ -106,11 +128,9 @@ static bool take_separator(struct cursor *c, uint32_t kanji, uint32_t *style) {
     return true;
 }
 
-/* A month or a day. Two ones close together look like 日, which never stands before the
- * 月 or 日 that follows them. */
-static bool take_part(struct cursor *c, uint32_t sign, int *ret) {
-    if (c->at + 1 < c->count && c->chars[c->at] == 0x65e5 && c->chars[c->at + 1] == sign) {
-        c->at++;
+/* A day may end its date: there is no separator to tell 日 from two ones then. */
+static bool take_day(struct cursor *c, uint32_t style, int *ret) {
+    if (style != 1 && take(c, 0x65e5)) {
         *ret = 11;
         return true;
     }
@@ -137,9 +157,9 @@ static bool date_at(struct cursor *c, struct date *ret) {
     } else if (!take_number(c, 4, &d.year)) {
         return false;
     }
-    if (!take_separator(c, 0x5e74, &style) || !take_part(c, 0x6708, &month))
+    if (!take_separator(c, 0x5e74, &style) || !take_number(c, 2, &month))
         return false;
-    if (!take_separator(c, 0x6708, &style) || !take_part(c, 0x65e5, &day))
+    if (!take_separator(c, 0x6708, &style) || !take_day(c, style, &day))
         return false;
     d.month = month;
     d.day = day;

@@ -387,6 +387,8 @@ static uint8_t read_form_field(struct reading *r, enum label label, unsigned kin
     struct box boxes[FORM_VALUES_MAX];
     size_t count = locate_form_values(&r->form, label, boxes, FORM_VALUES_MAX);
 
+    if (count == 0 && label == LABEL_FORM_NUMBER)
+        count = locate_form_number(&r->engine->core, &r->form, &boxes[0]);
     *ret = (struct field_read){.verdict = OCR_FIELD_ABSENT};
     for (size_t i = 0; i < count; i++) {
         struct field_read here;

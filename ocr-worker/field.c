@@ -9,6 +9,10 @@
 #define EQUAL_MARGIN 0.02f
 #define OTHER_SCORE 0.82f
 #define OTHER_MARGIN 0.06f
+/* Pieces of a line's height by so much are more than one character. */
+#define WIDE_DIGITS 0.8
+#define WIDE_NAME 1.15
+#define MORE_EM 0.4
 #define FAINT_INK 85 /* of 255: print is darker somewhere, even where strokes are thin */
 
 /* ---- a field's strip: its text at full resolution */
@@ -44,7 +48,8 @@ static bool is_text(const struct page *cut, const struct box *b) {
            darkest(&cut->ink, b) >= FAINT_INK;
 }
 
-static bool strip_open(const struct sheet *sheet, struct box box, struct strip *s) {
+static bool strip_cut(const struct sheet *sheet, struct box box, double wide_em,
+                      struct strip *s) {
     struct text_blob *blobs;
     size_t count = 0;
     bool good;
@@ -56,12 +61,38 @@ static bool strip_open(const struct sheet *sheet, struct box box, struct strip *
     good = blobs != NULL;
     for (size_t i = 0; good && i < s->cut.blob_count; i++)
         if (is_text(&s->cut, &s->cut.blobs[i].box))
-            blobs[count++] = (struct text_blob){s->cut.blobs[i].box, s->cut.blobs[i].area};
-    good = good && text_single(&s->cut.ink, blobs, count, 0, &s->text) &&
+            blobs[count++] = (struct text_blob){.box = s->cut.blobs[i].box,
+                                                .area = s->cut.blobs[i].area};
+    good = good && text_single(&s->cut.ink, blobs, count, wide_em, &s->text) &&
            s->text.lines[0].count > 0;
     free(blobs);
     if (!good)
         strip_close(s);
+    return good;
+}
+
+/* Ink that goes on beyond an end of the strip: a character's thin stroke that the reduced
+ * page did not show. */
+static bool goes_on(const struct strip *s, const struct page *page, struct box *box) {
+    const struct line *line = &s->text.lines[0];
+    int more = (int)(line->em * MORE_EM / page->reduce) + 1;
+    bool left = line->box.x0 <= 0, right = line->box.x1 >= s->cut.ink.width;
+
+    if (left)
+        box->x0 -= more;
+    if (right)
+        box->x1 += more;
+    return left || right;
+}
+
+static bool strip_open(const struct sheet *sheet, struct box box, double wide_em,
+                       struct strip *s) {
+    bool good = strip_cut(sheet, box, wide_em, s);
+
+    if (good && goes_on(s, &sheet->page, &box)) {
+        strip_close(s);
+        good = strip_cut(sheet, box, wide_em, s);
+    }
     return good;
 }
 
@@ -170,7 +201,7 @@ void field_number(struct reader_core *core, const struct sheet *sheet, struct bo
     struct read_line line;
 
     *ret = (struct field_read){.verdict = OCR_FIELD_DOUBTFUL, .box = box};
-    if (!strip_open(sheet, box, &s))
+    if (!strip_open(sheet, box, WIDE_DIGITS, &s))
         return;
     reading_transcribe(core, &s.text, &s.text.lines[0], &core->digits, &line);
     set_text(line.chars, line.count, ret);
@@ -208,7 +239,7 @@ void field_name(struct reader_core *core, const struct sheet *sheet, struct box 
     struct strip s;
 
     *ret = (struct field_read){.verdict = OCR_FIELD_DOUBTFUL, .box = box};
-    if (!strip_open(sheet, box, &s))
+    if (!strip_open(sheet, box, WIDE_NAME, &s))
         return;
     reading_name(core, &s.text, &s.text.lines[0], expected->name, expected->name_count,
                  &name);
@@ -257,7 +288,7 @@ void field_date(struct reader_core *core, const struct sheet *sheet, struct box 
     size_t from, to;
 
     *ret = (struct field_read){.verdict = OCR_FIELD_DOUBTFUL, .box = box};
-    if (!strip_open(sheet, box, &s))
+    if (!strip_open(sheet, box, WIDE_DIGITS, &s))
         return;
     reading_transcribe(core, &s.text, &s.text.lines[0], &core->dates, &line);
     set_text(line.chars, line.count, ret);

@@ -14,7 +14,11 @@
 
 #include "ocr-worker/glyph_font.h"
 
-#define RENDER_SIDE 64
+#define RENDER_SIDE 48
+#define BETWEEN_FONTS 3 /* those that fit best */
+#define RENDER_EDGE 4
+#define RENDER_LEVEL 70 /* PAGE_INK_LEVEL_CUT */
+#define RENDER_BLUR 3 /* passes: a scan of 300 dpi and its turning */
 #define COARSE_UNIT 4096.0f
 #define FINE_UNIT 16384.0f
 #define SHIFT 2 /* pixels of the fine grid, each way */
@@ -24,6 +28,7 @@
 struct shape {
     int16_t v[GLYPH_FINE * GLYPH_FINE];
     float soft; /* length of its softened form */
+    size_t font;
 };
 
 struct cached {
@@ -179,7 +184,6 @@ bool glyph_fine_of(const struct plane *ink, struct box box, struct glyph_fine *r
         ret->v[i] = (int16_t)lrintf(v[i] * FINE_UNIT);
     ret->blurred = false;
     soften(v, GLYPH_FINE);
-    soften(v, GLYPH_FINE);
     for (int i = 0; i < GLYPH_FINE * GLYPH_FINE; i++)
         ret->soft[i] = (int16_t)lrintf(v[i] * FINE_UNIT);
     return true;
@@ -200,7 +204,31 @@ float glyph_coarse_match(const struct glyph_coarse *a, const struct glyph_coarse
 
 /* ---- fonts */
 
-/* A glyph as ink. False: the font does not have it, or it is blank. */
+/* The ink that a scan would show: above the level that counts. */
+static struct box ink_box(const struct plane *ink) {
+    struct box box = {ink->width, -1, -1, -1};
+
+    for (int y = 0; y < ink->height; y++) {
+        const uint8_t *row = plane_row(ink, y);
+        int first = 0, last = ink->width;
+
+        while (first < last && row[first] <= RENDER_LEVEL)
+            first++;
+        while (last > first && row[last - 1] <= RENDER_LEVEL)
+            last--;
+        if (first == last)
+            continue;
+        box.x0 = int_min(box.x0, first);
+        box.x1 = int_max(box.x1, last);
+        box.y0 = box.y0 < 0 ? y : box.y0;
+        box.y1 = y + 1;
+    }
+    return box;
+}
+
+/* A glyph as a scanner sees it: a little blurred, in the box that its ink then has. So
+ * thin strokes are as faint, and boxes as wide, as they are on paper. False: the font
+ * does not have it, or it is blank. */
 static bool render(struct glyph_font *font, uint32_t ch, struct plane *ret_ink,
                    struct box *ret_box) {
     FT_UInt index = FT_Get_Char_Index(font->face, ch);
@@ -212,12 +240,23 @@ static bool render(struct glyph_font *font, uint32_t ch, struct plane *ret_ink,
         return false;
     map = &font->face->glyph->bitmap;
     if (map->width < 1 || map->rows < 1 || map->pixel_mode != FT_PIXEL_MODE_GRAY ||
-        !plane_new(ret_ink, (int)map->width, (int)map->rows))
+        !plane_new(ret_ink, (int)map->width + 2 * RENDER_EDGE,
+                   (int)map->rows + 2 * RENDER_EDGE))
         return false;
-    for (int y = 0; y < ret_ink->height; y++)
-        memcpy(plane_row(ret_ink, y), map->buffer + y * map->pitch, map->width);
-    *ret_box = (struct box){0, 0, ret_ink->width, ret_ink->height};
-    return true;
+    memset(ret_ink->px, 0, (size_t)ret_ink->width * (size_t)ret_ink->height);
+    for (int y = 0; y < (int)map->rows; y++)
+        memcpy(plane_row(ret_ink, y + RENDER_EDGE) + RENDER_EDGE,
+               map->buffer + y * map->pitch, map->width);
+    for (int i = 0; i < RENDER_BLUR; i++)
+        if (!plane_soften(ret_ink)) {
+            plane_free(ret_ink);
+            return false;
+        }
+    *ret_box = ink_box(ret_ink);
+    if (ret_box->x1 > ret_box->x0)
+        return true;
+    plane_free(ret_ink);
+    return false;
 }
 
 enum err glyphs_open(const char *without, struct glyphs **ret_glyphs) {
@@ -421,8 +460,10 @@ static struct cached *fine_shapes(struct glyphs *g, uint32_t ch) {
         if (!render(&g->fonts[f], ch, &ink, &box))
             continue;
         if (glyph_fine_of(&ink, box, &fine) &&
-            glyph_coarse_of(&ink, box, &slot->coarse[slot->count]))
-            shape_of(&fine, &slot->shapes[slot->count++]);
+            glyph_coarse_of(&ink, box, &slot->coarse[slot->count])) {
+            shape_of(&fine, &slot->shapes[slot->count]);
+            slot->shapes[slot->count++].font = f;
+        }
         plane_free(&ink);
     }
     return slot;
@@ -545,30 +586,69 @@ float glyph_fine_match(struct glyphs *g, const struct glyph_fine *ink, uint32_t 
     return place_best(g, ink, ch).score;
 }
 
-static float shape_at(const struct placed *p, int x, int y) {
-    x -= p->dx;
-    y -= p->dy;
-    if (x < 0 || y < 0 || x >= GLYPH_FINE || y >= GLYPH_FINE)
-        return 0;
-    return p->shape->v[y * GLYPH_FINE + x] / FINE_UNIT;
+/* A template where it was placed, as blurred as the ink, of length one. */
+static void lay(const struct placed *p, bool blurred, float *ret) {
+    memset(ret, 0, GLYPH_FINE * GLYPH_FINE * sizeof *ret);
+    for (int y = int_max(0, p->dy); y < int_min(GLYPH_FINE, GLYPH_FINE + p->dy); y++)
+        for (int x = int_max(0, p->dx); x < int_min(GLYPH_FINE, GLYPH_FINE + p->dx); x++)
+            ret[y * GLYPH_FINE + x] =
+                p->shape->v[(y - p->dy) * GLYPH_FINE + x - p->dx] / FINE_UNIT;
+    if (!blurred)
+        return;
+    soften(ret, GLYPH_FINE);
+    for (int i = 0; i < GLYPH_FINE * GLYPH_FINE; i++)
+        ret[i] /= p->shape->soft;
 }
 
-float glyph_between(struct glyphs *g, const struct glyph_fine *ink, uint32_t a,
-                    uint32_t b) {
-    struct placed pa = place_best(g, ink, a), pb = place_best(g, ink, b);
-    float along = 0, whole = 0;
+static float between(const struct glyph_fine *ink, const struct placed *a,
+                     const struct placed *b) {
+    float va[GLYPH_FINE * GLYPH_FINE], vb[GLYPH_FINE * GLYPH_FINE], along = 0, whole = 0;
 
-    if (pa.shape == NULL || pb.shape == NULL)
-        return 0.5f;
-    for (int y = 0; y < GLYPH_FINE; y++) {
-        for (int x = 0; x < GLYPH_FINE; x++) {
-            float va = shape_at(&pa, x, y), d = shape_at(&pb, x, y) - va;
+    lay(a, ink->blurred, va);
+    lay(b, ink->blurred, vb);
+    for (int i = 0; i < GLYPH_FINE * GLYPH_FINE; i++) {
+        float d = vb[i] - va[i];
 
-            along += (ink->v[y * GLYPH_FINE + x] / FINE_UNIT - va) * d;
-            whole += d * d;
-        }
+        along += (ink->v[i] / FINE_UNIT - va[i]) * d;
+        whole += d * d;
     }
     return whole > 1e-6f ? along / whole : 0.5f;
+}
+
+struct pair {
+    struct placed a, b;
+    float score; /* of the better one */
+};
+
+/* Each pair is of one font: so what differs is the characters and not the hand that drew
+ * them. */
+float glyph_between(struct glyphs *g, const struct glyph_fine *ink, uint32_t a,
+                    uint32_t b) {
+    struct cached *sa = fine_shapes(g, a), *sb = fine_shapes(g, b);
+    struct pair best[BETWEEN_FONTS] = {0};
+    size_t count = 0, at;
+    float sum = 0;
+
+    for (size_t i = 0, k = 0; sa != NULL && sb != NULL && i < sa->count; i++) {
+        struct pair here;
+
+        while (k < sb->count && sb->shapes[k].font < sa->shapes[i].font)
+            k++;
+        if (k == sb->count || sb->shapes[k].font != sa->shapes[i].font)
+            continue;
+        here.a = place(ink, &sa->shapes[i]);
+        here.b = place(ink, &sb->shapes[k]);
+        here.score = here.a.score > here.b.score ? here.a.score : here.b.score;
+        if (count == BETWEEN_FONTS && here.score <= best[count - 1].score)
+            continue;
+        at = count < BETWEEN_FONTS ? count++ : count - 1;
+        for (; at > 0 && best[at - 1].score < here.score; at--)
+            best[at] = best[at - 1];
+        best[at] = here;
+    }
+    for (size_t i = 0; i < count; i++)
+        sum += between(ink, &best[i].a, &best[i].b);
+    return count > 0 ? sum / (float)count : 0.5f;
 }
 
 /* ---- UTF-8 */

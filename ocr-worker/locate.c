@@ -8,6 +8,7 @@
 #define BAND_EM 1.15 /* half a row's height where no rules bound it */
 #define ROW_MM 16
 #define VALUE_FAR_MM 60
+#define GAP_RIGHT 3 /* heights */
 #define VALUE_GAP_MM 11 /* within a value */
 
 static int mm(const struct page *page, double millimetres) {
@@ -273,19 +274,20 @@ static size_t office_end(struct reader_core *core, struct sheet *s, struct line 
     return a.found && a.mean > 0.7f && a.end <= name_at ? a.end : 0;
 }
 
-/* A number of twelve digits in a line of its own, where its label could not be read. */
-static bool find_number(struct reader_core *core, struct sheet *s, struct box *ret) {
+/* `digits` of them at the end of a line, where no label leads to the number. */
+static bool find_number(struct reader_core *core, struct sheet *s, size_t digits,
+                        struct box *ret) {
     for (size_t i = 0; i < s->text.count; i++) {
         struct line *line = &s->text.lines[i];
         struct read_line read;
         struct box box = {0};
 
-        if (line->count < 12 || line->count > 60 || line->em < mm(&s->page, 1.5))
+        if (line->count < digits || line->count > 60 || line->em < mm(&s->page, 1.5))
             continue;
         reading_transcribe(core, &s->text, line, &core->digits, &read);
-        if (read.count < 12)
+        if (read.count < digits)
             continue;
-        for (size_t k = read.count - 12; k < read.count; k++) {
+        for (size_t k = read.count - digits; k < read.count; k++) {
             if (read.chars[k].score < 0.7f) /* read again later, at full resolution */
                 break;
             box = box_join(box, read.chars[k].box);
@@ -296,6 +298,29 @@ static bool find_number(struct reader_core *core, struct sheet *s, struct box *r
         }
     }
     return false;
+}
+
+bool locate_form_number(struct reader_core *core, struct sheet *s, struct box *ret) {
+    return find_number(core, s, 13, ret);
+}
+
+/* What stands right of a name belongs to it: a wide gap makes two lines of one. */
+static void extend_right(const struct sheet *s, struct box *name) {
+    bool grown = true;
+
+    while (grown) {
+        grown = false;
+        for (size_t i = 0; i < s->text.count; i++) {
+            const struct line *line = &s->text.lines[i];
+            int cy = (line->box.y0 + line->box.y1) / 2;
+
+            if (cy <= name->y0 || cy >= name->y1 || line->box.x0 < name->x1 ||
+                line->box.x0 - name->x1 > GAP_RIGHT * box_height(name))
+                continue;
+            *name = box_join(*name, line->box);
+            grown = true;
+        }
+    }
 }
 
 /* By content first: the line near the birth date that looks most like the name. */
@@ -357,6 +382,8 @@ static void find_name(struct reader_core *core, struct sheet *s,
         ret->name = box;
     }
     ret->has_name |= nearest < far;
+    if (ret->has_name)
+        extend_right(s, &ret->name);
 }
 
 void locate_cert(struct reader_core *core, struct sheet *s,
@@ -365,7 +392,7 @@ void locate_cert(struct reader_core *core, struct sheet *s,
 
     *ret = (struct located_cert){0};
     ret->has_number = (number != NULL && locate_value(s, number, &ret->number)) ||
-                      find_number(core, s, &ret->number);
+                      find_number(core, s, 12, &ret->number);
     find_dates(core, s, ret);
     find_name(core, s, want, ret);
 }

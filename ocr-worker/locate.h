@@ -18,6 +18,10 @@ bool locate_value(const struct sheet *sheet, const struct label_hit *label,
 size_t locate_form_values(const struct sheet *sheet, enum label label,
                           struct box *values, size_t max);
 
+/* A number of thirteen digits on a form whose label could not be read. */
+bool locate_form_number(struct reader_core *core, struct sheet *sheet,
+                        struct box *ret_box);
+
 struct located_cert {
     bool has_number, has_name, has_birth, has_issued;
     struct box number, name, birth, issued;

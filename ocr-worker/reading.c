@@ -7,9 +7,17 @@
 #include "ocr-worker/variant.h"
 
 #define WORTH 0.58f      /* a group below it is better left out */
+#define CUT_COST_EM 0.12f
 #define CANDIDATES 24
 #define NAME_FLOOR 0.80f /* fine score below which nothing is certain */
 #define NAME_MARGIN 0.02f
+#define NEAR_SCORE 0.95f
+#define NEAR_PART 0.65f
+/* What is held against somebody has to be far more certain than what agrees. */
+#define OTHER_FLOOR 0.88f
+#define OTHER_LEAD 0.04f
+#define OTHER_SIDE 0.75f
+#define OTHER_PLAIN 0.95f /* no other character could be meant */
 #define GAP_NAME_EM 2.6
 
 enum err reader_core_open(const char *without, struct reader_core *ret) {
@@ -84,6 +92,11 @@ static float group_best(struct text *text, struct line *line, size_t at, size_t 
     return best;
 }
 
+/* What it costs to divide a piece of ink, in pixels like the values of divisions. */
+static float cut_cost(const struct line *line, size_t at) {
+    return line->atoms[at].cut ? CUT_COST_EM * (float)line->em : 0;
+}
+
 /* Best division of the line from each atom to its end. */
 static void divide(struct text *text, struct line *line, const struct alphabet *alphabet,
                    struct best *best) {
@@ -92,10 +105,11 @@ static void divide(struct text *text, struct line *line, const struct alphabet *
         const struct box *b = &line->atoms[at].box;
         float width = (float)box_width(b);
         bool dash = is_dash(line, *b);
+        float cost = cut_cost(line, at);
 
         best[at].len = 1;
         best[at].skip = true;
-        best[at].value = best[at + 1].value -
+        best[at].value = best[at + 1].value - cost -
                          (dash || is_point(line, b) ? 0.02f : 0.3f) * width;
         for (size_t len = 1; len <= TEXT_GROUP_MAX && at + len <= line->count; len++) {
             struct box group = line_group(line, at, len);
@@ -106,7 +120,8 @@ static void divide(struct text *text, struct line *line, const struct alphabet *
             if (box_height(&group) < line->em * 0.45) /* no digit, no kanji is so low */
                 continue;
             score = group_best(text, line, at, len, alphabet);
-            value = best[at + len].value + (score - WORTH) * (float)box_width(&group);
+            value = best[at + len].value - cost +
+                    (score - WORTH) * (float)box_width(&group);
             if (score > WORTH && value > best[at].value)
                 best[at] = (struct best){value, (uint8_t)len, false};
         }
@@ -252,6 +267,12 @@ static void consider(struct reader_core *core, const struct glyph_fine *fine,
     }
 }
 
+/* Where print is as clear as templates, little lies between look-alikes (プ and ブ), and
+ * what counts is how much worse the other explains the ink. */
+static bool is_much_nearer(float own, float other, float between) {
+    return own >= NEAR_SCORE && 1 - own < NEAR_PART * (1 - other) && between < 0.45f;
+}
+
 static struct verified verify_so(struct reader_core *core, const struct glyph_fine *fine,
                                  const struct glyph_coarse *coarse, struct box box,
                                  uint32_t expected) {
@@ -277,9 +298,10 @@ static struct verified verify_so(struct reader_core *core, const struct glyph_fi
                             : 0;
     v.variant = v.read.ch != expected;
     v.agrees = v.read.score >= NAME_FLOOR && v.read.margin >= 0 &&
-               (v.read.margin >= NAME_MARGIN || between < 0.35f);
-    v.differs = other.score >= NAME_FLOOR && v.read.margin <= -NAME_MARGIN / 2 &&
-                between > 0.65f && !variant_kin(other.ch, expected);
+               (v.read.margin >= NAME_MARGIN || between < 0.35f ||
+                is_much_nearer(v.read.score, other.score, between));
+    v.differs = other.score >= OTHER_FLOOR && v.read.margin <= -OTHER_LEAD &&
+                between > OTHER_SIDE && !variant_kin(other.ch, expected);
     if (v.read.margin < 0) {
         other.margin = -v.read.margin;
         v.read = other;
@@ -287,7 +309,14 @@ static struct verified verify_so(struct reader_core *core, const struct glyph_fi
     return v;
 }
 
-/* As sharp print first; what leaves a doubt as the blurred print that it may be. */
+/* At the edge of the strip: perhaps only a part of a character. */
+static bool is_cut(const struct plane *ink, const struct box *b) {
+    return b->x0 <= 0 || b->y0 <= 0 || b->x1 >= ink->width || b->y1 >= ink->height;
+}
+
+/* As sharp print first; what leaves a doubt as the blurred print that it may be. It is
+ * another character only where it is both ways: thin strokes fade in coarse scans, and
+ * 土 is 上 then to whoever looks for sharp ones. */
 static struct verified verify(struct reader_core *core, struct text *text,
                               struct box box, uint32_t expected) {
     struct verified v = {.read = {expected, -1, 0, 0, box}}, blurred;
@@ -298,13 +327,16 @@ static struct verified verify(struct reader_core *core, struct text *text,
         !glyph_fine_of(text->ink, box, &fine))
         return v;
     v = verify_so(core, &fine, &coarse, box, expected);
-    if (v.agrees || v.differs)
+    if (v.agrees)
+        return v;
+    fine.blurred = true;
+    blurred = verify_so(core, &fine, &coarse, box, expected);
+    v.differs = v.differs && blurred.differs && v.read.ch == blurred.read.ch &&
+                !is_cut(text->ink, &box);
+    if (v.differs)
         return v;
     glyph_fine_focus(core->glyphs, &fine, expected);
-    if (!fine.blurred)
-        return v;
-    blurred = verify_so(core, &fine, &coarse, box, expected);
-    return blurred.agrees ? blurred : v;
+    return fine.blurred && blurred.agrees ? blurred : v;
 }
 
 void reading_prepare(struct reader_core *core, const uint32_t *name, size_t count) {
@@ -334,7 +366,8 @@ static void name_whole(struct reader_core *core, struct text *text, struct line 
 void reading_name(struct reader_core *core, struct text *text, struct line *line,
                   const uint32_t *expected, size_t count, struct name_reading *ret) {
     struct aligned a = reading_place(core, text, line, expected, count);
-    bool differs = false, doubt = false, variant = false;
+    bool differs = false, doubt = false, variant = false, plain = true;
+    size_t agree = 0;
 
     *ret = (struct name_reading){.result = NAME_DOUBTFUL};
     if (!a.found || a.mean < 0.5f) {
@@ -350,17 +383,21 @@ void reading_name(struct reader_core *core, struct text *text, struct line *line
         differs |= v.differs;
         doubt |= !v.differs && !v.agrees;
         variant |= v.agrees && v.variant;
+        agree += v.agrees;
+        plain = plain && (!v.differs || v.read.score >= OTHER_PLAIN);
         if (v.read.score < ret->confidence)
             ret->confidence = v.read.score;
     }
     for (size_t i = 0; i < line->count; i++) /* ink that no character of it explains */
         if ((i < a.start || i >= a.end) && !is_speck(line, &line->atoms[i].box))
             doubt = true;
-    if (differs && a.least > 0.5f)
+    if (differs && (a.least > 0.5f || (plain && !doubt)))
         ret->result = NAME_DIFFERS;
     else if (!differs && !doubt)
         ret->result = variant ? NAME_VARIANT : NAME_AGREES;
-    if (ret->result == NAME_DOUBTFUL)
+    /* Where half of it stands in its place, another division of the ink is no other name:
+     * ノ and く of バ. */
+    if (ret->result == NAME_DOUBTFUL && agree * 2 < count)
         name_whole(core, text, line, expected, count, ret);
 }
 
@@ -372,7 +409,7 @@ static void whole_divide(struct reader_core *core, struct text *text, struct lin
     for (size_t at = line->count; at-- > 0;) {
         const struct box *b = &line->atoms[at].box;
 
-        best[at] = (struct best){best[at + 1].value -
+        best[at] = (struct best){best[at + 1].value - cut_cost(line, at) -
                                      (is_speck(line, b) ? 0.02f : 0.3f) *
                                          (float)box_width(b),
                                  1, true};
@@ -387,7 +424,8 @@ static void whole_divide(struct reader_core *core, struct text *text, struct lin
                 glyph_bank_find(&core->all, line_coarse(text, line, at, len), &hit, 1) <
                     1)
                 continue;
-            value = best[at + len].value + (hit.score - WORTH) * (float)box_width(&group);
+            value = best[at + len].value - cut_cost(line, at) +
+                    (hit.score - WORTH) * (float)box_width(&group);
             if (value > best[at].value)
                 best[at] = (struct best){value, (uint8_t)len, false};
         }

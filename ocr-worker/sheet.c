@@ -24,7 +24,8 @@ static bool find_text(struct label_reader *reader, struct sheet *s) {
     if (blobs == NULL)
         return false;
     for (size_t i = 0; i < page->blob_count; i++)
-        blobs[i] = (struct text_blob){page->blobs[i].box, page->blobs[i].area};
+        blobs[i] = (struct text_blob){.box = page->blobs[i].box,
+                                      .area = page->blobs[i].area};
     good = text_find(&page->ink, blobs, page->blob_count,
                      int_max(2, (int)mm(page, EM_MIN_MM)), (int)mm(page, EM_MAX_MM),
                      &s->text);

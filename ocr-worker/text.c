@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ocr-worker/page.h"
+
 #define SPECK_EM 0.22 /* smaller both ways: may be dirt, may be a point */
 
 /* ---- lines */
@@ -96,25 +98,112 @@ static void fill_atoms(struct line *line, const struct text_blob *blobs, size_t 
             last->box = box_join(last->box, blobs[i].box);
             last->area += blobs[i].area;
         } else {
-            line->atoms[line->count++] = (struct atom){blobs[i].box, blobs[i].area};
+            line->atoms[line->count++] =
+                (struct atom){blobs[i].box, blobs[i].area, blobs[i].cut};
         }
     }
 }
 
+/* ---- pieces that touch */
+
+#define CUT_EM 0.16    /* the least width of a part */
+#define CUT_PEAK_EM 0.4 /* how far to look for the strokes beside a thin place */
+#define CUT_THIN 2      /* times thinner than those */
+
+/* Ink of each column of a box. */
+static void columns_of(const struct plane *ink, const struct box *b, int *sums) {
+    memset(sums, 0, (size_t)box_width(b) * sizeof *sums);
+    for (int y = b->y0; y < b->y1; y++) {
+        const uint8_t *row = plane_row(ink, y) + b->x0;
+
+        for (int x = 0; x < box_width(b); x++)
+            sums[x] += row[x];
+    }
+}
+
+static int most(const int *sums, int from, int to) {
+    int best = 0;
+
+    for (int x = from; x < to; x++)
+        best = int_max(best, sums[x]);
+    return best;
+}
+
+/* The thinnest column around `x`, and thin beside what stands left and right of it. */
+static bool is_thin(const int *sums, int width, int x, double em) {
+    int near = int_max(1, (int)(em * CUT_EM / 2));
+    int far = int_max(2, (int)(em * CUT_PEAK_EM));
+
+    for (int k = int_max(0, x - near); k < int_min(width, x + near + 1); k++)
+        if (sums[k] < sums[x] || (sums[k] == sums[x] && k < x))
+            return false;
+    return sums[x] * CUT_THIN <= most(sums, int_max(0, x - far), x) &&
+           sums[x] * CUT_THIN <= most(sums, x + 1, int_min(width, x + far + 1));
+}
+
+/* Rows of [from, to) that hold ink. */
+static struct text_blob part_of(const struct plane *ink, const struct box *b, int from,
+                                int to) {
+    struct text_blob part = {{b->x0 + from, b->y1, b->x0 + to, b->y0}, 0, from > 0};
+
+    for (int y = b->y0; y < b->y1; y++)
+        for (int x = b->x0 + from; x < b->x0 + to; x++)
+            if (plane_at(ink, x, y) > PAGE_INK_LEVEL_CUT) {
+                part.box.y0 = int_min(part.box.y0, y);
+                part.box.y1 = y + 1;
+                part.area++;
+            }
+    return part;
+}
+
+/* Appends the parts of a wide piece; returns how many. */
+static size_t cut_wide(const struct plane *ink, const struct text_blob *blob, double em,
+                       struct text_blob *out, size_t max) {
+    int width = box_width(&blob->box), least = int_max(2, (int)(em * CUT_EM)), from = 0;
+    int *sums = malloc((size_t)width * sizeof *sums);
+    size_t count = 0;
+
+    if (sums != NULL) {
+        columns_of(ink, &blob->box, sums);
+        for (int x = least; x < width - least && count + 1 < max; x++) {
+            if (x - from < least || !is_thin(sums, width, x, em))
+                continue;
+            out[count] = part_of(ink, &blob->box, from, x);
+            count += out[count].area > 0;
+            from = x;
+        }
+        out[count] = part_of(ink, &blob->box, from, width);
+        count += out[count].area > 0;
+        free(sums);
+    }
+    if (count == 0)
+        out[count++] = *blob;
+    return count;
+}
+
 bool text_single(const struct plane *ink, const struct text_blob *blobs, size_t count,
-                 double em, struct text *ret) {
-    struct text_blob *sorted = malloc((count + 1) * sizeof *sorted);
+                 double wide_em, struct text *ret) {
+    size_t max = count + TEXT_ATOMS_MAX, n = 0;
+    struct text_blob *sorted = malloc((max + 1) * sizeof *sorted);
+    double em = em_of(blobs, count);
 
     ret->ink = ink;
     ret->count = 0;
     if (sorted == NULL)
         return false;
-    memcpy(sorted, blobs, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, by_left);
-    if (line_new(&ret->lines[0], count < TEXT_ATOMS_MAX ? count : TEXT_ATOMS_MAX)) {
+    for (size_t i = 0; i < count; i++) {
+        size_t room = max - n - (count - i - 1);
+
+        if (box_width(&blobs[i].box) > wide_em * em && room > 1)
+            n += cut_wide(ink, &blobs[i], em, sorted + n, room);
+        else
+            sorted[n++] = blobs[i];
+    }
+    qsort(sorted, n, sizeof *sorted, by_left);
+    if (line_new(&ret->lines[0], n < TEXT_ATOMS_MAX ? n : TEXT_ATOMS_MAX)) {
         ret->count = 1;
-        ret->lines[0].em = em > 0 ? em : em_of(sorted, count);
-        fill_atoms(&ret->lines[0], sorted, count, ret->lines[0].em);
+        ret->lines[0].em = em;
+        fill_atoms(&ret->lines[0], sorted, n, em);
     }
     free(sorted);
     return ret->count == 1;
@@ -306,6 +395,8 @@ float alphabet_score(const struct alphabet *a, const struct glyph_coarse *ink,
 
 /* ---- alignment */
 
+#define CUT_COST 0.2f /* of a character that begins within a piece of ink */
+
 struct search {
     struct line *line;
     const uint32_t *chars;
@@ -329,11 +420,13 @@ static bool is_speck(const struct line *line, size_t at) {
 
 static float search_from(struct search *s, size_t k, size_t at) {
     size_t cell = k * s->line->count + at;
-    float best = -1e9f;
+    float best = -1e9f, cost = 0;
 
     if (s->visited[cell])
         return s->best[cell];
     s->visited[cell] = 1;
+    if (s->line->atoms[at].cut)
+        cost = CUT_COST;
     for (size_t len = 1; len <= TEXT_GROUP_MAX && at + len <= s->line->count; len++) {
         float here = s->score(s->context, s->line, at, len, s->chars[k]), rest = 0;
         size_t next = at + len, skipped = 0;
@@ -357,8 +450,8 @@ static float search_from(struct search *s, size_t k, size_t at) {
                     break;
             }
         }
-        if (here + rest > best) {
-            best = here + rest;
+        if (here + rest - cost > best) {
+            best = here + rest - cost;
             s->length[cell] = (uint8_t)len;
         }
     }

@@ -20,6 +20,7 @@
 struct atom {
     struct box box;
     int area;
+    bool cut; /* from the atom before: to divide here is a last resort */
 };
 
 struct line {
@@ -43,12 +44,14 @@ struct text {
 struct text_blob {
     struct box box;
     int area;
+    bool cut; /* from the blob left of it */
 };
 bool text_find(const struct plane *ink, const struct text_blob *blobs, size_t count,
                int em_min, int em_max, struct text *ret_text);
-/* All blobs into one line (a strip that is known to hold one). */
+/* All blobs into one line (a strip that is known to hold one). Pieces wider than
+ * `wide_em` may be characters that touch: they fall into atoms where they are thin. */
 bool text_single(const struct plane *ink, const struct text_blob *blobs, size_t count,
-                 double em, struct text *ret_text);
+                 double wide_em, struct text *ret_text);
 void text_free(struct text *text);
 
 /* Box of the atoms [at, at + len). */

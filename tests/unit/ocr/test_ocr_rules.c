@@ -34,6 +34,11 @@ static void test_dates(void **state) {
     assert_date(U"1998年05月01日", 1998, 5, 1);
     assert_date(U"1958/06/09", 1958, 6, 9);
     assert_date(U"1958.6.9", 1958, 6, 9);
+    /* Two ones close together look like 日. */
+    assert_date(U"平成日年4月3日生", 1999, 4, 3);
+    assert_date(U"昭和31年日月日日生", 1956, 11, 11);
+    assert_date(U"20日年1月日日", 2011, 1, 11);
+    assert_date(U"2004/日/日", 2004, 11, 11);
     assert_false(find(U"昭和64年1月8日", &d)); /* Heisei by then */
     assert_false(find(U"平成1年1月7日", &d));
     assert_false(find(U"1990年2月29日", &d));
