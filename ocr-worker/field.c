@@ -11,7 +11,7 @@
 #define OTHER_MARGIN 0.06f
 /* Pieces of a line's height by so much are more than one character. */
 #define WIDE_DIGITS 0.8
-#define WIDE_NAME 1.15
+#define WIDE_NAME 1.45
 #define MORE_EM 0.4
 #define FAINT_INK 85 /* of 255: print is darker somewhere, even where strokes are thin */
 
@@ -146,6 +146,14 @@ static bool number_valid(const char *digits, size_t count) {
     return count == 12 || (count == 13 && field_check_digit(digits + 1) == digits[0]);
 }
 
+/* Divided within a piece of ink: nothing to hold against anybody. */
+static bool has_cut(const struct read_line *line) {
+    for (size_t i = 0; i < line->count; i++)
+        if (line->chars[i].cut)
+            return true;
+    return false;
+}
+
 /* Certain enough to be held against somebody where it is not what was expected. */
 static bool number_differs(const struct read_line *line, const char *expected) {
     bool other = false;
@@ -189,7 +197,7 @@ static void compare_number(const struct read_line *line, const char *expected,
     ret->verdict = OCR_FIELD_DOUBTFUL;
     if (equal && sure)
         ret->verdict = OCR_FIELD_AGREES;
-    else if (!equal && line->count == count && line->left == 0 &&
+    else if (!equal && !has_cut(line) && line->count == count && line->left == 0 &&
              number_valid(ret->digits, ret->digit_count) &&
              number_differs(line, expected))
         ret->verdict = OCR_FIELD_DIFFERS;
@@ -275,6 +283,24 @@ static bool find_date(struct read_line *line, struct date *ret, size_t *ret_from
     return date_find(chars, line->count, ret, ret_from, ret_to);
 }
 
+static bool is_digit(uint32_t ch) {
+    return ch >= '0' && ch <= '9';
+}
+
+/* Nothing of a number stands outside of the date, and only digits were cut apart: 日 with
+ * a one before it may fall into 1, 日 and 1. */
+static bool is_whole(const struct read_line *line, size_t from, size_t to) {
+    for (size_t i = 0; i < line->count; i++) {
+        const struct read_char *c = &line->chars[i];
+
+        if ((i < from || i >= to) && is_digit(c->ch))
+            return false;
+        if (c->cut && (i == 0 || !is_digit(c->ch) || !is_digit(c[-1].ch)))
+            return false;
+    }
+    return true;
+}
+
 /* Of somebody who may represent a company now. */
 static bool is_birth(struct date d) {
     return d.year >= 1900 && d.year <= 2020;
@@ -293,7 +319,8 @@ void field_date(struct reader_core *core, const struct sheet *sheet, struct box 
     reading_transcribe(core, &s.text, &s.text.lines[0], &core->dates, &line);
     set_text(line.chars, line.count, ret);
     if (find_date(&line, &ret->date, &from, &to)) {
-        bool sure = line.left == 0, very = line.left == 0, equal;
+        bool sure = line.left == 0 && is_whole(&line, from, to);
+        bool very = sure && !has_cut(&line), equal;
 
         equal = compare && sure && date_days(ret->date) == date_days(expected->date);
         ret->confidence = 1;

@@ -7,12 +7,12 @@
 #include "ocr-worker/variant.h"
 
 #define WORTH 0.58f      /* a group below it is better left out */
-#define CUT_COST_EM 0.12f
+#define CUT_COST_EM 0.25f
 #define CANDIDATES 24
 #define NAME_FLOOR 0.80f /* fine score below which nothing is certain */
 #define NAME_MARGIN 0.02f
 #define NEAR_SCORE 0.95f
-#define NEAR_PART 0.65f
+#define NEAR_PART 0.72f
 /* What is held against somebody has to be far more certain than what agrees. */
 #define OTHER_FLOOR 0.88f
 #define OTHER_LEAD 0.04f
@@ -133,7 +133,7 @@ static struct read_char decide(struct reader_core *core, struct text *text,
                                struct line *line, size_t at, size_t len,
                                const struct alphabet *alphabet) {
     struct glyph_hit hits[12];
-    struct read_char best = {0, -1, 0, 0, line_group(line, at, len)};
+    struct read_char best = {.score = -1, .box = line_group(line, at, len)};
     const struct glyph_coarse *coarse = line_coarse(text, line, at, len);
     struct glyph_fine fine;
     float second = -1;
@@ -164,6 +164,10 @@ static struct read_char decide(struct reader_core *core, struct text *text,
     return best;
 }
 
+static struct read_char sign(uint32_t ch, struct box box) {
+    return (struct read_char){.ch = ch, .score = 1, .margin = 1, .box = box};
+}
+
 void reading_transcribe(struct reader_core *core, struct text *text, struct line *line,
                         const struct alphabet *alphabet, struct read_line *ret) {
     struct best *best = calloc(line->count + 1, sizeof *best);
@@ -178,14 +182,14 @@ void reading_transcribe(struct reader_core *core, struct text *text, struct line
         if (ret->count == TEXT_CHARS_MAX)
             break;
         if (!best[at].skip) {
-            ret->chars[ret->count++] =
-                decide(core, text, line, at, best[at].len, alphabet);
+            ret->chars[ret->count] = decide(core, text, line, at, best[at].len, alphabet);
+            ret->chars[ret->count++].cut = line->atoms[at].cut;
         } else if (is_dash(line, *b)) {
             if (alphabet == &core->dates)
-                ret->chars[ret->count++] = (struct read_char){'-', 1, 1, 0, *b};
+                ret->chars[ret->count++] = sign('-', *b);
         } else if (is_point(line, b)) {
             if (alphabet == &core->dates)
-                ret->chars[ret->count++] = (struct read_char){'.', 1, 1, 0, *b};
+                ret->chars[ret->count++] = sign('.', *b);
         } else if (!is_speck(line, b)) {
             ret->left++;
         }
@@ -276,8 +280,8 @@ static bool is_much_nearer(float own, float other, float between) {
 static struct verified verify_so(struct reader_core *core, const struct glyph_fine *fine,
                                  const struct glyph_coarse *coarse, struct box box,
                                  uint32_t expected) {
-    struct verified v = {.read = {expected, -1, 0, 0, box}};
-    struct read_char other = {0, -1, 0, 0, box};
+    struct verified v = {.read = {.ch = expected, .score = -1, .box = box}};
+    struct read_char other = {.score = -1, .box = box};
     struct glyph_hit hits[CANDIDATES];
     uint32_t more[VARIANT_MAX];
     size_t count;
@@ -319,7 +323,7 @@ static bool is_cut(const struct plane *ink, const struct box *b) {
  * 土 is 上 then to whoever looks for sharp ones. */
 static struct verified verify(struct reader_core *core, struct text *text,
                               struct box box, uint32_t expected) {
-    struct verified v = {.read = {expected, -1, 0, 0, box}}, blurred;
+    struct verified v = {.read = {.ch = expected, .score = -1, .box = box}}, blurred;
     struct glyph_coarse coarse;
     struct glyph_fine fine;
 
@@ -434,7 +438,7 @@ static void whole_divide(struct reader_core *core, struct text *text, struct lin
 
 static struct read_char whole_char(struct reader_core *core, struct text *text,
                                    struct box box) {
-    struct read_char best = {0, -1, 0, 0, box};
+    struct read_char best = {.score = -1, .box = box};
     struct glyph_hit hits[CANDIDATES];
     struct glyph_coarse coarse;
     struct glyph_fine fine;

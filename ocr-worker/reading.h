@@ -26,6 +26,7 @@ struct read_char {
     float margin; /* over the best other */
     uint32_t second; /* that other; transcriptions only */
     struct box box;
+    bool cut; /* begins within a piece of ink; transcriptions only */
 };
 
 struct read_line {

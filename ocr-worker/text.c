@@ -106,7 +106,7 @@ static void fill_atoms(struct line *line, const struct text_blob *blobs, size_t 
 
 /* ---- pieces that touch */
 
-#define CUT_EM 0.16    /* the least width of a part */
+#define CUT_EM 0.2      /* the least width of a part: five to a character */
 #define CUT_PEAK_EM 0.4 /* how far to look for the strokes beside a thin place */
 #define CUT_THIN 2      /* times thinner than those */
 
