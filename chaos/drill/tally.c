@@ -160,18 +160,29 @@ uint64_t tally_recovery_us(struct tally *tally, uint64_t fault_us) {
     size_t count;
     struct tally_event *events = in_order(tally, &count);
     uint64_t longest = 0, began = 0, last = 0, end = 0;
+    bool proven = true; /* something was prompt since `last` */
 
     /* An outage lasts from the first that was not prompt to the last one behind which,
-     * for a second, all are. */
+     * for a second, all are. While everybody hangs and nobody asks, it is not over: it
+     * lasts until somebody is served again. */
     for (size_t i = 0; i < count; i++) {
         const struct tally_event *event = &events[i];
         end = event->end_us > end ? event->end_us : end;
-        if (event->start_us < fault_us || prompt(event)) {
+        if (event->start_us < fault_us) {
             continue;
         }
-        if (began == 0 || event->start_us > last + STEADY_US) {
+        if (prompt(event)) {
+            if (!proven && event->start_us > last + STEADY_US) {
+                last = event->start_us;
+                longest = last - began > longest ? last - began : longest;
+            }
+            proven = true;
+            continue;
+        }
+        if (began == 0 || (proven && event->start_us > last + STEADY_US)) {
             began = event->start_us;
         }
+        proven = false;
         last = event->start_us;
         /* What was answered late had its answer then. */
         uint64_t over = event->good ? event->end_us : event->start_us;

@@ -148,6 +148,21 @@ static void test_recovery(void **state) {
     assert_true(recovery_ms() == UINT64_MAX);
 }
 
+/* Who hangs asks nothing: it is over when somebody is served. */
+static void test_recovery_hanging(void **state) {
+    (void)state;
+    tally_init(&tally);
+    for (uint64_t ms = 0; ms < 9000; ms += 100) {
+        struct tally_event event = {.good = ms < 2000 || ms >= 5000,
+                                    .start_us = 1000000 + ms * 1000,
+                                    .end_us = 1000000 + ms * 1000 + 10000};
+        if (ms <= 2000 || ms >= 5000) {
+            tally_add(&tally, &event);
+        }
+    }
+    assert_int_equal(recovery_ms(), 3000);
+}
+
 /* An answer after three seconds is an outage of three seconds. */
 static void test_recovery_slow(void **state) {
     (void)state;
@@ -391,6 +406,7 @@ int main(void) {
         cmocka_unit_test(test_defaults),       cmocka_unit_test(test_five_nodes),
         cmocka_unit_test(test_refusals),       cmocka_unit_test(test_too_big),
         cmocka_unit_test(test_recovery),       cmocka_unit_test(test_recovery_slow),
+        cmocka_unit_test(test_recovery_hanging),
         cmocka_unit_test(test_failures),       cmocka_unit_test(test_mail),
         cmocka_unit_test(test_centers),        cmocka_unit_test(test_paper),
         cmocka_unit_test(test_work_taken_over),
