@@ -344,7 +344,8 @@ static struct command draw_renewal(struct random *r, uint64_t n) {
     later->at[0] = mail_expired((uint32_t)(1 + draw(r, 40)) * 86400, 90000 + draw(r, 5000));
     later->at[0].kind = APPLICATION_MAIL_ACTIVATE;
     later->at[0].token = key_of(50100 + draw(r, 5000));
-    later->at[0].token_ttl_ms = HOUR_MS;
+    later->at[0].token_ttl_ms = 24 * HOUR_MS;
+    c.activation_renew.token_ttl_ms = draw(r, 2) == 0 ? HOUR_MS : 24 * HOUR_MS;
     later->count = draw(r, 2);
     return c;
 }
@@ -363,7 +364,7 @@ static struct command draw_activation(struct random *r, uint64_t n,
     if (!sent || draw(r, 4) == 0) {
         c = command_code(0, 700 + draw(r, 3));
         c.activation_code.token = token;
-        c.activation_code.code_ttl_ms = HOUR_MS;
+        c.activation_code.code_ttl_ms = 24 * HOUR_MS;
         return c;
     }
     c = command_activate(0, 900 + n, 700 + draw(r, 3));
@@ -395,6 +396,10 @@ static struct command draw_next(struct fsm_fixture *fx, struct random *r) {
             c = command_decide(n, 1, review.claim,
                                (enum review_decision)(1 + draw(r, 3)));
             c.review_decide.staff = review.holder;
+            if (c.review_decide.decision == REVIEW_APPROVE) {
+                c.review_decide.token_ttl_ms = 24 * HOUR_MS;
+                c.review_decide.later.at[0].after_s = (uint32_t)(1 + draw(r, 48)) * 3600;
+            }
         }
         return c;
     case APPLICATION_APPROVED:
