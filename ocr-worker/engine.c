@@ -563,7 +563,7 @@ static void read_papers(struct reading *r) {
         read_form(r, t);
     if (r->has_cert) {
         read_cert(r, t);
-        original_cert(&r->cert, r->has_form && r->form.raster.cr.px != NULL, &r->f);
+        original_cert(&r->cert, r->has_form ? &r->form : NULL, &r->f);
     }
     compare_papers(r, t);
     if (r->has_form && r->has_cert)

@@ -1,9 +1,11 @@
 #include "ocr-worker/original.h"
 
+#include <stdlib.h>
+
 #include "ocr-worker/locate.h"
 
 #define FRAMES_MAX 12
-#define PALE_CHROMA 90    /* hundredths: security paper has some hundreds */
+#define PALE_CHROMA 90    /* hundredths beside the form's: security paper has some hundreds */
 #define COPY_PAPER 226    /* of 255: what a copier makes of the paper's pattern */
 #define COPY_GRAY 0.06    /* part of the paper that is neither white nor print */
 
@@ -118,9 +120,16 @@ static double gray_part(const struct page *page) {
     return (double)gray / (double)(seen + 1);
 }
 
-void original_cert(const struct sheet *cert, bool in_colour, struct findings *f) {
+/* How far the papers' colours lie apart: what the lamp casts, it casts on both. */
+static int colour_apart(const struct page *cert, const struct page *form) {
+    return abs(cert->cb - form->cb) + abs(cert->cr - form->cr);
+}
+
+void original_cert(const struct sheet *cert, const struct sheet *form, struct findings *f) {
     const struct page *page = &cert->page;
-    bool colourless = cert->raster.cr.px == NULL || page->chroma < PALE_CHROMA;
+    bool in_colour = form != NULL && form->raster.cr.px != NULL;
+    bool colourless = cert->raster.cr.px == NULL ||
+                      (in_colour && colour_apart(page, &form->page) < PALE_CHROMA);
     bool marks = gray_part(page) > COPY_GRAY;
 
     f->cert_copy = colourless && in_colour && (marks || page->paper < COPY_PAPER);

@@ -12,7 +12,8 @@ bool original_seal(const struct sheet *sheet, bool certificate, struct seal *ret
 /* In a scan in colour the form's seal is not red, though there is one. */
 bool original_form_copied(const struct sheet *form, const struct seal *seal);
 
-/* `in_colour`: the form's page came in colour, so the scanner saw colours. */
-void original_cert(const struct sheet *cert, bool in_colour, struct findings *f);
+/* Against the form's paper, which is white: a form in colour says that the scanner saw
+ * colours, and what its lamp makes of white. `form`: NULL where there is none. */
+void original_cert(const struct sheet *cert, const struct sheet *form, struct findings *f);
 
 #endif

@@ -175,22 +175,43 @@ static struct affine upright_map(int w, int h, int turn, double skew) {
     return affine_then(&m, &back);
 }
 
+/* The commonest level, and what lies about it, in hundredths: the paper's. */
+static int paper_level(const struct plane *p) {
+    uint32_t bins[256] = {0}, count = 0;
+    uint64_t sum = 0;
+    int middle = 128;
+
+    for (size_t i = 0, n = (size_t)p->width * (size_t)p->height; i < n; i += 37)
+        bins[p->px[i]]++;
+    for (int v = 0; v < 256; v++)
+        if (bins[v] > bins[middle])
+            middle = v;
+    for (int v = int_max(0, middle - 4); v <= int_min(255, middle + 4); v++) {
+        count += bins[v];
+        sum += (uint64_t)bins[v] * (uint64_t)v * 100;
+    }
+    return count > 0 ? (int)(sum / count) : 12800;
+}
+
+/* A lamp that casts red on everything makes no paper a seal; one that casts blue must not
+ * make black ink red beside it. */
 static bool build_red(const struct reduced *r, const struct affine *map,
                       struct page *page) {
     struct plane up;
-    int64_t sum = 0;
+    int neutral;
 
+    page->cb = page->cr = 12800;
     if (r->cr.px == NULL)
         return true;
-    for (size_t i = 0, n = (size_t)r->cr.width * (size_t)r->cr.height; i < n; i += 37)
-        sum += 100 * (abs(r->cr.px[i] - 128) + abs(r->cb.px[i] - 128));
-    page->chroma = (int)(sum / ((int64_t)r->cr.width * r->cr.height / 37 + 1));
+    page->cb = paper_level(&r->cb);
+    page->cr = paper_level(&r->cr);
+    neutral = int_max(128, (page->cr + 50) / 100);
     if (!plane_new(&page->red, page->ink.width, page->ink.height))
         return false;
     up = page->red;
     plane_warp(&r->cr, map, 128, &up);
     for (size_t i = 0, n = (size_t)up.width * (size_t)up.height; i < n; i++)
-        up.px[i] = (uint8_t)int_max(0, int_min(255, 2 * (up.px[i] - 128)));
+        up.px[i] = (uint8_t)int_max(0, int_min(255, 2 * (up.px[i] - neutral)));
     return true;
 }
 

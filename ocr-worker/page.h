@@ -34,7 +34,7 @@ struct page {
     double skew;
     struct affine to_raster;
     struct plane ink; /* of the red channel; 255: black */
-    struct plane red; /* how red: Cr above neutral, doubled; no pixels: gray */
+    struct plane red; /* how much redder than the paper, doubled; no pixels: gray */
     struct plane bits; /* 1: text, 2: rule, 0: paper */
     struct blob *blobs; /* of text, by x */
     size_t blob_count;
@@ -43,7 +43,7 @@ struct page {
     struct rule down[PAGE_RULES_MAX];
     size_t down_count;
     uint8_t paper, black; /* red channel's levels of paper and darkest ink */
-    int chroma;           /* mean distance of the paper from gray, in hundredths */
+    int cb, cr;           /* of the paper, in hundredths; 12800: gray */
 };
 
 /* The reduced planes of a raster, as it lies. */

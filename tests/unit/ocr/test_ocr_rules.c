@@ -1,6 +1,7 @@
 /* test_ocr_rules: dates, spellings, the code's payload and the verdict, without pixels. */
 #include "ocr-worker/field.h"
 #include "ocr-worker/judge.h"
+#include "ocr-worker/original.h"
 #include "ocr-worker/qr.h"
 #include "ocr-worker/variant.h"
 #include "tests/unit/store/unit.h"
@@ -197,12 +198,51 @@ static void test_verdict_papers(void **state) {
                        OCR_REASON(OCR_CORP_NUMBER_MISMATCH));
 }
 
+static void sheet_of(struct sheet *s, struct plane ink, int cb, int cr) {
+    static uint8_t colour;
+
+    memset(s, 0, sizeof *s);
+    s->raster.cr.px = &colour; /* that there is some */
+    s->page.ink = ink;
+    s->page.cb = cb;
+    s->page.cr = cr;
+    s->page.paper = 210; /* what a copier makes of the paper's pattern */
+}
+
+/* Colour is what the certificate has beside the form, not what the lamp casts on both. */
+static void test_copy_under_cast(void **state) {
+    uint8_t blank[40 * 40] = {0};
+    struct plane ink = {40, 40, blank};
+    struct sheet *form = malloc(sizeof *form), *cert = malloc(sizeof *cert);
+    struct findings f = {0};
+
+    (void)state;
+    assert_true(form != NULL && cert != NULL);
+    sheet_of(form, ink, 12310, 13420);
+    sheet_of(cert, ink, 12290, 13450);
+    original_cert(cert, form, &f);
+    assert_true(f.cert_copy);
+    sheet_of(cert, ink, 12800, 12800); /* its tint and the cast make gray */
+    original_cert(cert, form, &f);
+    assert_false(f.cert_copy);
+    assert_false(f.cert_copy_doubt);
+    sheet_of(form, ink, 12800, 12800);
+    original_cert(cert, form, &f);
+    assert_true(f.cert_copy);
+    form->raster.cr.px = NULL; /* a gray scan shows no copy */
+    original_cert(cert, form, &f);
+    assert_false(f.cert_copy);
+    free(form);
+    free(cert);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dates),       cmocka_unit_test(test_months),
         cmocka_unit_test(test_spellings),   cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_code),        cmocka_unit_test(test_verdict_ok),
         cmocka_unit_test(test_verdict_ng),  cmocka_unit_test(test_verdict_papers),
+        cmocka_unit_test(test_copy_under_cast),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
