@@ -10,10 +10,11 @@ import { until } from '../lib/demo.mjs';
 import { Center, decide } from '../lib/desk.mjs';
 import { authorizeParams, authorizePath, Browser, callback, codeForm, isLoginPage, notice, pkce, redeem, sessionLives, submitLogin, textOf, tokens, userinfo } from '../lib/flow.mjs';
 import { forms } from '../lib/html.mjs';
-import { codeOf, lastMail, lastSms, linkOf } from '../lib/messages.mjs';
+import { allMail, codeOf, lastMail, lastSms, linkOf } from '../lib/messages.mjs';
+import { mannWhitney, quantile, SEPARATION_MAX } from '../lib/stats.mjs';
 
 // What node 3 decides lapses at once.
-const center = await Center.make('activation', [], { 3: ['activation_remind_s = 2', 'activation_lapse_s = 12'] });
+const center = await Center.make('activation', ['login_limit_per_minute = 0', ...['address', 'source', 'site', 'all'].map((cap) => `mail_cap_${cap} = 1000000`)], { 3: ['activation_remind_s = 2', 'activation_lapse_s = 12'] });
 after(() => center.close());
 const { cluster, sinks } = center;
 const reviewer = await center.person(['reviewer'], 1);
@@ -168,4 +169,37 @@ test('an approval that nobody uses lapses: the applicant is told, and it is coun
   const again = new Browser(cluster.node(2)), since = Date.now();
   assert.equal((await again.post('/apply', { ...typed, step: 'send' })).status, 200);
   assert.match(linkOf(await lastMail(email, { sinks, after: since })), /confirm/);
+});
+
+// D02: one command and no read, whether somebody has applied or not (test_svc_apply counts
+// them); so the times are the same, too.
+test('applying takes as long whether the person is known or not', { timeout: 240000 }, async (t) => {
+  const email = `known-${word()}@example.test`, node = cluster.node(2);
+  const { typed } = await toNumber(email, { at: node });
+  await cluster.settled();
+  const forms = {
+    known: () => ({ ...applicant({ email }), kind: 'corporation' }),
+    person: () => ({ ...typed, email: `other-${word()}@example.test` }),
+    fresh: () => ({ ...applicant({ email: `fresh-${word()}@example.test` }), kind: 'corporation' }),
+  };
+  const samples = { known: [], person: [], fresh: [] };
+  const browser = new Browser(node), pages = new Set();
+  for (let i = 0; i < 140; i++) {
+    for (const kind of Object.keys(forms).sort(() => Math.random() - 0.5)) {
+      const form = forms[kind]();
+      const answer = await browser.post('/apply', { ...form, step: 'send' });
+      assert.equal(answer.status, 200);
+      pages.add(textOf(answer).replaceAll(form.email, '<address>'));
+      if (i >= 20) samples[kind].push(answer.ms);
+    }
+  }
+  assert.equal(pages.size, 1, 'and one page');
+  for (const kind of ['known', 'person']) {
+    const { auc, separation, z } = mannWhitney(samples.fresh, samples[kind]);
+    const numbers = `${kind}: AUC ${auc.toFixed(3)}, medians ${quantile(samples.fresh, 0.5).toFixed(2)} and ${quantile(samples[kind], 0.5).toFixed(2)} ms, z ${z.toFixed(2)}`;
+    t.diagnostic(numbers);
+    // Beyond the bound, and beyond what chance gives with so few samples.
+    assert.ok(separation < SEPARATION_MAX || Math.abs(z) < 3.3, numbers);
+  }
+  await until('who is known was written to', () => allMail(sinks).filter(({ to }) => to.includes(email)).length >= 140, { timeout: 60000 });
 });
