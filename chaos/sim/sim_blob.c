@@ -51,6 +51,7 @@ struct sim_blob {
     struct blob_id scrubbed[SIM_OWNERS]; /* where each node reads on */
     struct blob_id short_from[SIM_OWNERS];
     uint64_t looks[SIM_OWNERS];          /* at the end of the list of short ones */
+    uint64_t acked_index; /* highest of an answer */
     bool active, stopped;
 };
 
@@ -321,6 +322,9 @@ static void answer(struct sim_errand *base) {
     struct errand *errand = (struct errand *)base;
     struct sim_blob *blob =
         (struct sim_blob *)((char *)base->all - offsetof(struct sim_blob, errands));
+    if (base->request.outcome.index > blob->acked_index) {
+        blob->acked_index = base->request.outcome.index;
+    }
     if (errand->operation != SIM_NO_HISTORY) {
         sim_history_return(blob->history, errand->operation,
                            base->request.outcome.code == OUT_OK,
@@ -483,6 +487,17 @@ static void read_copies(struct sim_blob *blob, unsigned id) {
         }
     }
     store_read_end(node->read);
+}
+
+bool sim_blob_visible(const struct sim_blob *blob) {
+    for (unsigned id = 1; id <= blob->sim->nodes_count; id++) {
+        const struct sim_node *node = blob->sim->node[id];
+        if (is_up(blob, id) && !node->old &&
+            !repl_applied(node->repl, blob->acked_index)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void sim_blob_judge(struct sim_blob *blob) {

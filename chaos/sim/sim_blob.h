@@ -32,7 +32,10 @@ void sim_blob_stop(struct sim_blob *blob);
 bool sim_blob_idle(struct sim_blob *blob);
 /* That life of the node is over: answers that it owed will not come. */
 void sim_blob_lost(struct sim_blob *blob, unsigned node, uint64_t life);
-/* Before the history is judged. */
+/* All nodes' readers see what was acknowledged: commits of the store are shared
+ * (raft/fsm.h, F6), and nobody waits for an index here. */
+bool sim_blob_visible(const struct sim_blob *blob);
+/* Before the history is judged, once it is visible. */
 void sim_blob_judge(struct sim_blob *blob);
 
 #endif

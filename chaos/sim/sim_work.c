@@ -829,6 +829,10 @@ void sim_work_read_all(struct sim_work *work, unsigned node) {
     }
 }
 
+bool sim_work_visible(const struct sim_work *work) {
+    return sim_blob_visible(work->blob);
+}
+
 void sim_work_judge(struct sim_work *work, struct sim_result *result) {
     result->operations += work->done;
     result->unknown += work->unknown;

@@ -41,6 +41,8 @@ void sim_work_lost(struct sim_work *work, unsigned node);
 void sim_work_read_all(struct sim_work *work, unsigned node);
 /* Judge the history. */
 void sim_work_judge(struct sim_work *work, struct sim_result *result);
+/* All nodes' readers see what the judge reads at them. */
+bool sim_work_visible(const struct sim_work *work);
 /* Where answers to the clients' side arrive. */
 struct port_loop *sim_work_loop(struct sim_work *work);
 uint64_t sim_work_acked(const struct sim_work *work);
