@@ -186,7 +186,7 @@ before(async () => {
   await until('the cluster comes up', () => spawnSync(tasuki, rest).status === 0);
 });
 after(() => {
-  for (const id of IDS) spawnSync(join(dir, 'ssh'), [`host-${id}`, 'systemctl kill --signal=KILL tasukid']);
+  for (const id of IDS) onHost(id, 'systemctl kill --signal=KILL tasukid');
   children.forEach((child) => child.kill('SIGKILL'));
   for (const id of IDS) spawnSync('ip', ['netns', 'del', `${NS}-${id}`]);
   spawnSync('ip', ['netns', 'del', NS]);
