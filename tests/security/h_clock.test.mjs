@@ -210,6 +210,8 @@ async function rotation(hooks, note) {
       const { code } = await authorize(new Browser(at, { jar: browser.jar.clone() }), rp, { params: { prompt: 'none', scope: 'openid', code_challenge: proof.challenge, code_challenge_method: 'S256' } });
       return (await redeem(at, rp, code, { verifier: proof.verifier })).json.id_token;
     };
+    // A rotation that an earlier run has begun goes on: another one is refused until then.
+    await until('no key waits to sign', async () => (await key('list')).keys.every(({ state }) => state !== 'published'));
     const old = await idToken(places[0]);
     // A verifier that keeps what it read for as long as it may.
     let read = 0;
