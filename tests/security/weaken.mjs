@@ -5,7 +5,7 @@
 // request(message) changes { method, path, headers, body } on the way in, or returns an
 // answer { status, headers, body } itself; response(answer, message) changes the one
 // that comes back. Both may keep things in `this`, one object a proxy.
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { demo } from '../lib/demo.mjs';
 import { noted } from '../lib/secrets.mjs';
@@ -349,7 +349,11 @@ function transportWeaknesses() {
     { id: 'G09', what: 'whoever knocks may stay', front: instead('peer', open) },
     { id: 'G11', what: 'line ends reach the log', request(m) {
       const [, marker] = /^\/(logcanary\w+)/.exec(decodeURIComponent(m.path)) ?? [];
-      if (marker) appendFileSync(join(demo().dir, 'node-1.log'), `{"event":"${marker}"}\n`);
+      if (!marker) return;
+      // A log that goes with this process: integration_logs reads those of the nodes later.
+      const log = join(demo().dir, 'node-weakened.log');
+      appendFileSync(log, `{"event":"${marker}"}\n`);
+      process.once('exit', () => rmSync(log, { force: true }));
     } },
   ];
 }
