@@ -494,6 +494,17 @@ static bool in_order(const struct read_char *chars, size_t n, const uint32_t *ex
     return k == count;
 }
 
+/* The expected name, of which characters are not there: lost with the rules of the form
+ * that it looks like (三), or cut off. */
+static bool only_lost(const struct read_char *chars, size_t n, const uint32_t *expected,
+                      size_t count) {
+    size_t k = 0;
+
+    for (size_t i = 0; i < count && k < n; i++)
+        k += same_char(chars[k].ch, expected[i]);
+    return k == n;
+}
+
 /* Another name is supported where every character of it is, and one is not ours. */
 static void name_whole(struct reader_core *core, struct text *text, struct line *line,
                        const uint32_t *expected, size_t count,
@@ -520,7 +531,8 @@ static void name_whole(struct reader_core *core, struct text *text, struct line 
     for (size_t i = 0; i < n; i++)
         strange += (i >= count || !same_char(chars[i].ch, expected[i])) &&
                    chars[i].score >= 0.87f && chars[i].margin >= 0.03f;
-    if (in_order(chars, n, expected, count)) /* ours, and dirt between its characters */
+    if (in_order(chars, n, expected, count) || /* ours, and dirt between its characters */
+        only_lost(chars, n, expected, count))
         strange = 0;
     if (n == 0)
         return;
