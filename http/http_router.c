@@ -12,11 +12,12 @@ struct route {
     http_route *get; /* and HEAD; NULL: not allowed */
     http_route *post;
     enum {
-        PLAIN,
-        OWN_FORM,     /* POST comes from a page of ours: other sites are refused */
-        CROSS_ORIGIN, /* scripts of any site may call it (http_router.h) */
-        MANAGED,      /* `post` takes PUT and DELETE too (RFC 7592) */
-    } kind;
+        PLAIN = 0,
+        OWN_FORM = 1,     /* POST comes from a page of ours: other sites are refused */
+        CROSS_ORIGIN = 2, /* scripts of any site may call it (http_router.h) */
+        MANAGED = 4,      /* `post` takes PUT and DELETE too (RFC 7592) */
+        TAKES_FILE = 8,   /* its body may be larger than a form's (H5 of http_thread.h) */
+    } traits;
 };
 
 static const struct route public_routes[] = {
@@ -96,7 +97,7 @@ static const struct route operator_routes[] = {
     {"/v1/intake/progress", NULL, route_operator_batch_progress, PLAIN},
     {"/v1/intake/place", NULL, route_operator_page_place, PLAIN},
     {"/v1/decisions", NULL, route_operator_decisions, PLAIN},
-    {"/v1/decisions/import", NULL, route_operator_decisions_import, PLAIN},
+    {"/v1/decisions/import", NULL, route_operator_decisions_import, TAKES_FILE},
     {"/v1/transfer", NULL, route_operator_transfer, PLAIN},
     {"/metrics", route_operator_metrics, NULL, PLAIN},
     {"/health", route_health, NULL, PLAIN},
@@ -123,7 +124,7 @@ static const struct route staff_routes[] = {
     {"/staff/rps", route_staff_get, NULL, PLAIN},
     {"/staff/rps.json", route_staff_get, NULL, PLAIN},
     {"/staff/rps/ministries", route_staff_get, NULL, PLAIN},
-    {"/staff/rps/import", route_staff_get, route_staff_post, OWN_FORM},
+    {"/staff/rps/import", route_staff_get, route_staff_post, OWN_FORM | TAKES_FILE},
     {"/staff/rp", route_staff_get, NULL, PLAIN},
     {"/staff/rp/edit", route_staff_get, route_staff_post, OWN_FORM},
     {"/staff/rp/stage", NULL, route_staff_post, OWN_FORM},
@@ -139,7 +140,7 @@ static const struct route staff_routes[] = {
     {"/staff/application/release", NULL, route_staff_post, OWN_FORM},
     {"/staff/application/decide", NULL, route_staff_post, OWN_FORM},
     {"/staff/scan", route_staff_get, NULL, PLAIN},
-    {"/staff/imports", route_staff_get, route_staff_post, OWN_FORM},
+    {"/staff/imports", route_staff_get, route_staff_post, OWN_FORM | TAKES_FILE},
     {"/staff/import", route_staff_get, route_staff_post, OWN_FORM},
     {"/staff/import/settle", NULL, route_staff_post, OWN_FORM},
     {"/staff/decisions.csv", route_staff_get, NULL, PLAIN},
@@ -289,7 +290,7 @@ static void respond_preflight(struct http_thread *thread, h2o_req_t *h2o,
 
 /* The value of Allow (RFC 9110 §10.2.1). */
 static const char *allowed(const struct route *route) {
-    if (route->kind == MANAGED) {
+    if (route->traits & MANAGED) {
         return "GET, HEAD, POST, PUT, DELETE";
     }
     return route->get == NULL    ? "POST"
@@ -305,41 +306,29 @@ static http_route *handler_of(const struct route *route, struct span method) {
         return route->get;
     }
     bool managed = span_is(method, "PUT") || span_is(method, "DELETE");
-    return managed && route->kind == MANAGED ? route->post : NULL;
-}
-
-/* A body with a file is read in whole before it comes here (H5 of http_thread.h). */
-static size_t body_max(const struct route *route) {
-    static const char *const files[] = {"/staff/rps/import", "/staff/imports",
-                                        "/v1/decisions/import"};
-    for (size_t i = 0; i < COUNT(files) && route->path != NULL; i++) {
-        if (strcmp(route->path, files[i]) == 0) {
-            return LIMIT_UPLOAD_BODY;
-        }
-    }
-    return LIMIT_REQUEST_BODY;
+    return managed && route->traits & MANAGED ? route->post : NULL;
 }
 
 static void dispatch(struct http_thread *thread, enum http_door door, h2o_req_t *h2o,
                      const struct route *route, struct span method) {
     bool is_post = span_is(method, "POST");
     http_route *handler = handler_of(route, method);
-    if (route->kind == CROSS_ORIGIN && span_is(method, "OPTIONS")) {
+    if (route->traits & CROSS_ORIGIN && span_is(method, "OPTIONS")) {
         respond_preflight(thread, h2o, route);
         return;
     }
-    if (route->kind == CROSS_ORIGIN) {
+    if (route->traits & CROSS_ORIGIN) {
         allow_origin(h2o);
     }
     if (handler == NULL) {
         http_respond_raw(thread, h2o, 405, "see the Allow header", allowed(route));
         return;
     }
-    if (h2o->entity.len > body_max(route)) {
+    if (h2o->entity.len > (route->traits & TAKES_FILE ? LIMIT_UPLOAD_BODY : LIMIT_REQUEST_BODY)) {
         http_respond_raw(thread, h2o, 413, "the body is too large", NULL);
         return;
     }
-    if (is_post && route->kind == OWN_FORM && is_cross_site(thread->config, h2o)) {
+    if (is_post && route->traits & OWN_FORM && is_cross_site(thread->config, h2o)) {
         http_respond_raw(thread, h2o, 403, "the form was sent by another site", NULL);
         return;
     }

@@ -484,25 +484,14 @@ static bool contains(const struct read_char *chars, size_t n, const uint32_t *ex
     return false;
 }
 
-/* Are all expected characters among those, one after another? */
-static bool in_order(const struct read_char *chars, size_t n, const uint32_t *expected,
-                     size_t count) {
+/* Are all characters of `part` in `whole`, one after another? */
+static bool in_order(const uint32_t *whole, size_t whole_count, const uint32_t *part,
+                     size_t part_count) {
     size_t k = 0;
 
-    for (size_t i = 0; i < n && k < count; i++)
-        k += same_char(chars[i].ch, expected[k]);
-    return k == count;
-}
-
-/* The expected name, of which characters are not there: lost with the rules of the form
- * that it looks like (三), or cut off. */
-static bool only_lost(const struct read_char *chars, size_t n, const uint32_t *expected,
-                      size_t count) {
-    size_t k = 0;
-
-    for (size_t i = 0; i < count && k < n; i++)
-        k += same_char(chars[k].ch, expected[i]);
-    return k == n;
+    for (size_t i = 0; i < whole_count && k < part_count; i++)
+        k += same_char(whole[i], part[k]);
+    return k == part_count;
 }
 
 /* Another name is supported where every character of it is, and one is not ours. */
@@ -511,6 +500,7 @@ static void name_whole(struct reader_core *core, struct text *text, struct line 
                        struct name_reading *ret) {
     struct best *best = calloc(line->count + 1, sizeof *best);
     struct read_char chars[TEXT_CHARS_MAX];
+    uint32_t read[TEXT_CHARS_MAX];
     size_t n = 0, sure = 0, strange = 0, left = 0;
     float least = 1;
 
@@ -525,14 +515,16 @@ static void name_whole(struct reader_core *core, struct text *text, struct line 
         chars[n] = whole_char(core, text, line_group(line, at, best[at].len));
         sure += chars[n].score >= 0.87f && chars[n].margin >= 0.03f;
         least = chars[n].score < least ? chars[n].score : least;
+        read[n] = chars[n].ch;
         n++;
     }
     free(best);
     for (size_t i = 0; i < n; i++)
         strange += (i >= count || !same_char(chars[i].ch, expected[i])) &&
                    chars[i].score >= 0.87f && chars[i].margin >= 0.03f;
-    if (in_order(chars, n, expected, count) || /* ours, and dirt between its characters */
-        only_lost(chars, n, expected, count))
+    /* Ours, and dirt between its characters; or without some of them, which were taken for
+     * rules of the form (三) or cut off. */
+    if (in_order(read, n, expected, count) || in_order(expected, count, read, n))
         strange = 0;
     if (n == 0)
         return;

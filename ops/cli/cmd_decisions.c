@@ -201,15 +201,20 @@ static void print_report(const json_t *answer, const struct decision_options *o)
 
 static bool read_file(const struct decision_options *o, const char *path, struct buf *text) {
     struct buf file;
-    bool utf8, good;
+    bool utf8, cp932, good;
 
     buf_init(&file, LIMIT_DECISIONS_FILE);
     good = input_file(path, &file);
     utf8 = utf8_valid(buf_span(&file));
-    if (good && o->encoding ? strcmp(o->encoding, "cp932") == 0 : good && !utf8)
+    cp932 = o->encoding ? strcmp(o->encoding, "cp932") == 0 : !utf8;
+    if (good && cp932) {
         good = convert("UTF-8", "CP932", buf_span(&file), text);
-    else if (good)
+    } else if (good && !utf8) {
+        fprintf(stderr, "tasuki: %s is not UTF-8: is it --encoding cp932?\n", path);
+        good = false;
+    } else if (good) {
         buf_put(text, file.data, file.len);
+    }
     buf_free(&file);
     return good && buf_err(text) == OK;
 }

@@ -60,16 +60,9 @@ static void print_list(const json_t *answer) {
 
 static int list(struct conn *conn) {
     struct conn_answer answer;
-    int code;
 
     conn_read(conn, "/v1/keys", &answer);
-    code = conn_verdict(&answer, NULL);
-    if (code == EXIT_DONE && conn->json)
-        conn_print_json(answer.json);
-    else if (code == EXIT_DONE)
-        print_list(answer.json);
-    conn_answer_free(&answer);
-    return code;
+    return conn_tell(conn, &answer, NULL, print_list);
 }
 
 static int change(struct conn *conn, const char *path, const char *member,

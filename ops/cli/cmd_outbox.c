@@ -80,16 +80,9 @@ static void print_list(const json_t *answer) {
 
 static int list(struct conn *conn) {
     struct conn_answer answer;
-    int code;
 
     conn_read(conn, "/v1/outbox", &answer);
-    code = conn_verdict(&answer, NULL);
-    if (code == EXIT_DONE && conn->json)
-        conn_print_json(answer.json);
-    else if (code == EXIT_DONE)
-        print_list(answer.json);
-    conn_answer_free(&answer);
-    return code;
+    return conn_tell(conn, &answer, NULL, print_list);
 }
 
 /* `gone_ok`: that it was delivered meanwhile is as good. */

@@ -93,12 +93,7 @@ static int send(const struct token_options *options, const json_t *terms) {
     }
     conn_write(&conn, "/v1/registration-tokens", span_str(body), &answer);
     free(body);
-    code = conn_verdict(&answer, NULL);
-    if (code == EXIT_DONE && conn.json)
-        conn_print_json(answer.json);
-    else if (code == EXIT_DONE)
-        print(answer.json);
-    conn_answer_free(&answer);
+    code = conn_tell(&conn, &answer, NULL, print);
     conn_close(&conn);
     return code;
 }

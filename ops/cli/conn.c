@@ -382,6 +382,18 @@ void conn_print_json(const json_t *value) {
     putchar('\n');
 }
 
+int conn_tell(const struct conn *conn, struct conn_answer *answer, const char *subject,
+              void (*print)(const json_t *answer)) {
+    int code = conn_verdict(answer, subject);
+
+    if (code == EXIT_DONE && conn->json)
+        conn_print_json(answer->json);
+    else if (code == EXIT_DONE)
+        print(answer->json);
+    conn_answer_free(answer);
+    return code;
+}
+
 int conn_show(const struct conn_options *options, const char *path,
               void (*print)(const json_t *answer)) {
     struct conn_answer answer;
@@ -391,12 +403,7 @@ int conn_show(const struct conn_options *options, const char *path,
     if (code != EXIT_DONE)
         return code;
     conn_read(&conn, path, &answer);
-    code = conn_verdict(&answer, NULL);
-    if (code == EXIT_DONE && conn.json)
-        conn_print_json(answer.json);
-    else if (code == EXIT_DONE)
-        print(answer.json);
-    conn_answer_free(&answer);
+    code = conn_tell(&conn, &answer, NULL, print);
     conn_close(&conn);
     return code;
 }

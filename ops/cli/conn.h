@@ -78,8 +78,12 @@ int conn_verdict(const struct conn_answer *answer, const char *subject);
 /* Pretty JSON on stdout. */
 void conn_print_json(const json_t *value);
 
-/* A whole command: what the nodes answer at `path`, as JSON where that was asked for,
- * else by `print`. An exit code. */
+/* The answer's verdict; and if it is good, the answer as JSON where that was asked for,
+ * else by `print`. Frees the answer. An exit code. */
+int conn_tell(const struct conn *conn, struct conn_answer *answer, const char *subject,
+              void (*print)(const json_t *answer));
+
+/* A whole command: what the nodes answer at `path`, told by conn_tell. */
 int conn_show(const struct conn_options *options, const char *path,
               void (*print)(const json_t *answer));
 

@@ -93,12 +93,17 @@ static struct profile person(void) {
     return profile;
 }
 
+static struct denial_letter letter_to(const struct profile *profile, uint32_t defects) {
+    return (struct denial_letter){.application_id = span_str("P12345678901"),
+                                  .profile = profile,
+                                  .defects = defects,
+                                  .day = "令和8年7月1日",
+                                  .environment = ""};
+}
+
 static void a_letter_names_whom_it_goes_to_and_why(void **state) {
     struct profile profile = person();
-    struct denial_letter letter = {.application_id = span_str("P12345678901"),
-                                   .profile = &profile,
-                                   .day = "令和8年7月1日",
-                                   .environment = ""};
+    struct denial_letter letter = letter_to(&profile, 0);
     struct read read;
 
     (void)state;
@@ -123,11 +128,7 @@ static void a_letter_names_whom_it_goes_to_and_why(void **state) {
 /* It goes to the contact, where there is one. */
 static void a_contacts_address_is_written_alone(void **state) {
     struct profile profile = person();
-    struct denial_letter letter = {.application_id = span_str("P12345678901"),
-                                   .profile = &profile,
-                                   .defects = 1,
-                                   .day = "令和8年7月1日",
-                                   .environment = ""};
+    struct denial_letter letter = letter_to(&profile, 1);
     struct read read;
 
     (void)state;
@@ -141,15 +142,12 @@ static void a_contacts_address_is_written_alone(void **state) {
 
 static void the_longest_names_stay_on_the_page(void **state) {
     struct profile profile = person();
-    struct denial_letter letter = {.application_id = span_str("P12345678901"),
-                                   .profile = &profile,
-                                   .defects = (1u << DEFECTS) - 1,
-                                   .day = "令和8年7月1日",
-                                   .environment = "検証環境の通知です。郵送しないでください。"};
+    struct denial_letter letter = letter_to(&profile, (1u << DEFECTS) - 1);
     char name[150 * 3 + 1] = "";
     struct read read;
 
     (void)state;
+    letter.environment = "検証環境の通知です。郵送しないでください。";
     for (size_t i = 0; i < 150; i++)
         memcpy(name + 3 * i, "襷", 3);
     profile.fields[PROFILE_NAME] = span_str(name);
@@ -163,11 +161,7 @@ static void the_longest_names_stay_on_the_page(void **state) {
 
 static void a_bound_is_kept(void **state) {
     struct profile profile = person();
-    struct denial_letter letter = {.application_id = span_str("P12345678901"),
-                                   .profile = &profile,
-                                   .defects = 1,
-                                   .day = "令和8年7月1日",
-                                   .environment = ""};
+    struct denial_letter letter = letter_to(&profile, 1);
     struct buf pdf;
 
     (void)state;
