@@ -13,7 +13,7 @@
 #include "store/base/check.h"
 #include "store/base/secret.h"
 
-#define ARENA_MAX (512 * 1024 + LIMIT_UPLOAD_BODY)
+#define ARENA_MAX (512 * 1024)
 #define SPARES_MAX 256
 /* Odd, so that every number comes before one comes again. */
 #define REQUEST_ID_STEP 0x9e3779b97f4a7c15u
@@ -66,6 +66,8 @@ struct http_request *http_request_begin(struct http_thread *thread, enum http_do
         CHECK(request != NULL);
         arena_init(&request->arena, ARENA_MAX);
     }
+    /* A file is kept whole; a spare may have come by another door. */
+    request->arena.max = ARENA_MAX + (http_door_takes_files(door) ? LIMIT_UPLOAD_BODY : 0);
     request->thread = thread;
     request->h2o = h2o;
     request->door = door;

@@ -280,7 +280,7 @@ static void configure_global(h2o_globalconf_t *global, size_t body_max) {
     global->handshake_timeout = HANDSHAKE_TIMEOUT_MS;
 }
 
-static bool takes_files(enum http_door door) {
+bool http_door_takes_files(enum http_door door) {
     return door == DOOR_STAFF || door == DOOR_OPERATOR;
 }
 
@@ -294,7 +294,7 @@ static void configure_h2o(struct http_thread *thread) {
         listener->thread = thread;
         listener->door = (enum http_door)door;
         listener->host = h2o_config_register_host(
-            takes_files(listener->door) ? &thread->files_global : &thread->global,
+            http_door_takes_files(listener->door) ? &thread->files_global : &thread->global,
             h2o_iovec_init(names[door], strlen(names[door])), 65535);
         listener->hosts[0] = listener->host;
         http_router_register(listener);
@@ -311,7 +311,7 @@ static enum err open_listener(struct http_listener *listener, int fd, char why[2
         return err;
     }
     listener->accept = (h2o_accept_ctx_t){
-        .ctx = takes_files(listener->door) ? &thread->files_context : &thread->context,
+        .ctx = http_door_takes_files(listener->door) ? &thread->files_context : &thread->context,
         .hosts = listener->hosts,
         .ssl_ctx = ctx};
     listen_for_certificates(listener);

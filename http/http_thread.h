@@ -77,6 +77,9 @@ enum err http_thread_start(const struct config *config, struct svc_shared *share
  * Borrowed while the connection lives. */
 struct span http_thread_certificate(const h2o_req_t *h2o, struct span *ret_chain);
 /* Ask it to stop; then wait for it and free it. */
+/* H5: bodies up to LIMIT_UPLOAD_BODY may come by it. */
+bool http_door_takes_files(enum http_door door);
+
 void http_thread_stop(struct http_thread *thread);
 void http_thread_join(struct http_thread *thread);
 
