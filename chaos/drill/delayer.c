@@ -1,12 +1,14 @@
-/* tasuki-delayer: holds the packets that arrive at a machine from other regions for as
- * long as the way between them takes, or loses them. Runs in the machine's namespace,
- * reads netfilter queue 0. The kernel has no delay of its own here (no netem). */
+/* tasuki-delayer: holds the packets that arrive at a machine from other regions (or, with
+ * --region 0, from everywhere) for as long as the way between them takes, or loses them.
+ * Runs in the machine's namespace, reads a netfilter queue. The kernel has no delay of its
+ * own here (no netem). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +59,8 @@ static int on_packet(struct nfq_q_handle *queue, struct nfgenmsg *message,
     unsigned from = region_of(data);
 
     (void)message;
-    if (from == 0 || from == delayer->region || delayer->count == HELD_MAX) {
+    bool near = delayer->region != 0 && (from == 0 || from == delayer->region);
+    if (near || delayer->count == HELD_MAX) {
         return nfq_set_verdict(queue, id, NF_ACCEPT, 0, NULL);
     }
     if (draw(delayer) % 100 < delayer->loss_percent) {
@@ -110,15 +113,17 @@ static int run(struct delayer *delayer, struct nfq_handle *handle) {
 }
 
 static void usage(FILE *to) {
-    fprintf(to, "usage: tasuki-delayer --region N [--delay-ms MS] [--jitter-ms MS]\n"
-                "                      [--loss-percent P] [--seed S]\n\n"
-                "Holds packets that other regions (10.77.REGION.*) send here. Started\n"
-                "by tasuki-chaos, in a machine's network namespace.\n");
+    fprintf(to, "usage: tasuki-delayer --region N [--queue Q] [--delay-ms MS]\n"
+                "                      [--jitter-ms MS] [--loss-percent P] [--seed S]\n\n"
+                "Holds packets of netfilter queue Q (default 0) that other regions\n"
+                "(10.77.REGION.*) send here; with --region 0 those of everybody. Started by\n"
+                "tasuki-chaos, in a machine's network namespace.\n");
 }
 
 int main(int argc, char **argv) {
     static const struct option longs[] = {
         {"region", required_argument, NULL, 'r'},
+        {"queue", required_argument, NULL, 'q'},
         {"delay-ms", required_argument, NULL, 'd'},
         {"jitter-ms", required_argument, NULL, 'j'},
         {"loss-percent", required_argument, NULL, 'l'},
@@ -126,11 +131,14 @@ int main(int argc, char **argv) {
         {"help", no_argument, NULL, 'h'},
         {0}};
     static struct delayer delayer;
+    unsigned long number = 0;
+    bool placed = false;
     int c;
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         unsigned long value = optarg != NULL ? strtoul(optarg, NULL, 10) : 0;
         switch (c) {
-        case 'r': delayer.region = (unsigned)value; break;
+        case 'r': delayer.region = (unsigned)value, placed = true; break;
+        case 'q': number = value; break;
         case 'd': delayer.delay_ms = (unsigned)value; break;
         case 'j': delayer.jitter_ms = (unsigned)value; break;
         case 'l': delayer.loss_percent = (unsigned)value; break;
@@ -139,13 +147,13 @@ int main(int argc, char **argv) {
         default: usage(stderr); return EX_USAGE;
         }
     }
-    if (delayer.region == 0 || optind != argc) {
+    if (!placed || number > UINT16_MAX || optind != argc) {
         usage(stderr);
         return EX_USAGE;
     }
     struct nfq_handle *handle = nfq_open();
     if (handle != NULL) {
-        delayer.queue = nfq_create_queue(handle, 0, on_packet, &delayer);
+        delayer.queue = nfq_create_queue(handle, (uint16_t)number, on_packet, &delayer);
     }
     if (delayer.queue == NULL ||
         nfq_set_mode(delayer.queue, NFQNL_COPY_PACKET, 64) < 0) {

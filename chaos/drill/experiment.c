@@ -70,6 +70,12 @@ static void read_nodes(struct yaml_read *read, yaml_ref list, struct lab_plan *l
     }
 }
 
+static void read_way(struct yaml_read *read, yaml_ref map, struct lab_way *way) {
+    read_small(read, yaml_read_get(read, map, "delay_ms"), 1000, &way->delay_ms);
+    read_small(read, yaml_read_get(read, map, "jitter_ms"), 1000, &way->jitter_ms);
+    read_small(read, yaml_read_get(read, map, "loss_percent"), 90, &way->loss_percent);
+}
+
 static void read_lab(struct yaml_read *read, yaml_ref map, struct lab_plan *lab) {
     static const char *const keys[] = {"nodes",       "disk_mib",     "delay_ms",
                                        "jitter_ms",   "clocks",       "loss_percent",
@@ -81,9 +87,7 @@ static void read_lab(struct yaml_read *read, yaml_ref map, struct lab_plan *lab)
     yaml_read_known(read, map, keys);
     read_nodes(read, yaml_read_get(read, map, "nodes"), lab);
     read_small(read, yaml_read_get(read, map, "disk_mib"), 4096, &lab->disk_mib);
-    read_small(read, yaml_read_get(read, map, "delay_ms"), 1000, &lab->delay_ms);
-    read_small(read, yaml_read_get(read, map, "jitter_ms"), 1000, &lab->jitter_ms);
-    read_small(read, yaml_read_get(read, map, "loss_percent"), 90, &lab->loss_percent);
+    read_way(read, map, &lab->way);
     read_small(read, yaml_read_get(read, map, "job_lease_s"), 600, &lab->job_lease_s);
     read_small(read, yaml_read_get(read, map, "review_claim_s"), 7200,
                &lab->review_claim_s);
@@ -216,7 +220,9 @@ static void read_action(struct yaml_read *read, yaml_ref item,
     static const char *const keys[] = {"type",   "name",    "provider",
                                        "pauses", "x-ttl-s", NULL};
     static const char *const pauses[] = {"after", NULL};
-    static const char *const arguments[] = {"target", "to", "seconds", "both", NULL};
+    static const char *const arguments[] = {"target",    "to",           "seconds", "both",
+                                            "delay_ms",  "jitter_ms",    "loss_percent",
+                                            NULL};
     yaml_ref given, wait = yaml_read_get(read, item, "pauses");
 
     action->line = yaml_read_line(read, item);
@@ -233,6 +239,7 @@ static void read_action(struct yaml_read *read, yaml_ref item,
                    sizeof(action->to));
     yaml_read_int(read, yaml_read_get(read, given, "seconds"), 86400, &action->amount);
     yaml_read_bool(read, yaml_read_get(read, given, "both"), &action->both);
+    read_way(read, given, &action->way);
     read_small(read, yaml_read_get(read, item, "x-ttl-s"), EXPERIMENT_TTL_MAX_S,
                &action->ttl_s);
     read_small(read, yaml_read_get(read, wait, "after"), 600, &action->pause_s);

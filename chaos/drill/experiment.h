@@ -50,6 +50,7 @@ struct experiment_action {
     unsigned pause_s;  /* waited after it */
     int64_t amount;    /* of clock_step: seconds */
     bool both;         /* of cut: both ways */
+    struct lab_way way; /* of slow */
     unsigned line;
 };
 

@@ -22,6 +22,9 @@ static const struct fault_row {
     {"cut", "no packets from target to `to` (both: false: one way) for x-ttl-s; to: "
             "clients means the balancers",
      fault_cut, TARGET | TO | TTL | FAULT | HOSTS},
+    {"slow", "what reaches target is late by delay_ms (and up to jitter_ms), and "
+             "loss_percent of it lost, for x-ttl-s",
+     fault_slow, TARGET | TTL | FAULT},
     {"region_loss", "kill all nodes of a region and its balancer; its workers and "
                     "reviewers stop in mid-work; until `start`",
      fault_region_loss, TARGET | FAULT},
@@ -89,6 +92,10 @@ const char *fault_check(const struct experiment_action *action) {
     }
     if ((row->needs & TTL) && action->ttl_s == 0) {
         return "x-ttl-s is needed, so that it ends by itself";
+    }
+    if (row->run == fault_slow && action->way.delay_ms == 0 &&
+        action->way.loss_percent == 0) {
+        return "arguments need delay_ms or loss_percent";
     }
     return NULL;
 }

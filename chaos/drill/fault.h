@@ -66,7 +66,7 @@ struct fault_targets {
 typedef bool fault_fn(struct fault_ctx *ctx, const struct experiment_action *action,
                       const struct fault_targets *targets,
                       const struct fault_targets *to);
-fault_fn fault_kill, fault_stop, fault_start, fault_pause, fault_cut, fault_disk_stall,
+fault_fn fault_kill, fault_stop, fault_start, fault_pause, fault_cut, fault_slow, fault_disk_stall,
     fault_disk_full, fault_disk_error, fault_power_cut, fault_clock_step, fault_rolling,
     fault_replace, fault_promote, fault_backup, fault_restore, fault_transfer,
     fault_heal, fault_region_loss, fault_none;

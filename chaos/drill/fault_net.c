@@ -107,3 +107,18 @@ bool fault_cut(struct fault_ctx *ctx, const struct experiment_action *action,
     snprintf(heal, sizeof(heal), "delete element bridge chaos cut {%s }", list);
     return fault_make(ctx, action, add, remove);
 }
+
+bool fault_slow(struct fault_ctx *ctx, const struct experiment_action *action,
+                const struct fault_targets *targets, const struct fault_targets *to) {
+    (void)to;
+    for (size_t i = 0; i < targets->count; i++) {
+        struct lab_words make, heal;
+        if (!lab_net_slow(targets->at[i], &action->way, &make, &heal)) {
+            return fault_fail(ctx, "%s", ctx->lab->why);
+        }
+        if (!fault_make(ctx, action, make.at, heal.at)) {
+            return false;
+        }
+    }
+    return true;
+}

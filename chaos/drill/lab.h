@@ -40,6 +40,11 @@
 #define LAB_MAIL_ADDRESS "10.77.0.2" /* where the mail of the nodes goes */
 #define LAB_MAIL_PORT 2525
 
+/* How packets go: late by so much, and up to so much more, or not at all. */
+struct lab_way {
+    unsigned delay_ms, jitter_ms, loss_percent;
+};
+
 /* What an experiment asks for. */
 struct lab_plan {
     struct {
@@ -51,8 +56,7 @@ struct lab_plan {
     char regions[LAB_REGIONS_MAX][32];
     size_t regions_count;
     unsigned disk_mib; /* of each node; 0: the machine's own */
-    unsigned delay_ms; /* one way, between regions */
-    unsigned jitter_ms, loss_percent;
+    struct lab_way way; /* from one region to another */
     unsigned job_lease_s, review_claim_s; /* 0: as by default */
     bool clocks;          /* can be set one by one */
     bool mail;            /* the nodes send mail, and it is kept */
@@ -122,7 +126,8 @@ struct lab {
         pid_t pid;
         char address[32];
     } balancers[LAB_REGIONS_MAX];
-    pid_t delayers[LAB_NODES_MAX];
+    pid_t delayers[LAB_NODES_MAX]; /* of the ways between regions */
+    pid_t slowed[LAB_NODES_MAX];   /* of the fault `slow` */
     pid_t mail; /* ops/demo-sinks */
     /* The center of that region is lost: its people stand still where they are. Read by
      * their threads. */
@@ -177,6 +182,10 @@ unsigned lab_leader(struct lab *lab);
 /* lab_net.c: links, and who may not reach whom. An address's packets to another. */
 enum err lab_net_open(struct lab *lab);
 void lab_net_close(struct lab *lab);
+/* What reaches the machine comes that way, from everywhere, from when `make` is run until
+ * `heal` is. False: lab->why. */
+bool lab_net_slow(struct machine *machine, const struct lab_way *way,
+                  struct lab_words *ret_make, struct lab_words *ret_heal);
 /* lab_mail.c: the mail server of the lab, if the plan has one. False: lab->why. */
 bool lab_mail_start(struct lab *lab);
 /* Of the mail to `to`, as it came: what begins with `mark` in number `nth`, up to the next

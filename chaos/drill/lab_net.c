@@ -106,28 +106,73 @@ static bool link_up(struct machine *machine) {
            net_do(lab, machine->net, "ip link set eth0 up");
 }
 
-static bool delay(struct machine *machine) {
-    struct lab *lab = machine->lab;
-    const struct lab_plan *plan = &lab->plan;
-    char program[LAB_PATH + 32], region[8], ms[16], jitter[16], loss[16], seed[16];
+/* A process that holds what `queue` of the machine has; `region` 0: from everybody. */
+static pid_t delayer(struct machine *machine, const char *queue, unsigned region,
+                     const struct lab_way *way) {
+    char program[LAB_PATH + 32], place[16], ms[16], jitter[16], loss[16], seed[16];
     struct sh_command command = {
-        .argv = {program, "--region", region, "--delay-ms", ms, "--jitter-ms", jitter,
-                 "--loss-percent", loss, "--seed", seed},
+        .argv = {program, "--queue", queue, "--region", place, "--delay-ms", ms,
+                 "--jitter-ms", jitter, "--loss-percent", loss, "--seed", seed},
         .net = machine->net,
         .log = machine->log,
     };
 
-    snprintf(program, sizeof(program), "%s/chaos/drill/tasuki-delayer", lab->bin);
-    snprintf(region, sizeof(region), "%u", machine->region + 1);
-    snprintf(ms, sizeof(ms), "%u", plan->delay_ms);
-    snprintf(jitter, sizeof(jitter), "%u", plan->jitter_ms);
-    snprintf(loss, sizeof(loss), "%u", plan->loss_percent);
+    snprintf(program, sizeof(program), "%s/chaos/drill/tasuki-delayer", machine->lab->bin);
+    snprintf(place, sizeof(place), "%u", region);
+    snprintf(ms, sizeof(ms), "%u", way->delay_ms);
+    snprintf(jitter, sizeof(jitter), "%u", way->jitter_ms);
+    snprintf(loss, sizeof(loss), "%u", way->loss_percent);
     snprintf(seed, sizeof(seed), "%u", machine->id);
-    lab->delayers[machine->id - 1] = sh_spawn(&command);
-    return lab->delayers[machine->id - 1] > 0 &&
-           net_do(lab, machine->net,
-                  "iptables -A INPUT -s " NETWORK " -j NFQUEUE --queue-num 0 "
-                  "--queue-bypass");
+    return sh_spawn(&command);
+}
+
+static void delayer_end(pid_t *pid) {
+    if (*pid > 0) {
+        kill(*pid, SIGKILL);
+        waitpid(*pid, NULL, 0);
+    }
+    *pid = 0;
+}
+
+static bool delay(struct machine *machine) {
+    struct lab *lab = machine->lab;
+    pid_t *pid = &lab->delayers[machine->id - 1];
+
+    *pid = delayer(machine, "0", machine->region + 1, &lab->plan.way);
+    return *pid > 0 && net_do(lab, machine->net,
+                              "iptables -A INPUT -s " NETWORK
+                              " -j NFQUEUE --queue-num 0 --queue-bypass");
+}
+
+/* The rule stands before the one of the ways between regions, and is what the fault is:
+ * the process ends with the drill, or when the next fault of its kind takes its place. */
+static void slow_words(const struct machine *machine, const char *verb,
+                       struct lab_words *ret) {
+    const char *const words[] = {"nsenter", ret->text[0], "iptables",    verb,
+                                 "INPUT",   "-s",         NETWORK,       "-j",
+                                 "NFQUEUE", "--queue-num", "1",           "--queue-bypass",
+                                 NULL};
+
+    snprintf(ret->text[0], sizeof(ret->text[0]), "--net=/proc/%d/ns/net",
+             (int)machine->holder);
+    memcpy(ret->at, words, sizeof(words));
+}
+
+bool lab_net_slow(struct machine *machine, const struct lab_way *way,
+                  struct lab_words *ret_make, struct lab_words *ret_heal) {
+    struct lab *lab = machine->lab;
+    pid_t *pid = &lab->slowed[machine->id - 1];
+
+    delayer_end(pid);
+    *pid = delayer(machine, "1", 0, way);
+    if (*pid <= 0) {
+        *pid = 0;
+        snprintf(lab->why, sizeof(lab->why), "no tasuki-delayer for node %u", machine->id);
+        return false;
+    }
+    slow_words(machine, "-I", ret_make);
+    slow_words(machine, "-D", ret_heal);
+    return true;
 }
 
 enum err lab_net_open(struct lab *lab) {
@@ -149,7 +194,7 @@ enum err lab_net_open(struct lab *lab) {
     }
     for (size_t i = 0; i < lab->count; i++) {
         struct machine *machine = &lab->machines[i];
-        bool slow = plan->delay_ms > 0 || plan->loss_percent > 0;
+        bool slow = plan->way.delay_ms > 0 || plan->way.loss_percent > 0;
         if (!link_up(machine) || (slow && !delay(machine)))
             return ERR_IO;
     }
@@ -159,10 +204,8 @@ enum err lab_net_open(struct lab *lab) {
 void lab_net_close(struct lab *lab) {
     for (size_t i = 0; i < lab->count; i++) {
         struct machine *machine = &lab->machines[i];
-        if (lab->delayers[i] > 0) {
-            kill(lab->delayers[i], SIGKILL);
-            waitpid(lab->delayers[i], NULL, 0);
-        }
+        delayer_end(&lab->delayers[i]);
+        delayer_end(&lab->slowed[i]);
         if (machine->holder > 0) {
             kill(machine->holder, SIGKILL);
             waitpid(machine->holder, NULL, 0);

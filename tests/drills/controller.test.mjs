@@ -14,6 +14,7 @@ mkdirSync(base, { recursive: true });
 const FAULTS = {
   pause: { arguments: 'target: leader' },
   cut: { arguments: 'target: leader, to: all' },
+  slow: { arguments: 'target: leader, delay_ms: 80, loss_percent: 5' },
   disk_stall: { arguments: 'target: leader', lab: 'disk_mib: 512' },
   disk_full: { arguments: 'target: leader', lab: 'disk_mib: 512' },
   disk_error: { arguments: 'target: leader' },
@@ -47,8 +48,8 @@ const read = (pid, what) => {
     return ''; // it has ended
   }
 };
-// Of the drill in `dir`: those that name it, or have a file of it open as their mount.
-const left = (dir) => processes().filter((pid) => Number(pid) !== process.pid && read(pid, 'cmdline').includes(dir));
+// Of the drill in `dir`: those that name it, and what delays packets (one drill runs at a time).
+const left = (dir) => processes().filter((pid) => Number(pid) !== process.pid && [dir, 'tasuki-delayer'].some((word) => read(pid, 'cmdline').includes(word)));
 const mounted = (dir) => processes().some((pid) => read(pid, 'mounts').includes(dir));
 const loops = (dir) => execFileSync('losetup', ['-a'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(dir));
 

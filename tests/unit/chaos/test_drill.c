@@ -64,7 +64,20 @@ static void test_five_nodes(void **state) {
     assert_int_equal(parsed.lab.regions_count, 3);
     assert_int_equal(parsed.lab.nodes[2].region, 0);
     assert_true(parsed.lab.nodes[3].standby && parsed.lab.nodes[4].spare);
-    assert_int_equal(parsed.lab.delay_ms, 25);
+    assert_int_equal(parsed.lab.way.delay_ms, 25);
+}
+
+static void test_slow(void **state) {
+    (void)state;
+    assert_int_equal(
+        parse(HEAD PROBES
+              "method:\n  - {name: k, x-ttl-s: 5, provider: {type: tasuki, func: slow, "
+              "arguments: {target: leader, delay_ms: 60, jitter_ms: 40, loss_percent: 2}}}\n"),
+        OK);
+    assert_int_equal(parsed.method[0].way.delay_ms, 60);
+    assert_int_equal(parsed.method[0].way.jitter_ms, 40);
+    assert_int_equal(parsed.method[0].way.loss_percent, 2);
+    assert_int_equal(parsed.lab.way.delay_ms, 0);
 }
 
 static void test_refusals(void **state) {
@@ -79,6 +92,9 @@ static void test_refusals(void **state) {
     refuses(HEAD PROBES "method:\n  - {name: k, provider: {type: tasuki, func: pause, "
                         "arguments: {target: leader}}}\n",
             "x-ttl-s is needed");
+    refuses(HEAD PROBES "method:\n  - {name: k, x-ttl-s: 5, provider: {type: tasuki, func: "
+                        "slow, arguments: {target: leader, jitter_ms: 5}}}\n",
+            "delay_ms or loss_percent");
     refuses(HEAD PROBES "method:\n  - {name: k, provider: {type: process, func: kill}}\n",
             "type: tasuki");
     refuses(HEAD PROBES KILL "x-objectives: {error_budget: 1.5}\n", "from 0 to 1");
@@ -404,7 +420,7 @@ static void test_sh(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),       cmocka_unit_test(test_five_nodes),
-        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_too_big),
+        cmocka_unit_test(test_slow), cmocka_unit_test(test_refusals),       cmocka_unit_test(test_too_big),
         cmocka_unit_test(test_recovery),       cmocka_unit_test(test_recovery_slow),
         cmocka_unit_test(test_recovery_hanging),
         cmocka_unit_test(test_failures),       cmocka_unit_test(test_mail),
