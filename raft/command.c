@@ -355,8 +355,10 @@ static bool actor_ok(const struct actor *c) {
     return (unsigned)c->kind <= AUDIT_ACTOR_LAST && c->id.len >= ids[c->kind].min &&
            c->id.len <= ids[c->kind].max && c->sealed.len <= LIMIT_SEALED_ORIGIN &&
            (c->has_source || all_zero(c->source, sizeof c->source)) &&
+           c->at.len <= LIMIT_CLIENT_ID && utf8_valid(c->at) &&
            (c->kind != AUDIT_OPERATOR || utf8_valid(c->id)) &&
-           (c->kind != AUDIT_SYSTEM || (!c->has_source && c->sealed.len == 0));
+           (c->kind != AUDIT_SYSTEM ||
+            (!c->has_source && c->sealed.len == 0 && c->at.len == 0));
 }
 
 /* Events that are told by nobody but who saw them. */
@@ -1177,6 +1179,7 @@ static void build_actor(const struct actor *c, struct message_parts *parts) {
     m->id = record_bytes(c->id);
     m->source = FIXED_IF(c->has_source, c->source);
     m->sealed = record_bytes(c->sealed);
+    m->at = record_bytes(c->at);
     *actor_at(&parts->base, actor_field(parts->base.descriptor)) = m;
 }
 
@@ -1627,6 +1630,7 @@ static bool take_actor(ProtobufCMessage *message, struct actor *c) {
     c->id = record_span(m->id);
     c->has_source = m->source.len > 0;
     c->sealed = record_span(m->sealed);
+    c->at = record_span(m->at);
     return TAKE_IF(m->source, c->source) && c->kind != AUDIT_SYSTEM && actor_ok(c);
 }
 

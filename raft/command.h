@@ -141,6 +141,7 @@ struct actor {
     bool has_source;
     uint8_t source[AUDIT_ID_LEN]; /* keyed hash of the network address */
     struct span sealed;           /* server/svc_origin.h; may be empty */
+    struct span at; /* client_id of the relying party that sent them here; or empty */
 };
 /* Has its message a place for one? */
 bool command_takes_actor(enum command_type type);

@@ -41,6 +41,7 @@ static void actor(struct fields *f, struct actor *c) {
     field_bool(f, &c->has_source);
     FIELD_FIXED(f, c->source);
     field_bytes(f, &c->sealed, LIMIT_SEALED_ORIGIN);
+    field_bytes(f, &c->at, LIMIT_CLIENT_ID);
 }
 
 static void caps(struct fields *f, struct caps *c) {

@@ -39,7 +39,8 @@ static struct span cut(struct span text, size_t max) {
     return span_of(text.data, len);
 }
 
-/* Whose act it is; the rest of the record's origin is the command's. */
+/* Whose act it is; the rest of the record's origin is the command's. What is about no
+ * relying party is found under the one that its sender came from: a sign-in. */
 static void set_actor(const struct fsm_tx *tx, const struct fsm_audit_event *event,
                       struct audit_record *record) {
     static const struct actor nobody;
@@ -50,6 +51,9 @@ static void set_actor(const struct fsm_tx *tx, const struct fsm_audit_event *eve
     record->has_source = actor->has_source;
     memcpy(record->source, actor->source, sizeof record->source);
     record->sealed = actor->sealed;
+    if (event->client_id.len == 0) {
+        record->client_id = actor->at;
+    }
     if (event->by == FSM_AUDIT_BY_SUBJECT && event->has_sub) {
         record->actor_kind = AUDIT_ACCOUNT;
         record->actor = span_of(event->sub.b, sizeof event->sub.b);

@@ -5,6 +5,7 @@
 #include "server/oidc/scope.h"
 #include "server/svc_answer.h"
 #include "server/svc_factor.h"
+#include "server/svc_origin.h"
 #include "server/svc_subject.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
@@ -43,6 +44,7 @@ enum err svc_flow_resume(struct svc_flow *flow, struct span login_state,
     if (now_ms > state.issued_ms && now_ms - state.issued_ms > SVC_LOGIN_STATE_AGE_MS)
         return ERR_FORGED;
     flow->request = state.request;
+    svc_act_at(&flow->base, flow->request.client_id);
     flow->auth_after_ms = state.auth_after_ms;
     flow->subject = state.subject;
     flow->hinted = (state.flags & FLOW_STATE_HINTED) != 0;

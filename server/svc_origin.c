@@ -10,6 +10,10 @@ void svc_act_as(struct svc_state *state, enum audit_actor kind, struct span id) 
     state->actor.id = id;
 }
 
+void svc_act_at(struct svc_state *state, struct span client_id) {
+    state->actor.at = client_id;
+}
+
 enum err svc_act_as_account(struct svc_state *state, struct id128 sub) {
     struct span id = arena_dup(&state->op->arena, span_of(sub.b, sizeof sub.b));
 
@@ -86,6 +90,8 @@ enum err svc_origin_actor(struct svc_state *state, struct actor *ret_actor) {
         actor->kind = AUDIT_SOMEBODY;
     if (!err && from->address.len > 0 && actor->sealed.len == 0)
         err = seal(state, actor);
+    if (actor->kind == AUDIT_SYSTEM) /* nobody, who comes from nowhere */
+        actor->at = span_of(NULL, 0);
     if (!err)
         *ret_actor = *actor;
     return err;

@@ -26,6 +26,9 @@ void svc_act_as(struct svc_state *state, enum audit_actor kind, struct span id);
 /* The same for an account; the id is copied. ERR_NOMEM. */
 enum err svc_act_as_account(struct svc_state *state, struct id128 sub);
 
+/* They were sent here by this relying party: its id lives as long as the operation. */
+void svc_act_at(struct svc_state *state, struct span client_id);
+
 /* Who acts, and from where. Lives in the operation's arena. A zeroed one when neither is
  * known. */
 enum err svc_origin_actor(struct svc_state *state, struct actor *ret_actor);

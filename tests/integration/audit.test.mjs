@@ -69,6 +69,7 @@ test('what operators and people do is there once, with who did it and from where
   assert.equal(strangers[0].event, 'signin.failed');
   assert.ok(!strangers[0].sub && strangers[0].login);
   assert.equal((await found('--rp', rp.clientId)).filter((record) => record.event === 'client.created').length, 1);
+  assert.deepEqual((await found('--rp', rp.clientId)).map((record) => record.event).filter((event) => event.startsWith('signin')).sort(), ['signin', 'signin.failed', 'signin.failed'], 'what began at the relying party');
   assert.equal((await found('--event', 'signin.failed')).length, 2);
   assert.deepEqual([...new Set((await found('--event', 'signin*')).map((record) => record.event))].sort(), ['signin', 'signin.failed']);
   assert.ok((await found('--address', '127.0.0.1', '--event', 'signin')).length >= 1);

@@ -3,8 +3,9 @@
 import '../lib/runtime.mjs';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { operator, word } from '../lib/admin.mjs';
+import { addAccount, addClient, operator, word } from '../lib/admin.mjs';
 import { demo, run, until } from '../lib/demo.mjs';
+import { tokens } from '../lib/flow.mjs';
 import { get, parseCookie, post } from '../lib/http.mjs';
 import { sendFile } from '../lib/desk.mjs';
 import { addStaff, consoles, Desk, freshCode, ROLES } from '../lib/staff.mjs';
@@ -280,4 +281,39 @@ test('ops/demo has an account for each role, and tells its code', async () => {
   assert.match(told.stdout, /^[0-9]{6}\n$/);
   const answer = await new Desk(balancer).attempt({ name: 'auditor', password: env.TASUKI_STAFF_AUDITOR_PASSWORD, code: told.stdout.trim() });
   assert.equal(answer.status, 303);
+});
+
+test('the audit is searched by account, relying party, staff and time, in the console and by the command', async () => {
+  const [rp, account, person] = [await addClient({ name: 'audited' }), await addAccount({ name: 'audited' }), await addStaff(['auditor'])];
+  await tokens(demo().nodes[1], rp, account);
+  const desk = new Desk(balancer);
+  await desk.signIn(person);
+  const day = new Date(Date.now() + 9 * 3600000).toISOString().slice(0, 10);
+  const page = async (query) => [...(await desk.get(`/staff/audit?search=1&${new URLSearchParams(query)}`)).body.matchAll(/<td><code>([a-z_.]+)<\/code><\/td>/g)].map((match) => match[1]);
+  const command = async (...words) => {
+    const { code, stdout, stderr } = await run(join(demo().binDir, 'tasuki'), ['audit', 'search', ...words, '--json', '--env', demo().file]);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout).map((record) => record.event);
+  };
+  const ways = [
+    ['account', { account: account.id }, ['--account', account.id], ['account.created', 'signin']],
+    ['relying party', { client_id: rp.clientId }, ['--rp', rp.clientId], ['client.created', 'signin']],
+    ['staff', { staff: person.name }, ['--staff', person.name], ['staff.created', 'staff.signin']],
+    ['account and time', { account: account.id, from: day, to: day }, ['--account', account.id, '--from', day], ['account.created', 'signin']],
+  ];
+  for (const [what, query, words, events] of ways) {
+    for (const found of [await until(`the console finds by ${what}`, async () => {
+      const seen = await page(query);
+      return events.every((event) => seen.includes(event)) && seen;
+    }), await command(...words)]) for (const event of events) assert.ok(found.includes(event), `${what}: ${event} in ${found}`);
+  }
+  for (const [query, words] of [
+    [{ account: `nobody-${word()}@example.test` }, ['--account', `nobody-${word()}@example.test`]],
+    [{ staff: `nobody-${word()}` }, ['--staff', `nobody-${word()}`]],
+    [{ account: account.id, from: '2099-01-01' }, ['--account', account.id, '--from', '2099-01-01']],
+    [{ account: account.id, to: '2001-01-01' }, ['--account', account.id, '--to', '2001-01-01']],
+  ]) {
+    assert.deepEqual(await page(query), [], JSON.stringify(query));
+    assert.deepEqual(await command(...words), [], words.join(' '));
+  }
 });

@@ -474,7 +474,8 @@ void command_by(struct command *command, enum audit_actor kind) {
                                     .id = span_of(ids[kind].id, ids[kind].len),
                                     .has_source = true,
                                     .source = {7},
-                                    .sealed = span_str("sealed origin")};
+                                    .sealed = span_str("sealed origin"),
+                                    .at = span_str("rp-of-origin")};
 }
 
 struct command command_staff_end(uint64_t session) {

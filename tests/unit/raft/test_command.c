@@ -349,6 +349,7 @@ static void actors_come_back(void **state) {
             assert_true(got.actor.has_source);
             assert_memory_equal(got.actor.source, all[i].actor.source, AUDIT_ID_LEN);
             assert_true(span_equal(got.actor.sealed, all[i].actor.sealed));
+            assert_true(span_equal(got.actor.at, all[i].actor.at));
         }
     }
     assert_true(takers > 50);
@@ -370,7 +371,16 @@ static void actors_are_bounded(void **state) {
     command_by(&c, AUDIT_SOMEBODY);
     c.actor.sealed = span_of(longer, sizeof longer);
     assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    command_by(&c, AUDIT_SOMEBODY);
+    c.actor.at = span_of(longer, LIMIT_CLIENT_ID + 1);
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c.actor.at = span_str("\xff");
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
     command_by(&c, AUDIT_SYSTEM); /* has no address */
+    assert_err(command_encode(&c, &fx->out), ERR_INVALID);
+    c.actor.has_source = false; /* and was sent by nobody */
+    memset(c.actor.source, 0, sizeof c.actor.source);
+    c.actor.sealed = span_str("");
     assert_err(command_encode(&c, &fx->out), ERR_INVALID);
     c = command_note(AUDIT_SIGNIN, 1); /* nobody may make one up */
     assert_err(command_encode(&c, &fx->out), ERR_INVALID);

@@ -223,6 +223,27 @@ static void tokens_leave_none(void **state) {
     assert_int_equal(head_of(fx).seq, seq);
 }
 
+/* A sign-in is about no relying party, but begins at one. */
+static void sign_ins_are_found_by_where_they_began(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_account(1), wrong;
+    struct found found;
+
+    assert_code(fsm_fixture_do(fx, &c), OUT_OK);
+    wrong = command_login(1, 1);
+    wrong.login.password_ok = false;
+    command_by(&wrong, AUDIT_SOMEBODY);
+    assert_code(fsm_fixture_do(fx, &wrong), OUT_BAD_CREDENTIALS);
+    c = command_login(1, 2);
+    command_by(&c, AUDIT_SOMEBODY);
+    assert_code(fsm_fixture_do(fx, &c), OUT_OK);
+    find(fx, AUDIT_BY_CLIENT, span_str("rp-of-origin"), false, &found);
+    assert_int_equal(found.count, 2);
+    assert_int_equal(found.records[0].event, AUDIT_SIGNIN_FAILED);
+    assert_int_equal(found.records[1].event, AUDIT_SIGNIN);
+    assert_int_equal(found.records[1].actor_kind, AUDIT_ACCOUNT);
+}
+
 static void records_are_found_by_what_they_are_about(void **state) {
     struct fsm_fixture *fx = *state;
     struct command c = command_staff(3, 0), note = command_note(AUDIT_STAFF_READ, 1);
@@ -499,6 +520,7 @@ int main(void) {
         TEST(signing_in_is_its_holders_act),
         TEST(a_replay_is_told_once),
         TEST(tokens_leave_none),
+        TEST(sign_ins_are_found_by_where_they_began),
         TEST(records_are_found_by_what_they_are_about),
         TEST(strangers_are_found_by_what_they_gave),
         TEST(a_flood_about_one_account_leaves_its_size),
