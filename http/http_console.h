@@ -41,7 +41,8 @@ extern "C" {
     X(APPLICATION, application)                                                        \
     X(IMPORTS, imports)                                                                \
     X(IMPORT, import)                                                                  \
-    X(INTAKE, intake)
+    X(INTAKE, intake)                                                                  \
+    X(HELP, help)
 
 enum console_page {
 #define X(id, name) CONSOLE_##id,

@@ -77,8 +77,11 @@ static void on_activate(struct svc_activate *in) {
         http_page_set_bool(data, "sent", in->notice == ACTIVATE_SENT);
         http_page_set_bool(data, "has_notice", notice_of(in) != NULL);
         if (notice_of(in) != NULL) {
-            http_page_add_message(data, "notices", request->lang, notice_of(in));
+            http_page_add_count(data, "notices", request->lang, notice_of(in),
+                                in->password_len_min);
         }
+        http_page_add_count(data, "hints", request->lang, "activate_password_hint",
+                            in->password_len_min);
         set_faults(data, in);
         http_respond_section(request, status_of(in), PAGE_ACTIVATE, sections[in->kind],
                              data);

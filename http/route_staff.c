@@ -63,6 +63,12 @@ static const struct staff_route routes[] = {
     {"/staff/application/decide", NONE, NONE, STAFF_DO_DECIDE, NONE, NONE,
      "/staff/application"},
     {"/staff/scan", STAFF_DO_SCAN, NONE, NONE, NONE, NONE, "/staff/desk"},
+    {"/staff/help", STAFF_DO_HELP, CONSOLE_HELP, NONE, NONE, NONE, "/staff/help"},
+    {"/staff/help/find", NONE, NONE, STAFF_DO_HELP_FIND, NONE, NONE, "/staff/help"},
+    {"/staff/help/resend", NONE, NONE, STAFF_DO_HELP_RESEND, NONE, NONE, "/staff/help"},
+    {"/staff/help/correct", NONE, NONE, STAFF_DO_CORRECT, NONE, NONE, "/staff/help"},
+    {"/staff/help/settle", NONE, NONE, STAFF_DO_CORRECT_SETTLE, NONE, NONE,
+     "/staff/help"},
     {"/staff/imports", STAFF_DO_IMPORTS, CONSOLE_IMPORTS, STAFF_DO_IMPORT_PROPOSE,
      CONSOLE_IMPORTS, NONE, "/staff/imports"},
     {"/staff/import", STAFF_DO_IMPORT_SHOW, CONSOLE_IMPORT, STAFF_DO_IMPORT_JUDGE, NONE,
@@ -268,9 +274,14 @@ static void go_back_to(const struct http_request *request,
                 (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
     }
     bool of_rp = span_is(span_str(route->back), "/staff/rp");
-    bool of_id = of_rp || span_is(span_str(route->back), "/staff/application");
+    bool of_help = span_is(span_str(route->back), "/staff/help");
+    bool of_id =
+        of_rp || of_help || span_is(span_str(route->back), "/staff/application");
     snprintf(out, 256, "%s%s%.*s",
-             of_id && !plain ? (of_rp ? "/staff/rps" : "/staff/desk") : route->back,
+             of_id && !plain ? (of_rp     ? "/staff/rps"
+                                : of_help ? "/staff/help"
+                                          : "/staff/desk")
+                             : route->back,
              of_id && plain ? "?id=" : "", of_id && plain ? (int)id.len : 0,
              (const char *)id.data);
 }

@@ -107,8 +107,10 @@ enum command_type {
     CMD_IMPORT_LINE = 87,
     CMD_BLOB_NODE = 110, /* a node is there, and keeps what it holds */
     CMD_ACTIVATION_CODE = 111, /* a code goes to an applicant's telephone */
+    CMD_CORRECTION_PROPOSE = 112, /* another telephone number of an applicant's */
+    CMD_CORRECTION_SETTLE = 113,
 };
-#define CMD_LAST CMD_ACTIVATION_CODE
+#define CMD_LAST CMD_CORRECTION_SETTLE
 /* For switches over all types. */
 #define CMD_INTAKE_CASES                                                               \
     case CMD_APPLICATION_SUBMIT:                                                       \
@@ -128,6 +130,8 @@ enum command_type {
     case CMD_ACTIVATION_RENEW:                                                         \
     case CMD_ACTIVATION_CODE:                                                          \
     case CMD_ACTIVATE:                                                                 \
+    case CMD_CORRECTION_PROPOSE:                                                       \
+    case CMD_CORRECTION_SETTLE:                                                        \
     case CMD_IMPORT_PROPOSE:                                                           \
     case CMD_IMPORT_APPROVE:                                                           \
     case CMD_IMPORT_LINE
@@ -719,6 +723,8 @@ struct command {
         struct cmd_activation_renew activation_renew;
         struct cmd_activation_code activation_code;
         struct cmd_activate activate;
+        struct cmd_correction_propose correction_propose;
+        struct cmd_correction_settle correction_settle;
         struct cmd_import_propose import_propose;
         struct cmd_import_approve import_approve;
         struct cmd_import_line import_line;

@@ -322,6 +322,7 @@ static void activation_renew(struct fields *f, struct cmd_activation_renew *c) {
 
 static void activation_code(struct fields *f, struct cmd_activation_code *c) {
     FIELD_FIXED(f, c->token.b);
+    field_u32(f, &c->corrections);
     FIELD_FIXED(f, c->code.b);
     field_u32(f, &c->code_ttl_ms);
     message(f, &c->message);
@@ -340,6 +341,7 @@ static void phone(struct fields *f, struct factor *c) {
 
 static void activate(struct fields *f, struct cmd_activate *c) {
     FIELD_FIXED(f, c->token.b);
+    field_u32(f, &c->corrections);
     FIELD_FIXED(f, c->code.b);
     phone(f, &c->phone);
     FIELD_FIXED(f, c->sub.b);
@@ -348,6 +350,27 @@ static void activate(struct fields *f, struct cmd_activate *c) {
     field_bytes(f, &c->sealed_profile, LIMIT_SEALED_PROFILE);
     message(f, &c->message);
     field_rule(f, c->password_hash.len > 0 && any(c->sub.b, sizeof c->sub.b));
+}
+
+/* --- corrections --- */
+
+static void correction_propose(struct fields *f, struct cmd_correction_propose *c) {
+    application_id(f, &c->id);
+    FIELD_FIXED(f, c->name.b);
+    FIELD_FIXED(f, c->staff.b);
+    FIELD_ENUM(f, c->basis, CORRECTION_CALLED_BACK, CORRECTION_BASIS_LAST);
+    field_u32(f, &c->corrections);
+    field_bytes(f, &c->sealed, LIMIT_SEALED_PROFILE);
+    field_rule(f, c->sealed.len > 0 && any(c->name.b, sizeof c->name.b));
+}
+
+static void correction_settle(struct fields *f, struct cmd_correction_settle *c) {
+    application_id(f, &c->id);
+    FIELD_FIXED(f, c->name.b);
+    FIELD_FIXED(f, c->staff.b);
+    field_bool(f, &c->approve);
+    message(f, &c->message);
+    field_rule(f, c->approve || !c->message.present);
 }
 
 /* --- imports --- */
@@ -397,6 +420,12 @@ static void approved_fields(struct fields *f, struct command *command) {
         break;
     case CMD_ACTIVATE:
         activate(f, &command->activate);
+        break;
+    case CMD_CORRECTION_PROPOSE:
+        correction_propose(f, &command->correction_propose);
+        break;
+    case CMD_CORRECTION_SETTLE:
+        correction_settle(f, &command->correction_settle);
         break;
     default:
         f->bad = true;
@@ -469,7 +498,7 @@ static void fields_of(struct fields *f, struct command *command) {
 
 bool command_intake_is(enum command_type type) {
     return (type >= CMD_APPLICATION_SUBMIT && type <= CMD_IMPORT_LINE) ||
-           type == CMD_BLOB_NODE || type == CMD_ACTIVATION_CODE;
+           (type >= CMD_BLOB_NODE && type <= CMD_CORRECTION_SETTLE);
 }
 
 enum err command_intake_encode(const struct command *command, struct buf *out) {

@@ -9,6 +9,7 @@
 #include "store/base/limits.h"
 #include "store/store_application.h"
 #include "store/store_blob.h"
+#include "store/store_correction.h"
 #include "store/store_factor.h"
 #include "store/store_intake.h"
 #include "store/store_job.h"
@@ -186,26 +187,51 @@ struct cmd_activation_renew {
                                        one with which it lapses */
 };
 /* A code goes to the applicant's telephone, in the place of the last one. OUT_NOT_FOUND:
- * no such token; OUT_EXPIRED: it has ended; OUT_LOCKED: too many wrong codes; OUT_LIMITED,
- * OUT_FULL. */
+ * no such token; OUT_EXPIRED: it has ended; OUT_CHANGING: the number is another one by
+ * now; OUT_LOCKED: too many wrong codes; OUT_LIMITED, OUT_FULL. */
 struct cmd_activation_code {
     struct key_hash token;
+    uint32_t corrections; /* the application's, when its number was read */
     struct key_hash code;
     uint32_t code_ttl_ms;
     struct message_out message;
 };
 /* The applicant sets up: the account comes to be, or the Entry becomes a Prime.
- * OUT_NOT_FOUND: no such token; OUT_EXPIRED; OUT_BAD_CREDENTIALS: not the code, or it has
- * ended; OUT_LOCKED; OUT_DUPLICATE_ACCOUNT: the account ID is another's, or the Entry is
+ * OUT_NOT_FOUND: no such token; OUT_EXPIRED; OUT_CHANGING: the number is another one by
+ * now; OUT_BAD_CREDENTIALS: not the code, or it has ended; OUT_LOCKED; OUT_DUPLICATE_ACCOUNT: the account ID is another's, or the Entry is
  * not of `generation`; OUT_EXISTS: `sub` is taken. */
 struct cmd_activate {
     struct key_hash token;
+    uint32_t corrections; /* as of cmd_activation_code */
     struct key_hash code;
     struct factor phone;  /* that the code went to: id, label, index and sealed */
     struct id128 sub;     /* of the Entry, where it is one */
     uint64_t generation;  /* of the Entry; 0: a new account */
     struct span password_hash, sealed_profile;
     struct message_out message;
+};
+
+/* The help desk asks for another telephone number of the applicant's. OUT_EXISTS: one
+ * waits already; OUT_CHANGING: `sealed` was made of what does not hold any more;
+ * OUT_APPLICATION_STATE: it is of no use any more, or the mailbox has not answered;
+ * OUT_NOT_FOUND, OUT_FULL. */
+struct cmd_correction_propose {
+    struct application_id id;
+    struct id128 name;
+    struct id128 staff;
+    enum correction_basis basis;
+    uint32_t corrections; /* the application's, when `sealed` was made */
+    struct span sealed;   /* the whole profile, with the new number */
+};
+/* Another person, an approver or a supervisor, agrees or refuses; who asked may take it
+ * back. OUT_NOT_FOUND: it is gone, or another one stands in its place; OUT_SAME_PERSON,
+ * OUT_APPLICATION_STATE. */
+struct cmd_correction_settle {
+    struct application_id id;
+    struct id128 name;
+    struct id128 staff;
+    bool approve;
+    struct message_out message; /* to the applicant; when it is agreed on */
 };
 
 /* A file of decisions is proposed by one person (OUT_EXISTS: it is there already),

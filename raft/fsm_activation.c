@@ -153,8 +153,9 @@ enum err fsm_activation_renew(struct fsm_tx *tx, const struct cmd_activation_ren
                      : err;
 }
 
-/* OUT_OK: the approved application of a link that is good now. */
-static enum err linked(struct fsm_tx *tx, struct key_hash token,
+/* OUT_OK: the approved application of a link that is good now, by who has seen the number
+ * that it has (Y2 of fsm_correction.c). */
+static enum err linked(struct fsm_tx *tx, struct key_hash token, uint32_t corrections,
                        struct application *ret_application,
                        enum outcome_code *ret_code) {
     enum err err =
@@ -164,7 +165,9 @@ static enum err linked(struct fsm_tx *tx, struct key_hash token,
     if (err == OK && ret_application->state == APPLICATION_APPROVED) {
         bool ended =
             tx->now_ms >= store_application_token_ends_ms(ret_application, token);
-        *ret_code = ended ? OUT_EXPIRED : OUT_OK;
+        *ret_code = ended                                         ? OUT_EXPIRED
+                    : ret_application->corrections != corrections ? OUT_CHANGING
+                                                                  : OUT_OK;
     }
     return err == ERR_NOT_FOUND ? OK : err;
 }
@@ -191,7 +194,7 @@ static enum err codes_open(struct fsm_tx *tx, const struct application *applicat
 enum err fsm_activation_code(struct fsm_tx *tx, const struct cmd_activation_code *cmd,
                              enum outcome_code *ret_code) {
     struct application application;
-    enum err err = linked(tx, cmd->token, &application, ret_code);
+    enum err err = linked(tx, cmd->token, cmd->corrections, &application, ret_code);
 
     if (err == OK && *ret_code == OUT_OK) {
         err = codes_open(tx, &application, ret_code);
@@ -211,7 +214,7 @@ enum err fsm_activation_code(struct fsm_tx *tx, const struct cmd_activation_code
 }
 
 /* OUT_OK: it is the one that was sent. OUT_BAD_CREDENTIALS counts, where there was one
- * to be guessed. */
+ * to be guessed; OUT_LOCKED: too many were wrong, this one included. */
 static enum err code_proven(struct fsm_tx *tx, const struct application *application,
                             struct key_hash code, enum outcome_code *ret_code) {
     enum err err = codes_open(tx, application, ret_code);
@@ -227,9 +230,12 @@ static enum err code_proven(struct fsm_tx *tx, const struct application *applica
                      span_of(application->code.b, sizeof application->code.b))) {
         return OK;
     }
-    *ret_code = OUT_BAD_CREDENTIALS;
     err = fsm_factor_guard_add(tx, store_application_key(&application->id),
                                NO_GENERATION, 1);
+    if (err == OK) {
+        err = codes_open(tx, application, ret_code);
+    }
+    *ret_code = *ret_code == OUT_OK ? OUT_BAD_CREDENTIALS : *ret_code;
     return err == OK ? fsm_application_tell(tx, AUDIT_ACTIVATION_CODE_WRONG,
                                             &application->id, (struct id128){{0}}, "")
                      : err;
@@ -311,7 +317,7 @@ enum err fsm_activate(struct fsm_tx *tx, const struct cmd_activate *cmd,
                       enum outcome_code *ret_code) {
     struct application application;
     struct account account;
-    enum err err = linked(tx, cmd->token, &application, ret_code);
+    enum err err = linked(tx, cmd->token, cmd->corrections, &application, ret_code);
 
     if (err == OK && *ret_code == OUT_OK) {
         err = code_proven(tx, &application, cmd->code, ret_code);

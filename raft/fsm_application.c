@@ -8,6 +8,7 @@
 #include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/base/check.h"
+#include "store/store_correction.h"
 #include "store/store_staff.h"
 
 enum err fsm_intake_dispatch(struct fsm_tx *tx, const struct command *command,
@@ -47,6 +48,10 @@ enum err fsm_intake_dispatch(struct fsm_tx *tx, const struct command *command,
         return fsm_activation_code(tx, &command->activation_code, ret_code);
     case CMD_ACTIVATE:
         return fsm_activate(tx, &command->activate, ret_code);
+    case CMD_CORRECTION_PROPOSE:
+        return fsm_correction_propose(tx, &command->correction_propose, ret_code);
+    case CMD_CORRECTION_SETTLE:
+        return fsm_correction_settle(tx, &command->correction_settle, ret_code);
     case CMD_IMPORT_PROPOSE:
         return fsm_import_propose(tx, &command->import_propose, ret_code);
     case CMD_IMPORT_APPROVE:
@@ -122,6 +127,9 @@ enum err fsm_application_enter(struct fsm_tx *tx, struct application *applicatio
     mails_settle(&application->mails, from, state, &arrived);
     application->revision++;
     err = store_application_put(tx->write, application);
+    if (err == OK && !store_correction_fits(state)) {
+        err = store_correction_del(tx->write, &application->id);
+    }
     return err == OK && arrived.kind != 0 ? mail_send(tx, &arrived) : err;
 }
 

@@ -353,10 +353,11 @@ enum err fsm_factor_guard_add(struct fsm_tx *tx, struct id128 sub, uint64_t gene
     return err;
 }
 
-/* It was wrong: count it where it is one of few, and tell. */
+/* It was wrong: count it where it is one of few, and tell. The last one that is allowed is
+ * OUT_LOCKED already: nothing more is taken of who gave it. */
 static enum err wrong(struct fsm_tx *tx, const struct signin *signin,
                       const struct cmd_factor_pass *cmd, struct key_hash counter,
-                      struct factor_guard *guard, enum outcome_code code) {
+                      struct factor_guard *guard, enum outcome_code *ret_code) {
     bool locks = false;
     enum err err = OK;
 
@@ -364,11 +365,12 @@ static enum err wrong(struct fsm_tx *tx, const struct signin *signin,
         err = guard_count(tx, counter, signin->generation, guard);
         locks = guard->failures >= guard_max(guard, signin->generation);
     }
+    *ret_code = locks ? OUT_LOCKED : *ret_code;
     if (err == OK && locks && !signin->enrols) {
         err = fsm_message_tell(tx, &cmd->message); /* somebody has the password */
     }
     return err == OK ? fsm_factor_tell(tx, locks ? AUDIT_FACTOR_LOCKED : AUDIT_FACTOR_FAILED,
-                            signin->sub, cmd->kind, code, FSM_AUDIT_BY_SENDER)
+                            signin->sub, cmd->kind, *ret_code, FSM_AUDIT_BY_SENDER)
                      : err;
 }
 
@@ -438,7 +440,7 @@ static enum err judge(struct fsm_tx *tx, const struct signin *signin,
         return err;
     }
     if (*ret_code == OUT_BAD_CREDENTIALS || *ret_code == OUT_REPLAYED) {
-        return wrong(tx, signin, cmd, counter, &guard, *ret_code);
+        return wrong(tx, signin, cmd, counter, &guard, ret_code);
     }
     if (*ret_code == OUT_OK && cmd->has_device) {
         return store_factor_guard_del(tx->write, counter);

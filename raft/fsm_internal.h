@@ -278,6 +278,13 @@ enum err fsm_review_settle(struct fsm_tx *tx, struct application *application,
                            enum review_decision decision, uint32_t defects,
                            const struct fsm_activation *activation,
                            enum outcome_code *ret_code);
+/* fsm_correction.c */
+enum err fsm_correction_propose(struct fsm_tx *tx,
+                                const struct cmd_correction_propose *cmd,
+                                enum outcome_code *ret_code);
+enum err fsm_correction_settle(struct fsm_tx *tx,
+                               const struct cmd_correction_settle *cmd,
+                               enum outcome_code *ret_code);
 /* fsm_activation.c */
 /* A link more, and its mails. The application is stored by the caller. */
 void fsm_activation_give(struct fsm_tx *tx, struct application *application,

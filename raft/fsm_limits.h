@@ -112,6 +112,10 @@
 #define FSM_BLOB_DOUBT_MS (60u * 1000)
 /* A person's claim of an application. */
 #define FSM_CLAIM_MAX_MS (2u * 60 * 60 * 1000)
+/* Telephone numbers of applications that wait for a second person: so long, and so many;
+ * beyond it OUT_FULL. */
+#define FSM_CORRECTION_WAIT_MS (14ull * 24 * 60 * 60 * 1000)
+#define FSM_CORRECTIONS_MAX 2000u
 /* Imports of decisions; beyond it OUT_FULL. */
 #define FSM_IMPORTS_MAX 20000u
 /* One that was rejected, or whose last line is settled, is shown so long. */

@@ -4,6 +4,7 @@
 #include "store/store_app.h"
 #include "store/store_application.h"
 #include "store/store_blob.h"
+#include "store/store_correction.h"
 #include "store/store_counter.h"
 #include "store/store_expiry.h"
 #include "store/store_id_change.h"
@@ -24,6 +25,13 @@ static struct id128 id_of(const struct expiry *entry) {
     return id;
 }
 
+static struct application_id application_of(const struct expiry *entry) {
+    struct application_id id = {{0}};
+
+    memcpy(id.text, entry->key.b, sizeof entry->key.b);
+    return id;
+}
+
 /* row_end of what counts, of what waits for a second step or a confirmation, and of
  * files that were confirmed. */
 static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
@@ -35,6 +43,7 @@ static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
     struct app_challenge challenge;
     struct id_change id_change;
     struct recovery recovery;
+    struct application_id id;
     enum err err;
 
     if (entry->table == EXPIRY_RECOVERY) {
@@ -45,6 +54,10 @@ static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
     if (entry->table == EXPIRY_IMPORT) {
         err = store_import_drop_ms(tx->read, id_of(entry), ret_ms);
         return err == OK && *ret_ms == 0 ? ERR_NOT_FOUND : err;
+    }
+    if (entry->table == EXPIRY_CORRECTION) {
+        id = application_of(entry);
+        return store_correction_ends_ms(tx->read, &id, ret_ms);
     }
     if (entry->table == EXPIRY_ID_CHANGE) {
         err = store_id_change_get(tx->read, id_of(entry), &id_change);
@@ -76,13 +89,6 @@ static enum err counted_end(struct fsm_tx *tx, const struct expiry *entry,
     err = store_factor_guard_get(tx->read, entry->key, &guard);
     *ret_ms = err == OK ? guard.ends_ms : 0;
     return err == OK && guard.ends_ms == 0 ? ERR_NOT_FOUND : err; /* zeroed: no row */
-}
-
-static struct application_id application_of(const struct expiry *entry) {
-    struct application_id id = {{0}};
-
-    memcpy(id.text, entry->key.b, sizeof entry->key.b);
-    return id;
 }
 
 /* row_end of the intake's rows. */
@@ -130,6 +136,9 @@ static enum err intake_del(struct fsm_tx *tx, const struct expiry *entry) {
     }
     if (entry->table == EXPIRY_IMPORT) {
         return store_import_del(tx->write, id_of(entry));
+    }
+    if (entry->table == EXPIRY_CORRECTION) {
+        return store_correction_del(tx->write, &id);
     }
     err = store_blob_by_mark(tx->read, entry->key, &blob);
     return err == OK ? store_blob_del(tx->write, &blob.id) : err;
@@ -256,6 +265,7 @@ static enum err row_del(struct fsm_tx *tx, const struct expiry *entry) {
     case EXPIRY_JOB:
     case EXPIRY_BLOB:
     case EXPIRY_IMPORT:
+    case EXPIRY_CORRECTION:
         return intake_del(tx, entry);
     case EXPIRY_BLOB_NODE: /* no row goes: it is the next one's turn */
         return fsm_blob_due(tx, entry->key);

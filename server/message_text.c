@@ -100,6 +100,11 @@ static const struct message_spec specs[] = {
                                        {{"company", VALUE_TEXT},
                                         {"application_id", VALUE_PLAIN},
                                         {"when", VALUE_PLAIN}}},
+    [MESSAGE_APPLICATION_PHONE] = {"application_phone", OUTBOX_MAIL, false, 0,
+                                   {{"company", VALUE_TEXT},
+                                    {"application_id", VALUE_PLAIN},
+                                    {"number", VALUE_PLAIN},
+                                    {"when", VALUE_PLAIN}}},
     [MESSAGE_APPLICATION_EXPIRED] = {"application_expired", OUTBOX_MAIL, false, 0,
                                      {{"company", VALUE_TEXT},
                                       {"application_id", VALUE_PLAIN}}},
@@ -171,6 +176,7 @@ static struct span file_of(enum message_template template, bool english) {
         [MESSAGE_APPLICATION_EXPIRED] = FILES(application_expired),
         [MESSAGE_APPLICATION_WITHDRAW] = FILES(application_withdraw),
         [MESSAGE_APPLICATION_WITHDRAWN] = FILES(application_withdrawn),
+        [MESSAGE_APPLICATION_PHONE] = FILES(application_phone),
     };
     _Static_assert(sizeof files / sizeof files[0] == SPECS, "files for each template");
     return span_of(files[template][english].text, files[template][english].len);

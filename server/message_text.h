@@ -52,8 +52,9 @@ enum message_template {
     MESSAGE_APPLICATION_EXPIRED = 31,   /* approved, and never set up: it lapsed */
     MESSAGE_APPLICATION_WITHDRAW = 32,  /* asks whether to give it up */
     MESSAGE_APPLICATION_WITHDRAWN = 33,
+    MESSAGE_APPLICATION_PHONE = 34, /* its number is another one */
 };
-#define MESSAGE_TEMPLATE_LAST MESSAGE_APPLICATION_WITHDRAWN
+#define MESSAGE_TEMPLATE_LAST MESSAGE_APPLICATION_PHONE
 
 enum message_value_kind {
     VALUE_PLAIN = 1, /* the server's own words, and what it has checked: one line */

@@ -54,6 +54,11 @@
     X(UPLOAD, "upload", INTAKERS, WRITES)                                              \
     X(LETTER, "letter", INTAKERS | STAFF_APPROVER, 0)                                  \
     X(RETURN, "return", INTAKERS, WRITES)                                              \
+    X(HELP, "help", HELP_READERS, 0)                                                   \
+    X(HELP_FIND, "help_find", HELP_READERS, WRITES)                                    \
+    X(HELP_RESEND, "help_resend", HELPERS, WRITES)                                     \
+    X(CORRECT, "correct", HELPERS, WRITES)                                             \
+    X(CORRECT_SETTLE, "correct_settle", HELPERS | SECOND, WRITES | FRESH)              \
     X(IMPORTS, "imports", REVIEWERS | STAFF_AUDITOR, 0)                                \
     X(IMPORT_PROPOSE, "import_propose", REVIEWERS, WRITES)                             \
     X(IMPORT_SHOW, "import_show", REVIEWERS | STAFF_AUDITOR, 0)                        \

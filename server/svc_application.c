@@ -51,30 +51,55 @@ static enum err indexes(struct svc *svc, const struct profile *profile,
     return err;
 }
 
+enum err svc_application_seal_again(struct svc *svc, struct arena *arena,
+                                    const struct application_id *id,
+                                    const struct profile *profile,
+                                    struct span *ret_sealed) {
+    struct id128 key = store_application_key(id);
+    struct buf plain, sealed;
+    enum err err;
+
+    buf_init(&plain, PROFILE_ENCODED_MAX);
+    buf_init(&sealed, PROFILE_ENCODED_MAX + SEAL_OVERHEAD);
+    err = profile_encode(profile, &plain);
+    if (!err)
+        err = sealer_seal(svc->sealer, SEAL_APPLICATION, bound_to(&key),
+                          buf_span(&plain), &sealed);
+    if (!err)
+        err = svc_take(arena, &sealed, ret_sealed);
+    buf_free(&plain);
+    buf_free(&sealed);
+    return err;
+}
+
 enum err svc_application_seal(struct svc *svc, struct arena *arena,
                               const struct profile *profile,
                               struct cmd_application_submit *cmd) {
-    struct id128 key = store_application_key(&cmd->id);
     struct account_id id;
-    struct buf plain, sealed;
     enum err err;
 
     if (!account_id_parse(profile->fields[PROFILE_EMAIL], &id, NULL))
         return ERR_INVALID;
     cmd->account_index = svc_hash(svc, HASH_ACCOUNT_ID, account_id_span(&id));
     err = indexes(svc, profile, cmd);
-    buf_init(&plain, PROFILE_ENCODED_MAX);
-    buf_init(&sealed, PROFILE_ENCODED_MAX + SEAL_OVERHEAD);
-    if (!err)
-        err = profile_encode(profile, &plain);
-    if (!err)
-        err = sealer_seal(svc->sealer, SEAL_APPLICATION, bound_to(&key),
-                          buf_span(&plain), &sealed);
-    if (!err)
-        err = svc_take(arena, &sealed, &cmd->sealed);
-    buf_free(&plain);
-    buf_free(&sealed);
-    return err;
+    return err ? err
+               : svc_application_seal_again(svc, arena, &cmd->id, profile, &cmd->sealed);
+}
+
+bool svc_application_id_read(struct span typed, struct application_id *ret_id) {
+    size_t len = 0;
+
+    memset(ret_id, 0, sizeof *ret_id);
+    for (size_t i = 0; i < typed.len; i++) {
+        uint8_t c = typed.data[i];
+
+        if (c == ' ' || c == '-')
+            continue;
+        if (len == APPLICATION_ID_MAX)
+            return false;
+        ret_id->text[len++] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    }
+    return store_application_id_ok(ret_id);
 }
 
 enum err svc_application_open(struct svc *svc, struct arena *arena,

@@ -17,6 +17,15 @@
 enum err svc_application_seal(struct svc *svc, struct arena *arena,
                               const struct profile *profile,
                               struct cmd_application_submit *cmd);
+/* The profile of an application that there is, as a whole, in the place of what it has;
+ * what is searched for stays as it is. *ret_sealed lives in `arena`. */
+enum err svc_application_seal_again(struct svc *svc, struct arena *arena,
+                                    const struct application_id *id,
+                                    const struct profile *profile,
+                                    struct span *ret_sealed);
+/* The number as people type it: small letters, spaces and hyphens are passed over. False:
+ * it is none. */
+bool svc_application_id_read(struct span typed, struct application_id *ret_id);
 /* *ret_profile lives in `arena`. ERR_FORGED. */
 enum err svc_application_open(struct svc *svc, struct arena *arena,
                               const struct application *application,

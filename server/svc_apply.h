@@ -181,6 +181,7 @@ struct svc_activate {
     struct span application_id, company, account_id;
     struct span number;            /* its last digits */
     enum password_refusal refusal; /* domain/password_rule.h */
+    size_t password_len_min;
 };
 void svc_activate(struct svc *svc, struct svc_activate *activate);
 

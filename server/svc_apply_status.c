@@ -29,23 +29,6 @@ static void status_end(struct status_op *op, enum svc_apply_status_kind kind) {
     status_finish(&op->base);
 }
 
-/* The number as people type it: small letters, spaces and hyphens are passed over. */
-static bool read_id(struct span typed, struct application_id *ret_id) {
-    size_t len = 0;
-
-    memset(ret_id, 0, sizeof *ret_id);
-    for (size_t i = 0; i < typed.len; i++) {
-        uint8_t c = typed.data[i];
-
-        if (c == ' ' || c == '-')
-            continue;
-        if (len == APPLICATION_ID_MAX)
-            return false;
-        ret_id->text[len++] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-    }
-    return store_application_id_ok(ret_id);
-}
-
 /* OK: it is there and has this account ID. ERR_NOT_FOUND alike for either. */
 static enum err look(struct status_op *op, const struct account_id *account_id) {
     struct svc *svc = op->base.svc;
@@ -207,7 +190,7 @@ void svc_apply_status(struct svc *svc, struct svc_apply_status *status) {
     }
     op->status = status;
     /* By what is meant, not by how it is spelt. */
-    op->known = read_id(status->application_id, &op->id);
+    op->known = svc_application_id_read(status->application_id, &op->id);
     if (!svc_apply_limit(svc, "status", status->op.from.address) ||
         (op->known && !svc_apply_limit(svc, "status-of", span_str(op->id.text))))
         status_end(op, STATUS_LIMITED);

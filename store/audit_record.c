@@ -196,6 +196,9 @@ static const char *const names[AUDIT_EVENT_MAX + 1] = {
     [AUDIT_BATCH_ADDED] = "intake.batch_added",
     [AUDIT_PAGE_PLACED] = "intake.page_placed",
     [AUDIT_OCR_RESULT] = "ocr.result",
+    [AUDIT_PHONE_PROPOSED] = "application.phone_proposed",
+    [AUDIT_PHONE_CHANGED] = "application.phone_changed",
+    [AUDIT_PHONE_REFUSED] = "application.phone_refused",
     [AUDIT_STAFF_REFUSED] = "staff.refused",
 };
 

@@ -127,6 +127,9 @@ enum audit_event {
     AUDIT_BATCH_ADDED = 140,
     AUDIT_PAGE_PLACED = 141, /* by a person */
     AUDIT_OCR_RESULT = 142,
+    AUDIT_PHONE_PROPOSED = 143, /* an applicant's number, by the help desk */
+    AUDIT_PHONE_CHANGED = 144,  /* a second person agreed */
+    AUDIT_PHONE_REFUSED = 145,  /* or did not, or who asked took it back */
     /* the staff's console */
     AUDIT_STAFF_REFUSED = 160, /* the roles do not give what was tried */
     /* 100 to 119: devices; 120 to 159: applications, reviews and OCR; 160 to 179: the

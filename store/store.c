@@ -78,6 +78,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_RECOVERY] = "recovery",
     [TABLE_BLOB_NODE] = "blob_node",
     [TABLE_IMPORT_TIME] = "import_time",
+    [TABLE_CORRECTION] = "correction",
 };
 
 enum err store_lmdb_err(int rc) {

@@ -210,6 +210,7 @@ static void each_field(struct fields *f, struct application *a) {
     each_token(f, a);
     field_fixed(f, a->code.b, sizeof a->code.b);
     field_u64(f, &a->code_ends_ms);
+    field_u32(f, &a->corrections);
     field_u32(f, &a->reminders);
     field_u32(f, &a->defects);
     field_rule(f, (a->defects & ~DEFECTS_ALL) == 0);

@@ -143,6 +143,7 @@ struct application {
     struct application_token tokens[APPLICATION_TOKENS_MAX]; /* the newest first */
     struct key_hash code;   /* APPROVED: that was sent to the applicant's telephone; */
     uint64_t code_ends_ms;  /* zero: none was */
+    uint32_t corrections; /* of the telephone number in `sealed` */
     uint32_t reminders; /* 承認メール sent, the first one included */
     uint32_t defects;   /* bits of enum application_defect */
     enum farm_verdict ocr;

@@ -32,8 +32,9 @@ enum expiry_table {
     EXPIRY_RECOVERY = 20,
     EXPIRY_BLOB_NODE = 21, /* by store_blob_node_mark */
     EXPIRY_IMPORT = 22,    /* one that nothing is left to be done with */
+    EXPIRY_CORRECTION = 23, /* by the application */
 };
-#define EXPIRY_LAST EXPIRY_IMPORT
+#define EXPIRY_LAST EXPIRY_CORRECTION
 
 struct expiry {
     uint64_t at_ms;

@@ -65,6 +65,7 @@ static bool expiry_is_kept(int table) {
     case EXPIRY_BLOB:
     case EXPIRY_RECOVERY:
     case EXPIRY_IMPORT:
+    case EXPIRY_CORRECTION:
         return true;
     default:
         return false;

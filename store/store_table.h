@@ -65,6 +65,7 @@ enum store_table {
     TABLE_RECOVERY = 47,        /* sub -> who may set a new password */
     TABLE_BLOB_NODE = 48,       /* node -> its word; 0 -> the walk over the blobs */
     TABLE_IMPORT_TIME = 49,     /* see store_review.c */
+    TABLE_CORRECTION = 50,      /* application -> telephone number that is to be */
     TABLE_COUNT
 };
 

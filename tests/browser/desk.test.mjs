@@ -2,71 +2,31 @@
 // by clicks without it; both languages, a telephone's and a desk's screen, axe clean.
 import '../lib/runtime.mjs';
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import axe from 'axe-core';
-import { chromium } from 'playwright-core';
 import { word } from '../lib/admin.mjs';
+import { LANGUAGES, launch, openDesk, SIZES } from '../lib/browsing.mjs';
 import { Center } from '../lib/desk.mjs';
 import { until } from '../lib/demo.mjs';
-import { addStaff, freshCode } from '../lib/staff.mjs';
+import { addStaff } from '../lib/staff.mjs';
 import { sheet, tiff } from '../lib/tiff.mjs';
 
 const center = await Center.make('desk-pages');
 const target = center.consoles[0];
-const base = target.base;
 const shots = join(process.env.TASUKI_OUT_DIR ?? center.cluster.dir, 'screenshots');
-const SIZES = { telephone: { width: 390, height: 844 }, desk: { width: 1280, height: 900 } };
-const LANGUAGES = { ja: 'ja-JP', en: 'en-US' };
 let browser;
 before(async () => {
-  mkdirSync(shots, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: process.env.TASUKI_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();
   await center.close();
 });
 
-// A signed-in browser. `bare`: axe is put into its pages, which their policy would not let.
-async function open(roles, { language = 'ja', size = 'desk', script = true, bare = false } = {}) {
-  const person = await addStaff(roles);
-  const context = await browser.newContext({
-    ignoreHTTPSErrors: true, javaScriptEnabled: script, bypassCSP: bare, locale: LANGUAGES[language], viewport: SIZES[size],
-    clientCertificates: [{ origin: base, cert: target.tls.cert, key: target.tls.key }],
-  });
-  context.setDefaultTimeout(20000);
-  const page = await context.newPage();
-  const trouble = [];
-  page.on('console', (message) => message.type() === 'error' && !/favicon|status of 4\d\d/.test(message.text()) && trouble.push(message.text()));
-  page.on('pageerror', (error) => trouble.push(error.message));
-  await page.goto(`${base}/staff/login`);
-  await page.fill('#name', person.name);
-  await page.fill('#password', person.password);
-  await page.fill('#code', await freshCode(person));
-  await Promise.all([page.waitForURL(/\/staff$/), page.click('main button[type=submit]')]);
-  return {
-    page,
-    person,
-    go: (path) => page.goto(base + path),
-    seen: async (name) => {
-      const [inner, whole] = await page.evaluate(() => [window.innerWidth, document.documentElement.scrollWidth]);
-      assert.ok(whole <= inner, `${name}: ${whole} wide on a screen of ${inner}`);
-      await page.screenshot({ path: join(shots, `desk-${name}-${language}-${size}.png`), fullPage: true });
-      if (!bare) return;
-      await page.addScriptTag({ content: axe.source });
-      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
-      assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')}`), [], name);
-    },
-    close: async () => {
-      await context.close();
-      assert.deepEqual(trouble, []);
-    },
-  };
+// A signed-in browser.
+async function open(roles, options = {}) {
+  const view = await openDesk(browser, target, await addStaff(roles), { shots, ...options });
+  return { ...view, seen: (name) => view.seen(`desk-${name}`) };
 }
 
 const scan = ({ id }) => tiff([sheet(620, 877, Number(id.slice(1))), sheet(620, 877, 3)]);

@@ -4,7 +4,7 @@
 import '../lib/runtime.mjs';
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { addAccount, addClient, operator, word } from '../lib/admin.mjs';
+import { addAccount, addClient, newPhone, operator, word } from '../lib/admin.mjs';
 import { activate, activationCode, applicant } from '../lib/apply.mjs';
 import { until } from '../lib/demo.mjs';
 import { Center, decide } from '../lib/desk.mjs';
@@ -113,6 +113,73 @@ test('from the form to the first sign-in', { timeout: 240000 }, async () => {
   assert.equal(claims.email, email);
   assert.equal(claims.name, typed.company);
   assert.equal(claims.corporate_number, typed.corporate_number);
+});
+
+// Whoever mistyped the number, or has another one by now, is helped by two people: neither
+// alone, and nothing that went to the old number opens the account.
+test('a telephone number is put right by the help desk and a second person', { timeout: 240000 }, async () => {
+  const email = `phone-${word()}@example.test`;
+  const { id, typed } = await toNumber(email, { at: cluster.node(2) });
+  const token = new URL(await approved(id, email)).searchParams.get('token');
+  const [clerk, approver] = [await center.person(['help-desk'], 1), await center.person(['approver'], 3)];
+  const browser = new Browser(cluster.node(1)), password = `activate ${word(12)} pass`;
+  const { code: old } = await activationCode(browser, token, typed.phone, { sinks });
+
+  assert.equal((await clerk.post('/staff/help/find', { who: email })).location, `/staff/help?id=${id}`);
+  assert.equal((await clerk.post('/staff/help/find', { who: ` ${id.toLowerCase()} ` })).location, `/staff/help?id=${id}`);
+  assert.match((await clerk.post('/staff/help/find', { who: `nobody-${email}` })).location, /notice=help_none/);
+  const shown = await clerk.get(`/staff/help?id=${id}`);
+  assert.ok(shown.body.includes(typed.company) && shown.body.includes(email));
+  assert.ok(shown.body.includes(`*${typed.phone.slice(-4)}`) && !shown.body.includes(typed.phone.replace(/^0/, '')), 'the number is told to nobody');
+  const reviewing = await center.person(['reviewer', 'intake'], 2);
+  assert.equal((await reviewing.get(`/staff/help?id=${id}`)).status, 403);
+
+  const phone = newPhone();
+  for (const [fields, why] of [[{ tel: '12', basis: 'written' }, /SMS/], [{ tel: phone }, /本人/], [{ tel: typed.phone, basis: 'written' }, /すでにその番号/]]) {
+    const refused = await clerk.post('/staff/help/correct', { id, ...fields });
+    assert.equal(refused.status, 422);
+    assert.match(refused.body, why);
+  }
+  assert.equal((await clerk.post('/staff/help/correct', { id, tel: phone, basis: 'called_back' })).location, `/staff/help?id=${id}&notice=correction_asked`);
+  assert.equal((await clerk.post('/staff/help/correct', { id, tel: newPhone(), basis: 'written' })).status, 409, 'one at a time');
+  const name = (await approver.get(`/staff/help?id=${id}`)).body.match(/name="name" value="([0-9a-f]{32})"/)[1];
+  for (const desk of center.consoles) {
+    const own = await clerk.at(desk).post('/staff/help/settle', { id, name, decision: 'agree' });
+    assert.equal(own.status, 409, desk.name);
+    assert.match(own.body, /相互牽制/);
+  }
+  const before = Date.now();
+  assert.equal((await approver.post('/staff/help/settle', { id, name, decision: 'agree' })).location, `/staff/help?id=${id}&notice=correction_done`);
+  assert.equal((await approver.post('/staff/help/settle', { id, name, decision: 'agree' })).status, 404, 'once');
+  assert.match((await lastMail(email, { sinks, after: before, match: /電話番号を変更/ })).text, new RegExp(`\\*${phone.slice(-4)}`));
+
+  // The code that went to the old number is dead; on every node the next goes to the new one.
+  await cluster.settled();
+  for (const { id: n } of cluster.nodes) {
+    const refused = await post(new Browser(cluster.node(n)), token, { code: old, password, password_again: password });
+    assert.equal(refused.status, 400);
+    assert.ok(textOf(refused).includes(`*${phone.slice(-4)}`));
+  }
+  await activate(new Browser(cluster.node(3)), token, { phone, password }, { sinks });
+  await cluster.settled();
+  await firstSignIn({ id: email, password, phone }, { at: cluster.node(2) });
+  const events = async (event) => (await operator(1, 'POST', '/v1/audit', { event, limit: 100 })).json.records.filter(({ note }) => note.startsWith(id));
+  assert.deepEqual((await events('application.phone_proposed')).map(({ note }) => note), [`${id} called_back`]);
+  assert.equal((await events('application.phone_changed')).length, 1);
+  assert.ok((await events('staff.read')).length >= 1, 'that it was looked at');
+  assert.equal((await clerk.post('/staff/help/correct', { id, tel: newPhone(), basis: 'written' })).status, 409, 'it is an account by now');
+});
+
+test('the help desk sends the mail of approval again, within the caps', { timeout: 120000 }, async () => {
+  const email = `again-${word()}@example.test`;
+  const { id, typed } = await toNumber(email, { at: cluster.node(3) });
+  const clerk = await center.person(['help-desk'], 2);
+  assert.equal((await clerk.post('/staff/help/resend', { id })).status, 409, 'there is none yet');
+  await approved(id, email);
+  const since = Date.now();
+  assert.equal((await clerk.post('/staff/help/resend', { id })).location, `/staff/help?id=${id}&notice=help_resent`);
+  const token = new URL(linkOf(await lastMail(email, { sinks, after: since, match: /activate/ }))).searchParams.get('token');
+  await activate(new Browser(cluster.node(1)), token, { phone: typed.phone, password: `activate ${word(12)} pass` }, { sinks });
 });
 
 test('an Entry account becomes the Prime and keeps its sub; its sessions end', { timeout: 240000 }, async () => {

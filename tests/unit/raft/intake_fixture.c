@@ -208,6 +208,24 @@ struct command command_activate(uint64_t token, uint64_t sub, uint64_t code) {
                                          .sealed_profile = span_str("profile")}};
 }
 
+struct command command_correct(uint64_t n, uint64_t name, uint64_t staff) {
+    return (struct command){.type = CMD_CORRECTION_PROPOSE,
+                            .correction_propose = {.id = application_id_of(n),
+                                                   .name = id_of(name),
+                                                   .staff = id_of(staff),
+                                                   .basis = CORRECTION_CALLED_BACK,
+                                                   .sealed = span_str("other number")}};
+}
+
+struct command command_correct_settle(uint64_t n, uint64_t name, uint64_t staff,
+                                      bool approve) {
+    return (struct command){.type = CMD_CORRECTION_SETTLE,
+                            .correction_settle = {.id = application_id_of(n),
+                                                  .name = id_of(name),
+                                                  .staff = id_of(staff),
+                                                  .approve = approve}};
+}
+
 struct command command_import(uint64_t n, uint64_t staff, size_t count) {
     struct command c = {.type = CMD_IMPORT_PROPOSE,
                         .import_propose = {.id = id_of(n),
@@ -287,6 +305,11 @@ size_t intake_commands(struct command *out) {
     out[n - 1].activation_renew.later.at[0].token_ttl_ms = 1;
     out[n++] = command_code(1, 2);
     out[n++] = command_activate(1, 2, 3);
+    out[n - 1].activate.corrections = UINT32_MAX;
+    out[n++] = command_correct(1, 2, 3);
+    out[n - 1].correction_propose.corrections = 1;
+    out[n++] = command_correct_settle(1, 2, 3, true);
+    out[n++] = command_correct_settle(1, 2, 3, false);
     out[n++] = command_import(1, 1, 3);
     out[n++] = command_import_approve(1, 2);
     out[n++] = command_import_line(1, 0);
@@ -331,6 +354,14 @@ uint64_t fixture_stock(struct fsm_fixture *fx, enum application_state state) {
     }
     read_end(read, err);
     return all;
+}
+
+bool fixture_correction(struct fsm_fixture *fx, uint64_t n,
+                        struct correction *ret_correction) {
+    struct store_read *read = read_begin(fx);
+    struct application_id id = application_id_of(n);
+
+    return read_end(read, store_correction_get(read, &fx->arena, &id, ret_correction));
 }
 
 void fixture_review(struct fsm_fixture *fx, uint64_t n, struct review *ret_review) {

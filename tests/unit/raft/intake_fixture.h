@@ -39,6 +39,10 @@ struct command command_activate(uint64_t token, uint64_t sub, uint64_t code);
 /* The mail with which an approval lapses after so long, message `n`. */
 struct application_mail mail_expired(uint32_t after_s, uint64_t n);
 /* Lines 1 to `count`: application n is approved if n is odd, else denied. */
+/* By staff member `staff`, named `name`; of an application that was not corrected yet. */
+struct command command_correct(uint64_t n, uint64_t name, uint64_t staff);
+struct command command_correct_settle(uint64_t n, uint64_t name, uint64_t staff,
+                                      bool approve);
 struct command command_import(uint64_t n, uint64_t staff, size_t count);
 struct command command_import_approve(uint64_t n, uint64_t staff);
 struct command command_import_line(uint64_t n, uint16_t line);
@@ -49,6 +53,8 @@ size_t intake_commands(struct command *out);
 bool fixture_application(struct fsm_fixture *fx, uint64_t n,
                          struct application *ret_application);
 uint64_t fixture_stock(struct fsm_fixture *fx, enum application_state state);
+bool fixture_correction(struct fsm_fixture *fx, uint64_t n,
+                        struct correction *ret_correction);
 void fixture_review(struct fsm_fixture *fx, uint64_t n, struct review *ret_review);
 bool fixture_blob(struct fsm_fixture *fx, uint64_t n, struct blob_row *ret_blob);
 bool fixture_job(struct fsm_fixture *fx, struct job_key key, struct ocr_job *ret_job);

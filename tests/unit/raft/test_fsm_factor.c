@@ -198,6 +198,11 @@ static void a_message_that_may_not_be_sent_leaves_no_code(void **state) {
 
 /* --- guesses (E01) --- */
 
+/* Of the wrong one before which there were so many: the last one locks, and says so. */
+static enum outcome_code wrong_after(uint32_t before) {
+    return before + 1 < FSM_FACTOR_FAILURES_MAX ? OUT_BAD_CREDENTIALS : OUT_LOCKED;
+}
+
 static void guesses_are_counted_by_account(void **state) {
     struct fsm_fixture *fx = *state;
     uint32_t wrong = 0;
@@ -207,7 +212,7 @@ static void guesses_are_counted_by_account(void **state) {
         begin(fx, 1, signin, 5); /* a new session and a new code help nothing */
         for (int i = 0; i < 3 && wrong < FSM_FACTOR_FAILURES_MAX; i++, wrong++) {
             assert_code(give(fx, command_pass(1, signin, FACTOR_SMS, 6, 9)),
-                        OUT_BAD_CREDENTIALS);
+                        wrong_after(wrong));
         }
     }
     begin_known(fx, 1, 50, 5);
@@ -225,8 +230,7 @@ static void a_success_forgives_strangers_nothing(void **state) {
     enrol(fx, 1, FACTOR_SMS);
     for (uint32_t i = 0; i < FSM_FACTOR_FAILURES_MAX; i++) {
         begin(fx, 1, 1 + i, 5);
-        assert_code(give(fx, command_pass(1, 1 + i, FACTOR_SMS, 6, 9)),
-                    OUT_BAD_CREDENTIALS);
+        assert_code(give(fx, command_pass(1, 1 + i, FACTOR_SMS, 6, 9)), wrong_after(i));
         if (i < FSM_FACTOR_FAILURES_MAX - 1) {
             assert_code(give(fx, command_pass(1, 1 + i, FACTOR_SMS, 5, 100 + i)),
                         OUT_OK);
@@ -244,8 +248,7 @@ static void a_known_device_is_not_locked_out_by_strangers(void **state) {
     fx->now_ms += DAY_MS;
     for (uint32_t i = 0; i < FSM_FACTOR_FAILURES_MAX; i++) {
         begin(fx, 1, 60 + i, 5);
-        assert_code(give(fx, command_pass(1, 60 + i, FACTOR_SMS, 6, 9)),
-                    OUT_BAD_CREDENTIALS);
+        assert_code(give(fx, command_pass(1, 60 + i, FACTOR_SMS, 6, 9)), wrong_after(i));
     }
     begin_known(fx, 1, 80, 5);
     c = command_pass(1, 80, FACTOR_SMS, 6, 11);
@@ -530,7 +533,7 @@ static void who_is_locked_out_is_not_bothered(void **state) {
     enrol(fx, 1, FACTOR_SMS);
     begin(fx, 1, 1, 5);
     for (unsigned i = 0; i < FSM_FACTOR_FAILURES_MAX; i++) {
-        assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 6, 9)), OUT_BAD_CREDENTIALS);
+        assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 6, 9)), wrong_after(i));
     }
     c.factor_challenge.message = command_message(1, OUTBOX_SMS, 0).message_send.message;
     assert_code(give(fx, command_second(1, 2)), OUT_SECOND_STEP);
@@ -544,9 +547,9 @@ static void who_is_locked_out_is_not_bothered(void **state) {
     begin(fx, 1, 3, 7);
 }
 
-/* `n` wrong answers of strangers, in sign-ins from `signin` on. */
+/* `n` wrong answers of strangers, in sign-ins from `signin` on; the last one `locks`. */
 static void guess(struct fsm_fixture *fx, uint64_t generation, uint64_t signin,
-                  unsigned n) {
+                  unsigned n, bool locks) {
     struct command c = command_second(1, signin);
 
     c.login.generation = generation;
@@ -554,7 +557,7 @@ static void guess(struct fsm_fixture *fx, uint64_t generation, uint64_t signin,
     assert_code(give(fx, command_challenge(1, signin, FACTOR_SMS, 5)), OUT_OK);
     for (unsigned i = 0; i < n; i++) {
         assert_code(give(fx, command_pass(1, signin, FACTOR_SMS, 6, 9)),
-                    OUT_BAD_CREDENTIALS);
+                    locks && i + 1 == n ? OUT_LOCKED : OUT_BAD_CREDENTIALS);
     }
 }
 
@@ -572,14 +575,14 @@ static void the_next_password_has_guesses_of_its_own_once_a_day(void **state) {
     struct command c;
 
     enrol(fx, 1, FACTOR_SMS);
-    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX);
+    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX, true);
     assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_LOCKED);
     change_password(fx, 1);
     /* What the stranger has begun is over; the holder goes on, slips included. */
     assert_code(give(fx, command_pass(1, 1, FACTOR_SMS, 5, 9)), OUT_ACCOUNT_STATE);
-    guess(fx, 2, 2, FSM_FACTOR_RESERVE - 1);
+    guess(fx, 2, 2, FSM_FACTOR_RESERVE - 1, false);
     assert_code(give(fx, command_pass(1, 2, FACTOR_SMS, 5, 20)), OUT_OK);
-    guess(fx, 2, 3, 1);
+    guess(fx, 2, 3, 1, true);
     assert_code(give(fx, command_pass(1, 3, FACTOR_SMS, 5, 10)), OUT_LOCKED);
     /* Who has the mailbox too gets no more by one more password. */
     change_password(fx, 2);
@@ -588,7 +591,7 @@ static void the_next_password_has_guesses_of_its_own_once_a_day(void **state) {
     assert_code(give(fx, c), OUT_SECOND_STEP);
     assert_code(give(fx, command_challenge(1, 4, FACTOR_SMS, 5)), OUT_LOCKED);
     fx->now_ms += DAY_MS;
-    guess(fx, 3, 5, FSM_FACTOR_FAILURES_MAX);
+    guess(fx, 3, 5, FSM_FACTOR_FAILURES_MAX, true);
     assert_code(give(fx, command_pass(1, 5, FACTOR_SMS, 5, 10)), OUT_LOCKED);
 }
 
@@ -596,12 +599,12 @@ static void a_password_that_changes_before_buys_nothing(void **state) {
     struct fsm_fixture *fx = *state;
 
     enrol(fx, 1, FACTOR_SMS);
-    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX - 1);
+    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX - 1, false);
     change_password(fx, 1);
-    guess(fx, 2, 2, 1);
+    guess(fx, 2, 2, 1, true);
     assert_code(give(fx, command_pass(1, 2, FACTOR_SMS, 5, 9)), OUT_LOCKED);
     change_password(fx, 2); /* but somebody has that one as well */
-    guess(fx, 3, 3, 0);
+    guess(fx, 3, 3, 0, false);
     assert_code(give(fx, command_pass(1, 3, FACTOR_SMS, 5, 9)), OUT_OK);
 }
 
@@ -611,10 +614,10 @@ static void the_holder_is_told_when_codes_were_wrong_too_often(void **state) {
 
     c.factor_pass.message = command_message(1, OUTBOX_MAIL, 0).message_send.message;
     enrol(fx, 1, FACTOR_SMS);
-    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX - 2);
+    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX - 2, false);
     assert_code(give(fx, c), OUT_BAD_CREDENTIALS);
     assert_false(fsm_fixture_message(fx, id_of(6001), &(struct outbox_message){0}));
-    assert_code(give(fx, c), OUT_BAD_CREDENTIALS); /* the one too many */
+    assert_code(give(fx, c), OUT_LOCKED); /* the last one, and it is said */
     assert_true(fsm_fixture_message(fx, id_of(6001), &(struct outbox_message){0}));
     c.factor_pass.message.id = id_of(6002);
     assert_code(give(fx, c), OUT_LOCKED);
@@ -627,7 +630,7 @@ static void who_is_signed_in_adds_a_number_whatever_strangers_did(void **state) 
 
     enrol(fx, 1, FACTOR_SMS);
     login_as(fx, 3, 5);
-    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX);
+    guess(fx, 1, 1, FSM_FACTOR_FAILURES_MAX, true);
     assert_code(give(fx, command_add(3, 2, 1, 0)), OUT_OK);
     c.factor_challenge.enrols = true;
     c.factor_challenge.factor = id_of(700);
@@ -647,7 +650,7 @@ static void who_is_signed_in_adds_a_number_whatever_strangers_did(void **state) 
     assert_code(give(fx, c), OUT_OK);
     c = command_pass(1, 4, FACTOR_SMS, 6, 9);
     c.factor_pass.factor = id_of(701);
-    assert_code(give(fx, c), OUT_BAD_CREDENTIALS);
+    assert_code(give(fx, c), OUT_LOCKED);
     c.factor_pass.code = key_of(5);
     assert_code(give(fx, c), OUT_LOCKED);
 }

@@ -596,7 +596,8 @@ static void a_mailbox_alone_sets_nothing_up(void **state) {
     for (unsigned i = 1; i < FSM_FACTOR_FAILURES_MAX; i++) {
         assert_code(give(fx, command_renew(1, 500 + i)), OUT_OK);
         assert_code(give(fx, command_code(500 + i, 702)), OUT_OK);
-        assert_code(give(fx, command_activate(500 + i, 900, 703)), OUT_BAD_CREDENTIALS);
+        assert_code(give(fx, command_activate(500 + i, 900, 703)),
+                    i + 1 < FSM_FACTOR_FAILURES_MAX ? OUT_BAD_CREDENTIALS : OUT_LOCKED);
     }
     assert_code(give(fx, command_activate(501 + 8, 900, 702)), OUT_LOCKED);
     assert_code(give(fx, command_code(501 + 8, 702)), OUT_LOCKED);
@@ -628,6 +629,112 @@ static void a_new_link_leaves_the_one_in_use_and_one_use_ends_all(void **state) 
     approved(fx, 2);
     approved(fx, 3);
     assert_code(give(fx, command_renew(3, 50002)), OUT_EXISTS);
+}
+
+/* Y1 of raft/fsm_correction.c. */
+static void a_number_is_put_right_by_two_people(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command staff = command_staff(2, 1);
+    struct application application;
+    struct correction correction;
+
+    assert_code(give(fx, command_apply(1)), OUT_OK);
+    staff.staff_put.staff.roles = STAFF_HELP_DESK;
+    assert_code(give(fx, staff), OUT_OK);
+    assert_code(give(fx, command_correct(1, 70, 2)), OUT_OK);
+    assert_code(give(fx, command_correct(1, 71, 1)), OUT_EXISTS);
+    assert_code(give(fx, command_correct_settle(1, 70, 2, true)), OUT_SAME_PERSON);
+    assert_code(give(fx, command_correct_settle(1, 71, 1, true)), OUT_NOT_FOUND);
+    assert_true(fixture_correction(fx, 1, &correction));
+    assert_int_equal(correction.basis, CORRECTION_CALLED_BACK);
+    assert_memory_equal(correction.by.b, id_of(2).b, sizeof correction.by.b);
+    assert_code(give(fx, command_correct_settle(1, 70, 1, true)), OUT_OK);
+    assert_true(fixture_application(fx, 1, &application));
+    assert_memory_equal(application.sealed.data, "other number", 12);
+    assert_int_equal(application.corrections, 1);
+    assert_int_equal(application.state, APPLICATION_AWAITING);
+    assert_int_equal(fsm_fixture_rows(fx, "correction"), 0);
+    assert_code(give(fx, command_correct_settle(1, 70, 1, true)), OUT_NOT_FOUND);
+    /* What was made of the number before is not taken. */
+    assert_code(give(fx, command_correct(1, 72, 2)), OUT_CHANGING);
+    struct command next = command_correct(1, 72, 2);
+    next.correction_propose.corrections = 1;
+    assert_code(give(fx, next), OUT_OK);
+    /* Who asked may take it back, who is of the help desk alone judges no other's. */
+    staff = command_staff(3, 1);
+    staff.staff_put.staff.roles = STAFF_HELP_DESK;
+    assert_code(give(fx, staff), OUT_OK);
+    assert_code(give(fx, command_correct_settle(1, 72, 3, false)), OUT_ROLE);
+    assert_code(give(fx, command_correct_settle(1, 72, 3, true)), OUT_ROLE);
+    assert_code(give(fx, command_correct_settle(1, 72, 2, false)), OUT_OK);
+    assert_true(fixture_application(fx, 1, &application));
+    assert_int_equal(application.corrections, 1);
+    staff = command_staff(3, 2);
+    staff.staff_put.staff.roles = STAFF_REVIEWER | STAFF_INTAKE | STAFF_APPROVER;
+    assert_code(give(fx, staff), OUT_OK);
+    assert_code(give(fx, command_correct(1, 73, 3)), OUT_ROLE);
+}
+
+/* Y2, Y3. */
+static void the_old_numbers_code_is_dead(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command code = command_code(50001, 701);
+    struct command activate = command_activate(50001, 900, 700);
+    struct correction correction;
+
+    approved(fx, 1);
+    assert_code(give(fx, command_code(50001, 700)), OUT_OK);
+    assert_code(give(fx, command_activate(50001, 900, 702)), OUT_BAD_CREDENTIALS);
+    assert_code(give(fx, command_correct(1, 70, 2)), OUT_OK);
+    assert_code(give(fx, command_correct_settle(1, 70, 1, true)), OUT_OK);
+    /* By a node that has not heard of it: nothing goes to the old number, nothing comes
+     * of what did. */
+    assert_code(give(fx, activate), OUT_CHANGING);
+    assert_code(give(fx, code), OUT_CHANGING);
+    activate.activate.corrections = code.activation_code.corrections = 1;
+    assert_code(give(fx, activate), OUT_BAD_CREDENTIALS);
+    assert_code(give(fx, code), OUT_OK);
+    for (unsigned i = 2; i < FSM_FACTOR_FAILURES_MAX; i++) { /* one before */
+        activate.activate.code = key_of(702);
+        assert_code(give(fx, activate), OUT_BAD_CREDENTIALS);
+    }
+    activate.activate.code = key_of(701);
+    struct command pending = command_correct(1, 71, 2);
+    pending.correction_propose.corrections = 1;
+    assert_code(give(fx, pending), OUT_OK);
+    assert_code(give(fx, activate), OUT_OK);
+    in_state(fx, 1, APPLICATION_ACTIVATED);
+    /* It is of no use any more. */
+    assert_false(fixture_correction(fx, 1, &correction));
+    assert_code(give(fx, command_correct_settle(1, 71, 1, true)), OUT_NOT_FOUND);
+    assert_code(give(fx, pending), OUT_APPLICATION_STATE);
+}
+
+static void corrections_that_nobody_judges_go(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command unconfirmed = command_apply(2);
+    uint64_t expiries;
+
+    unconfirmed.application_submit.confirmed = false;
+    unconfirmed.application_submit.token = key_of(77);
+    unconfirmed.application_submit.token_ttl_ms = HOUR_MS;
+    assert_code(give(fx, unconfirmed), OUT_OK);
+    assert_code(give(fx, command_correct(2, 70, 2)), OUT_APPLICATION_STATE);
+    assert_code(give(fx, command_correct(3, 70, 2)), OUT_NOT_FOUND);
+    past(fx, HOUR_MS);
+    assert_code(give(fx, command_apply(1)), OUT_OK);
+    expiries = fsm_fixture_rows(fx, "expiry");
+    assert_code(give(fx, command_correct(1, 70, 2)), OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "expiry"), expiries + 1);
+    past(fx, FSM_CORRECTION_WAIT_MS - 1);
+    assert_int_equal(fsm_fixture_rows(fx, "correction"), 1);
+    past(fx, 1);
+    assert_int_equal(fsm_fixture_rows(fx, "correction"), 0);
+    assert_code(give(fx, command_correct(1, 71, 2)), OUT_OK);
+    assert_code(
+        give(fx, command_move(1, APPLICATION_AWAITING, APPLICATION_WITHDRAWN, 0)),
+        OUT_OK);
+    assert_int_equal(fsm_fixture_rows(fx, "correction"), 0);
 }
 
 static void an_import_is_of_two_people_and_each_line_once(void **state) {
@@ -1181,6 +1288,9 @@ int main(void) {
         TEST(a_reminder_brings_a_link_of_its_own),
         TEST(who_applies_hears_the_same_of_a_person_who_is_known),
         TEST(unconfirmed_forms_of_a_person_are_not_looked_through),
+        TEST(a_number_is_put_right_by_two_people),
+        TEST(the_old_numbers_code_is_dead),
+        TEST(corrections_that_nobody_judges_go),
         TEST(an_import_is_of_two_people_and_each_line_once),
         TEST(an_import_decides_nothing_that_changed_since),
         TEST(an_import_names_its_file_and_both_people),

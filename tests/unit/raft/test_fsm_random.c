@@ -364,11 +364,13 @@ static struct command draw_activation(struct random *r, uint64_t n,
     if (!sent || draw(r, 4) == 0) {
         c = command_code(0, 700 + draw(r, 3));
         c.activation_code.token = token;
+        c.activation_code.corrections = application->corrections;
         c.activation_code.code_ttl_ms = 24 * HOUR_MS;
         return c;
     }
     c = command_activate(0, 900 + n, 700 + draw(r, 3));
     c.activate.token = token;
+    c.activate.corrections = application->corrections;
     if (draw(r, 3) > 0) {
         c.activate.code = application->code;
     }
@@ -409,11 +411,24 @@ static struct command draw_next(struct fsm_fixture *fx, struct random *r) {
     }
 }
 
+/* Another number is asked for, or one that was is judged. */
+static struct command draw_correction(struct random *r, uint64_t n, uint64_t staff) {
+    struct command c = command_correct(n, 1 + draw(r, 2), staff);
+
+    c.correction_propose.corrections = (uint32_t)draw(r, 2);
+    return draw(r, 2) == 0
+               ? c
+               : command_correct_settle(n, 1 + draw(r, 2), staff, draw(r, 3) > 0);
+}
+
 /* What the desk may say, right or wrong. */
 static struct command draw_desk(struct random *r) {
     uint64_t n = 1 + draw(r, APPLICATIONS), staff = 4 + draw(r, 3);
 
-    switch (draw(r, 8)) {
+    switch (draw(r, 10)) {
+    case 8:
+    case 9:
+        return draw_correction(r, n, staff);
     case 0:
     case 1:
         return command_review_release(n, staff, 1 + (uint32_t)draw(r, 4));
@@ -740,6 +755,10 @@ static void check_applications(struct fsm_fixture *fx) {
              application.state == APPLICATION_ACTIVATED ||
              application.state == APPLICATION_DENIED)) {
             assert_true(application.decided_ms > 0);
+        }
+        struct correction correction;
+        if (fixture_correction(fx, n, &correction)) { /* O1 */
+            assert_true(store_correction_fits(application.state));
         }
     }
 }
