@@ -11,9 +11,7 @@
 #include "store/store_staff.h"
 
 #define ANSWER_MAX (12u * 1024 * 1024)
-/* Applications that an export looks at, and the CSV of as many. */
-#define EXPORT_ROWS_MAX (64u * 1024)
-#define EXPORT_MAX (6u * 1024 * 1024)
+#define EXPORT_ROWS_MAX (256u * 1024) /* applications that an export looks at */
 
 struct decisions_op {
     struct admin_op admin; /* first */
@@ -21,6 +19,13 @@ struct decisions_op {
     struct id128 staff;
     struct command command; /* too large for the stack of a step */
     size_t part, fresh;
+    struct exporting { /* svc_admin_decisions */
+        struct store *store;
+        uint64_t from_ms, to_ms;
+        struct buf json;
+        bool more;
+        enum err err;
+    } exporting;
 };
 
 size_t svc_admin_decisions_size(void) {
@@ -57,59 +62,70 @@ static uint64_t moment(struct svc_json *json, const char *name, uint64_t absent)
     return (uint64_t)json_integer_value(value);
 }
 
-static json_t *decision_json(const struct decision_line *line) {
-    json_t *defects = json_array();
+/* One element of the list. */
+static enum err put_decision(void *arg, const struct decision_line *line) {
+    struct exporting *e = arg;
+    struct buf *json = &e->json;
+    bool more = false;
 
+    buf_str(json, e->more ? ",{" : "{");
+    e->more = true;
+    buf_json_member(json, "application_id", span_str(line->id));
+    buf_json_member(json, "result", span_str(line->ok ? "OK" : "NG"));
+    buf_json_name(json, "defects");
+    buf_str(json, "[");
     for (size_t i = 0; i < DEFECTS; i++) {
-        if (line->defects & (1u << i))
-            json_array_append_new(defects, json_string(defect_name(i)));
+        if (line->defects & (1u << i)) {
+            buf_str(json, more ? "," : "");
+            buf_json(json, span_str(defect_name(i)));
+            more = true;
+        }
     }
-    return json_pack("{s:s, s:s, s:o}", "application_id", line->id, "result",
-                     line->ok ? "OK" : "NG", "defects", defects);
+    buf_str(json, "]}");
+    return buf_err(json);
 }
 
-static enum err collect(struct svc *svc, uint64_t from_ms, uint64_t to_ms, json_t *list) {
-    struct decision_csv csv = {.max = EXPORT_ROWS_MAX};
-    struct buf text;
-    enum err err;
+/* On a pool's thread: touches nothing of the svc. */
+static void collect(struct svc_state *state) {
+    struct exporting *e = &((struct decisions_op *)state)->exporting;
 
-    buf_init(&text, EXPORT_MAX);
-    csv.lines = calloc(EXPORT_ROWS_MAX, sizeof csv.lines[0]);
-    err = csv.lines ? svc_import_export(svc, from_ms, to_ms, EXPORT_ROWS_MAX, &text)
-                    : ERR_NOMEM;
+    buf_str(&e->json, "{\"decisions\":[");
+    e->err = svc_import_export(e->store, e->from_ms, e->to_ms, EXPORT_ROWS_MAX,
+                               put_decision, e);
+    buf_str(&e->json, "]}");
+    if (!e->err)
+        e->err = buf_err(&e->json);
+}
+
+static void collected(struct svc_state *state) {
+    struct decisions_op *op = (struct decisions_op *)state;
+    struct buf json = op->exporting.json; /* outlives the operation */
+    enum err err = op->exporting.err;
+
     if (!err)
-        err = decision_csv_parse(buf_span(&text), &csv);
-    for (size_t i = 0; !err && i < csv.count; i++)
-        json_array_append_new(list, decision_json(&csv.lines[i]));
-    free(csv.lines);
-    buf_free(&text);
-    return err;
+        svc_admin_answer(&op->admin, &json);
+    else if (err == ERR_TOO_BIG)
+        svc_admin_refuse(&op->admin, ADMIN_INVALID,
+                         "from_ms: too many decisions: choose fewer days");
+    else
+        svc_fail(state, err);
+    buf_free(&json);
 }
 
 void svc_admin_decisions(struct admin_op *op) {
     static const char *const members[] = {"from_ms", "to_ms", NULL};
-    json_t *list = json_array();
-    uint64_t from_ms, to_ms;
-    enum err err;
+    struct exporting *e = &((struct decisions_op *)op)->exporting;
 
     svc_json_parse(&op->json, op->admin->body_in, members);
-    from_ms = moment(&op->json, "from_ms", 0);
-    to_ms = moment(&op->json, "to_ms", UINT64_MAX);
+    e->from_ms = moment(&op->json, "from_ms", 0);
+    e->to_ms = moment(&op->json, "to_ms", UINT64_MAX);
     if (op->json.failed) {
-        json_decref(list);
         svc_admin_invalid(op);
         return;
     }
-    err = collect(op->base.svc, from_ms, to_ms, list);
-    if (!err) {
-        answer(op, json_pack("{s:o}", "decisions", list));
-        return;
-    }
-    json_decref(list);
-    if (err == ERR_TOO_BIG)
-        svc_admin_refuse(op, ADMIN_INVALID, "from_ms: too many decisions: choose fewer days");
-    else
-        svc_fail(&op->base, err);
+    e->store = op->base.svc->shared->store;
+    buf_init(&e->json, ANSWER_MAX);
+    svc_view_pool(&op->base, collect, collected);
 }
 
 /* ---- a file */

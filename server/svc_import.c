@@ -207,16 +207,23 @@ const char *svc_import_line_name(enum import_line_state state) {
 /* ---- what people decided */
 
 struct exporting {
-    struct svc *svc;
+    struct store_read *read;
     struct arena rows;
     uint64_t from_ms, to_ms;
     size_t rows_left;
-    struct buf *out;
+    svc_decision_each *each;
+    void *arg;
     enum err err;
 };
 
+static bool is_ok(enum application_state state) {
+    return state == APPLICATION_APPROVED || state == APPLICATION_ACTIVATED ||
+           state == APPLICATION_LAPSED;
+}
+
 static bool export_each(void *arg, const struct application_id *id, uint64_t since_ms) {
     struct exporting *e = arg;
+    struct decision_line line = {.fault = DECISION_GOOD};
     struct application a;
 
     (void)since_ms; /* of its present state: it may have been set up since */
@@ -225,38 +232,72 @@ static bool export_each(void *arg, const struct application_id *id, uint64_t sin
         return false;
     }
     arena_reset(&e->rows);
-    e->err = store_application_get(e->svc->read, &e->rows, id, &a);
-    if (!e->err && a.decided_ms >= e->from_ms && a.decided_ms <= e->to_ms)
-        decision_csv_put(a.id.text, a.state == APPLICATION_APPROVED ||
-                                        a.state == APPLICATION_ACTIVATED,
-                         a.defects, e->out);
-    if (!e->err)
-        e->err = buf_err(e->out);
+    e->err = store_application_get(e->read, &e->rows, id, &a);
+    if (e->err || a.decided_ms < e->from_ms || a.decided_ms > e->to_ms)
+        return !e->err;
+    _Static_assert(sizeof line.id == sizeof a.id.text, "an id is an id");
+    memcpy(line.id, a.id.text, sizeof line.id);
+    line.ok = is_ok(a.state);
+    line.defects = line.ok ? 0 : a.defects;
+    e->err = e->each(e->arg, &line);
     return !e->err;
 }
 
-enum err svc_import_export(struct svc *svc, uint64_t from_ms, uint64_t to_ms,
-                           size_t rows_max, struct buf *out) {
+/* In the open snapshot. */
+static enum err export_all(struct exporting *e) {
     static const enum application_state states[] = {
-        APPLICATION_APPROVED, APPLICATION_ACTIVATED, APPLICATION_DENIED,
-        APPLICATION_RETURNED};
-    struct exporting e = {.svc = svc,
-                          .from_ms = from_ms,
+        APPLICATION_APPROVED, APPLICATION_ACTIVATED, APPLICATION_LAPSED,
+        APPLICATION_DENIED, APPLICATION_RETURNED};
+    enum err err = OK;
+
+    for (int kind = 1; kind <= APPLICATION_KIND_LAST && !err && !e->err; kind++) {
+        for (size_t i = 0; i < sizeof states / sizeof states[0] && !err && !e->err; i++)
+            err = store_application_walk(e->read, (enum application_kind)kind, states[i],
+                                         e->from_ms, NULL, export_each, e);
+    }
+    return err ? err : e->err;
+}
+
+enum err svc_import_export(struct store *store, uint64_t from_ms, uint64_t to_ms,
+                           size_t rows_max, svc_decision_each *each, void *arg) {
+    struct exporting e = {.from_ms = from_ms,
                           .to_ms = to_ms,
                           .rows_left = rows_max,
-                          .out = out};
-    enum err err = svc_read_begin(svc);
+                          .each = each,
+                          .arg = arg};
+    enum err err = store_read_new(store, &e.read);
 
     if (err)
         return err;
-    arena_init(&e.rows, ROWS_MAX);
-    buf_str(out, DECISION_CSV_HEAD);
-    for (int kind = 1; kind <= APPLICATION_KIND_LAST && !err && !e.err; kind++) {
-        for (size_t i = 0; i < sizeof states / sizeof states[0] && !err && !e.err; i++)
-            err = store_application_walk(svc->read, (enum application_kind)kind,
-                                         states[i], from_ms, NULL, export_each, &e);
+    err = store_read_begin(e.read);
+    if (!err) {
+        arena_init(&e.rows, ROWS_MAX);
+        err = export_all(&e);
+        arena_close(&e.rows);
+        store_read_end(e.read);
     }
-    arena_close(&e.rows);
-    svc_read_end(svc);
-    return err ? err : e.err ? e.err : buf_err(out);
+    store_read_free(e.read);
+    return err;
+}
+
+static enum err csv_each(void *arg, const struct decision_line *line) {
+    struct buf *csv = arg;
+
+    decision_csv_put(line->id, line->ok, line->defects, csv);
+    return buf_err(csv);
+}
+
+enum err svc_import_export_csv(struct store *store, uint64_t from_ms, uint64_t to_ms,
+                               size_t rows_max, enum text_encoding encoding,
+                               struct buf *out) {
+    struct buf csv;
+    enum err err;
+
+    buf_init(&csv, out->max);
+    buf_str(&csv, DECISION_CSV_HEAD);
+    err = svc_import_export(store, from_ms, to_ms, rows_max, csv_each, &csv);
+    if (!err)
+        err = text_encode(encoding, buf_span(&csv), out);
+    buf_free(&csv);
+    return err;
 }

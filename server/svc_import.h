@@ -50,10 +50,16 @@ struct id128 svc_import_part_id(struct id128 file, size_t part, size_t parts);
 json_t *svc_import_report(const struct svc_import *import, bool all);
 const char *svc_import_line_name(enum import_line_state state);
 
-/* Append the CSV of what people decided from `from_ms` to `to_ms`. ERR_TOO_BIG: `out` is
- * full, or more than `rows_max` applications would have to be looked at: all that came to
- * where they are now after `from_ms`. */
-enum err svc_import_export(struct svc *svc, uint64_t from_ms, uint64_t to_ms,
-                           size_t rows_max, struct buf *out);
+/* What people decided from `from_ms` to `to_ms`, a line each, in a snapshot of its own.
+ * ERR_TOO_BIG: more than `rows_max` applications would have to be looked at: all that came
+ * to where they are now after `from_ms`; or what `each` says. It takes as long as there are
+ * rows: for a pool's thread, not for one that serves (svc_view_pool). */
+typedef enum err svc_decision_each(void *arg, const struct decision_line *line);
+enum err svc_import_export(struct store *store, uint64_t from_ms, uint64_t to_ms,
+                           size_t rows_max, svc_decision_each *each, void *arg);
+/* Likewise, appended as CSV in this encoding. ERR_TOO_BIG: `out` is full, too. */
+enum err svc_import_export_csv(struct store *store, uint64_t from_ms, uint64_t to_ms,
+                               size_t rows_max, enum text_encoding encoding,
+                               struct buf *out);
 
 #endif

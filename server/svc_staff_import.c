@@ -14,7 +14,7 @@
 #define PARTS_MAX (DECISION_CSV_LINES_MAX / LIMIT_IMPORT_LINES)
 /* A request settles lines for so long; then the page is shown, and goes on from there. */
 #define SETTLE_MS 5000
-#define EXPORT_MAX (4u * 1024 * 1024)
+#define EXPORT_MAX (8u * 1024 * 1024)
 #define EXPORT_ROWS_MAX (256u * 1024) /* EXPORT_MAX holds about as many lines */
 #define DAY_MS (24ull * 3600 * 1000)
 
@@ -598,45 +598,67 @@ void svc_staff_import_judge(struct staff_op *op) {
 
 /* ---- what people decided, as a file */
 
-static void exported_free(void *work) {
-    buf_free(work);
-    free(work);
+struct exporting {
+    struct store *store;
+    uint64_t from_ms, to_ms;
+    enum text_encoding encoding;
+    struct buf out; /* outlives the operation's arena */
+    enum err err;
+};
+
+static void exporting_free(void *work) {
+    struct exporting *e = work;
+
+    buf_free(&e->out);
+    free(e);
+}
+
+static void exported(struct svc_state *state) {
+    struct staff_op *op = (struct staff_op *)state;
+    struct exporting *e = op->work;
+
+    if (e->err == ERR_TOO_BIG) {
+        op->staff->reason = "export_large";
+        svc_staff_refuse(op, STAFF_INVALID, span_str("from: choose fewer days"));
+        return;
+    }
+    if (e->err) {
+        svc_fail(state, e->err);
+        return;
+    }
+    op->staff->file = buf_span(&e->out);
+    op->staff->file_name = span_str("decisions.csv");
+    svc_staff_file(op);
+}
+
+/* On a pool's thread: touches nothing of the svc. */
+static void export(struct svc_state *state) {
+    struct exporting *e = ((struct staff_op *)state)->work;
+
+    e->err = svc_import_export_csv(e->store, e->from_ms, e->to_ms, EXPORT_ROWS_MAX,
+                                   e->encoding, &e->out);
 }
 
 void svc_staff_decisions(struct staff_op *op) {
     struct span from = svc_staff_field(op, "from"), to = svc_staff_field(op, "to");
     uint64_t from_ms = svc_staff_day_ms(from), to_ms = svc_staff_day_ms(to);
-    struct buf csv, *out = malloc(sizeof *out); /* outlives the operation's arena */
-    enum err err = out ? OK : ERR_NOMEM;
+    struct exporting *e;
 
-    if (err) {
-        svc_fail(&op->base, err);
-        return;
-    }
-    buf_init(out, EXPORT_MAX);
-    op->work = out;
-    op->work_free = exported_free;
     if ((from.len > 0 && from_ms == 0) || (to.len > 0 && to_ms == 0)) {
         svc_staff_refuse(op, STAFF_INVALID, span_str("from: yyyy-mm-dd is expected"));
         return;
     }
-    buf_init(&csv, EXPORT_MAX);
-    err = svc_import_export(op->base.svc, from_ms,
-                            to.len > 0 ? to_ms + DAY_MS - 1 : UINT64_MAX,
-                            EXPORT_ROWS_MAX, &csv);
-    if (!err)
-        err = text_encode(encoding_of(op), buf_span(&csv), out);
-    buf_free(&csv);
-    if (err == ERR_TOO_BIG) {
-        op->staff->reason = "export_large";
-        svc_staff_refuse(op, STAFF_INVALID, span_str("from: choose fewer days"));
+    e = calloc(1, sizeof *e);
+    if (!e) {
+        svc_fail(&op->base, ERR_NOMEM);
         return;
     }
-    if (err) {
-        svc_fail(&op->base, err);
-        return;
-    }
-    op->staff->file = buf_span(out);
-    op->staff->file_name = span_str("decisions.csv");
-    svc_staff_file(op);
+    buf_init(&e->out, EXPORT_MAX);
+    op->work = e;
+    op->work_free = exporting_free;
+    e->store = op->base.svc->shared->store;
+    e->from_ms = from_ms;
+    e->to_ms = to.len > 0 ? to_ms + DAY_MS - 1 : UINT64_MAX;
+    e->encoding = encoding_of(op);
+    svc_view_pool(&op->base, export, exported);
 }

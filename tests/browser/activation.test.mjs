@@ -166,7 +166,7 @@ test('what an activation cannot go on with is said on its page', { timeout: 1800
       } else {
         await send();
       }
-      assert.match(await page.textContent('#notice'), { ja: /24時間後/, en: /24 hours/ }[language]);
+      assert.match(await page.textContent('#notice'), { ja: /24時間/, en: /24 hours/ }[language]);
       await view.seen('activate-locked');
       await view.close();
     }

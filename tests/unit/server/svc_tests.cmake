@@ -11,7 +11,14 @@ tasuki_unit_test(svc_request_object
                  SOURCES test_svc_request_object.c svc_fixture.c client_signer.c
                  LIBS ${SVC_TEST_LIBS} PkgConfig::CJOSE)
 tasuki_unit_test(svc_admin SOURCES test_svc_admin.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
-tasuki_unit_test(svc_staff SOURCES test_svc_staff.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_staff SOURCES test_svc_staff.c staff_fixture.c svc_fixture.c
+                 LIBS ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_staff_evidence SOURCES test_svc_staff_evidence.c
+                 LIBS tasuki_ocr_wire ${SVC_TEST_LIBS})
+set(DESK_TEST staff_fixture.c desk_fixture.c svc_fixture.c LIBS tasuki_ocr_wire ${SVC_TEST_LIBS})
+tasuki_unit_test(svc_staff_help SOURCES test_svc_staff_help.c ${DESK_TEST})
+tasuki_unit_test(svc_staff_return SOURCES test_svc_staff_return.c ${DESK_TEST})
+tasuki_unit_test(svc_staff_scan SOURCES test_svc_staff_scan.c ${DESK_TEST})
 tasuki_unit_test(svc_register SOURCES test_svc_register.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_message SOURCES test_svc_message.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_apply SOURCES test_svc_apply.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
