@@ -497,8 +497,9 @@ static void codes_have_their_time_and_their_number(void **state) {
     f->repl.now_ms += 5ull * 60 * 1000;
     assert_int_equal(activate(f, token, ACTIVATE_SET, code).notice, ACTIVATE_CODE_EXPIRED);
     activate(f, token, ACTIVATE_SEND, "");
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 9; i++)
         assert_int_equal(activate(f, token, ACTIVATE_SET, "000001").kind, ACTIVATE_FORM);
+    /* The tenth wrong one says so itself. */
     assert_int_equal(activate(f, token, ACTIVATE_SET, "000001").notice, ACTIVATE_LOCKED);
     assert_int_equal(activate(f, token, ACTIVATE_SEND, "").notice, ACTIVATE_LOCKED);
     assert_string_equal(state_of(f, id, PERSON), "approved");
