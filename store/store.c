@@ -333,6 +333,11 @@ void store_read_end(struct store_read *read) {
     read->active = false;
 }
 
+uint64_t store_read_commit(struct store_read *read) {
+    CHECK(read->active);
+    return mdb_txn_id(read->txn);
+}
+
 /* The digest over the rows says nothing of this one: it has a check sum at its end. */
 static bool meta_row_sound(struct span row) {
     struct store_digest sum;

@@ -114,6 +114,9 @@ enum err store_read_new(struct store *store, struct store_read **ret_read);
 void store_read_free(struct store_read *read);
 enum err store_read_begin(struct store_read *read);
 void store_read_end(struct store_read *read);
+/* Which commit the snapshot shows: while a store is open the number grows with each, so
+ * that of two snapshots with one number the second need not be looked at. */
+uint64_t store_read_commit(struct store_read *read);
 
 enum err store_read_meta(struct store_read *read, struct store_meta *ret_meta);
 

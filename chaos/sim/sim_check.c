@@ -128,9 +128,13 @@ static void check_leader(struct sim_node *node) {
 }
 
 void sim_check_node(struct sim_node *node) {
-    struct store_meta meta;
+    struct store_meta meta = {0};
     CHECK(store_read_begin(node->read) == OK);
-    CHECK(store_read_meta(node->read, &meta) == OK);
+    uint64_t commit = store_read_commit(node->read);
+    if (commit != node->seen_commit) {
+        node->seen_commit = commit;
+        CHECK(store_read_meta(node->read, &meta) == OK);
+    }
     store_read_end(node->read);
     if (meta.applied_index > 0 &&
         (meta.applied_index != node->seen_index || meta.epoch != node->seen_epoch)) {

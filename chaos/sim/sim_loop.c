@@ -20,9 +20,20 @@ void sim_loop_close(struct sim_loop *loop) {
 }
 
 void sim_trace(struct sim_loop *loop, uint64_t value) {
-    for (size_t i = 0; i < sizeof(value); i++) {
-        loop->trace ^= (value >> (8 * i)) & 0xff;
-        loop->trace *= UINT64_C(1099511628211);
+    loop->trace = (loop->trace ^ value) * UINT64_C(1099511628211);
+    loop->trace ^= loop->trace >> 32;
+}
+
+void sim_trace_bytes(struct sim_loop *loop, const void *data, size_t len) {
+    const uint8_t *at = data;
+    sim_trace(loop, len);
+    while (len > 0) {
+        uint64_t word = 0;
+        size_t part = len < sizeof(word) ? len : sizeof(word);
+        memcpy(&word, at, part);
+        sim_trace(loop, word);
+        at += part;
+        len -= part;
     }
 }
 
@@ -84,9 +95,7 @@ static void note(struct sim_loop *loop, const struct sim_event *event) {
     loop->events++;
     sim_trace(loop, loop->now_us);
     sim_trace(loop, event->owner);
-    for (const char *c = event->what; *c != '\0'; c++) {
-        sim_trace(loop, (uint64_t)(unsigned char)*c);
-    }
+    sim_trace_bytes(loop, event->what, strlen(event->what));
     if (loop->print) {
         fprintf(stderr, "%10.3f ms  %2u  %s\n", (double)loop->now_us / 1000.0,
                 event->owner, event->what);

@@ -59,6 +59,7 @@ void sim_after(struct sim_loop *loop, uint64_t delay_us, unsigned owner,
 bool sim_loop_step(struct sim_loop *loop, struct sim *sim, uint64_t until_us);
 /* Mix a number into the trace. */
 void sim_trace(struct sim_loop *loop, uint64_t value);
+void sim_trace_bytes(struct sim_loop *loop, const void *data, size_t len);
 
 /* A node's process begins; its events begin with it. */
 void sim_life_begin(struct sim_loop *loop, unsigned owner);

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "chaos/sim/sim_world.h"
 #include "raft/repl_core.h"
@@ -28,39 +29,45 @@
 
 #define PAGE 4096u
 
-/* All of the file; *ret_data is the caller's to free. */
-static size_t read_file(const struct sim_node *node, uint8_t **ret_data) {
-    char path[160];
-    struct stat st;
-    CHECK(snprintf(path, sizeof(path), "%s/data.mdb", node->dir) < (int)sizeof(path));
-    FILE *file = fopen(path, "rb");
-    CHECK(file != NULL && fstat(fileno(file), &st) == 0);
-    size_t len = (size_t)st.st_size / PAGE * PAGE;
-    *ret_data = malloc(len + 1);
-    CHECK(*ret_data != NULL && fread(*ret_data, 1, len, file) == len);
-    CHECK(fclose(file) == 0);
-    return len;
-}
-
-/* The file as LMDB has it mapped as well; beyond its end nothing may be read. */
-static const uint8_t *view_of(struct sim_node *node, size_t *ret_len) {
-    char path[160];
-    struct stat st;
-    CHECK(snprintf(path, sizeof(path), "%s/data.mdb", node->dir) < (int)sizeof(path));
-    if (node->view == NULL) {
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        CHECK(fd >= 0);
-        node->view = mmap(NULL, SIM_MAP_BYTES, PROT_READ, MAP_SHARED, fd, 0);
-        CHECK(node->view != MAP_FAILED && close(fd) == 0);
-    }
-    CHECK(stat(path, &st) == 0);
-    *ret_len = (size_t)st.st_size / PAGE * PAGE;
-    return node->view;
+/* All pages of a store are compared at each of its points. memcmp would do as well, but
+ * under AddressSanitizer each range is looked at twice more; wmemcmp is left alone. */
+static bool same_page(const uint8_t *a, const uint8_t *b) {
+    return wmemcmp((const void *)a, (const void *)b, PAGE / sizeof(wchar_t)) == 0;
 }
 
 static void drop_view(struct sim_node *node) {
     CHECK(node->view == NULL || munmap(node->view, SIM_MAP_BYTES) == 0);
     node->view = NULL;
+}
+
+/* The file as LMDB has it mapped as well, and an open descriptor of it if `ret_fd` is
+ * given; beyond its end nothing may be read. A mapping is good until another file has
+ * its name. */
+static const uint8_t *view_of(struct sim_node *node, size_t *ret_len, int *ret_fd) {
+    char path[160];
+    struct stat st;
+    CHECK(snprintf(path, sizeof(path), "%s/data.mdb", node->dir) < (int)sizeof(path));
+    CHECK(stat(path, &st) == 0);
+    if (node->view != NULL && node->view_inode != st.st_ino) {
+        drop_view(node);
+    }
+    if (node->view == NULL || ret_fd != NULL) {
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        CHECK(fd >= 0);
+        if (node->view == NULL) {
+            node->view = mmap(NULL, SIM_MAP_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+            CHECK(node->view != MAP_FAILED);
+            node->view_inode = st.st_ino;
+        }
+        if (ret_fd != NULL) {
+            *ret_fd = fd;
+        } else {
+            CHECK(close(fd) == 0);
+        }
+    }
+    *ret_len = (size_t)st.st_size / PAGE * PAGE;
+    CHECK(*ret_len <= SIM_MAP_BYTES);
+    return node->view;
 }
 
 /* Whoever makes a restart point writes all of the file to the device. Of its pages few
@@ -72,14 +79,14 @@ static void note_point(struct sim_node *node) {
         return;
     }
     node->point_number = number;
-    const uint8_t *view = view_of(node, &len);
-    if (len > node->device_cap) {
-        node->device_cap = 2 * len;
-        node->device = realloc(node->device, node->device_cap);
-        CHECK(node->device != NULL);
+    const uint8_t *view = view_of(node, &len, NULL);
+    if (node->device == NULL) {
+        node->device = mmap(NULL, SIM_MAP_BYTES, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        CHECK(node->device != MAP_FAILED);
     }
     for (size_t at = 0; at < len; at += PAGE) {
-        if (at >= node->device_len || memcmp(node->device + at, view + at, PAGE) != 0) {
+        if (at >= node->device_len || !same_page(node->device + at, view + at)) {
             memcpy(node->device + at, view + at, PAGE);
         }
     }
@@ -88,28 +95,22 @@ static void note_point(struct sim_node *node) {
 
 /* Of the pages that were written since, a power cut leaves some. */
 static void tear(struct sim_node *node) {
-    static const uint8_t zero[PAGE];
-    char path[160];
-    uint8_t *data;
-    size_t len = read_file(node, &data);
-    CHECK(snprintf(path, sizeof(path), "%s/data.mdb", node->dir) < (int)sizeof(path));
-    FILE *file = fopen(path, "r+b");
-    CHECK(file != NULL);
+    _Alignas(wchar_t) static const uint8_t zero[PAGE];
+    size_t len;
+    int fd;
+    const uint8_t *view = view_of(node, &len, &fd);
     for (size_t at = 0; at < len; at += PAGE) {
         const uint8_t *old = at < node->device_len ? node->device + at : zero;
-        if (memcmp(data + at, old, PAGE) != 0 && sim_percent(&node->disk.rng, 50)) {
-            CHECK(fseek(file, (long)at, SEEK_SET) == 0 &&
-                  fwrite(old, 1, PAGE, file) == PAGE);
+        if (!same_page(view + at, old) && sim_percent(&node->disk.rng, 50)) {
+            CHECK(pwrite(fd, old, PAGE, (off_t)at) == PAGE);
         }
     }
-    CHECK(fclose(file) == 0);
-    free(data);
+    CHECK(close(fd) == 0);
 }
 
 /* As the process's end leaves it. */
 static void abandon_store(struct sim_node *node) {
     note_point(node);
-    drop_view(node);
     store_read_free(node->read);
     store_abandon(node->store);
     node->store = NULL;
@@ -350,7 +351,8 @@ void sim_node_free(struct sim_node *node) {
     }
     sim_seed_drop(node);
     sim_disk_close(&node->disk);
-    free(node->device);
+    drop_view(node);
+    CHECK(node->device == NULL || munmap(node->device, SIM_MAP_BYTES) == 0);
 }
 
 void sim_node_wipe(struct sim_node *node) {
@@ -474,7 +476,6 @@ static void close_life(struct sim_node *node, enum sim_down down) {
     if (down == SIM_CRASHED) {
         abandon_store(node);
     }
-    drop_view(node);
     store_read_free(node->read);
     store_close(node->store);
     node->read = NULL;
@@ -494,6 +495,7 @@ bool sim_node_start(struct sim_node *node) {
     node->asks_reseed = false;
     node->syncing_us = 0;
     node->sync_failed = false;
+    node->seen_commit = 0;
     node->started_us = loop->now_us;
     node->why[0] = '\0';
     if (!sim_node_enter(node, start, &err)) {
@@ -592,9 +594,7 @@ void sim_node_message(struct sim *sim, unsigned id, unsigned from, struct span b
     struct sim_node *node = sim_node_of(sim, id);
     struct peer_framer framer;
     peer_framer_init(&framer, LIMIT_PEER_MESSAGE);
-    for (size_t i = 0; i < bytes.len; i++) {
-        sim_trace(sim_loop_of(sim), bytes.data[i]);
-    }
+    sim_trace_bytes(sim_loop_of(sim), bytes.data, bytes.len);
     while (bytes.len > 0) {
         enum peer_type type;
         struct span body;

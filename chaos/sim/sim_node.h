@@ -63,9 +63,11 @@ struct sim_node {
     uint64_t taken_index, point_index; /* restart points: being made, on the device */
     uint64_t point_number;
     uint8_t *device; /* the store's file as it was when the last one was made */
-    size_t device_len, device_cap;
-    uint8_t *view; /* that file mapped, while a life has it open; NULL: not yet */
+    size_t device_len;
+    uint8_t *view; /* that file mapped; NULL: not yet */
+    uint64_t view_inode;
     uint64_t seen_index, seen_clock_ms, seen_epoch;
+    uint64_t seen_commit; /* of this life's store; 0: none yet */
 };
 
 /* Once, before anything else: the hook for ends by the core. */
