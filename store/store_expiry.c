@@ -28,45 +28,69 @@ enum err store_expiry_del(struct store_write *write, const struct expiry *expiry
     return store_table_del(write, TABLE_EXPIRY, expiry_key(expiry, key));
 }
 
+static enum err expiry_of(struct span key, struct expiry *ret_expiry) {
+    if (key.len != EXPIRY_KEY_LEN) {
+        return ERR_CORRUPT;
+    }
+    ret_expiry->table = (enum expiry_table)key.data[0];
+    ret_expiry->at_ms = store_key_u64_of(key.data + 1);
+    memcpy(ret_expiry->key.b, key.data + 9, sizeof ret_expiry->key.b);
+    return OK;
+}
+
 enum err store_expiry_first_of(struct store_read *read, enum expiry_table table,
                                struct expiry *ret_expiry) {
     uint8_t from = (uint8_t)table;
     struct store_cursor cursor;
     struct span key, value;
+    struct expiry found;
     enum err err =
         store_cursor_open(read, TABLE_EXPIRY, span_of(&from, 1), &cursor, &key, &value);
 
     if (err != OK) {
         return err;
     }
-    if (key.len != EXPIRY_KEY_LEN) {
-        err = ERR_CORRUPT;
-    } else if (key.data[0] != from) {
-        err = ERR_NOT_FOUND;
-    } else {
-        ret_expiry->table = table;
-        ret_expiry->at_ms = store_key_u64_of(key.data + 1);
-        memcpy(ret_expiry->key.b, key.data + 9, sizeof ret_expiry->key.b);
-    }
+    err = expiry_of(key, &found);
     store_cursor_close(&cursor);
+    if (err == OK && found.table != table) {
+        err = ERR_NOT_FOUND;
+    }
+    if (err == OK) {
+        *ret_expiry = found;
+    }
     return err;
 }
 
+/* From table to table with one cursor: this is asked in every frame. */
 enum err store_expiry_first(struct store_read *read, uint64_t now_ms,
                             struct expiry *ret_expiry) {
+    uint8_t from = EXPIRY_SESSION;
+    struct store_cursor cursor;
+    struct span key, value;
     struct expiry first = {0};
     bool found = false;
+    enum err err =
+        store_cursor_open(read, TABLE_EXPIRY, span_of(&from, 1), &cursor, &key, &value);
 
-    for (int table = EXPIRY_SESSION; table <= EXPIRY_LAST; table++) {
+    if (err != OK) {
+        return err;
+    }
+    while (err == OK) {
         struct expiry one;
-        enum err err = store_expiry_first_of(read, (enum expiry_table)table, &one);
-        if (err != OK && err != ERR_NOT_FOUND) {
-            return err;
+        err = expiry_of(key, &one);
+        if (err != OK || one.table > EXPIRY_LAST) {
+            break;
         }
-        if (err == OK && one.at_ms <= now_ms && (!found || one.at_ms < first.at_ms)) {
+        if (one.at_ms <= now_ms && (!found || one.at_ms < first.at_ms)) {
             first = one;
             found = true;
         }
+        from = (uint8_t)(one.table + 1);
+        err = store_cursor_seek(&cursor, span_of(&from, 1), &key, &value);
+    }
+    store_cursor_close(&cursor);
+    if (err != OK && err != ERR_NOT_FOUND) {
+        return err;
     }
     if (!found) {
         return ERR_NOT_FOUND;

@@ -206,9 +206,11 @@ enum err store_cursor_open_last(struct store_read *read, enum store_table table,
     return OK;
 }
 
+/* `from`: what MDB_SET_RANGE seeks; nothing for the others. */
 static enum err cursor_move(struct store_cursor *cursor, MDB_cursor_op op,
-                            struct span *ret_key, struct span *ret_value) {
-    MDB_val k;
+                            struct span from, struct span *ret_key,
+                            struct span *ret_value) {
+    MDB_val k = val_of(from);
     MDB_val v;
     int rc = mdb_cursor_get(cursor->lmdb, &k, &v, op);
 
@@ -222,12 +224,17 @@ static enum err cursor_move(struct store_cursor *cursor, MDB_cursor_op op,
 
 enum err store_cursor_next(struct store_cursor *cursor, struct span *ret_key,
                            struct span *ret_value) {
-    return cursor_move(cursor, MDB_NEXT, ret_key, ret_value);
+    return cursor_move(cursor, MDB_NEXT, span_of(NULL, 0), ret_key, ret_value);
 }
 
 enum err store_cursor_prev(struct store_cursor *cursor, struct span *ret_key,
                            struct span *ret_value) {
-    return cursor_move(cursor, MDB_PREV, ret_key, ret_value);
+    return cursor_move(cursor, MDB_PREV, span_of(NULL, 0), ret_key, ret_value);
+}
+
+enum err store_cursor_seek(struct store_cursor *cursor, struct span from,
+                           struct span *ret_key, struct span *ret_value) {
+    return cursor_move(cursor, MDB_SET_RANGE, from, ret_key, ret_value);
 }
 
 void store_cursor_close(struct store_cursor *cursor) {
