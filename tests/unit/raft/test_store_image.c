@@ -9,6 +9,7 @@
 #include "store/store_lmdb.h"
 #include "store/store_member.h"
 #include "tests/unit/raft/fsm_fixture.h"
+#include "tests/unit/store/test_dir.h"
 #include "tests/unit/store/unit.h"
 
 #define EPOCH_CHANCE 0x89abcdefu
@@ -133,8 +134,7 @@ static enum err load(const struct bytes *image, size_t step, enum image_use use,
 
 /* In memory where that is possible: a sink syncs what it makes. */
 static void make_dir(char dir[64], const char *name) {
-    snprintf(dir, 64, "%s/tasuki-image-%d-%s",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (int)getpid(), name);
+    snprintf(dir, 64, "%s/tasuki-image-%d-%s", test_dir_base(), (int)getpid(), name);
 }
 
 static struct store *open_dir(const char *dir) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "store/base/codec.h"
+#include "tests/unit/store/test_dir.h"
 
 /* ---- the loop */
 
@@ -281,7 +282,7 @@ int fixture_setup_empty(void **state) {
 
     assert_non_null(f);
     memset(key, 7, sizeof key);
-    snprintf(f->dir, sizeof f->dir, "/tmp/tasuki-svc-XXXXXX");
+    snprintf(f->dir, sizeof f->dir, "%s/tasuki-svc-XXXXXX", test_dir_base());
     assert_non_null(mkdtemp(f->dir));
     store_config.dir = f->dir;
     fill_config(&f->config);

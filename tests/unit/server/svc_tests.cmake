@@ -32,6 +32,25 @@ tasuki_unit_test(svc_import SOURCES test_svc_import.c svc_fixture.c LIBS ${SVC_T
 tasuki_unit_test(svc_job SOURCES test_svc_job.c svc_fixture.c
                  LIBS tasuki_ocr_wire ${SVC_TEST_LIBS})
 
+# RSA keys for all of them, made once a build (made_rsa.c).
+find_program(OPENSSL openssl REQUIRED)
+set(RSA_MADE_FILES)
+foreach(number RANGE 1 2)
+  set(file ${CMAKE_CURRENT_BINARY_DIR}/made_rsa_${number}.pem)
+  add_custom_command(OUTPUT ${file} COMMAND ${OPENSSL} genrsa -out ${file} 2048
+                     VERBATIM)
+  list(APPEND RSA_MADE_FILES ${file})
+endforeach()
+add_custom_target(made_rsa DEPENDS ${RSA_MADE_FILES})
+foreach(name flow logout token assertion request_object admin staff register message apply
+        entry factor recover device state blob import job)
+  target_sources(test_svc_${name} PRIVATE made_rsa.c)
+  target_compile_definitions(test_svc_${name} PRIVATE RSA_MADE=2
+                             RSA_MADE_DIR="${CMAKE_CURRENT_BINARY_DIR}")
+  target_link_options(test_svc_${name} PRIVATE -Wl,--wrap=EVP_PKEY_Q_keygen)
+  add_dependencies(test_svc_${name} made_rsa)
+endforeach()
+
 # Not a test: prints the cost of the hot paths (ops/docs/performance.md).
 add_executable(bench_svc EXCLUDE_FROM_ALL bench_svc.c svc_fixture.c client_signer.c)
 target_compile_options(bench_svc PRIVATE ${TASUKI_WARNINGS})

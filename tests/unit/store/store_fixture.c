@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "tests/unit/store/test_dir.h"
 #include "tests/unit/store/unit.h"
 
 static void open_store(struct store_fixture *fx) {
@@ -12,7 +13,7 @@ static void open_store(struct store_fixture *fx) {
 }
 
 void store_fixture_open(struct store_fixture *fx) {
-    (void)snprintf(fx->dir, sizeof fx->dir, "/tmp/tasuki-store-XXXXXX");
+    (void)snprintf(fx->dir, sizeof fx->dir, "%s/tasuki-store-XXXXXX", test_dir_base());
     assert_non_null(mkdtemp(fx->dir));
     open_store(fx);
 }
