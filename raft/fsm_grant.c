@@ -110,6 +110,20 @@ static uint64_t issue_until_ms(const struct fsm_tx *tx,
     return until_ms;
 }
 
+/* The session was used: its idle end moves (FSM_SESSION_IDLE_PARTS). */
+static enum err issue_touch(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
+                            struct session *session) {
+    uint64_t idle_at_ms = tx->now_ms + cmd->idle_ms;
+    uint64_t step_ms = cmd->idle_ms / FSM_SESSION_IDLE_PARTS;
+
+    if (idle_at_ms >= session->idle_at_ms &&
+        idle_at_ms - session->idle_at_ms < step_ms) {
+        return OK;
+    }
+    session->idle_at_ms = idle_at_ms;
+    return store_session_put(tx->write, session);
+}
+
 static enum err issue_store(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
                             const struct client *client, struct session *session) {
     struct grant grant = {
@@ -136,8 +150,7 @@ static enum err issue_store(struct fsm_tx *tx, const struct cmd_grant_issue *cmd
 
     memcpy(grant.challenge, cmd->challenge, sizeof grant.challenge);
     memcpy(grant.dpop_key, cmd->dpop_key, sizeof grant.dpop_key);
-    session->idle_at_ms = tx->now_ms + cmd->idle_ms;
-    err = store_session_put(tx->write, session);
+    err = issue_touch(tx, cmd, session);
     if (err == OK && cmd->has_pushed) {
         err = store_request_del(tx->write, cmd->pushed); /* RFC 9126 §4: once */
     }

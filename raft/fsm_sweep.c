@@ -291,7 +291,7 @@ enum err fsm_sweep(struct fsm_tx *tx, uint64_t rows_max) {
 
     for (uint64_t i = 0; i < rows_max && err == OK; i++) {
         struct expiry entry;
-        err = store_expiry_first(tx->read, tx->now_ms, &entry);
+        err = store_expiry_due(tx->write, tx->now_ms, &entry);
         if (err == ERR_NOT_FOUND) {
             err = OK;
             break;

@@ -466,6 +466,8 @@ void store_write_abort(struct store_write *write) {
     mdb_txn_abort(write->read.txn);
     write->read.txn = NULL;
     write->read.active = false;
+    memset(write->read.store->expiry_quiet_ms, 0,
+           sizeof write->read.store->expiry_quiet_ms);
 }
 
 struct store_read *store_write_reader(struct store_write *write) {

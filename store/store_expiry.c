@@ -2,6 +2,7 @@
 #include "store/store_expiry.h"
 
 #include "store/base/check.h"
+#include "store/store_lmdb.h"
 #include "store/store_table.h"
 
 #define EXPIRY_KEY_LEN (1 + 8 + 16)
@@ -19,7 +20,12 @@ int store_expiry_table_of(struct span key) {
 }
 
 enum err store_expiry_add(struct store_write *write, const struct expiry *expiry) {
+    uint64_t *quiet_ms = &write->read.store->expiry_quiet_ms[expiry->table];
     uint8_t key[EXPIRY_KEY_LEN];
+
+    if (expiry->at_ms < *quiet_ms) {
+        *quiet_ms = expiry->at_ms;
+    }
     return store_table_put(write, TABLE_EXPIRY, expiry_key(expiry, key), span_str(""));
 }
 
@@ -61,42 +67,28 @@ enum err store_expiry_first_of(struct store_read *read, enum expiry_table table,
     return err;
 }
 
-/* From table to table with one cursor: this is asked in every frame. */
-enum err store_expiry_first(struct store_read *read, uint64_t now_ms,
-                            struct expiry *ret_expiry) {
-    uint8_t from = EXPIRY_SESSION;
-    struct store_cursor cursor;
-    struct span key, value;
-    struct expiry first = {0};
+enum err store_expiry_due(struct store_write *write, uint64_t now_ms,
+                          struct expiry *ret_expiry) {
+    uint64_t *quiet_ms = write->read.store->expiry_quiet_ms;
     bool found = false;
-    enum err err =
-        store_cursor_open(read, TABLE_EXPIRY, span_of(&from, 1), &cursor, &key, &value);
 
-    if (err != OK) {
-        return err;
-    }
-    while (err == OK) {
-        struct expiry one;
-        err = expiry_of(key, &one);
-        if (err != OK || one.table > EXPIRY_LAST) {
-            break;
+    for (int table = EXPIRY_SESSION; table <= EXPIRY_LAST; table++) {
+        struct expiry one = {.at_ms = UINT64_MAX};
+        enum err err = OK;
+        if (now_ms < quiet_ms[table]) {
+            continue;
         }
-        if (one.at_ms <= now_ms && (!found || one.at_ms < first.at_ms)) {
-            first = one;
+        err = store_expiry_first_of(&write->read, (enum expiry_table)table, &one);
+        if (err != OK && err != ERR_NOT_FOUND) {
+            return err;
+        }
+        quiet_ms[table] = one.at_ms;
+        if (one.at_ms <= now_ms && (!found || one.at_ms < ret_expiry->at_ms)) {
+            *ret_expiry = one;
             found = true;
         }
-        from = (uint8_t)(one.table + 1);
-        err = store_cursor_seek(&cursor, span_of(&from, 1), &key, &value);
     }
-    store_cursor_close(&cursor);
-    if (err != OK && err != ERR_NOT_FOUND) {
-        return err;
-    }
-    if (!found) {
-        return ERR_NOT_FOUND;
-    }
-    *ret_expiry = first;
-    return OK;
+    return found ? OK : ERR_NOT_FOUND;
 }
 
 enum err store_expiry_move(struct store_write *write, enum expiry_table table,

@@ -47,9 +47,10 @@ int store_expiry_table_of(struct span key);
 
 enum err store_expiry_add(struct store_write *write, const struct expiry *expiry);
 enum err store_expiry_del(struct store_write *write, const struct expiry *expiry);
-/* The earliest entry with at_ms <= now_ms. ERR_NOT_FOUND: none. */
-enum err store_expiry_first(struct store_read *read, uint64_t now_ms,
-                            struct expiry *ret_expiry);
+/* The earliest entry with at_ms <= now_ms. ERR_NOT_FOUND: none. The store remembers when
+ * each table's first one is due, and looks at no table before. */
+enum err store_expiry_due(struct store_write *write, uint64_t now_ms,
+                          struct expiry *ret_expiry);
 /* The earliest entry of one table, whenever it is. ERR_NOT_FOUND: none. */
 enum err store_expiry_first_of(struct store_read *read, enum expiry_table table,
                                struct expiry *ret_expiry);

@@ -8,6 +8,7 @@
 
 #include "store/base/buf.h"
 #include "store/store.h"
+#include "store/store_expiry.h"
 #include "store/store_point.h"
 #include "store/store_table.h"
 
@@ -31,6 +32,8 @@ struct store {
     struct buf row;           /* raft thread: encoding of the row being put */
     struct arena scratch;     /* raft thread: the row that a put replaces */
     struct buf hashed;        /* raft thread: what the digest hashes */
+    /* Raft thread: no entry of this table is due before; 0: not known. */
+    uint64_t expiry_quiet_ms[EXPIRY_LAST + 1];
     struct store_point point;
 };
 

@@ -68,30 +68,8 @@ enum err store_outcome_put(struct store_write *write, uint64_t node, uint64_t se
 }
 
 enum err store_outcome_trim(struct store_write *write, uint64_t node, uint64_t low) {
-    uint8_t key[OUTCOME_KEY_LEN];
-    enum err err = OK;
+    uint8_t from[OUTCOME_KEY_LEN], end[OUTCOME_KEY_LEN];
 
-    (void)outcome_key(node, 0, key);
-    while (err == OK) {
-        struct store_cursor cursor;
-        struct span found, value;
-        err = store_cursor_open(store_write_reader(write), TABLE_OUTCOME,
-                                span_of(key, sizeof key), &cursor, &found, &value);
-        if (err != OK) {
-            break;
-        }
-        if (found.len != OUTCOME_KEY_LEN) {
-            err = ERR_CORRUPT;
-        } else if (store_key_u64_of(found.data) != node ||
-                   store_key_u64_of(found.data + 8) >= low) {
-            err = ERR_NOT_FOUND;
-        } else {
-            memcpy(key, found.data, sizeof key);
-        }
-        store_cursor_close(&cursor);
-        if (err == OK) {
-            err = store_table_del(write, TABLE_OUTCOME, span_of(key, sizeof key));
-        }
-    }
-    return err == ERR_NOT_FOUND ? OK : err;
+    return store_table_trim(write, TABLE_OUTCOME, outcome_key(node, 0, from),
+                            outcome_key(node, low, end));
 }

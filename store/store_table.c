@@ -81,44 +81,50 @@ enum err store_table_get(struct store_read *read, enum store_table table,
     return OK;
 }
 
-/* Take the row that stands there now out of the digest. */
-static enum err digest_forget(struct store_write *write, enum store_table table,
-                              struct span key) {
+/* A row comes into the digest, or goes. */
+static enum err digest_move(struct store_write *write, enum store_table table,
+                            struct span key, struct span value, bool comes) {
     struct store_digest hash;
-    struct span old;
-    enum err err = store_table_get(&write->read, table, key, &old);
+    enum err err;
 
-    if (err != OK) {
-        return err;
+    if (table == TABLE_META) {
+        return OK;
     }
-    err = row_hash(&write->read.store->hashed, table, key, old, &hash);
-    if (err == OK) {
+    err = row_hash(&write->read.store->hashed, table, key, value, &hash);
+    if (err == OK && comes) {
+        digest_add(&write->digest, hash);
+    } else if (err == OK) {
         digest_sub(&write->digest, hash);
     }
     return err;
 }
 
+/* Most rows are new: then one way down the tree does, and LMDB shows the one that
+ * stands there if they are not. */
 enum err store_table_put(struct store_write *write, enum store_table table,
                          struct span key, struct span value) {
-    struct store *store = write->read.store;
-    struct store_digest hash;
+    MDB_txn *txn = write->read.txn;
+    MDB_dbi dbi = write->read.store->dbi[table];
     MDB_val k = val_of(key);
     MDB_val v = val_of(value);
     enum err err;
+    int rc;
 
     CHECK(write->read.active);
-    if (table != TABLE_META) {
-        err = digest_forget(write, table, key);
-        if (err != OK && err != ERR_NOT_FOUND) {
-            return err;
-        }
-        err = row_hash(&store->hashed, table, key, value, &hash);
-        if (err != OK) {
-            return err;
-        }
-        digest_add(&write->digest, hash);
+    err = digest_move(write, table, key, value, true);
+    if (err != OK) {
+        return err;
     }
-    return store_lmdb_err(mdb_put(write->read.txn, store->dbi[table], &k, &v, 0));
+    rc = mdb_put(txn, dbi, &k, &v, MDB_NOOVERWRITE);
+    if (rc != MDB_KEYEXIST) {
+        return store_lmdb_err(rc);
+    }
+    err = digest_move(write, table, key, span_of_val(v), false);
+    if (err != OK) {
+        return err;
+    }
+    v = val_of(value);
+    return store_lmdb_err(mdb_put(txn, dbi, &k, &v, 0));
 }
 
 enum err store_table_put_row(struct store_write *write, enum store_table table,
@@ -131,18 +137,55 @@ enum err store_table_put_row(struct store_write *write, enum store_table table,
 
 enum err store_table_del(struct store_write *write, enum store_table table,
                          struct span key) {
+    MDB_cursor *cursor;
     MDB_val k = val_of(key);
+    MDB_val v;
     enum err err;
+    int rc;
 
     CHECK(write->read.active);
-    if (table != TABLE_META) {
-        err = digest_forget(write, table, key);
-        if (err != OK) {
-            return err;
+    rc = mdb_cursor_open(write->read.txn, write->read.store->dbi[table], &cursor);
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    err = store_lmdb_err(mdb_cursor_get(cursor, &k, &v, MDB_SET));
+    if (err == OK) {
+        err = digest_move(write, table, key, span_of_val(v), false);
+    }
+    if (err == OK) {
+        err = store_lmdb_err(mdb_cursor_del(cursor, 0));
+    }
+    mdb_cursor_close(cursor);
+    return err;
+}
+
+enum err store_table_trim(struct store_write *write, enum store_table table,
+                          struct span from, struct span end) {
+    MDB_dbi dbi = write->read.store->dbi[table];
+    MDB_cursor *cursor;
+    MDB_val k = val_of(from);
+    MDB_val last = val_of(end);
+    MDB_val v;
+    enum err err;
+    int rc;
+
+    CHECK(write->read.active && end.len > 0);
+    rc = mdb_cursor_open(write->read.txn, dbi, &cursor);
+    if (rc != MDB_SUCCESS) {
+        return store_lmdb_err(rc);
+    }
+    err = store_lmdb_err(mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE));
+    while (err == OK && mdb_cmp(write->read.txn, dbi, &k, &last) < 0) {
+        err = digest_move(write, table, span_of_val(k), span_of_val(v), false);
+        if (err == OK) {
+            err = store_lmdb_err(mdb_cursor_del(cursor, 0));
+        }
+        if (err == OK) {
+            err = store_lmdb_err(mdb_cursor_get(cursor, &k, &v, MDB_NEXT));
         }
     }
-    return store_lmdb_err(
-        mdb_del(write->read.txn, write->read.store->dbi[table], &k, NULL));
+    mdb_cursor_close(cursor);
+    return err == ERR_NOT_FOUND ? OK : err;
 }
 
 uint64_t store_table_rows(struct store_read *read, enum store_table table) {
@@ -230,11 +273,6 @@ enum err store_cursor_next(struct store_cursor *cursor, struct span *ret_key,
 enum err store_cursor_prev(struct store_cursor *cursor, struct span *ret_key,
                            struct span *ret_value) {
     return cursor_move(cursor, MDB_PREV, span_of(NULL, 0), ret_key, ret_value);
-}
-
-enum err store_cursor_seek(struct store_cursor *cursor, struct span from,
-                           struct span *ret_key, struct span *ret_value) {
-    return cursor_move(cursor, MDB_SET_RANGE, from, ret_key, ret_value);
 }
 
 void store_cursor_close(struct store_cursor *cursor) {

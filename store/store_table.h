@@ -81,6 +81,9 @@ enum err store_table_put_row(struct store_write *write, enum store_table table,
 /* ERR_NOT_FOUND. `key` must not borrow from the transaction. */
 enum err store_table_del(struct store_write *write, enum store_table table,
                          struct span key);
+/* Delete all rows with from <= key < end. `end` is not empty. */
+enum err store_table_trim(struct store_write *write, enum store_table table,
+                          struct span from, struct span end);
 uint64_t store_table_rows(struct store_read *read, enum store_table table);
 
 /* A walk upward or downward. No put or del while one is open. */
@@ -102,10 +105,6 @@ enum err store_cursor_open_last(struct store_read *read, enum store_table table,
 /* ERR_NOT_FOUND: at the beginning. */
 enum err store_cursor_prev(struct store_cursor *cursor, struct span *ret_key,
                            struct span *ret_value);
-/* Anew, at the first row with a key not below `from`. ERR_NOT_FOUND: none, and the cursor
- * is open still. */
-enum err store_cursor_seek(struct store_cursor *cursor, struct span from,
-                           struct span *ret_key, struct span *ret_value);
 void store_cursor_close(struct store_cursor *cursor);
 
 /* An emptied buffer for the row about to be put; it is reused by the next one. */

@@ -393,19 +393,44 @@ static void sessions_keep_one_expiry_entry(void **state) {
     assert_ok(store_session_put(fx->write, &session));
     assert_ok(store_session_get(fx->read, key_of(1), &got));
     assert_memory_equal(&got, &session, sizeof got);
-    assert_err(store_expiry_first(fx->read, 59, &entry), ERR_NOT_FOUND);
-    assert_ok(store_expiry_first(fx->read, 60, &entry));
+    assert_err(store_expiry_due(fx->write, 59, &entry), ERR_NOT_FOUND);
+    assert_ok(store_expiry_due(fx->write, 60, &entry));
     assert_int_equal(entry.table, EXPIRY_SESSION);
     assert_int_equal(entry.at_ms, 60);
     session.idle_at_ms = 500; /* now the absolute end comes first */
     assert_ok(store_session_put(fx->write, &session));
     assert_int_equal(rows(fx, TABLE_EXPIRY), 1);
-    assert_ok(store_expiry_first(fx->read, 1000, &entry));
+    assert_ok(store_expiry_due(fx->write, 1000, &entry));
     assert_int_equal(entry.at_ms, 100);
     assert_ok(store_session_del(fx->write, key_of(1)));
     assert_int_equal(rows(fx, TABLE_EXPIRY), 0);
     assert_err(store_session_del(fx->write, key_of(1)), ERR_NOT_FOUND);
     commit(fx, 1);
+}
+
+/* The store remembers that nothing is due: not for longer than that is so. */
+static void expiry_notices_what_comes_sooner(void **state) {
+    struct fixture *fx = *state;
+    struct login_attempts late = {.failures = 1, .forget_at_ms = 90};
+    struct login_attempts soon = {.failures = 1, .forget_at_ms = 40};
+    struct expiry entry;
+
+    begin(fx);
+    assert_ok(store_attempts_put(fx->write, key_of(1), &late));
+    commit(fx, 1);
+    begin(fx);
+    assert_err(store_expiry_due(fx->write, 50, &entry), ERR_NOT_FOUND);
+    assert_ok(store_attempts_put(fx->write, key_of(2), &soon));
+    assert_ok(store_expiry_due(fx->write, 50, &entry));
+    assert_memory_equal(entry.key.b, key_of(2).b, sizeof entry.key.b);
+    assert_ok(store_attempts_del(fx->write, key_of(2)));
+    assert_ok(store_attempts_del(fx->write, key_of(1)));
+    assert_err(store_expiry_due(fx->write, 100, &entry), ERR_NOT_FOUND);
+    store_write_abort(fx->write); /* so the late one is there again */
+    begin(fx);
+    assert_ok(store_expiry_due(fx->write, 100, &entry));
+    assert_memory_equal(entry.key.b, key_of(1).b, sizeof entry.key.b);
+    store_write_abort(fx->write);
 }
 
 static void expiry_is_in_order_over_tables(void **state) {
@@ -444,20 +469,20 @@ static void expiry_is_in_order_over_tables(void **state) {
     assert_ok(store_attempts_get(fx->read, key_of(4), &attempts_got));
     assert_int_equal(attempts_got.failures, 0);
 
-    assert_ok(store_expiry_first(fx->read, 100, &entry));
+    assert_ok(store_expiry_due(fx->write, 100, &entry));
     assert_int_equal(entry.table, EXPIRY_ATTEMPTS);
     assert_ok(store_attempts_del(fx->write, key_of(3)));
-    assert_ok(store_expiry_first(fx->read, 100, &entry));
+    assert_ok(store_expiry_due(fx->write, 100, &entry));
     assert_int_equal(entry.table, EXPIRY_REFRESH);
     refresh.state = REFRESH_ROTATED;
     refresh.expires_ms = 40;
     assert_ok(store_refresh_put(fx->write, &refresh));
-    assert_ok(store_expiry_first(fx->read, 100, &entry));
+    assert_ok(store_expiry_due(fx->write, 100, &entry));
     assert_int_equal(entry.table, EXPIRY_ACCESS);
     assert_memory_equal(entry.key.b, access.key.b, 16);
     assert_ok(store_access_del(fx->write, key_of(1)));
     assert_ok(store_refresh_del(fx->write, key_of(2)));
-    assert_err(store_expiry_first(fx->read, 100, &entry), ERR_NOT_FOUND);
+    assert_err(store_expiry_due(fx->write, 100, &entry), ERR_NOT_FOUND);
     assert_int_equal(rows(fx, TABLE_EXPIRY), 0);
     commit(fx, 1);
 }
@@ -746,6 +771,7 @@ int main(void) {
         TEST(a_walk_over_clients_stops_when_told),
         TEST(keys_raise_their_version),
         TEST(sessions_keep_one_expiry_entry),
+        TEST(expiry_notices_what_comes_sooner),
         TEST(expiry_is_in_order_over_tables),
         TEST(grants_are_found_by_session),
         TEST(outcomes_are_trimmed_by_node),
