@@ -161,13 +161,18 @@ static bool more_comes(struct repl *repl) {
            raft_last_index(&repl->raft) > fsm_meta(repl->fsm)->applied_index;
 }
 
+static uint64_t commit_ms(const struct repl *repl) {
+    uint64_t part = repl->config.staleness_bound_ms / REPL_COMMIT_STALENESS;
+    return part < REPL_COMMIT_MS ? part : REPL_COMMIT_MS;
+}
+
 /* Somebody waits for what is not committed, or it is enough, or there is no more. */
 static bool commit_is_due(struct repl *repl) {
     const struct repl_prove *prove = &repl->prove;
     uint64_t index = fsm_meta(repl->fsm)->applied_index;
 
     if (repl->commands_applied - repl->open_commands >= REPL_COMMIT_COMMANDS ||
-        repl->now_ms >= repl->open_since_ms + REPL_COMMIT_MS ||
+        repl->now_ms >= repl->open_since_ms + commit_ms(repl) ||
         (prove->indexes.head != NULL && prove->index_min <= index)) {
         return true;
     }

@@ -48,10 +48,13 @@
 #define REPL_FRAMES_MAX 2       /* in flight */
 /* Frames of codes and tokens share a commit (F6) until nothing more is on its way and
  * nothing was applied for REPL_QUIET_MS. Under load that does not happen: then for
- * REPL_COMMIT_MS, or so many commands, whose pages are in memory until then. */
+ * REPL_COMMIT_MS, as long as a restart point, since each commit writes anew what the one
+ * before wrote; for a small part of how old the data may be; or so many commands, whose
+ * pages are in memory until then. */
 #define REPL_QUIET_MS 3
-#define REPL_COMMIT_MS 60
-#define REPL_COMMIT_COMMANDS 1024
+#define REPL_COMMIT_MS 250
+#define REPL_COMMIT_STALENESS 8
+#define REPL_COMMIT_COMMANDS 8192
 /* Commits share a restart point of the store: so long, or so many commands. If the
  * device is behind by so many commands, bytes of log, or bytes that the store's file
  * has grown by, the raft thread waits for it. */
