@@ -6,6 +6,7 @@
 #include "server/svc_answer.h"
 #include "server/svc_factor.h"
 #include "server/svc_origin.h"
+#include "server/svc_secret.h"
 #include "server/svc_subject.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
@@ -218,24 +219,6 @@ static void issued(struct svc_state *state) {
     }
 }
 
-/* [A-Za-z0-9], each with the same probability: bytes of 248 and above would favour
- * the first letters, so they are drawn again. */
-static void draw_code(struct svc *svc, char *out, size_t wanted) {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    uint8_t bytes[32];
-    size_t len = 0;
-
-    while (len < wanted) {
-        svc_random(svc, bytes, sizeof bytes);
-        for (size_t i = 0; i < sizeof bytes && len < wanted; i++) {
-            if (bytes[i] < 4 * 62)
-                out[len++] = letters[bytes[i] % 62];
-        }
-    }
-    secret_wipe(bytes, sizeof bytes);
-}
-
 static uint32_t code_ttl_ms(const struct client *client) {
     return client->profile == CLIENT_GBIZID ? SVC_CODE_TTL_GBIZID_MS
                                             : SVC_CODE_TTL_STANDARD_MS;
@@ -250,9 +233,9 @@ static void issue(struct svc_flow *flow) {
 
     flow->code_len =
         flow->client.profile == CLIENT_GBIZID ? FLOW_CODE_LEN_GBIZID : FLOW_CODE_LEN;
-    draw_code(svc, flow->code, flow->code_len);
+    svc_code_draw(svc, flow->code, flow->code_len);
     *cmd = (struct cmd_grant_issue){
-        .code = svc_hash(svc, HASH_CODE, span_of(flow->code, flow->code_len)),
+        .code = svc_code_key(svc, span_of(flow->code, flow->code_len)),
         .session = flow->session.key,
         .client_id = request->client_id,
         .redirect_uri = request->redirect_uri,

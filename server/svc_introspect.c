@@ -5,6 +5,7 @@
 #include "server/oidc/claims.h"
 #include "server/svc_access.h"
 #include "server/svc_caller.h"
+#include "server/svc_secret.h"
 #include "server/svc_subject.h"
 #include "store/base/codec.h"
 
@@ -85,7 +86,7 @@ static enum err describe(struct introspect_op *op, struct introspection *ret,
 
     if (op->is_access) {
         err = svc_stamp_current(svc, &op->access.stamp);
-        key = svc_hash(svc, HASH_ACCESS, token_format_secret(&op->access.stamp));
+        key = svc_access_key(svc, token_format_secret(&op->access.stamp));
         if (!err)
             err = store_access_get(svc->read, key, &access);
     } else {

@@ -3,6 +3,7 @@
 #include "server/oidc/token_check.h"
 #include "server/svc_access.h"
 #include "server/svc_caller.h"
+#include "server/svc_secret.h"
 
 struct revoke_op {
     struct svc_state base; /* first */
@@ -75,7 +76,7 @@ static void open_it(struct svc_state *state) {
         svc_fail(state, err);
     else if (op->access.has_stamp)
         revoke_row(op, false,
-                   svc_hash(svc, HASH_ACCESS, token_format_secret(&op->access.stamp)));
+                   svc_access_key(svc, token_format_secret(&op->access.stamp)));
     else
         revoke_jwt(op);
 }

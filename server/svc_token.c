@@ -8,6 +8,7 @@
 #include "server/svc_access.h"
 #include "server/svc_account_claims.h"
 #include "server/svc_caller.h"
+#include "server/svc_secret.h"
 #include "server/svc_subject.h"
 #include "store/base/codec.h"
 #include "store/base/secret.h"
@@ -235,18 +236,18 @@ static void redeem(struct token_op *op) {
     struct cmd_grant_redeem *cmd = &command.grant_redeem;
     uint8_t refresh[32];
 
-    svc_random(svc, op->access_secret, sizeof op->access_secret);
+    svc_access_draw(svc, op->access_secret);
     svc_random(svc, refresh, sizeof refresh);
     base64url_encode(span_of(refresh, sizeof refresh), op->refresh);
     secret_wipe(refresh, sizeof refresh);
     *cmd = (struct cmd_grant_redeem){
-        .code = svc_hash(svc, HASH_CODE, request->code),
+        .code = svc_code_key(svc, request->code),
         .client_id = span_str(op->caller.client.client_id),
         .has_redirect_uri = request->has_redirect_uri,
         .redirect_uri = request->redirect_uri,
         .has_verifier = request->has_verifier,
-        .access = svc_hash(svc, HASH_ACCESS,
-                           span_of(op->access_secret, sizeof op->access_secret)),
+        .access = svc_access_key(
+            svc, span_of(op->access_secret, sizeof op->access_secret)),
         .access_ttl_ms = SVC_ACCESS_TTL_MS,
         .refresh_scope_mask = SCOPE_OFFLINE_ACCESS,
         .refresh = svc_hash(svc, HASH_REFRESH, span_of(op->refresh, REFRESH_TEXT_LEN)),
@@ -359,8 +360,8 @@ static void refresh(struct token_op *op) {
         .scopes = op->request.has_scope ? op->request.scopes : 0,
         .next_refresh =
             svc_hash(svc, HASH_REFRESH, span_of(op->refresh, REFRESH_TEXT_LEN)),
-        .next_access = svc_hash(svc, HASH_ACCESS,
-                                span_of(op->access_secret, sizeof op->access_secret)),
+        .next_access = svc_access_key(
+            svc, span_of(op->access_secret, sizeof op->access_secret)),
         .access_ttl_ms = SVC_ACCESS_TTL_MS,
         .refresh_ttl_ms = SVC_REFRESH_TTL_MS,
         .grace_ms = SVC_REFRESH_GRACE_MS,

@@ -9,6 +9,7 @@
 #include "server/svc_access.h"
 #include "server/svc_account_claims.h"
 #include "server/svc_dpop.h"
+#include "server/svc_secret.h"
 #include "server/usage.h"
 #include "store/base/codec.h"
 
@@ -57,7 +58,7 @@ static enum err read_token(struct userinfo_op *op, struct told *ret_told) {
     err = svc_stamp_current(svc, &op->stamp);
     if (!err)
         err = store_access_get(
-            svc->read, svc_hash(svc, HASH_ACCESS, token_format_secret(&op->stamp)),
+            svc->read, svc_access_key(svc, token_format_secret(&op->stamp)),
             &token);
     if (err)
         return err;
