@@ -31,8 +31,8 @@ static void draw_letters(struct svc *svc, char *out, size_t wanted) {
     secret_wipe(bytes, sizeof bytes);
 }
 
-/* Three letters have room for 3.6 times as many numbers: one of those that mean `mark`, by
- * chance, so that no letter is rarer than the others. */
+/* Three letters have room for 3.6 times as many numbers: one of those with these 16 bits,
+ * by chance, so that no letter is rarer than the others. */
 static void write_mark(struct svc *svc, uint16_t mark, char out[MARK_LETTERS]) {
     uint32_t number;
     uint8_t chance;
@@ -47,15 +47,17 @@ static void write_mark(struct svc *svc, uint16_t mark, char out[MARK_LETTERS]) {
     }
 }
 
-/* Of any bytes; what was never drawn has some mark too, and leads to no row (L2). */
-static uint16_t read_mark(const uint8_t in[MARK_LETTERS]) {
+/* Of any bytes: what no draw writes has a mark that no row was put by (L2). */
+static uint32_t read_mark(const uint8_t in[MARK_LETTERS]) {
     uint32_t number = 0;
 
     for (size_t i = 0; i < MARK_LETTERS; i++) {
         const char *at = memchr(letters, in[i], RADIX);
-        number = number * RADIX + (at != NULL ? (uint32_t)(at - letters) : 0);
+        if (at == NULL)
+            return UINT32_MAX;
+        number = number * RADIX + (uint32_t)(at - letters);
     }
-    return (uint16_t)(number % MARKS);
+    return number;
 }
 
 void svc_code_draw(struct svc *svc, char *out, size_t len) {
@@ -100,6 +102,6 @@ struct key_hash svc_access_key(struct svc *svc, struct span secret) {
 
     CHECK(secret.len >= TOKEN_SECRET_MIN);
     place_key(svc->sealer, HASH_ACCESS, span_of(secret.data, rest),
-              (uint16_t)(secret.data[rest] << 8 | secret.data[rest + 1]), key.b);
+              (uint32_t)(secret.data[rest] << 8 | secret.data[rest + 1]), key.b);
     return key;
 }

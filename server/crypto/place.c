@@ -24,14 +24,15 @@ uint16_t place_mark(struct sealer *sealer, enum hash_purpose purpose, struct spa
 }
 
 void place_key(struct sealer *sealer, enum hash_purpose purpose, struct span rest,
-               uint16_t mark, uint8_t out[PLACE_KEY]) {
+               uint32_t mark, uint8_t out[PLACE_KEY]) {
     uint8_t hash[HASH_LEN];
     uint16_t place;
 
     sealer_hash(sealer, purpose, rest, hash);
-    place = mark ^ mask_of(hash);
+    place = (uint16_t)mark ^ mask_of(hash);
     out[0] = (uint8_t)(place >> 8); /* so that places sort as time goes */
     out[1] = (uint8_t)place;
     memcpy(out + PLACE_LEN, hash, PLACE_KEY - PLACE_LEN);
+    out[PLACE_KEY - 1] ^= (uint8_t)(mark >> 16); /* L2 */
     secret_wipe(hash, sizeof hash);
 }

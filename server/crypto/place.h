@@ -11,7 +11,8 @@
  * Invariants:
  *   L1  a mark is the place under a mask, bits of the same hash that no key has: secrets
  *       of one moment have nothing in common that can be seen;
- *   L2  another mark is another key: it finds nothing.
+ *   L2  another mark is another key: it finds nothing. Of a mark that is written in more
+ *       than one way, the bits above its 16 say in which.
  * Pure, but for the sealer's keys. */
 #ifndef CRYPTO_PLACE_H
 #define CRYPTO_PLACE_H
@@ -27,6 +28,6 @@
 uint16_t place_mark(struct sealer *sealer, enum hash_purpose purpose, struct span rest,
                     uint64_t now_ms);
 void place_key(struct sealer *sealer, enum hash_purpose purpose, struct span rest,
-               uint16_t mark, uint8_t out[PLACE_KEY]);
+               uint32_t mark, uint8_t out[PLACE_KEY]);
 
 #endif

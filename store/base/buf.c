@@ -100,11 +100,36 @@ void buf_printf(struct buf *buf, const char *format, ...) {
 }
 
 static bool json_is_plain(uint8_t c) {
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' &&
-           c != '&' && c != '\'';
+    static const uint8_t special[128] = {
+        ['"'] = 1, ['\\'] = 1, ['<'] = 1, ['>'] = 1, ['&'] = 1, ['\''] = 1, [0x7f] = 1,
+    };
+    return c >= 0x20 && c < 0x80 && special[c] == 0;
 }
 
-/* One character that is not plain ASCII; gives the bytes of input it took. */
+/* U+2028 and U+2029 end a line in JavaScript. */
+static bool json_ends_line(const uint8_t *s, size_t len) {
+    return len == 3 && s[0] == 0xe2 && s[1] == 0x80 && (s[2] & 0xfe) == 0xa8;
+}
+
+/* Bytes at the beginning of `text` that stand for themselves. */
+static size_t json_run(struct span text) {
+    size_t i = 0;
+
+    while (i < text.len) {
+        size_t len = 1;
+        if (text.data[i] >= 0x80) {
+            len = utf8_sequence(span_of(text.data + i, text.len - i));
+        }
+        if (len == 0 || (len == 1 && !json_is_plain(text.data[i])) ||
+            json_ends_line(text.data + i, len)) {
+            break;
+        }
+        i += len;
+    }
+    return i;
+}
+
+/* One character that does not; gives the bytes of input it took. */
 static size_t json_special(struct buf *buf, struct span rest) {
     uint8_t c = rest.data[0];
     size_t len = utf8_sequence(rest);
@@ -129,13 +154,7 @@ static size_t json_special(struct buf *buf, struct span rest) {
         }
         return 1;
     }
-    if (len == 3 && c == 0xe2 && rest.data[1] == 0x80 &&
-        (rest.data[2] & 0xfe) == 0xa8) {
-        /* U+2028 and U+2029 end a line in JavaScript. */
-        buf_str(buf, rest.data[2] == 0xa8 ? "\\u2028" : "\\u2029");
-        return 3;
-    }
-    buf_put(buf, rest.data, len);
+    buf_str(buf, rest.data[2] == 0xa8 ? "\\u2028" : "\\u2029"); /* json_ends_line */
     return len;
 }
 
@@ -144,12 +163,9 @@ void buf_json(struct buf *buf, struct span text) {
 
     buf_put(buf, "\"", 1);
     while (i < text.len) {
-        size_t plain = i;
-        while (plain < text.len && json_is_plain(text.data[plain])) {
-            plain++;
-        }
-        buf_put(buf, text.data + i, plain - i);
-        i = plain;
+        size_t run = json_run(span_of(text.data + i, text.len - i));
+        buf_put(buf, text.data + i, run);
+        i += run;
         if (i < text.len) {
             i += json_special(buf, span_of(text.data + i, text.len - i));
         }

@@ -130,21 +130,20 @@ size_t base64url_encode(struct span in, char *out) {
     return len;
 }
 
-static int base64url_digit(uint8_t c) {
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    if (c == '-') {
-        return 62;
-    }
-    return c == '_' ? 63 : -1;
-}
+/* One more than the digit; 0: none. */
+static const uint8_t base64url_digit[256] = {
+    ['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6,
+    ['G'] = 7, ['H'] = 8, ['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12,
+    ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18,
+    ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30,
+    ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36,
+    ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42,
+    ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54,
+    ['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60,
+    ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
+};
 
 enum err base64url_decode(struct span in, uint8_t *out, size_t out_max,
                           size_t *ret_len) {
@@ -159,11 +158,11 @@ enum err base64url_decode(struct span in, uint8_t *out, size_t out_max,
         return ERR_TOO_BIG;
     }
     for (size_t i = 0; i < in.len; i++) {
-        int digit = base64url_digit(in.data[i]);
-        if (digit < 0) {
+        uint32_t digit = base64url_digit[in.data[i]];
+        if (digit == 0) {
             return ERR_INVALID;
         }
-        bits = bits << 6 | (uint32_t)digit;
+        bits = bits << 6 | (digit - 1);
         bits_len += 6;
         if (bits_len >= 8) {
             bits_len -= 8;
@@ -215,7 +214,8 @@ bool utf8_valid(struct span text) {
     size_t i = 0;
 
     while (i < text.len) {
-        size_t len = utf8_sequence(span_of(text.data + i, text.len - i));
+        bool ascii = text.data[i] > 0 && text.data[i] < 0x80; /* nearly all: at once */
+        size_t len = ascii ? 1 : utf8_sequence(span_of(text.data + i, text.len - i));
         if (len == 0) {
             return false;
         }

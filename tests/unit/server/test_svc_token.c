@@ -178,6 +178,12 @@ static void test_code_is_bound(void **state) {
     redeem(f, code, &tokens); /* none of these burnt it (B03) */
 }
 
+static struct params redemption_es(const char *code) {
+    return params_make("grant_type", "authorization_code", "code", code, "redirect_uri",
+                       redirect_of("es"), "code_verifier", VERIFIER, "client_id", "es",
+                       "client_secret", FIXTURE_SECRET, NULL);
+}
+
 static void test_code_expires(void **state) {
     struct fixture *f = *state;
     struct params params;
@@ -189,10 +195,29 @@ static void test_code_expires(void **state) {
     expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
     code_for(f, "es", NULL, ALICE, code); /* profile standard: 60 seconds */
     f->repl.now_ms += 61 * 1000;
-    params = params_make("grant_type", "authorization_code", "code", code,
-                         "redirect_uri", redirect_of("es"), "code_verifier", VERIFIER,
-                         "client_id", "es", "client_secret", FIXTURE_SECRET, NULL);
+    params = redemption_es(code);
     expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_GRANT);
+}
+
+/* Its last letters say where its row stands; they are a part of the secret for all that,
+ * and whatever stands there is looked up and not found. */
+static void test_code_counts_whole(void **state) {
+    struct fixture *f = *state;
+    struct params params;
+    struct tokens tokens;
+    char code[64], other[64];
+
+    code_for(f, "es", NULL, ALICE, code);
+    for (size_t i = 0; i < 43; i++) {
+        memcpy(other, code, sizeof other);
+        other[i] = other[i] == 'A' ? 'B' : 'A';
+        params = redemption_es(other);
+        expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_GRANT);
+        other[i] = '.';
+        expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_GRANT);
+    }
+    params = redemption_es(code);
+    expect_tokens(f, NULL, NULL, &params, &tokens);
 }
 
 static void test_client_authentication(void **state) {
@@ -443,6 +468,7 @@ int main(void) {
         TOKEN_TEST(test_code_once),
         TOKEN_TEST(test_code_is_bound),
         TOKEN_TEST(test_code_expires),
+        TOKEN_TEST(test_code_counts_whole),
         TOKEN_TEST(test_client_authentication),
         TOKEN_TEST(test_other_clients),
         TOKEN_TEST(test_refresh_rotates),

@@ -108,6 +108,11 @@ static void another_mark_or_purpose_finds_nothing(void **state) {
     place_key(fixture->sealer, HASH_CODE, rest, 7, key.b);
     place_key(fixture->sealer, HASH_CODE, rest, 8, other.b);
     assert_memory_not_equal(key.b, other.b, sizeof key.b);
+    for (uint32_t way = 1; way <= UINT8_MAX; way++) { /* the same mark, otherwise written */
+        place_key(fixture->sealer, HASH_CODE, rest, 7 | way << 16, other.b);
+        assert_memory_equal(key.b, other.b, 2);
+        assert_memory_not_equal(key.b, other.b, sizeof key.b);
+    }
     place_key(fixture->sealer, HASH_ACCESS, rest, 7, other.b);
     assert_memory_not_equal(key.b + 2, other.b + 2, sizeof key.b - 2);
 }
