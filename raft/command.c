@@ -623,6 +623,7 @@ static size_t build_caps(const struct caps *c, struct message_place *place) {
         place->caps[i].max = c->at[i].max;
         place->caps[i].window_ms = c->at[i].window_ms;
         place->caps[i].shared = c->at[i].shared;
+        place->caps[i].yields = c->at[i].yields;
         place->caps_at[i] = &place->caps[i];
     }
     return c->count;
@@ -1278,6 +1279,7 @@ static bool take_caps(size_t n, Tasuki__Command__Cap *const *from, struct caps *
         c->at[i].max = from[i]->max;
         c->at[i].window_ms = from[i]->window_ms;
         c->at[i].shared = from[i]->shared;
+        c->at[i].yields = from[i]->yields;
         if (!TAKE(from[i]->key, c->at[i].key.b)) {
             return false;
         }

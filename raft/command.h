@@ -200,6 +200,8 @@ struct caps {
         uint32_t max;        /* in one window; 0: never */
         uint32_t window_ms;
         bool shared; /* everybody's: one that reaches nobody takes nothing from it */
+        bool yields; /* of whom it reaches: gives way to the last that is good (R4 of
+                        raft/fsm_recovery.c) */
     } at[LIMIT_MESSAGE_CAPS];
 };
 /* What a person is told by the command that carries it (raft/fsm_message.c); all zero:

@@ -3,11 +3,39 @@
  *
  * Either way the account's generation rises: every session, refresh token, pending
  * sign-in, trusted browser and other link ends with it. No session begins: who has set
- * the password signs in with it, and gives the second factor (SECURITY E12). */
+ * the password signs in with it, and gives the second factor (SECURITY E12).
+ *
+ *   R4  no stranger keeps a holder out by using up what may be mailed to an address in a
+ *       day: where that bound is reached, one more link is sent as soon as the last one has
+ *       ended. Whoever asks, a mail goes to the holder alone; so as long as somebody asks
+ *       there is a link in the mailbox that is good, and in its life time one mail. */
 #include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/base/secret.h"
 #include "store/store_recovery.h"
+
+/* OUT_LIMITED stays where the account has a link that is good (R4). */
+static enum err one_more(struct fsm_tx *tx, const struct cmd_recovery_ask *cmd,
+                         enum outcome_code *ret_code) {
+    struct message_out message = cmd->message;
+    struct recovery last;
+    enum err err = store_recovery_get(tx->read, cmd->sub, &last);
+
+    if (err == OK && tx->now_ms < last.expires_ms && last.generation == cmd->generation) {
+        return OK;
+    }
+    if (err != OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    message.caps.count = 0;
+    for (size_t i = 0; i < cmd->message.caps.count; i++) {
+        if (!cmd->message.caps.at[i].yields) {
+            message.caps.at[message.caps.count++] = cmd->message.caps.at[i];
+        }
+    }
+    buf_reset(tx->detail); /* of the refusal */
+    return fsm_message_add(tx, &message, ret_code);
+}
 
 enum err fsm_recovery_ask(struct fsm_tx *tx, const struct cmd_recovery_ask *cmd,
                           enum outcome_code *ret_code) {
@@ -37,6 +65,9 @@ enum err fsm_recovery_ask(struct fsm_tx *tx, const struct cmd_recovery_ask *cmd,
         err = fsm_counter_take_own(tx, &cmd->message.caps, ret_code);
     } else {
         err = fsm_message_add(tx, &cmd->message, ret_code);
+        if (err == OK && *ret_code == OUT_LIMITED) {
+            err = one_more(tx, cmd, ret_code);
+        }
         if (err == OK && *ret_code == OUT_OK) {
             err = store_recovery_put(tx->write, &recovery);
         }

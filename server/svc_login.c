@@ -186,7 +186,8 @@ static void add_cap(struct login_op *op, struct cmd_login *cmd, const char *what
     buf_str(&svc->scratch, what);
     buf_put(&svc->scratch, whom.data, whom.len);
     cmd->caps.at[cmd->caps.count++] = (struct cap){
-        svc_hash(svc, HASH_COUNTER, buf_span(&svc->scratch)), max, window_ms, false};
+        svc_hash(svc, HASH_COUNTER, buf_span(&svc->scratch)), max, window_ms, false,
+        false};
 }
 
 /* Strangers are held by account, network and service, on all nodes together (D03, D04);

@@ -7,6 +7,7 @@
 #include "server/svc_app_device.h"
 #include "server/svc_internal.h"
 #include "server/svc_origin.h"
+#include "store/base/check.h"
 #include "store/base/codec.h"
 
 #define DRAFT_VERSION 1
@@ -114,7 +115,7 @@ static void cap(struct capping *c, const char *what, struct span whom, uint32_t 
     buf_put(scratch, " ", 1);
     buf_put(scratch, whom.data, whom.len);
     *at = (struct cap){svc_hash(c->svc, HASH_COUNTER, buf_span(scratch)), max, window_ms,
-                       whom.len == 0};
+                       whom.len == 0, false};
 }
 
 /* Who asks: the address, and the network beyond it that one customer has. */
@@ -145,6 +146,21 @@ static void cap_sms(struct capping *c, const struct message_draft *draft) {
         cap(c, "sms client", draft->client_id, config->sms_cap_client, DAY_MS);
 }
 
+/* Of one address, asked for by one network: half of what the address may be sent, so that
+ * a stranger in another one does not use it up. */
+static void cap_share(struct capping *c, const struct message_draft *draft) {
+    uint32_t max = c->svc->shared->config->mail_cap_address;
+    char site[SVC_NETWORK_MAX], whom[SVC_NETWORK_MAX + 1 + LIMIT_ACCOUNT_ID];
+    struct span from = svc_site_of(draft->source, site);
+    int len = snprintf(whom, sizeof whom, "%.*s %.*s", (int)from.len,
+                       (const char *)from.data, (int)draft->to.len,
+                       (const char *)draft->to.data);
+
+    CHECK(len > 0 && (size_t)len < sizeof whom);
+    cap(c, "mail share", span_of(whom, (size_t)len), max - max / 2, DAY_MS);
+    c->caps->at[c->caps->count - 1].yields = true;
+}
+
 /* Who has no account yet has a share of their own: strangers cannot use up what holders
  * need to get in again. */
 static void cap_mail(struct capping *c, const struct message_draft *draft) {
@@ -152,6 +168,9 @@ static void cap_mail(struct capping *c, const struct message_draft *draft) {
     const struct config *config = c->svc->shared->config;
 
     cap(c, "mail address", draft->to, config->mail_cap_address, DAY_MS);
+    c->caps->at[c->caps->count - 1].yields = true;
+    if (draft->source.len > 0)
+        cap_share(c, draft);
     cap(c, draft->sub ? "mail all" : "mail strangers", span_str(""),
         config->mail_cap_all, DAY_MS);
     cap_source(c, draft->source, sources, config->mail_cap_source,

@@ -593,7 +593,7 @@ struct command command_message(uint64_t n, enum outbox_kind kind, uint32_t max) 
     if (max > 0) {
         command.message_send.message.caps.count = 1;
         command.message_send.message.caps.at[0] =
-            (struct cap){key_of(5000 + n), max, HOUR_MS, false};
+            (struct cap){key_of(5000 + n), max, HOUR_MS, false, false};
     }
     return command;
 }

@@ -141,6 +141,7 @@ static size_t signin_commands(struct command *out) {
     out[n - 1].factor_pass.message =
         command_message(1, OUTBOX_MAIL, 0).message_send.message;
     out[n++] = command_recover(1, 2);
+    out[n - 1].recovery_ask.message.caps.at[0].yields = true;
     out[n++] = command_recover(1, 2);
     out[n - 1].recovery_ask.known = false;
     out[n - 1].recovery_ask.sub = (struct id128){{0}};

@@ -143,7 +143,7 @@ static void a_refusal_writes_nothing(void **state) {
     assert_code(fsm_fixture_do(fx, &command), OUT_OK);
     /* Its first counter would let it through, its last does not. */
     command = counted(2, 2, 5);
-    command.message_send.message.caps.at[1] = (struct cap){key_of(1), 1, HOUR_MS, false};
+    command.message_send.message.caps.at[1] = (struct cap){key_of(1), 1, HOUR_MS, false, false};
     command.message_send.message.caps.count = 2;
     uint64_t counters = fsm_fixture_rows(fx, "counter");
     assert_code(fsm_fixture_do(fx, &command), OUT_LIMITED);
@@ -159,9 +159,9 @@ static void a_refusal_says_when_the_last_full_window_ends(void **state) {
     uint64_t began_ms = fx->now_ms;
 
     command.message_send.message.caps.at[1] =
-        (struct cap){key_of(9), 1, 2 * HOUR_MS, false};
+        (struct cap){key_of(9), 1, 2 * HOUR_MS, false, false};
     command.message_send.message.caps.at[2] =
-        (struct cap){key_of(10), 5, 9 * HOUR_MS, false}; /* which is not full */
+        (struct cap){key_of(10), 5, 9 * HOUR_MS, false, false}; /* which is not full */
     command.message_send.message.caps.count = 3;
     assert_code(fsm_fixture_do(fx, &command), OUT_OK);
     fx->now_ms += MINUTE_MS;
@@ -179,7 +179,7 @@ static void every_counter_of_a_message_counts(void **state) {
 
     for (size_t i = 1; i < LIMIT_MESSAGE_CAPS; i++) {
         command.message_send.message.caps.at[i] =
-            (struct cap){key_of(100 + i), i == 5 ? 2 : 9, HOUR_MS, false};
+            (struct cap){key_of(100 + i), i == 5 ? 2 : 9, HOUR_MS, false, false};
     }
     command.message_send.message.caps.count = LIMIT_MESSAGE_CAPS;
     for (uint64_t n = 1; n <= 3; n++) {

@@ -117,7 +117,7 @@ static void who_has_no_account_takes_nothing_from_everybody(void **state) {
     struct fsm_fixture *fx = *state;
     struct command c = command_recover(1, 9);
 
-    c.recovery_ask.message.caps.at[1] = (struct cap){key_of(1), 2, HOUR_MS, true};
+    c.recovery_ask.message.caps.at[1] = (struct cap){key_of(1), 2, HOUR_MS, true, false};
     c.recovery_ask.message.caps.count = 2;
     c.recovery_ask.known = false;
     c.recovery_ask.generation = 0;
@@ -125,13 +125,57 @@ static void who_has_no_account_takes_nothing_from_everybody(void **state) {
         assert_code(give(fx, c), OUT_OK);
     }
     c.recovery_ask = command_recover(2, 9).recovery_ask;
-    c.recovery_ask.message.caps.at[1] = (struct cap){key_of(1), 2, HOUR_MS, true};
+    c.recovery_ask.message.caps.at[1] = (struct cap){key_of(1), 2, HOUR_MS, true, false};
     c.recovery_ask.message.caps.count = 2;
     for (uint64_t i = 0; i < 2; i++) {
         c.recovery_ask.message.id = id_of(800 + i);
         assert_code(give(fx, c), OUT_OK);
     }
     assert_code(give(fx, c), OUT_LIMITED);
+}
+
+/* R4. */
+static void strangers_do_not_use_up_the_holders_way_in(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command c = command_recover(1, 9);
+    struct caps *caps = &c.recovery_ask.message.caps;
+    uint64_t n = 800;
+
+    c.recovery_ask.ttl_ms = 30 * MINUTE_MS;
+    *caps = (struct caps){.count = 2,
+                          .at = {{key_of(1), 3, 24 * HOUR_MS, false, true},
+                                 {key_of(2), 6, 24 * HOUR_MS, false, false}}};
+    for (int i = 0; i < 3; i++) {
+        c.recovery_ask.message.id = id_of(n++);
+        c.recovery_ask.secret = key_of(n);
+        assert_code(give(fx, c), OUT_OK);
+    }
+    /* The day's mails are gone; the last one's link is good. */
+    c.recovery_ask.message.id = id_of(n++);
+    assert_code(give(fx, c), OUT_LIMITED);
+    fx->now_ms += 30 * MINUTE_MS - 1;
+    assert_code(give(fx, c), OUT_LIMITED);
+    assert_int_equal(fsm_fixture_rows(fx, "outbox"), 3);
+    fx->now_ms += 1;
+    c.recovery_ask.secret = key_of(9);
+    assert_code(give(fx, c), OUT_OK); /* whoever asks, it is the holder's mailbox */
+    assert_int_equal(fx->outcome.detail.len, 0);
+    c.recovery_ask.message.id = id_of(n++);
+    c.recovery_ask.secret = key_of(10);
+    assert_code(give(fx, c), OUT_LIMITED); /* one in a link's life */
+    assert_int_equal(fsm_fixture_rows(fx, "outbox"), 4);
+    /* Bounds of who asks, and of everybody, do not give way. */
+    fx->now_ms += 30 * MINUTE_MS;
+    caps->at[1].max = 4;
+    assert_code(give(fx, c), OUT_LIMITED);
+    caps->at[1].max = 6;
+    assert_code(give(fx, c), OUT_OK);
+    assert_code(give(fx, command_set(1, 1, 9)), OUT_EXPIRED);
+    assert_code(give(fx, command_set(1, 1, 10)), OUT_OK);
+    /* A link of the account as it was is none. */
+    c.recovery_ask.generation = 2;
+    c.recovery_ask.message.id = id_of(n++);
+    assert_code(give(fx, c), OUT_OK);
 }
 
 int main(void) {
@@ -143,6 +187,7 @@ int main(void) {
         T(a_change_of_the_account_ends_links),
         T(who_has_no_account_is_counted_and_sent_nothing),
         T(who_has_no_account_takes_nothing_from_everybody),
+        T(strangers_do_not_use_up_the_holders_way_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

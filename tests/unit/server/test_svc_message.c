@@ -174,6 +174,28 @@ static void mail_that_anybody_causes_is_capped(void **state) {
     assert_int_equal(send_draft(f, &changed, NULL), OUT_OK);
 }
 
+static void one_network_has_half_of_an_address(void **state) {
+    struct fixture *f = *state;
+    struct message_draft reset = {.template = MESSAGE_PASSWORD_RESET,
+                                  .to = span_str(ALICE),
+                                  .source = span_str("192.0.2.1")};
+
+    message_draft_put(&reset, "link", span_str("/r?t=1"));
+    f->config.mail_cap_address = 5;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(send_draft(f, &reset, NULL), OUT_OK);
+    assert_int_equal(send_draft(f, &reset, NULL), OUT_LIMITED);
+    reset.source = span_str("192.0.2.200"); /* the same network */
+    assert_int_equal(send_draft(f, &reset, NULL), OUT_LIMITED);
+    reset.to = span_str(BOB);
+    assert_int_equal(send_draft(f, &reset, NULL), OUT_OK);
+    reset.to = span_str(ALICE);
+    reset.source = span_str("198.51.100.1");
+    assert_int_equal(send_draft(f, &reset, NULL), OUT_OK);
+    assert_int_equal(send_draft(f, &reset, NULL), OUT_OK);
+    assert_int_equal(send_draft(f, &reset, NULL), OUT_LIMITED);
+}
+
 static void one_recipient_and_no_other(void **state) {
     static const char *const numbers[] = {"",
                                           "09012345678",
@@ -279,6 +301,7 @@ int main(void) {
         TEST(networks_of_one_site_share_a_bound),
         TEST(strangers_have_a_budget_of_their_own),
         TEST(mail_that_anybody_causes_is_capped),
+        TEST(one_network_has_half_of_an_address),
         TEST(one_recipient_and_no_other),
         TEST(an_operators_test_is_capped_and_judged),
         TEST(in_production_a_test_says_that_it_is_one),
