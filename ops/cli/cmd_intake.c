@@ -323,7 +323,7 @@ static int run(const struct conn_options *options, const char *path,
 int cmd_intake(int argc, char *const argv[]) {
     struct conn_options options = {0};
     struct intake intake = {.label = NULL};
-    const char *wait = "0";
+    const char *wait = NULL;
     const struct args_option own[] = {{"label", ARGS_TEXT, &intake.label},
                                       {"received-on", ARGS_TEXT, &intake.received_on},
                                       {"wait", ARGS_TEXT, &wait},
@@ -335,8 +335,8 @@ int cmd_intake(int argc, char *const argv[]) {
 
     if (!conn_args(argc, argv, own, usage_text, &options, &words, &code))
         return code;
-    wait_s = strtol(wait, &end, 10);
-    if (words.count != 1 || *end != '\0' || wait_s < 0 || wait_s > 86400 ||
+    wait_s = strtol(wait ? wait : "0", &end, 10);
+    if (words.count != 1 || (wait && *wait == '\0') || *end != '\0' || wait_s < 0 || wait_s > 86400 ||
         (intake.label && strlen(intake.label) > 64)) {
         fputs("tasuki: one FOLDER, and seconds to --wait, are expected; see tasuki intake "
               "--help\n",

@@ -68,10 +68,11 @@ test('a folder is loaded; each scan stands on two nodes, sealed, before it count
 
 test('a batch that is loaded twice changes nothing', async () => {
   const before = (await operator(1, 'GET', '/v1/applications')).json;
-  const again = await cluster.ask(['intake', folder, '--json']);
+  const again = await cluster.ask(['intake', folder, '--json', '--wait', '0']);
   assert.equal(again.code, 0, again.stderr);
   const result = JSON.parse(again.stdout);
   assert.deepEqual([result.added, result.known, result.failed], [0, 2, 0]);
+  for (const wait of ['', 'x', '-1']) assert.equal((await cluster.ask(['intake', folder, `--wait=${wait}`])).code, 64, wait);
   assert.deepEqual((await operator(1, 'GET', '/v1/applications')).json, before);
 });
 
