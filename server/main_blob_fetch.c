@@ -1,10 +1,12 @@
 #include "server/main_blob_fetch.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "raft/peer_image.h"
+#include "store/base/check.h"
 
 #define HEARD_MS 2000 /* who was heard of in that time is up */
 
@@ -67,8 +69,53 @@ static const char *address_of(const struct repl_status *status, uint64_t node) {
     return NULL;
 }
 
-enum err main_blob_fetch(struct svc_shared *shared, struct sealer *sealer,
-                         const struct blob_row *row, char why[256]) {
+/* ---- one at a time: a holder takes what is asked for again for a taker that has begun
+ * anew, and gives up what it was giving. */
+
+/* Threads of one process that fetch: pools of two and two, the keeper. */
+#define FETCHES_MAX 16
+
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t ended;
+    size_t count;
+    struct blob_id at[FETCHES_MAX];
+} under_way = {.mutex = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+
+/* By the mutex. FETCHES_MAX: nobody fetches it. */
+static size_t place_of(const struct blob_id *id) {
+    for (size_t i = 0; i < under_way.count; i++)
+        if (memcmp(under_way.at[i].b, id->b, sizeof id->b) == 0)
+            return i;
+    return FETCHES_MAX;
+}
+
+/* False: another thread fetched it, and that has ended. */
+static bool fetch_begin(const struct blob_id *id) {
+    bool other;
+
+    CHECK(pthread_mutex_lock(&under_way.mutex) == 0);
+    other = place_of(id) != FETCHES_MAX;
+    while (place_of(id) != FETCHES_MAX)
+        CHECK(pthread_cond_wait(&under_way.ended, &under_way.mutex) == 0);
+    if (!other) {
+        CHECK(under_way.count < FETCHES_MAX);
+        under_way.at[under_way.count++] = *id;
+    }
+    CHECK(pthread_mutex_unlock(&under_way.mutex) == 0);
+    return !other;
+}
+
+static void fetch_end(const struct blob_id *id) {
+    CHECK(pthread_mutex_lock(&under_way.mutex) == 0);
+    under_way.at[place_of(id)] = under_way.at[under_way.count - 1];
+    under_way.count--;
+    CHECK(pthread_cond_broadcast(&under_way.ended) == 0);
+    CHECK(pthread_mutex_unlock(&under_way.mutex) == 0);
+}
+
+static enum err fetch(struct svc_shared *shared, struct sealer *sealer,
+                      const struct blob_row *row, char why[256]) {
     struct repl_status status;
     enum err err = ERR_NOT_FOUND;
 
@@ -80,5 +127,17 @@ enum err main_blob_fetch(struct svc_shared *shared, struct sealer *sealer,
             err = main_blob_take(shared->config, shared->clock, shared->blobs, sealer,
                                  &row->id, row->size, row->holders[i], address, why);
     }
+    return err;
+}
+
+enum err main_blob_fetch(struct svc_shared *shared, struct sealer *sealer,
+                         const struct blob_row *row, char why[256]) {
+    enum err err;
+
+    while (!fetch_begin(&row->id))
+        if (blob_has(shared->blobs, &row->id))
+            return OK; /* what somebody else has brought */
+    err = fetch(shared, sealer, row, why);
+    fetch_end(&row->id);
     return err;
 }

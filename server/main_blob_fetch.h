@@ -1,7 +1,8 @@
 /* main_blob_fetch: the bytes of a blob that another node holds, brought here over the
  * peers' channel (raft/peer_image.h), into this node's folder or into that of a backup;
  * read back and hashed before they count. Slow, and on the network: not for an event loop.
- * Several may fetch the same one at once. Thread: any; a sealer is one thread's. */
+ * Of several that want the same one at once, one fetches and the others wait for it: a
+ * page asks for all pictures of a scan together. Thread: any; a sealer is one thread's. */
 #ifndef SERVER_MAIN_BLOB_FETCH_H
 #define SERVER_MAIN_BLOB_FETCH_H
 

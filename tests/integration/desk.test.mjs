@@ -167,6 +167,11 @@ test('a scan is shown as an image of our own making, whichever node holds it', {
   const places = [`id=${one.id}&page=1`, `id=${one.id}&page=2&turn=3&zoom=3`, `id=${one.id}&field=0`];
   for (const place of places) assert.equal((await anna.get(`/staff/scan?${place}`)).status, 404, 'not before it is taken');
   assert.equal((await anna.post('/staff/application/claim', { id: one.id })).status, 303);
+  // A browser asks for all pictures of a page at once, of a node that holds none of it, too.
+  for (const console of center.consoles) {
+    const images = await Promise.all([...places, ...places].map((place) => anna.at(console).get(`/staff/scan?${place}`)));
+    assert.deepEqual(images.map(({ status }) => status), images.map(() => 200), console.name);
+  }
   const sizes = [];
   for (const console of center.consoles) {
     for (const place of places) {
