@@ -201,9 +201,31 @@ enum err svc_staff_pages(struct staff_op *op, const struct application_id *id,
     return err ? err : walk.err;
 }
 
-static json_t *page_json(const struct review_page *page, size_t n, size_t chosen) {
+/* What sorted the pages looked for the application alone; the farm has read them since. */
+static enum page_kind kind_of(const struct looking *looking,
+                              const struct review_page *page) {
+    static const enum page_kind kinds[OCR_PAGE_KIND_END] = {
+        [OCR_PAGE_UNKNOWN] = PAGE_UNKNOWN, [OCR_PAGE_FORM] = PAGE_FORM,
+        [OCR_PAGE_CERTIFICATE] = PAGE_CERTIFICATE, [OCR_PAGE_REGISTRY] = PAGE_OTHER,
+        [OCR_PAGE_PERSONAL] = PAGE_OTHER, [OCR_PAGE_COVER] = PAGE_OTHER,
+        [OCR_PAGE_BLANK] = PAGE_BLANK};
+    const struct ocr_evidence *evidence = &looking->evidence;
+
+    if (page->row.kind != PAGE_UNKNOWN || looking->evidence_err)
+        return page->row.kind;
+    for (uint32_t i = 0; i < evidence->page_count; i++) {
+        const struct ocr_page *seen = &evidence->pages[i];
+        if (seen->scan == page->scan && seen->index == page->row.number)
+            return kinds[seen->kind];
+    }
+    return PAGE_UNKNOWN;
+}
+
+static json_t *page_json(const struct looking *looking, size_t n, size_t chosen) {
+    const struct review_page *page = &looking->pages.pages[n];
+
     return json_pack("{s:i, s:s, s:s, s:o, s:b}", "n", (int)n + 1, "page_kind",
-                     page_kinds[page->row.kind], "page_how", page_hows[page->row.how],
+                     page_kinds[kind_of(looking, page)], "page_how", page_hows[page->row.how],
                      "file", svc_staff_text(span_str(page->file.name)), "current",
                      n == chosen);
 }
@@ -338,7 +360,7 @@ static void put_pages(struct staff_op *op, const struct looking *looking, json_t
 
     n = n == 0 ? 1 : n;
     for (size_t i = 0; i < pages->count; i++)
-        json_array_append_new(list, page_json(&pages->pages[i], i, n - 1));
+        json_array_append_new(list, page_json(looking, i, n - 1));
     json_object_set_new(view, "scans", list);
     json_object_set_new(view, "has_scans", json_boolean(pages->count > 0));
     json_object_set_new(view, "page_now", json_integer(n));

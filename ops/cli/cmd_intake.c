@@ -32,6 +32,8 @@ static const char usage_text[] =
     "  --wait SECONDS            for the workers to sort it; else 0\n"
     "\n";
 
+#define LABEL_MAX 64
+
 struct intake {
     struct conn conn;
     struct intake_folder folder;
@@ -288,8 +290,27 @@ static int load(struct intake *intake, long wait_s) {
     return intake->failed ? EXIT_AGAIN : EXIT_DONE;
 }
 
+/* The folder's own name, whatever way led to it; of a long one the first characters. */
+static const char *folder_name(const char *path, char out[LABEL_MAX + 1]) {
+    char *whole = realpath(path, NULL);
+    const char *slash = whole ? strrchr(whole, '/') : NULL;
+    const char *name = slash && slash[1] ? slash + 1 : path;
+    size_t len = strlen(name);
+
+    if (len > LABEL_MAX) {
+        len = LABEL_MAX;
+        while (len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80) /* not within one */
+            len--;
+    }
+    memcpy(out, name, len);
+    out[len] = '\0';
+    free(whole);
+    return out;
+}
+
 static int run(const struct conn_options *options, const char *path,
                struct intake *intake, long wait_s) {
+    char name[LABEL_MAX + 1];
     time_t now = time(NULL);
     uint64_t chance = 0;
     struct tm day;
@@ -305,7 +326,7 @@ static int run(const struct conn_options *options, const char *path,
         return EXIT_USAGE;
     }
     if (!intake->label)
-        intake->label = base_name(path);
+        intake->label = folder_name(path, name);
     strftime(intake->today, sizeof intake->today, "%Y-%m-%d", localtime_r(&now, &day));
     if (!intake->received_on)
         intake->received_on = intake->today;
@@ -337,7 +358,7 @@ int cmd_intake(int argc, char *const argv[]) {
         return code;
     wait_s = strtol(wait ? wait : "0", &end, 10);
     if (words.count != 1 || (wait && *wait == '\0') || *end != '\0' || wait_s < 0 || wait_s > 86400 ||
-        (intake.label && strlen(intake.label) > 64)) {
+        (intake.label && strlen(intake.label) > LABEL_MAX)) {
         fputs("tasuki: one FOLDER, and seconds to --wait, are expected; see tasuki intake "
               "--help\n",
               stderr);
