@@ -69,7 +69,6 @@ static enum err ctx_setup(SSL_CTX *ctx, const struct peer_tls_files *files,
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_verify_depth(ctx, 4);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     if (SSL_CTX_load_verify_file(ctx, files->ca) != 1) {
         explain(why, "the cluster CA cannot be read", files->ca);
         return ERR_CONFIG;
