@@ -30,7 +30,7 @@ set_tests_properties(repl_cluster_faults PROPERTIES LABELS full TIMEOUT 240)
 tasuki_unit_test(repl_member SOURCES test_repl_member.c LIBS repl_cluster tasuki_base
                  LABEL full)
 # Data directories made out of images; real replicas start on them.
-tasuki_unit_test(repl_seed SOURCES test_repl_seed.c
+tasuki_unit_test(repl_seed SOURCES test_repl_seed.c power_cut.c
                  LIBS repl_cluster tasuki_repl tasuki_repl_core tasuki_fsm tasuki_store
                       tasuki_base
                  LABEL full)

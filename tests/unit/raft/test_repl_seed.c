@@ -18,7 +18,9 @@
 
 #include "raft/repl_seed_internal.h"
 #include "raft/repl_seed_raft.h"
+#include "tests/unit/raft/power_cut.h"
 #include "tests/unit/raft/repl_cluster.h"
+#include "tests/unit/store/test_dir.h"
 
 #define MAP_BYTES (UINT64_C(1) << 30)
 #define EPOCH_CHANCE 0x89abcdefu
@@ -398,6 +400,85 @@ static void test_killed_at_every_step(void **state) {
     assert_true(olds >= 3 && news >= 4);
 }
 
+/* A cut of power after each call, in each way: a whole old or a whole new state, and what
+ * asked for the seeding goes with the old one alone. */
+struct cut {
+    char dir[160];  /* what is left, for a look */
+    char image[200];
+    struct standing old, fresh;
+    size_t looks, olds, news;
+};
+
+static void judge_cut(struct cut *cut, const char *what, enum power_cut_way way) {
+    char why[256] = "";
+    struct repl_seed seed = seed_of(3, cut->dir);
+    enum repl_seed_need need;
+    struct standing is;
+    assert_good(repl_seed_resume(&seed, &need, why));
+    look(cut->dir, &is);
+    bool is_old = is.meta.applied_index == cut->old.meta.applied_index;
+    bool is_new = is.meta.applied_index == cut->fresh.meta.applied_index;
+    if (is_old ? need != SEED_ASKED || is.log.last_index != cut->old.log.last_index
+               : !is_new || need == SEED_BLANK ||
+                     is.log.snapshot_index != is.meta.applied_index) {
+        fail_msg("cut %zu, after %s, way %d: index %llu, log to %llu, need %d", cut->looks,
+                 what, (int)way, (unsigned long long)is.meta.applied_index,
+                 (unsigned long long)is.log.last_index, (int)need);
+    }
+    assert_true(is.log.term >= cut->old.log.term);
+    cut->olds += is_old ? 1 : 0;
+    cut->news += is_old ? 0 : 1;
+    if (cut->looks++ % 8 == 0) { /* it can be done again */
+        assert_good(seed_from(&seed, cut->image, why));
+        look(cut->dir, &is);
+        assert_int_equal(is.meta.applied_index, cut->fresh.meta.applied_index);
+    }
+    shell("rm -r %s", cut->dir);
+}
+
+static void at_cut(void *arg, const char *what) {
+    for (enum power_cut_way way = CUT_STRICT; way < CUT_WAYS; way++) {
+        power_cut_leave(way, ((struct cut *)arg)->dir);
+        judge_cut(arg, what, way);
+    }
+}
+
+static void test_power_cut_after_every_call(void **state) {
+    (void)state;
+    static struct cut cut;
+    char dir[128], why[256] = "";
+    enum repl_seed_need need;
+    run_and_stop(3);
+    snprintf(cut.dir, sizeof(cut.dir), "%s/tasuki-cut-%d", test_dir_base(), (int)getpid());
+    snprintf(cut.image, sizeof(cut.image), "%s/image", c.dir);
+    dump_node(1, cut.image);
+    data_dir_of(1, dir);
+    look(dir, &cut.fresh);
+    data_dir_of(3, dir);
+    look(dir, &cut.old);
+    struct repl_seed seed = seed_of(3, dir);
+    assert_good(repl_seed_ask(dir, "a test asks"));
+    power_cut_watch(dir, at_cut, &cut);
+    assert_good(seed_from(&seed, cut.image, why));
+    size_t news = cut.news;
+    print_message("%zu cuts left the old state, %zu the new one\n", cut.olds, news);
+    assert_true(cut.olds >= 20 && news >= 20);
+    char returned[170];
+    snprintf(returned, sizeof(returned), "%s.returned", cut.dir);
+    power_cut_leave(CUT_STRICT, returned);
+    assert_good(repl_seed_ask(dir, "it asks again")); /* the mark, once given, stays */
+    power_cut_leave(CUT_STRICT, cut.dir);
+    power_cut_end();
+    news = cut.news;
+    seed.data_dir = cut.dir;
+    assert_good(repl_seed_resume(&seed, &need, why));
+    assert_int_equal(need, SEED_ASKED);
+    assert_string_equal(why, "it asks again");
+    shell("rm -r %s && mv %s %s", cut.dir, returned, cut.dir);
+    judge_cut(&cut, "its return", CUT_STRICT);
+    assert_int_equal(cut.news, news + 1); /* the node that starts now relies on it */
+}
+
 /* --- new epochs --- */
 
 static void test_restore(void **state) {
@@ -485,6 +566,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_damaged_open_segment_is_named, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_killed_at_every_step, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_power_cut_after_every_call, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
         cmocka_unit_test_setup_teardown(test_recover, setup, teardown),
     };
