@@ -210,6 +210,26 @@ static bool any_hollow(const struct sim *sim) {
     return false;
 }
 
+/* Does a voter lack what no other voter's log has but that of `at`? It could only be
+ * seeded behind the word of a leader, that may need this very voter's vote for it (Z2 of
+ * raft/repl_seed.h): a second loss, which three voters do not bear. */
+static bool only_source(const struct sim_fault *fault, const struct repl *leader,
+                        unsigned at) {
+    const struct sim *sim = fault->sim;
+    for (unsigned id = 1; id <= sim->nodes_count; id++) {
+        bool reached = id == at || !repl_is_voter(leader, id);
+        for (unsigned other = 1; other <= sim->nodes_count && !reached; other++) {
+            reached = other != at && other != id && repl_is_voter(leader, other) &&
+                      sim->node[other]->disk.log.first <=
+                          sim_disk_last(&sim->node[id]->disk) + 1;
+        }
+        if (!reached) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* In the midst of the log it is seen as damage. The last batch is taken for a torn write
  * and cut: then the store is ahead of the log, if it had the entry. (If it had not, what
  * this node has acknowledged is gone and nobody can tell; raft/repl_check.h.) */
@@ -218,7 +238,8 @@ static void rot_log(struct sim_fault *fault, unsigned at) {
     unsigned leader = sim_leader(fault->sim);
     /* Of two voters none can be spared: an image is captured behind a leader's word. */
     if (leader == 0 || repl_voters(fault->sim->node[leader]->repl) < 3 ||
-        node->repl == NULL || any_hollow(fault->sim)) {
+        node->repl == NULL || any_hollow(fault->sim) ||
+        only_source(fault, fault->sim->node[leader]->repl, at)) {
         return;
     }
     crash(fault, at, false);
