@@ -94,14 +94,17 @@ bool repl_store_hangs(const struct repl *repl) {
                                                        repl->config.stall_limit_ms;
 }
 
-/* The device does not keep up: what waits for it is bounded. */
+bool repl_point_behind(const struct repl_point_mark *done,
+                       const struct repl_point_mark *now) {
+    return now->commands - done->commands >= REPL_POINT_BEHIND ||
+           now->log_bytes - done->log_bytes >= REPL_POINT_BEHIND_BYTES ||
+           now->file_bytes - done->file_bytes >= REPL_POINT_BEHIND_FILE;
+}
+
 static bool point_is_behind(const struct repl *repl) {
-    const struct repl_point_mark *done = &repl->point.done;
     struct repl_point_mark now = point_mark(repl);
 
-    return now.commands - done->commands >= REPL_POINT_BEHIND ||
-           now.log_bytes - done->log_bytes >= REPL_POINT_BEHIND_BYTES ||
-           now.file_bytes - done->file_bytes >= REPL_POINT_BEHIND_FILE;
+    return repl_point_behind(&repl->point.done, &now);
 }
 
 /* Everything that is committed, now. */

@@ -381,6 +381,10 @@ void repl_fsm_init(struct repl *repl);
 /* The store's device has not answered for REPL_STORE_HANGS times as long as a write to
  * the log may take. */
 bool repl_store_hangs(const struct repl *repl);
+/* The device does not keep up: between the last point on it and now there is as much as
+ * one of the three bounds allows. */
+bool repl_point_behind(const struct repl_point_mark *done,
+                       const struct repl_point_mark *now);
 /* Commit what is applied, and let readers see it. */
 void repl_fsm_commit(struct repl *repl);
 /* The same if it is time; and the store's next restart point. */

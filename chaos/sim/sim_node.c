@@ -293,8 +293,11 @@ static void on_sync(struct sim *sim, unsigned owner, void *arg) {
     struct sim_node *node = sim_node_of(sim, owner);
     uint64_t now_us = sim_loop_of(sim)->now_us;
     (void)arg;
-    if (now_us < node->disk.stalled_until_us) {
-        sync_later(node, node->disk.stalled_until_us - now_us);
+    uint64_t until_us = node->disk.stalled_until_us > node->store_stalled_until_us
+                            ? node->disk.stalled_until_us
+                            : node->store_stalled_until_us;
+    if (now_us < until_us) {
+        sync_later(node, until_us - now_us);
         return;
     }
     node->syncing_us = 0;

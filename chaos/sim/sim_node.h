@@ -44,6 +44,7 @@ struct sim_node {
     uint64_t started_us;
     uint64_t syncing_us; /* since when the store waits for its device; 0: it does not */
     bool sync_failed;
+    uint64_t store_stalled_until_us; /* its store's device alone hangs */
 
     enum sim_down down;
     int exit_code;

@@ -160,6 +160,42 @@ static void disk_stall(struct sim *sim) {
     leader->disk.stalled_until_us = 0;
 }
 
+static void must_say_ready(struct sim *sim, const struct sim_node *node, bool ready,
+                           const char *why, const char *when) {
+    struct repl_status status = {.why_not_ready = "it has ended"};
+    if (node->repl != NULL) {
+        repl_status(node->repl, &status);
+    }
+    if (status.ready != ready || strcmp(status.why_not_ready, why) != 0) {
+        sim_violation(sim, "node %u %s: it says that it is %sready: '%.100s'", node->id,
+                      when, status.ready ? "" : "not ", status.why_not_ready);
+    }
+}
+
+/* The store's device hangs, the log's does not: nothing that is answered is lost, but what
+ * a start would have to apply again grows. The node does not call itself ready, and hands
+ * leadership over; once the device answers it is as good as before. */
+static void store_hang(struct sim *sim) {
+    struct sim_node *leader = leader_node(sim);
+    /* A store whose point waits uses no page again, and these are small. */
+    sim_work_pace(sim->work, 300 * SIM_US_PER_MS);
+    leader->store_stalled_until_us = sim->loop.now_us + 12 * SIM_US_PER_S;
+    sim_pass(sim, 6000);
+    must_say_ready(sim, leader, true, "", "with a short wait");
+    if (sim_leader(sim) != leader->id) {
+        sim_violation(sim, "a leader went for a short wait of its store's device");
+    }
+    sim_pass(sim, 4000);
+    must_say_ready(sim, leader, false, "the store's device does not answer",
+                   "with a store that hangs");
+    if (sim_leader(sim) == leader->id) {
+        sim_violation(sim, "a node leads whose store's device hangs");
+    }
+    must_serve(sim, 3000, "while a node's store hangs");
+    sim_pass(sim, 3000);
+    must_say_ready(sim, leader, true, "", "with a device that answers again");
+}
+
 /* It sends and does not hear: it must not hold the others back. */
 static void deaf_leader(struct sim *sim) {
     struct sim_node *leader = leader_node(sim);
@@ -523,6 +559,7 @@ static const struct scenario scenarios[] = {
     {"write-error", 3, write_error},
     {"disk-full", 3, disk_full},
     {"disk-stall", 3, disk_stall},
+    {"store-hang", 3, store_hang},
     {"deaf-leader", 3, deaf_leader},
     {"pair-cut", 3, pair_cut},
     {"all-dark", 3, all_dark},

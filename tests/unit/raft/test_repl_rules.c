@@ -11,6 +11,7 @@
 #include "raft/peer_image_pace.h"
 #include "raft/repl_clock.h"
 #include "raft/repl_digest.h"
+#include "raft/repl_internal.h"
 #include "raft/repl_trail.h"
 #include "raft/repl_watchdog.h"
 
@@ -249,6 +250,44 @@ static void test_watchdog_sees_a_store_that_hangs(void **state) {
 }
 
 /* A configuration between the frames does not make the log look short. */
+/* What waits for the store's device is bounded by each of three measures alone. */
+static void test_a_store_that_is_behind(void **state) {
+    (void)state;
+    const struct repl_point_mark done = {1000000, 5 * REPL_POINT_BEHIND_BYTES,
+                                         3 * REPL_POINT_BEHIND_FILE};
+    struct repl_point_mark now = done;
+    assert_false(repl_point_behind(&done, &now));
+    now.commands += REPL_POINT_BEHIND - 1;
+    now.log_bytes += REPL_POINT_BEHIND_BYTES - 1;
+    now.file_bytes += REPL_POINT_BEHIND_FILE - 1;
+    assert_false(repl_point_behind(&done, &now));
+    now.commands++;
+    assert_true(repl_point_behind(&done, &now));
+    now.commands--;
+    now.log_bytes++;
+    assert_true(repl_point_behind(&done, &now));
+    now.log_bytes--;
+    now.file_bytes++;
+    assert_true(repl_point_behind(&done, &now));
+}
+
+/* It hangs once it has not answered for twice as long as the log may take for a write,
+ * and only while it is asked. */
+static void test_a_store_that_hangs(void **state) {
+    (void)state;
+    struct repl *repl = calloc(1, sizeof(*repl));
+    assert_non_null(repl);
+    repl->config.stall_limit_ms = 4000;
+    repl->point.begun_ms = 10000;
+    repl->now_ms = 10000 + REPL_STORE_HANGS * 4000;
+    assert_false(repl_store_hangs(repl));
+    repl->point.busy = true;
+    assert_true(repl_store_hangs(repl));
+    repl->now_ms--;
+    assert_false(repl_store_hangs(repl));
+    free(repl);
+}
+
 static void test_trail_goes_on_over_a_gap(void **state) {
     static struct repl_trail trail;
     uint64_t bytes, covers_ms;
@@ -363,6 +402,8 @@ static void test_a_busier_node_gives_its_image(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_store_that_is_behind),
+        cmocka_unit_test(test_a_store_that_hangs),
         cmocka_unit_test(test_trail_goes_on_over_a_gap),
         cmocka_unit_test(test_time_follows_monotonic_time),
         cmocka_unit_test(test_small_difference_is_slewed),
