@@ -119,6 +119,21 @@ done:
 
 /* ---- other pixels */
 
+struct chroma {
+    uint8_t cb, cr;
+    bool seen; /* more than gray that a scanner made of gray */
+};
+
+/* Returns the luma. */
+static uint8_t rgb_split(int red, int green, int blue, struct chroma *ret) {
+    int luma = (red * 77 + green * 150 + blue * 29) >> 8;
+
+    ret->cb = (uint8_t)int_max(0, int_min(255, 128 + (blue - luma) * 144 / 256));
+    ret->cr = (uint8_t)int_max(0, int_min(255, 128 + (red - luma) * 183 / 256));
+    ret->seen = abs(red - green) > 6 || abs(blue - green) > 6;
+    return (uint8_t)luma;
+}
+
 static enum decode_fault rgba_planes(const uint32_t *rgba, int width, int height,
                                      bool upside_down, struct raster *r) {
     bool colour = false;
@@ -135,16 +150,14 @@ static enum decode_fault rgba_planes(const uint32_t *rgba, int width, int height
         for (int x = 0; x < width; x++) {
             int red = (int)TIFFGetR(row[x]), green = (int)TIFFGetG(row[x]);
             int blue = (int)TIFFGetB(row[x]);
-            int luma = (red * 77 + green * 150 + blue * 29) >> 8;
+            struct chroma chroma;
 
-            out[x] = (uint8_t)luma;
+            out[x] = rgb_split(red, green, blue, &chroma);
             if ((y | x) & 1)
                 continue;
-            plane_row(&r->cb, y / 2)[x / 2] =
-                (uint8_t)int_max(0, int_min(255, 128 + (blue - luma) * 144 / 256));
-            plane_row(&r->cr, y / 2)[x / 2] =
-                (uint8_t)int_max(0, int_min(255, 128 + (red - luma) * 183 / 256));
-            colour |= abs(red - green) > 6 || abs(blue - green) > 6;
+            plane_row(&r->cb, y / 2)[x / 2] = chroma.cb;
+            plane_row(&r->cr, y / 2)[x / 2] = chroma.cr;
+            colour |= chroma.seen;
         }
     }
     if (!colour) {
@@ -261,28 +274,41 @@ static int tiff_dpi(struct decode *d) {
     return (int)(unit == RESUNIT_CENTIMETER ? x * 2.54f : x);
 }
 
-/* Pages that need no second picture in other colours: gray or black and white, top down,
- * row by row, so that a page of 600 dpi is never in memory at its full size. */
+/* Pages that need no second picture in other colours: gray, black and white, or red,
+ * green and blue side by side, top down, row by row, so that a page of 600 dpi is never
+ * in memory at its full size. */
 struct rows {
-    uint8_t *line;  /* as the file has it */
-    uint16_t *sum;  /* of `shrink` rows */
-    int width, bits;
-    bool inverted;
+    uint8_t *line;    /* as the file has it */
+    uint16_t *sum[3]; /* of `shrink` rows, by colour; gray: one */
+    int width, bits, samples;
+    bool inverted, colour;
 };
 
 static bool rows_simple(TIFF *tiff, struct rows *r) {
     uint16_t bits = 1, samples = 1, photometric = 0, orientation = ORIENTATION_TOPLEFT;
+    uint16_t planar = PLANARCONFIG_CONTIG, compression = COMPRESSION_NONE;
 
     TIFFGetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &bits);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &samples);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &orientation);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &planar);
+    TIFFGetField(tiff, TIFFTAG_COMPRESSION, &compression);
     if (!TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric) || TIFFIsTiled(tiff) ||
-        samples != 1 || (bits != 1 && bits != 8) || orientation != ORIENTATION_TOPLEFT ||
-        (photometric != PHOTOMETRIC_MINISWHITE && photometric != PHOTOMETRIC_MINISBLACK))
+        orientation != ORIENTATION_TOPLEFT)
         return false;
     r->bits = bits;
-    r->inverted = photometric == PHOTOMETRIC_MINISWHITE;
-    return true;
+    r->samples = samples;
+    if (samples == 1) {
+        r->inverted = photometric == PHOTOMETRIC_MINISWHITE;
+        return (bits == 1 || bits == 8) &&
+               (r->inverted || photometric == PHOTOMETRIC_MINISBLACK);
+    }
+    if (bits != 8 || (samples != 3 && samples != 4) || planar != PLANARCONFIG_CONTIG)
+        return false;
+    if (photometric == PHOTOMETRIC_YCBCR && compression == COMPRESSION_JPEG &&
+        samples == 3)
+        return TIFFSetField(tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB) == 1;
+    return photometric == PHOTOMETRIC_RGB;
 }
 
 static int row_level(const struct rows *r, int x) {
@@ -293,23 +319,73 @@ static int row_level(const struct rows *r, int x) {
     return r->inverted ? 255 - v : v;
 }
 
+/* One row of the file onto the sums of `shrink` columns. */
+static void row_add(struct rows *r, int whole, int shrink) {
+    if (r->samples == 1) {
+        for (int x = 0; x < whole; x++)
+            r->sum[0][x / shrink] = (uint16_t)(r->sum[0][x / shrink] + row_level(r, x));
+        return;
+    }
+    for (int x = 0; x < whole; x++) {
+        const uint8_t *at = r->line + (size_t)x * (size_t)r->samples;
+
+        for (int k = 0; k < 3; k++)
+            r->sum[k][x / shrink] = (uint16_t)(r->sum[k][x / shrink] + at[k]);
+    }
+}
+
+static void row_put(struct rows *r, int y, int area, struct raster *to) {
+    uint8_t *out = plane_row(&to->y, y);
+
+    for (int x = 0; x < to->y.width; x++) {
+        struct chroma chroma;
+
+        if (r->samples == 1) {
+            out[x] = (uint8_t)(r->sum[0][x] / area);
+            continue;
+        }
+        out[x] = rgb_split(r->sum[0][x] / area, r->sum[1][x] / area, r->sum[2][x] / area,
+                           &chroma);
+        if ((y | x) & 1)
+            continue;
+        plane_row(&to->cb, y / 2)[x / 2] = chroma.cb;
+        plane_row(&to->cr, y / 2)[x / 2] = chroma.cr;
+        r->colour |= chroma.seen;
+    }
+}
+
 static enum decode_fault rows_read(TIFF *tiff, struct rows *r, struct raster *to) {
     int shrink = to->shrink, whole = r->width / shrink * shrink;
 
     for (int y = 0; y < to->y.height; y++) {
-        uint8_t *out = plane_row(&to->y, y);
-
-        memset(r->sum, 0, (size_t)to->y.width * sizeof *r->sum);
+        for (int k = 0; k < 3 && r->sum[k] != NULL; k++)
+            memset(r->sum[k], 0, (size_t)to->y.width * sizeof *r->sum[k]);
         for (int k = 0; k < shrink; k++) {
             if (TIFFReadScanline(tiff, r->line, (uint32_t)(y * shrink + k), 0) < 0)
                 return DECODE_BROKEN;
-            for (int x = 0; x < whole; x++)
-                r->sum[x / shrink] = (uint16_t)(r->sum[x / shrink] + row_level(r, x));
+            row_add(r, whole, shrink);
         }
-        for (int x = 0; x < to->y.width; x++)
-            out[x] = (uint8_t)(r->sum[x] / (shrink * shrink));
+        row_put(r, y, shrink * shrink, to);
+    }
+    if (!r->colour) {
+        plane_free(&to->cb);
+        plane_free(&to->cr);
     }
     return DECODE_OK;
+}
+
+static bool rows_new(struct rows *r, size_t size, struct raster *to) {
+    int w = r->width / to->shrink, h = to->scan_height / to->shrink;
+
+    r->line = malloc(size);
+    for (int k = 0; k < (r->samples == 1 ? 1 : 3); k++) {
+        r->sum[k] = malloc(((size_t)w + 1) * sizeof *r->sum[k]);
+        if (r->sum[k] == NULL)
+            return false;
+    }
+    return r->line != NULL && plane_new(&to->y, w, h) &&
+           (r->samples == 1 || (plane_new(&to->cb, (w + 1) / 2, (h + 1) / 2) &&
+                                plane_new(&to->cr, (w + 1) / 2, (h + 1) / 2)));
 }
 
 static enum decode_fault tiff_rows(struct decode *d, struct rows *r, int width, int height,
@@ -322,15 +398,13 @@ static enum decode_fault tiff_rows(struct decode *d, struct rows *r, int width, 
     to.shrink = (size_t)width * (size_t)height > d->halve_above && width > 1 && height > 1
                     ? 2
                     : 1;
-    if (size < ((tmsize_t)width * r->bits + 7) / 8)
+    if (size < ((tmsize_t)width * r->bits * r->samples + 7) / 8)
         return DECODE_BROKEN;
-    r->line = malloc((size_t)size);
-    r->sum = malloc(((size_t)width / (size_t)to.shrink + 1) * sizeof *r->sum);
-    if (r->line != NULL && r->sum != NULL &&
-        plane_new(&to.y, width / to.shrink, height / to.shrink))
+    if (rows_new(r, (size_t)size, &to))
         fault = rows_read(d->tiff, r, &to);
     free(r->line);
-    free(r->sum);
+    for (int k = 0; k < 3; k++)
+        free(r->sum[k]);
     if (fault != DECODE_OK) {
         raster_free(&to);
         return fault;

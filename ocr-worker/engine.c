@@ -13,6 +13,7 @@
 
 #define TEXT_POOL 4096
 #define FORM_VALUES_MAX 4
+#define CERT_NAMES_MAX 8
 
 struct engine {
     struct reader_core core;
@@ -26,7 +27,7 @@ struct reading {
     struct engine *engine;
     const struct job_record *record;
     struct field_expected expected;
-    uint32_t name[TEXT_CHARS_MAX];
+    uint32_t name[TEXT_CHARS_MAX], title[TEXT_CHARS_MAX];
     char id[QR_ID_MAX + 1];
     struct sheet form, cert;
     bool has_form, has_cert;
@@ -449,12 +450,35 @@ static void find_issued(struct reading *r, struct texts *t) {
     }
 }
 
+static bool agrees(const struct field_read *read) {
+    return read->verdict == OCR_FIELD_AGREES || read->verdict == OCR_FIELD_VARIANT;
+}
+
+/* The reduced page did not show where the name is, and what was taken for it is not it:
+ * is one of the other lines? As a whole, or it does not count. */
+static void look_for_name(struct reading *r, const struct located_want *want,
+                          const struct located_cert *at, struct field_read *ret) {
+    struct box names[CERT_NAMES_MAX];
+    size_t count;
+
+    if (agrees(ret))
+        return;
+    count = locate_cert_names(&r->engine->core, &r->cert, want, at, names,
+                              CERT_NAMES_MAX);
+    for (size_t i = 0; i < count && !agrees(ret); i++) {
+        struct field_read here;
+
+        field_name(&r->engine->core, &r->cert, names[i], &r->expected, &here);
+        if (agrees(&here))
+            *ret = here;
+    }
+}
+
 static void read_cert(struct reading *r, struct texts *t) {
     struct reader_core *core = &r->engine->core;
     struct field_expected twelve = r->expected;
-    uint32_t title[TEXT_CHARS_MAX];
-    struct located_want want = {r->expected.name, title, r->expected.name_count,
-                                fold_name(r->record->title, title, TEXT_CHARS_MAX)};
+    struct located_want want = {r->expected.name, r->expected.title,
+                                r->expected.name_count, r->expected.title_count};
     struct located_cert at;
 
     locate_cert(core, &r->cert, &want, &at);
@@ -469,6 +493,8 @@ static void read_cert(struct reading *r, struct texts *t) {
     }
     if (at.has_name) {
         field_name(core, &r->cert, at.name, &r->expected, &t->cert_name);
+        if (!at.name_by_content)
+            look_for_name(r, &want, &at, &t->cert_name);
         add_read(r, OCR_FIELD_CERT_NAME, &t->cert_name, true);
         r->f.cert_name = t->cert_name.verdict;
     }
@@ -585,6 +611,8 @@ static bool reading_begin(struct reading *r) {
     r->expected.digit_count = 13;
     r->expected.name = r->name;
     r->expected.name_count = fold_name(rec->name, r->name, TEXT_CHARS_MAX);
+    r->expected.title = r->title;
+    r->expected.title_count = fold_name(rec->title, r->title, TEXT_CHARS_MAX);
     return r->expected.name_count > 0;
 }
 

@@ -9,10 +9,9 @@
 #define EQUAL_MARGIN 0.02f
 #define OTHER_SCORE 0.82f
 #define OTHER_MARGIN 0.06f
-/* Pieces of a line's height by so much are more than one character. */
-#define WIDE_DIGITS 0.8
-#define WIDE_NAME 1.45
 #define MORE_EM 0.4
+#define BESIDE_EM 1.3
+#define YEAR 0x5e74 /* 年 */
 #define FAINT_INK 85 /* of 255: print is darker somewhere, even where strokes are thin */
 
 /* ---- a field's strip: its text at full resolution */
@@ -48,7 +47,7 @@ static bool is_text(const struct page *cut, const struct box *b) {
            darkest(&cut->ink, b) >= FAINT_INK;
 }
 
-static bool strip_cut(const struct sheet *sheet, struct box box, double wide_em,
+static bool strip_cut(const struct sheet *sheet, struct box box, enum text_kind kind,
                       struct strip *s) {
     struct text_blob *blobs;
     size_t count = 0;
@@ -63,7 +62,7 @@ static bool strip_cut(const struct sheet *sheet, struct box box, double wide_em,
         if (is_text(&s->cut, &s->cut.blobs[i].box))
             blobs[count++] = (struct text_blob){.box = s->cut.blobs[i].box,
                                                 .area = s->cut.blobs[i].area};
-    good = good && text_single(&s->cut.ink, blobs, count, wide_em, &s->text) &&
+    good = good && text_single(&s->cut.ink, blobs, count, kind, &s->text) &&
            s->text.lines[0].count > 0;
     free(blobs);
     if (!good)
@@ -85,13 +84,13 @@ static bool goes_on(const struct strip *s, const struct page *page, struct box *
     return left || right;
 }
 
-static bool strip_open(const struct sheet *sheet, struct box box, double wide_em,
+static bool strip_open(const struct sheet *sheet, struct box box, enum text_kind kind,
                        struct strip *s) {
-    bool good = strip_cut(sheet, box, wide_em, s);
+    bool good = strip_cut(sheet, box, kind, s);
 
     if (good && goes_on(s, &sheet->page, &box)) {
         strip_close(s);
-        good = strip_cut(sheet, box, wide_em, s);
+        good = strip_cut(sheet, box, kind, s);
     }
     return good;
 }
@@ -209,7 +208,7 @@ void field_number(struct reader_core *core, const struct sheet *sheet, struct bo
     struct read_line line;
 
     *ret = (struct field_read){.verdict = OCR_FIELD_DOUBTFUL, .box = box};
-    if (!strip_open(sheet, box, WIDE_DIGITS, &s))
+    if (!strip_open(sheet, box, TEXT_DIGITS, &s))
         return;
     reading_transcribe(core, &s.text, &s.text.lines[0], &core->digits, &line);
     set_text(line.chars, line.count, ret);
@@ -220,13 +219,27 @@ void field_number(struct reader_core *core, const struct sheet *sheet, struct bo
 
 /* ---- names */
 
+/* Part of the record's title: the wrong line was taken for the name. */
+static bool is_of_title(const struct name_reading *name,
+                        const struct field_expected *expected) {
+    for (size_t from = 0; from + name->count <= expected->title_count; from++) {
+        size_t i = 0;
+
+        while (i < name->count && name->chars[i].ch == expected->title[from + i])
+            i++;
+        if (i == name->count)
+            return true;
+    }
+    return false;
+}
+
 /* Words of companies, offices and places: the wrong line was taken for the name. */
 static bool is_no_name(const struct name_reading *name) {
     static const uint32_t words[][2] = {
         {0x682a, 0x5f0f}, {0x4f1a, 0x793e}, {0x53d6, 0x7de0}, {0x7de0, 0x5f79},
         {0x4ee3, 0x8868}, {0x7406, 0x4e8b}, {0x6cd5, 0x52d9}, {0x8a3c, 0x660e},
         {0x756a, 0x53f7}, {0x4e01, 0x76ee}, {0x4e2d, 0x592e}, {0x5e02, 0x4e2d},
-        {0x672c, 0x5e97}, {0x5546, 0x53f7}, {0x6c0f, 0x540d}};
+        {0x672c, 0x5e97}, {0x5546, 0x53f7}, {0x6c0f, 0x540d}, {0x793e, 0x54e1}};
 
     for (size_t i = 0; i + 1 < name->count; i++)
         for (size_t k = 0; k < sizeof words / sizeof *words; k++)
@@ -235,8 +248,8 @@ static bool is_no_name(const struct name_reading *name) {
     return false;
 }
 
-void field_name(struct reader_core *core, const struct sheet *sheet, struct box box,
-                const struct field_expected *expected, struct field_read *ret) {
+static void name_in(struct reader_core *core, const struct sheet *sheet, struct box box,
+                    const struct field_expected *expected, struct field_read *ret) {
     static const uint8_t verdicts[] = {
         [NAME_AGREES] = OCR_FIELD_AGREES,
         [NAME_VARIANT] = OCR_FIELD_VARIANT,
@@ -247,17 +260,38 @@ void field_name(struct reader_core *core, const struct sheet *sheet, struct box 
     struct strip s;
 
     *ret = (struct field_read){.verdict = OCR_FIELD_DOUBTFUL, .box = box};
-    if (!strip_open(sheet, box, WIDE_NAME, &s))
+    if (!strip_open(sheet, box, TEXT_NAME, &s))
         return;
     reading_name(core, &s.text, &s.text.lines[0], expected->name, expected->name_count,
                  &name);
     set_text(name.chars, name.count, ret);
     ret->confidence = name.confidence;
     ret->verdict = verdicts[name.result];
-    if (ret->verdict == OCR_FIELD_DIFFERS && is_no_name(&name))
+    if (ret->verdict == OCR_FIELD_DIFFERS &&
+        (is_no_name(&name) || is_of_title(&name, expected)))
         ret->verdict = OCR_FIELD_DOUBTFUL;
     find_strike(sheet, &s, box, ret);
     strip_close(&s);
+}
+
+/* 一 and 三 in thin print are nothing on the reduced page, and a name that begins or ends
+ * with them seems shorter: what leaves a doubt is read again with what stands beside it.
+ * Every character and all ink of the wider strip have to agree as well. */
+void field_name(struct reader_core *core, const struct sheet *sheet, struct box box,
+                const struct field_expected *expected, struct field_read *ret) {
+    int more = (int)(box_height(&box) * BESIDE_EM);
+
+    name_in(core, sheet, box, expected, ret);
+    for (int side = 0; side < 2 && ret->verdict == OCR_FIELD_DOUBTFUL; side++) {
+        struct box wider = box;
+        struct field_read here;
+
+        wider.x0 -= side == 0 ? more : 0;
+        wider.x1 += side == 1 ? more : 0;
+        name_in(core, sheet, wider, expected, &here);
+        if (here.verdict == OCR_FIELD_AGREES || here.verdict == OCR_FIELD_VARIANT)
+            *ret = here;
+    }
 }
 
 /* ---- dates */
@@ -287,15 +321,16 @@ static bool is_digit(uint32_t ch) {
     return ch >= '0' && ch <= '9';
 }
 
-/* Nothing of a number stands outside of the date, and only digits were cut apart: 日 with
- * a one before it may fall into 1, 日 and 1. */
+/* Nothing of a number stands outside of the date, and only digits were cut apart, or a
+ * digit and 年: 日 with a one before it may fall into 1, 日 and 1. */
 static bool is_whole(const struct read_line *line, size_t from, size_t to) {
     for (size_t i = 0; i < line->count; i++) {
         const struct read_char *c = &line->chars[i];
 
         if ((i < from || i >= to) && is_digit(c->ch))
             return false;
-        if (c->cut && (i == 0 || !is_digit(c->ch) || !is_digit(c[-1].ch)))
+        if (c->cut &&
+            (i == 0 || !(is_digit(c->ch) || c->ch == YEAR) || !is_digit(c[-1].ch)))
             return false;
     }
     return true;
@@ -314,7 +349,7 @@ void field_date(struct reader_core *core, const struct sheet *sheet, struct box 
     size_t from, to;
 
     *ret = (struct field_read){.verdict = OCR_FIELD_DOUBTFUL, .box = box};
-    if (!strip_open(sheet, box, WIDE_DIGITS, &s))
+    if (!strip_open(sheet, box, TEXT_DIGITS, &s))
         return;
     reading_transcribe(core, &s.text, &s.text.lines[0], &core->dates, &line);
     set_text(line.chars, line.count, ret);

@@ -26,8 +26,8 @@ struct field_expected {
     const char *digits; /* 12 or 13 */
     size_t digit_count;
     struct date date;
-    const uint32_t *name;
-    size_t name_count;
+    const uint32_t *name, *title; /* the title: of the same person, and no name */
+    size_t name_count, title_count;
 };
 
 void field_number(struct reader_core *core, const struct sheet *sheet, struct box box,

@@ -15,6 +15,8 @@
 #include "ocr-worker/glyph_font.h"
 
 #define RENDER_SIDE 48
+#define PART_LEVEL 0.3f /* of the most in which two characters differ */
+#define SAME_FONT 0.006f /* as like the ink as the font that is most like it */
 #define BETWEEN_FONTS 3 /* those that fit best */
 #define RENDER_EDGE 4
 #define RENDER_LEVEL 70 /* PAGE_INK_LEVEL_CUT */
@@ -620,14 +622,12 @@ struct pair {
     float score; /* of the better one */
 };
 
-/* Each pair is of one font: so what differs is the characters and not the hand that drew
- * them. */
-float glyph_between(struct glyphs *g, const struct glyph_fine *ink, uint32_t a,
-                    uint32_t b) {
+/* Pairs of one font: so what differs is the characters and not the hand that drew them.
+ * Those of the fonts that fit best; returns how many. */
+static size_t pairs_of(struct glyphs *g, const struct glyph_fine *ink, uint32_t a,
+                       uint32_t b, struct pair best[BETWEEN_FONTS]) {
     struct cached *sa = fine_shapes(g, a), *sb = fine_shapes(g, b);
-    struct pair best[BETWEEN_FONTS] = {0};
     size_t count = 0, at;
-    float sum = 0;
 
     for (size_t i = 0, k = 0; sa != NULL && sb != NULL && i < sa->count; i++) {
         struct pair here;
@@ -646,9 +646,101 @@ float glyph_between(struct glyphs *g, const struct glyph_fine *ink, uint32_t a,
             best[at] = best[at - 1];
         best[at] = here;
     }
+    return count;
+}
+
+float glyph_between(struct glyphs *g, const struct glyph_fine *ink, uint32_t a,
+                    uint32_t b) {
+    struct pair best[BETWEEN_FONTS] = {0};
+    size_t count = pairs_of(g, ink, a, b, best);
+    float sum = 0;
+
     for (size_t i = 0; i < count; i++)
         sum += between(ink, &best[i].a, &best[i].b);
     return count > 0 ? sum / (float)count : 0.5f;
+}
+
+/* Correlation of `ink` with `v` moved by (dx, dy), in a part; -1: nothing is there. */
+static float part_match(const float *ink, const float *v, const bool *part, int dx,
+                        int dy) {
+    float si = 0, sv = 0, sii = 0, svv = 0, siv = 0, n = 0;
+
+    for (int y = int_max(0, dy); y < int_min(GLYPH_FINE, GLYPH_FINE + dy); y++) {
+        for (int x = int_max(0, dx); x < int_min(GLYPH_FINE, GLYPH_FINE + dx); x++) {
+            float p = ink[y * GLYPH_FINE + x], q = v[(y - dy) * GLYPH_FINE + x - dx];
+
+            if (!part[y * GLYPH_FINE + x])
+                continue;
+            si += p;
+            sv += q;
+            sii += p * p;
+            svv += q * q;
+            siv += p * q;
+            n++;
+        }
+    }
+    if (n < 4)
+        return -1;
+    sii -= si * si / n;
+    svv -= sv * sv / n;
+    siv -= si * sv / n;
+    return sii > 1e-6f && svv > 1e-6f ? siv / sqrtf(sii * svv) : -1;
+}
+
+static float part_best(const float *ink, const float *v, const bool *part) {
+    float best = -1;
+
+    for (int dy = -1; dy <= 1; dy++)
+        for (int dx = -1; dx <= 1; dx++) {
+            float here = part_match(ink, v, part, dx, dy);
+
+            best = here > best ? here : best;
+        }
+    return best;
+}
+
+/* Where one of two has what the other lacks, and a cell around it. */
+static void part_of(const float *a, const float *b, bool *part) {
+    float most = 0;
+
+    for (int i = 0; i < GLYPH_FINE * GLYPH_FINE; i++)
+        most = fabsf(a[i] - b[i]) > most ? fabsf(a[i] - b[i]) : most;
+    memset(part, 0, GLYPH_FINE * GLYPH_FINE * sizeof *part);
+    for (int i = 0; i < GLYPH_FINE * GLYPH_FINE; i++) {
+        int x = i % GLYPH_FINE, y = i / GLYPH_FINE;
+
+        if (fabsf(a[i] - b[i]) < most * PART_LEVEL)
+            continue;
+        for (int v = int_max(0, y - 1); v <= int_min(GLYPH_FINE - 1, y + 1); v++)
+            for (int u = int_max(0, x - 1); u <= int_min(GLYPH_FINE - 1, x + 1); u++)
+                part[v * GLYPH_FINE + u] = true;
+    }
+}
+
+/* By the fonts in which the better of the two is most like the whole ink, and the worst of
+ * them for `a`: another font's `b` may look like this one's `a`. */
+struct glyph_local glyph_local(struct glyphs *g, const struct glyph_fine *ink, uint32_t a,
+                               uint32_t b) {
+    struct pair best[BETWEEN_FONTS] = {0};
+    size_t count = pairs_of(g, ink, a, b, best);
+    struct glyph_local ret = {-1, -1};
+    float v[GLYPH_FINE * GLYPH_FINE], va[GLYPH_FINE * GLYPH_FINE],
+        vb[GLYPH_FINE * GLYPH_FINE];
+    bool part[GLYPH_FINE * GLYPH_FINE];
+
+    for (int i = 0; i < GLYPH_FINE * GLYPH_FINE; i++)
+        v[i] = (float)ink->v[i] / FINE_UNIT;
+    for (size_t i = 0; i < count && best[i].score > best[0].score - SAME_FONT; i++) {
+        struct glyph_local here;
+
+        lay(&best[i].a, false, va);
+        lay(&best[i].b, false, vb);
+        part_of(va, vb, part);
+        here = (struct glyph_local){part_best(v, va, part), part_best(v, vb, part)};
+        if (i == 0 || (1 - here.a) * (1 - ret.b) > (1 - ret.a) * (1 - here.b))
+            ret = here;
+    }
+    return ret;
 }
 
 /* ---- UTF-8 */

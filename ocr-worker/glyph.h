@@ -89,6 +89,14 @@ float glyph_fine_match(struct glyphs *glyphs, const struct glyph_fine *ink, uint
  * (beyond both ends possible). The template of each that fits best is used. */
 float glyph_between(struct glyphs *glyphs, const struct glyph_fine *ink, uint32_t a,
                     uint32_t b);
+/* How much like the ink each of two characters is where they differ, however faint or bold
+ * the ink is there: correlations within that part alone, each with a small shift of its
+ * own. What the rest of the characters is like does not count. */
+struct glyph_local {
+    float a, b;
+};
+struct glyph_local glyph_local(struct glyphs *glyphs, const struct glyph_fine *ink,
+                               uint32_t a, uint32_t b);
 /* How `ch` itself is described, in the font-th font that has it. */
 bool glyph_coarse_get(struct glyphs *glyphs, uint32_t ch, size_t font,
                       struct glyph_coarse *ret);

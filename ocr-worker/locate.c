@@ -10,6 +10,7 @@
 #define VALUE_FAR_MM 60
 #define GAP_RIGHT 3 /* heights */
 #define VALUE_GAP_MM 11 /* within a value */
+#define NAME_FAR_MM 22 /* from a certificate's birth date */
 
 static int mm(const struct page *page, double millimetres) {
     return (int)(page->dpi * millimetres / 25.4);
@@ -95,6 +96,13 @@ static int rule_after(const struct page *page, const struct box *label) {
     return best;
 }
 
+/* Ink that is no speck beside its label. */
+static bool value_in(const struct page *page, const struct label_hit *label,
+                     struct box region, struct box *ret) {
+    return ink_in(page, region, ret) &&
+           int_max(box_width(ret), box_height(ret)) * 10 >= box_height(&label->box) * 7;
+}
+
 bool locate_value(const struct sheet *s, const struct label_hit *label, struct box *ret) {
     const struct page *page = &s->page;
     const struct box *at = &label->box;
@@ -102,22 +110,24 @@ bool locate_value(const struct sheet *s, const struct label_hit *label, struct b
 
     row_of(page, at, &top, &bottom);
     end = value_end(s, label, top, bottom);
-    if (rule >= 0 && ink_in(page, (struct box){rule + 1, top, end, bottom}, ret))
+    if (rule >= 0 &&
+        value_in(page, label, (struct box){rule + 1, top, end, bottom}, ret))
         return true;
     /* In the label's own cell, under it: the line may begin before the words found. */
     left = s->text.lines[label->line].box.x0;
     if (left < at->x0 - mm(page, 45))
         left = at->x0;
     left -= mm(page, 3);
-    if (ink_in(page, (struct box){left, at->y1 + 1, end, bottom}, ret) &&
+    if (value_in(page, label, (struct box){left, at->y1 + 1, end, bottom}, ret) &&
         ret->x0 < at->x1)
         return true;
-    if (ink_in(page, (struct box){at->x1 + box_height(at) / 3, top, end, bottom}, ret))
+    if (value_in(page, label,
+                 (struct box){at->x1 + box_height(at) / 3, top, end, bottom}, ret))
         return true;
-    return ink_in(page,
-                  (struct box){left, at->y1 + 2, at->x0 + mm(page, 90),
-                               at->y1 + 3 * box_height(at) + 4},
-                  ret);
+    return value_in(page, label,
+                    (struct box){left, at->y1 + 2, at->x0 + mm(page, 90),
+                                 at->y1 + 3 * box_height(at) + 4},
+                    ret);
 }
 
 static bool line_has(const struct sheet *s, size_t line, enum label label) {
@@ -229,6 +239,11 @@ static void find_dates(struct reader_core *core, struct sheet *s,
     }
     ret->has_birth = best != BIRTH_NONE;
     ret->birth = birth.box;
+    if (!ret->has_birth) { /* dirt between its characters, perhaps: by its label */
+        const struct label_hit *label = labels_best(&s->labels, LABEL_BIRTH);
+
+        ret->has_birth = label != NULL && locate_value(s, label, &ret->birth);
+    }
     ret->has_issued = has_issued;
     ret->issued = issued.box;
 }
@@ -272,6 +287,18 @@ static size_t office_end(struct reader_core *core, struct sheet *s, struct line 
     if (want->title_count > 1)
         a = reading_place(core, &s->text, line, want->title, want->title_count);
     return a.found && a.mean > 0.7f && a.end <= name_at ? a.end : 0;
+}
+
+/* Nothing but an office or a label: no name. */
+static bool is_office(struct reader_core *core, struct sheet *s, size_t at,
+                      const struct located_want *want) {
+    struct line *line = &s->text.lines[at];
+    size_t end = office_end(core, s, line, want, line->count);
+
+    for (size_t k = end; k < line->count; k++)
+        if (!in_office(s, at, k) && !is_dirt(&s->page, &line->atoms[k].box))
+            return false;
+    return true;
 }
 
 /* `digits` of them at the end of a line, where no label leads to the number. */
@@ -326,7 +353,7 @@ static void extend_right(const struct sheet *s, struct box *name) {
 /* By content first: the line near the birth date that looks most like the name. */
 static void find_name(struct reader_core *core, struct sheet *s,
                       const struct located_want *want, struct located_cert *ret) {
-    int cy = (ret->birth.y0 + ret->birth.y1) / 2, far = mm(&s->page, 22);
+    int cy = (ret->birth.y0 + ret->birth.y1) / 2, far = mm(&s->page, NAME_FAR_MM);
     float best = 0.62f;
     int nearest = far;
     struct box box;
@@ -367,7 +394,8 @@ static void find_name(struct reader_core *core, struct sheet *s,
         const struct line *line = &s->text.lines[i];
         int gap = ret->birth.y0 - line->box.y1;
 
-        if (gap < -3 || gap >= nearest || line->box.x1 < ret->birth.x0)
+        if (gap < -3 || gap >= nearest || line->box.x1 < ret->birth.x0 ||
+            is_office(core, s, i, want))
             continue;
         if (!after_office(s, i, &box)) { /* what stands above the birth date */
             box = (struct box){0};
@@ -384,6 +412,37 @@ static void find_name(struct reader_core *core, struct sheet *s,
     ret->has_name |= nearest < far;
     if (ret->has_name)
         extend_right(s, &ret->name);
+}
+
+size_t locate_cert_names(struct reader_core *core, struct sheet *s,
+                         const struct located_want *want, const struct located_cert *at,
+                         struct box *names, size_t max) {
+    int cy = (at->birth.y0 + at->birth.y1) / 2, far = mm(&s->page, NAME_FAR_MM);
+    int proof = bottom_of(s, LABEL_PROOF, s->page.ink.height);
+    size_t count = 0;
+
+    for (size_t i = 0; at->has_birth && i < s->text.count && count < max; i++) {
+        struct line *line = &s->text.lines[i];
+        size_t from;
+
+        if (abs((line->box.y0 + line->box.y1) / 2 - cy) > far || line->box.y1 >= proof ||
+            line->count > 80 ||
+            (line->box.y0 < at->birth.y1 && line->box.y1 > at->birth.y0) ||
+            is_office(core, s, i, want))
+            continue;
+        if (!after_office(s, i, &names[count])) {
+            names[count] = (struct box){0};
+            from = office_end(core, s, line, want, line->count);
+            for (size_t k = from; k < line->count; k++)
+                if (!is_dirt(&s->page, &line->atoms[k].box))
+                    names[count] = box_join(names[count], line->atoms[k].box);
+        }
+        if (box_width(&names[count]) < mm(&s->page, 5))
+            continue;
+        extend_right(s, &names[count]);
+        count++;
+    }
+    return count;
 }
 
 void locate_cert(struct reader_core *core, struct sheet *s,

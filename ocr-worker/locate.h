@@ -35,6 +35,12 @@ struct located_want {
 void locate_cert(struct reader_core *core, struct sheet *sheet,
                  const struct located_want *want, struct located_cert *ret);
 
+/* Where else the name may stand: lines near the birth date, without the office before
+ * them. Returns how many. */
+size_t locate_cert_names(struct reader_core *core, struct sheet *sheet,
+                         const struct located_want *want, const struct located_cert *at,
+                         struct box *names, size_t max);
+
 /* Square frames of rules, at least `min_mm` a side, largest `max_mm`. */
 size_t locate_frames(const struct page *page, double min_mm, double max_mm,
                      struct box *frames, size_t max);

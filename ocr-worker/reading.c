@@ -8,17 +8,35 @@
 
 #define WORTH 0.58f      /* a group below it is better left out */
 #define CUT_COST_EM 0.25f
+#define PLAIN_SCORE 0.8f /* coarse: it is some character of the alphabet */
+#define CLEAN_SCORE 0.88f
+#define YEAR 0x5e74
+#define MONTH 0x6708
+#define DAY 0x65e5
+#define MENDED_MARGIN 0.05f /* as good as certain, and nothing to hold against anybody */
+#define HAIR_EM 0.05 /* thinner than any stroke that stands alone */
+#define DIRT_EM 0.2 /* what may stick out of one */
 #define CANDIDATES 24
 #define NAME_FLOOR 0.80f /* fine score below which nothing is certain */
 #define NAME_MARGIN 0.02f
+#define CLEAR_PART 0.85f
+#define FIT_SCORE 0.9f /* in about the font that it is printed in */
 #define NEAR_SCORE 0.95f
 #define NEAR_PART 0.72f
+#define RIVALS_MAX 8
+#define PART_FLOOR 0.85f
+#define PART_NEARER 0.6f
+#define PART_BEHIND 0.005f /* on the whole, at most */
 /* What is held against somebody has to be far more certain than what agrees. */
 #define OTHER_FLOOR 0.88f
 #define OTHER_LEAD 0.04f
 #define OTHER_SIDE 0.75f
 #define OTHER_PLAIN 0.95f /* no other character could be meant */
 #define GAP_NAME_EM 2.6
+#define FIRST_KANJI 0x3400
+#define DOT_EM 0.15 /* of a kanji's side: dirt that touches it, at most */
+#define CLEAN_FINE 0.93f
+#define CLEAN_MARGIN 0.06f
 
 enum err reader_core_open(const char *without, struct reader_core *ret) {
     static const uint32_t digits[] = U"0123456789０１２３４５６７８９";
@@ -73,8 +91,10 @@ static bool is_point(const struct line *line, const struct box *b) {
     return int_max(box_width(b), box_height(b)) < line->em * 0.3 + 1;
 }
 
+/* Dirt: a speck, or what is left of a streak of the scanner. */
 static bool is_speck(const struct line *line, const struct box *b) {
-    return int_max(box_width(b), box_height(b)) < line->em * 0.2 + 1;
+    return int_max(box_width(b), box_height(b)) < line->em * 0.2 + 1 ||
+           box_width(b) < line->em * HAIR_EM;
 }
 
 static float group_best(struct text *text, struct line *line, size_t at, size_t len,
@@ -90,6 +110,66 @@ static float group_best(struct text *text, struct line *line, size_t at, size_t 
         best = score > best ? score : best;
     }
     return best;
+}
+
+/* Is an atom, alone or with its neighbours, a character of the alphabet? */
+static bool is_readable(struct text *text, struct line *line, size_t at,
+                        const struct alphabet *alphabet) {
+    for (size_t from = at < 2 ? 0 : at - 2; from <= at; from++)
+        for (size_t len = at - from + 1; len <= 3 && from + len <= line->count; len++)
+            if (group_best(text, line, from, len, alphabet) >= PLAIN_SCORE)
+                return true;
+    return false;
+}
+
+/* The side of an atom that makes most of a character of it when what sticks out there is
+ * taken away; into *ret. */
+static float clean_side(struct text *text, struct line *line, size_t at,
+                        const struct alphabet *alphabet, struct box *ret) {
+    struct box was = line->atoms[at].box;
+    int most = (int)(line->em * DIRT_EM) + 1;
+    float best = -1;
+
+    *ret = was;
+    for (enum text_side side = TEXT_LEFT; side <= TEXT_BOTTOM; side++) {
+        struct box box = was;
+        float here;
+
+        if (!text_trim(text->ink, &box, side, most))
+            continue;
+        line->atoms[at].box = box;
+        line_forget(line, at);
+        here = group_best(text, line, at, 1, alphabet);
+        if (here > best) {
+            best = here;
+            *ret = box;
+        }
+    }
+    line->atoms[at].box = was;
+    line_forget(line, at);
+    return best;
+}
+
+/* Dirt that touches: what can be read without what sticks out of it, at a corner perhaps,
+ * and not otherwise. */
+static void clean_atoms(struct text *text, struct line *line,
+                        const struct alphabet *alphabet) {
+    for (size_t at = 0; at < line->count; at++) {
+        struct box was = line->atoms[at].box, box;
+        float score = 0;
+
+        if (box_height(&was) < line->em * 0.45 || is_readable(text, line, at, alphabet))
+            continue;
+        for (int pass = 0; pass < 2 && score < CLEAN_SCORE; pass++) {
+            score = clean_side(text, line, at, alphabet, &box);
+            line->atoms[at].box = box;
+            line_forget(line, at);
+        }
+        if (score < CLEAN_SCORE) {
+            line->atoms[at].box = was;
+            line_forget(line, at);
+        }
+    }
 }
 
 /* What it costs to divide a piece of ink, in pixels like the values of divisions. */
@@ -117,7 +197,8 @@ static void divide(struct text *text, struct line *line, const struct alphabet *
 
             if (box_width(&group) > 1.4 * line->em)
                 break;
-            if (box_height(&group) < line->em * 0.45) /* no digit, no kanji is so low */
+            if (box_height(&group) < line->em * 0.45 || /* no digit, no kanji is so low */
+                box_width(&group) < line->em * HAIR_EM)
                 continue;
             score = group_best(text, line, at, len, alphabet);
             value = best[at + len].value - cost +
@@ -168,6 +249,25 @@ static struct read_char sign(uint32_t ch, struct box box) {
     return (struct read_char){.ch = ch, .score = 1, .margin = 1, .box = box};
 }
 
+/* A day after a year, and another one after it: the first is a month in print whose 月 has
+ * no foot. The digits are what they are. */
+static void mend_month(struct read_line *line) {
+    for (size_t i = 2; i < line->count; i++) {
+        struct read_char *c = &line->chars[i];
+        bool after_year = c[-2].ch == YEAR || (i > 2 && c[-3].ch == YEAR);
+
+        if (c->ch != DAY || c->second != MONTH || !after_year)
+            continue;
+        for (size_t k = i + 1; k < line->count && k < i + 4; k++)
+            if (line->chars[k].ch == DAY) {
+                c->second = DAY;
+                c->ch = MONTH;
+                c->margin = MENDED_MARGIN;
+                return;
+            }
+    }
+}
+
 void reading_transcribe(struct reader_core *core, struct text *text, struct line *line,
                         const struct alphabet *alphabet, struct read_line *ret) {
     struct best *best = calloc(line->count + 1, sizeof *best);
@@ -175,6 +275,7 @@ void reading_transcribe(struct reader_core *core, struct text *text, struct line
     *ret = (struct read_line){0};
     if (best == NULL)
         return;
+    clean_atoms(text, line, alphabet);
     divide(text, line, alphabet, best);
     for (size_t at = 0; at < line->count; at += best[at].len) {
         const struct box *b = &line->atoms[at].box;
@@ -195,6 +296,8 @@ void reading_transcribe(struct reader_core *core, struct text *text, struct line
         }
     }
     free(best);
+    if (alphabet == &core->dates)
+        mend_month(ret);
 }
 
 size_t reading_utf8(const struct read_char *chars, size_t count, char *out, size_t max) {
@@ -252,9 +355,31 @@ struct verified {
     bool agrees, variant, differs;
 };
 
+/* Those whose place it would be, as near as the best of them comes. */
+struct rivals {
+    size_t count;
+    struct glyph_hit list[RIVALS_MAX];
+};
+
+static void add_rival(struct rivals *r, uint32_t ch, float score) {
+    size_t at = 0;
+
+    while (at < r->count && r->list[at].ch != ch)
+        at++;
+    if (at < r->count)
+        return;
+    if (r->count < RIVALS_MAX)
+        r->count++;
+    else if (r->list[r->count - 1].score >= score)
+        return;
+    for (at = r->count - 1; at > 0 && r->list[at - 1].score < score; at--)
+        r->list[at] = r->list[at - 1];
+    r->list[at] = (struct glyph_hit){ch, score};
+}
+
 static void consider(struct reader_core *core, const struct glyph_fine *fine,
                      uint32_t ch, uint32_t expected, struct read_char *own,
-                     struct read_char *other) {
+                     struct rivals *rivals) {
     float score = glyph_fine_match(core->glyphs, fine, ch);
 
     if (variant_same(ch, expected)) {
@@ -265,9 +390,8 @@ static void consider(struct reader_core *core, const struct glyph_fine *fine,
             own->ch = ch;
             own->score = score;
         }
-    } else if (!variant_one_shape(ch, expected) && score > other->score) {
-        other->ch = ch;
-        other->score = score;
+    } else if (!variant_one_shape(ch, expected)) {
+        add_rival(rivals, ch, score);
     }
 }
 
@@ -277,36 +401,67 @@ static bool is_much_nearer(float own, float other, float between) {
     return own >= NEAR_SCORE && 1 - own < NEAR_PART * (1 - other) && between < 0.45f;
 }
 
+/* By a margin, and the poorer the print the larger. */
+static bool is_clear(float own, float margin) {
+    return margin >= NAME_MARGIN && 1 - own < CLEAR_PART * (1 - own + margin);
+}
+
+/* Clear of each that is as good on the whole, where the two differ: the circle of パ is no
+ * two strokes, however faint it is. */
+static bool is_nearer_in_part(struct reader_core *core, const struct glyph_fine *fine,
+                              const struct read_char *own, const struct rivals *rivals) {
+    for (size_t i = 0; i < rivals->count; i++) {
+        const struct glyph_hit *r = &rivals->list[i];
+        struct glyph_local part;
+
+        if (i > 0 && r->score <= own->score - 2 * NAME_MARGIN)
+            break;
+        part = glyph_local(core->glyphs, fine, own->ch, r->ch);
+        if (r->score > own->score + PART_BEHIND || part.a < PART_FLOOR ||
+            1 - part.a > PART_NEARER * (1 - part.b))
+            return false;
+    }
+    return true;
+}
+
 static struct verified verify_so(struct reader_core *core, const struct glyph_fine *fine,
                                  const struct glyph_coarse *coarse, struct box box,
                                  uint32_t expected) {
     struct verified v = {.read = {.ch = expected, .score = -1, .box = box}};
     struct read_char other = {.score = -1, .box = box};
+    struct rivals rivals = {0};
     struct glyph_hit hits[CANDIDATES];
     uint32_t more[VARIANT_MAX];
     size_t count;
     float between;
 
-    consider(core, fine, expected, expected, &v.read, &other);
+    consider(core, fine, expected, expected, &v.read, &rivals);
     count = variant_of(expected, more);
     for (size_t i = 0; i < count; i++)
-        consider(core, fine, more[i], expected, &v.read, &other);
+        consider(core, fine, more[i], expected, &v.read, &rivals);
     count = variant_alike(expected, more);
     for (size_t i = 0; i < count; i++)
-        consider(core, fine, more[i], expected, &v.read, &other);
+        consider(core, fine, more[i], expected, &v.read, &rivals);
     count = glyph_bank_find(&core->all, coarse, hits, CANDIDATES);
     for (size_t i = 0; i < count; i++)
-        consider(core, fine, hits[i].ch, expected, &v.read, &other);
+        consider(core, fine, hits[i].ch, expected, &v.read, &rivals);
+    if (rivals.count > 0) {
+        other.ch = rivals.list[0].ch;
+        other.score = rivals.list[0].score;
+    }
     v.read.margin = v.read.score - other.score;
     between = other.ch != 0 ? glyph_between(core->glyphs, fine, v.read.ch, other.ch)
                             : 0;
     v.variant = v.read.ch != expected;
-    v.agrees = v.read.score >= NAME_FLOOR && v.read.margin >= 0 &&
-               (v.read.margin >= NAME_MARGIN || between < 0.35f ||
-                is_much_nearer(v.read.score, other.score, between));
+    v.agrees = v.read.score >= NAME_FLOOR &&
+               ((v.read.margin >= 0 &&
+                 (is_clear(v.read.score, v.read.margin) ||
+                  between < (v.read.score >= FIT_SCORE ? 0.35f : 0.25f) ||
+                  is_much_nearer(v.read.score, other.score, between))) ||
+                is_nearer_in_part(core, fine, &v.read, &rivals));
     v.differs = other.score >= OTHER_FLOOR && v.read.margin <= -OTHER_LEAD &&
                 between > OTHER_SIDE && !variant_kin(other.ch, expected);
-    if (v.read.margin < 0) {
+    if (v.read.margin < 0 && !v.agrees) {
         other.margin = -v.read.margin;
         v.read = other;
     }
@@ -318,12 +473,39 @@ static bool is_cut(const struct plane *ink, const struct box *b) {
     return b->x0 <= 0 || b->y0 <= 0 || b->x1 >= ink->width || b->y1 >= ink->height;
 }
 
+/* A dot that touches a kanji left or right is dirt where all the rest agrees with ease. No
+ * kanji is another one with a dot beside it; above or below one it may be (白 and 日), and
+ * kana are with two of them. */
+static bool is_clean_kanji(struct reader_core *core, struct text *text, struct box box,
+                           uint32_t expected, struct verified *ret) {
+    int side = int_max(box_width(&box), box_height(&box));
+
+    if (expected < FIRST_KANJI)
+        return false;
+    for (enum text_side at = TEXT_LEFT; at <= TEXT_RIGHT; at++) {
+        struct box clean = box;
+        struct glyph_coarse coarse;
+        struct glyph_fine fine;
+
+        if (!text_trim(text->ink, &clean, at, (int)(side * DOT_EM) + 1) ||
+            !glyph_coarse_of(text->ink, clean, &coarse) ||
+            !glyph_fine_of(text->ink, clean, &fine))
+            continue;
+        *ret = verify_so(core, &fine, &coarse, clean, expected);
+        if (ret->agrees && ret->read.score >= CLEAN_FINE &&
+            ret->read.margin >= CLEAN_MARGIN)
+            return true;
+    }
+    return false;
+}
+
 /* As sharp print first; what leaves a doubt as the blurred print that it may be. It is
  * another character only where it is both ways: thin strokes fade in coarse scans, and
  * 土 is 上 then to whoever looks for sharp ones. */
 static struct verified verify(struct reader_core *core, struct text *text,
                               struct box box, uint32_t expected) {
     struct verified v = {.read = {.ch = expected, .score = -1, .box = box}}, blurred;
+    struct verified cleaned;
     struct glyph_coarse coarse;
     struct glyph_fine fine;
 
@@ -333,6 +515,8 @@ static struct verified verify(struct reader_core *core, struct text *text,
     v = verify_so(core, &fine, &coarse, box, expected);
     if (v.agrees)
         return v;
+    if (is_clean_kanji(core, text, box, expected, &cleaned))
+        return cleaned;
     fine.blurred = true;
     blurred = verify_so(core, &fine, &coarse, box, expected);
     v.differs = v.differs && blurred.differs && v.read.ch == blurred.read.ch &&
@@ -494,14 +678,37 @@ static bool in_order(const uint32_t *whole, size_t whole_count, const uint32_t *
     return k == part_count;
 }
 
-/* Another name is supported where every character of it is, and one is not ours. */
+static bool is_sure(const struct read_char *c) {
+    return c->score >= 0.87f && c->margin >= 0.03f;
+}
+
+bool reading_is_other(const struct read_char *chars, size_t n, const uint32_t *expected,
+                      size_t count) {
+    uint32_t read[TEXT_CHARS_MAX];
+    size_t sure = 0, strange = 0;
+
+    if (n < 2 || n > 12)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        read[i] = chars[i].ch;
+        if (chars[i].score < 0.75f)
+            return false;
+        sure += is_sure(&chars[i]);
+        strange += (i >= count || !same_char(chars[i].ch, expected[i])) &&
+                   is_sure(&chars[i]);
+    }
+    if (in_order(read, n, expected, count) || in_order(expected, count, read, n) ||
+        contains(chars, n, expected, count))
+        return false;
+    return strange >= 2 && sure * 4 >= n * 3;
+}
+
 static void name_whole(struct reader_core *core, struct text *text, struct line *line,
                        const uint32_t *expected, size_t count,
                        struct name_reading *ret) {
     struct best *best = calloc(line->count + 1, sizeof *best);
     struct read_char chars[TEXT_CHARS_MAX];
-    uint32_t read[TEXT_CHARS_MAX];
-    size_t n = 0, sure = 0, strange = 0, left = 0;
+    size_t n = 0, left = 0;
     float least = 1;
 
     if (best == NULL)
@@ -513,19 +720,10 @@ static void name_whole(struct reader_core *core, struct text *text, struct line 
             continue;
         }
         chars[n] = whole_char(core, text, line_group(line, at, best[at].len));
-        sure += chars[n].score >= 0.87f && chars[n].margin >= 0.03f;
         least = chars[n].score < least ? chars[n].score : least;
-        read[n] = chars[n].ch;
         n++;
     }
     free(best);
-    for (size_t i = 0; i < n; i++)
-        strange += (i >= count || !same_char(chars[i].ch, expected[i])) &&
-                   chars[i].score >= 0.87f && chars[i].margin >= 0.03f;
-    /* Ours, and dirt between its characters; or without some of them, which were taken for
-     * rules of the form (三) or cut off. */
-    if (in_order(read, n, expected, count) || in_order(expected, count, read, n))
-        strange = 0;
     if (n == 0)
         return;
     if (ret->count == 0) {
@@ -534,9 +732,7 @@ static void name_whole(struct reader_core *core, struct text *text, struct line 
         ret->box = line->box;
         memcpy(ret->chars, chars, n * sizeof *chars);
     }
-    /* Most of it is certain, and at least two characters are certainly others. */
-    if (!contains(chars, n, expected, count) && left == 0 && n >= 2 && n <= 12 && least >= 0.75f && strange >= 2 &&
-        sure * 4 >= n * 3) {
+    if (left == 0 && reading_is_other(chars, n, expected, count)) {
         ret->result = NAME_DIFFERS;
         ret->count = n;
         ret->box = line->box;

@@ -53,6 +53,13 @@ struct name_reading {
 void reading_name(struct reader_core *core, struct text *text, struct line *line,
                   const uint32_t *expected, size_t count, struct name_reading *ret);
 
+/* Do characters that were read from the whole bank support another name? Each is legible,
+ * most are certain, and two at least certainly others. Not ours with dirt between its
+ * characters or an office before it; nor ours without some of them, which were taken for
+ * rules of the form (三) or cut off. Pure. */
+bool reading_is_other(const struct read_char *chars, size_t n, const uint32_t *expected,
+                      size_t count);
+
 /* Coarse place of a name in a line: how sure (mean of the characters' scores). */
 struct aligned reading_place(struct reader_core *core, struct text *text,
                              struct line *line, const uint32_t *expected, size_t count);

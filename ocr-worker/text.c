@@ -5,6 +5,10 @@
 
 #include "ocr-worker/page.h"
 
+/* Pieces of a line's height by so much are more than one character. */
+#define WIDE_DIGITS_EM 0.8
+#define WIDE_NAME_EM 1.45
+#define STRAY_EM 0.12 /* from a kanji to a dot that is none of its own; digits have none */
 #define SPECK_EM 0.22 /* smaller both ways: may be dirt, may be a point */
 
 /* ---- lines */
@@ -63,9 +67,30 @@ static double em_of(const struct text_blob *blobs, size_t count) {
     return sides[n - 1];
 }
 
-/* A round dot that stands above or below all that shares its columns: dirt. One within
- * a character (of 太) is not. */
-static bool is_stray(const struct text_blob *blobs, size_t count, size_t at, double em) {
+/* Of a line of its own: parts of 橋 are small, and what shares columns is higher. */
+static double em_of_columns(const struct text_blob *blobs, size_t count) {
+    struct text_blob *joined = malloc((count + 1) * sizeof *joined);
+    double em = em_of(blobs, count), whole;
+    size_t n = 0;
+
+    if (joined == NULL)
+        return em;
+    memcpy(joined, blobs, count * sizeof *joined);
+    qsort(joined, count, sizeof *joined, by_left);
+    for (size_t i = 0; i < count; i++)
+        if (n > 0 && joined[i].box.x0 < joined[n - 1].box.x1)
+            joined[n - 1].box = box_join(joined[n - 1].box, joined[i].box);
+        else
+            joined[n++] = joined[i];
+    whole = em_of(joined, n);
+    free(joined);
+    return whole > em ? whole : em;
+}
+
+/* A round dot that stands above or below all that shares its columns, by `gap_em` or more:
+ * dirt. One within a character (of 太) is not. */
+static bool is_stray(const struct text_blob *blobs, size_t count, size_t at, double em,
+                     double gap_em) {
     const struct box *b = &blobs[at].box;
     int w = box_width(b), h = box_height(b);
     int top = 1 << 30, bottom = -1;
@@ -82,16 +107,16 @@ static bool is_stray(const struct text_blob *blobs, size_t count, size_t at, dou
         top = int_min(top, o->y0);
         bottom = int_max(bottom, o->y1);
     }
-    return bottom >= 0 && (b->y1 < top - em * 0.12 || b->y0 > bottom + em * 0.12);
+    return bottom >= 0 && (b->y1 <= top - em * gap_em || b->y0 >= bottom + em * gap_em);
 }
 
 /* Blobs by x, into atoms: what shares at least a column, unless one is dirt. */
 static void fill_atoms(struct line *line, const struct text_blob *blobs, size_t count,
-                       double em) {
+                       double em, double gap_em) {
     for (size_t i = 0; i < count && line->count < TEXT_ATOMS_MAX; i++) {
         struct atom *last = line->count > 0 ? &line->atoms[line->count - 1] : NULL;
 
-        if (is_stray(blobs, count, i, em))
+        if (is_stray(blobs, count, i, em, gap_em))
             continue;
         line->box = box_join(line->box, blobs[i].box);
         if (last != NULL && blobs[i].box.x0 < last->box.x1) {
@@ -181,11 +206,38 @@ static size_t cut_wide(const struct plane *ink, const struct text_blob *blob, do
     return count;
 }
 
+/* Digits stand on one line and end on one: specks beyond both are dirt. Returns how many
+ * blobs are left. */
+static size_t drop_beyond(struct text_blob *blobs, size_t count, double em) {
+    int top[TEXT_ATOMS_MAX], bottom[TEXT_ATOMS_MAX];
+    size_t n = 0, kept = 0;
+
+    for (size_t i = 0; i < count && n < TEXT_ATOMS_MAX; i++) {
+        if (box_height(&blobs[i].box) < em * 0.6)
+            continue;
+        top[n] = blobs[i].box.y0;
+        bottom[n++] = blobs[i].box.y1;
+    }
+    if (n == 0)
+        return count;
+    qsort(top, n, sizeof *top, by_int);
+    qsort(bottom, n, sizeof *bottom, by_int);
+    for (size_t i = 0; i < count; i++) {
+        const struct box *b = &blobs[i].box;
+
+        if (int_max(box_width(b), box_height(b)) >= em * SPECK_EM + 1 ||
+            (b->y1 > top[n / 2] + 1 && b->y0 < bottom[n / 2] - 1))
+            blobs[kept++] = blobs[i];
+    }
+    return kept;
+}
+
 bool text_single(const struct plane *ink, const struct text_blob *blobs, size_t count,
-                 double wide_em, struct text *ret) {
+                 enum text_kind kind, struct text *ret) {
+    const double wide_em = kind == TEXT_DIGITS ? WIDE_DIGITS_EM : WIDE_NAME_EM;
     size_t max = count + TEXT_ATOMS_MAX, n = 0;
     struct text_blob *sorted = malloc((max + 1) * sizeof *sorted);
-    double em = em_of(blobs, count);
+    double em = em_of_columns(blobs, count);
 
     ret->ink = ink;
     ret->count = 0;
@@ -199,11 +251,13 @@ bool text_single(const struct plane *ink, const struct text_blob *blobs, size_t 
         else
             sorted[n++] = blobs[i];
     }
+    if (kind == TEXT_DIGITS)
+        n = drop_beyond(sorted, n, em);
     qsort(sorted, n, sizeof *sorted, by_left);
     if (line_new(&ret->lines[0], n < TEXT_ATOMS_MAX ? n : TEXT_ATOMS_MAX)) {
         ret->count = 1;
         ret->lines[0].em = em;
-        fill_atoms(&ret->lines[0], sorted, n, em);
+        fill_atoms(&ret->lines[0], sorted, n, em, kind == TEXT_DIGITS ? 0 : STRAY_EM);
     }
     free(sorted);
     return ret->count == 1;
@@ -263,8 +317,9 @@ static bool gather(const struct text_blob *blobs, size_t count, int *parent,
                         n < TEXT_ATOMS_MAX ? n : TEXT_ATOMS_MAX);
         if (!good)
             break;
-        text->lines[text->count].em = em_of(own, n);
-        fill_atoms(&text->lines[text->count], own, n, text->lines[text->count].em);
+        text->lines[text->count].em = em_of_columns(own, n);
+        fill_atoms(&text->lines[text->count], own, n, text->lines[text->count].em,
+                   STRAY_EM);
         text->count++;
     }
     free(own);
@@ -314,6 +369,50 @@ bool text_find(const struct plane *ink, const struct text_blob *blobs, size_t co
     return good;
 }
 
+/* ---- dirt that touches */
+
+/* From the first to the last ink of a column or row of a box; 0: none. */
+static int extent_at(const struct plane *ink, const struct box *b, bool column, int at) {
+    int from = column ? b->y0 : b->x0, to = column ? b->y1 : b->x1;
+
+    while (from < to && plane_at(ink, column ? at : from, column ? from : at) <=
+                            PAGE_INK_LEVEL_CUT)
+        from++;
+    while (to > from && plane_at(ink, column ? at : to - 1, column ? to - 1 : at) <=
+                            PAGE_INK_LEVEL_CUT)
+        to--;
+    return to - from;
+}
+
+bool text_trim(const struct plane *ink, struct box *box, enum text_side side, int most) {
+    bool column = side == TEXT_LEFT || side == TEXT_RIGHT;
+    bool first = side == TEXT_LEFT || side == TEXT_TOP;
+    int from = column ? box->x0 : box->y0, to = column ? box->x1 : box->y1, deep = 0;
+    int wide = 0;
+
+    while (deep <= most && from + deep < to) {
+        int here = extent_at(ink, box, column, first ? from + deep : to - 1 - deep);
+
+        if (here > most)
+            break;
+        wide = int_max(wide, here);
+        deep++;
+    }
+    if (deep < 2 || deep > most || from + deep >= to || wide > 2 * deep + 1)
+        return false;
+    *(column ? first ? &box->x0 : &box->x1 : first ? &box->y0 : &box->y1) +=
+        first ? deep : -deep;
+    while (box->x0 < box->x1 && extent_at(ink, box, true, box->x0) == 0)
+        box->x0++;
+    while (box->x1 > box->x0 && extent_at(ink, box, true, box->x1 - 1) == 0)
+        box->x1--;
+    while (box->y0 < box->y1 && extent_at(ink, box, false, box->y0) == 0)
+        box->y0++;
+    while (box->y1 > box->y0 && extent_at(ink, box, false, box->y1 - 1) == 0)
+        box->y1--;
+    return box_width(box) > 0 && box_height(box) > 0;
+}
+
 /* ---- groups */
 
 struct box line_group(const struct line *line, size_t at, size_t len) {
@@ -322,6 +421,13 @@ struct box line_group(const struct line *line, size_t at, size_t len) {
     for (size_t i = 1; i < len; i++)
         box = box_join(box, line->atoms[at + i].box);
     return box;
+}
+
+void line_forget(struct line *line, size_t at) {
+    size_t from = at < TEXT_GROUP_MAX ? 0 : at + 1 - TEXT_GROUP_MAX;
+
+    for (; from <= at; from++)
+        memset(&line->made[from * TEXT_GROUP_MAX], 0, TEXT_GROUP_MAX);
 }
 
 const struct glyph_coarse *line_coarse(const struct text *text, struct line *line,

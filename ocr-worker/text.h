@@ -48,10 +48,12 @@ struct text_blob {
 };
 bool text_find(const struct plane *ink, const struct text_blob *blobs, size_t count,
                int em_min, int em_max, struct text *ret_text);
-/* All blobs into one line (a strip that is known to hold one). Pieces wider than
- * `wide_em` may be characters that touch: they fall into atoms where they are thin. */
+/* All blobs into one line (a strip that is known to hold one). Wide pieces may be
+ * characters that touch: they fall into atoms where they are thin. Digits, and what
+ * stands in dates, are narrower, and a dot above or below them is dirt. */
+enum text_kind { TEXT_NAME, TEXT_DIGITS };
 bool text_single(const struct plane *ink, const struct text_blob *blobs, size_t count,
-                 double wide_em, struct text *ret_text);
+                 enum text_kind kind, struct text *ret_text);
 void text_free(struct text *text);
 
 /* Box of the atoms [at, at + len). */
@@ -59,6 +61,15 @@ struct box line_group(const struct line *line, size_t at, size_t len);
 /* Its coarse description; NULL: no ink, or too wide or high for a character. */
 const struct glyph_coarse *line_coarse(const struct text *text, struct line *line,
                                        size_t at, size_t len);
+
+/* An atom's box has been changed: its groups are described anew. */
+void line_forget(struct line *line, size_t at);
+
+/* Take from a side of a box what sticks out of it and is no larger than `most`, both ways,
+ * as dirt that touches a character does (and the ends of many strokes: only for a second
+ * look at what could not be read). False: nothing does. */
+enum text_side { TEXT_LEFT, TEXT_RIGHT, TEXT_TOP, TEXT_BOTTOM };
+bool text_trim(const struct plane *ink, struct box *box, enum text_side side, int most);
 
 /* A bank with, for each of its characters, where its templates begin. */
 struct alphabet {

@@ -47,6 +47,8 @@ struct papers {
     bool recut;
 };
 void who_make(struct chance *c, int index, struct who *ret);
+/* Of kanji taken at random: what no list of names has. */
+bool who_rename(struct chance *c, struct who *who);
 void papers_make(struct chance *c, const struct who *who, enum fault fault,
                  struct papers *ret);
 void number_complete(char number[14]);

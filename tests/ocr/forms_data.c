@@ -1,4 +1,5 @@
 /* forms_data: people, companies and what may be wrong with their papers. */
+#include <iconv.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,6 +113,36 @@ void who_make(struct chance *c, int index, struct who *w) {
     w->received[0] = 2026;
     w->received[1] = chance_int(c, 5, 11);
     w->received[2] = chance_int(c, 1, 28);
+}
+
+/* A kanji of the first level of JIS X 0208 (codes of EUC-JP to UTF-8). */
+static bool put_kanji(struct chance *c, iconv_t conv, char **to, size_t *left) {
+    char in[2], *from = in;
+    size_t len = sizeof in;
+
+    in[0] = (char)chance_int(c, 0xb0, 0xce); /* row 0xcf is not full */
+    in[1] = (char)chance_int(c, 0xa1, 0xfe);
+    return iconv(conv, &from, &len, to, left) != (size_t)-1;
+}
+
+bool who_rename(struct chance *c, struct who *w) {
+    iconv_t conv = iconv_open("UTF-8", "EUC-JP");
+    char *to = w->name;
+    size_t left = sizeof w->name - 1;
+    int family = chance_int(c, 1, 3), given = chance_int(c, 1, 3);
+    bool good = conv != (iconv_t)-1;
+
+    for (int i = 0; good && i < family + given; i++) {
+        if (i == family) {
+            *to++ = ' ';
+            left--;
+        }
+        good = put_kanji(c, conv, &to, &left);
+    }
+    *to = '\0';
+    if (conv != (iconv_t)-1)
+        iconv_close(conv);
+    return good;
 }
 
 /* Replace the first `from` in text. */

@@ -10,8 +10,8 @@
 
 struct options {
     const char *out, *fonts;
-    int count, hard;
-    bool wide;
+    int first, count, hard;
+    bool wide, any_name;
     unsigned long seed;
     double bad;
     int only; /* the one fault of bad ones; 0: any */
@@ -186,8 +186,8 @@ static void write_truth(FILE *f, int index, const struct made *m, bool tolerated
 
     for (int i = 0; i < count; i++)
         cert |= strcmp(pages[i].kind, "certificate") == 0;
-    fprintf(f, "%s{\"scan\": \"S%05d\", \"files\": [\"scans/S%05d.tif\"], ", index ? ",\n" : "",
-            index, index);
+    fprintf(f, "%s{\"scan\": \"S%05d\", \"files\": [\"scans/S%05d.tif\"], ",
+            index > m->o->first ? ",\n" : "", index, index);
     fprintf(f, "\"expected\": \"%s\", \"reason\": \"%s\", \"reason_detail\": \"%s\", "
                "\"manual_review_tolerated\": %s, \"name_relation\": \"%s\", ",
             p->fault == FAULT_NONE ? "OK" : "NG", fault_names[p->fault],
@@ -241,6 +241,8 @@ static bool make_one(const struct options *o, int index, FILE *truth, FILE *reco
     if (fault != FAULT_NONE && o->only != 0)
         fault = (enum fault)o->only;
     who_make(&c, index, &who);
+    if (o->any_name && !who_rename(&c, &who))
+        return false;
     papers_make(&c, &who, fault, &papers);
     style_make(&c, o->fonts, &style);
     if (o->wide)
@@ -277,7 +279,7 @@ static bool make_all(const struct options *o) {
         return false;
     fprintf(truth, "{\"format\": 1, \"applications\": [\n");
     fprintf(records, "application_id,corporate_number,company,address,title,name,birth_date,received_on\n");
-    for (int i = 0; good && i < o->count; i++)
+    for (int i = o->first; good && i < o->first + o->count; i++)
         good = make_one(o, i, truth, records);
     fprintf(truth, "\n]}\n");
     return fclose(truth) == 0 && fclose(records) == 0 && good;
@@ -288,7 +290,8 @@ int main(int argc, char **argv) {
         {"count", required_argument, NULL, 'c'}, {"seed", required_argument, NULL, 's'},
         {"bad", required_argument, NULL, 'b'},   {"fonts", required_argument, NULL, 'f'},
         {"hard", no_argument, NULL, 'h'},        {"only", required_argument, NULL, 'o'},
-        {"wide", no_argument, NULL, 'w'},
+        {"wide", no_argument, NULL, 'w'},       {"first", required_argument, NULL, 'i'},
+        {"any-name", no_argument, NULL, 'n'},
         {NULL, 0, NULL, 0}};
     struct options o = {.fonts = "all", .count = 60, .bad = 0.5, .seed = 1};
     int opt;
@@ -296,6 +299,8 @@ int main(int argc, char **argv) {
     while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         if (opt == 'c')
             o.count = (int)strtol(optarg, NULL, 10);
+        else if (opt == 'i')
+            o.first = (int)strtol(optarg, NULL, 10);
         else if (opt == 's')
             o.seed = strtoul(optarg, NULL, 10);
         else if (opt == 'b')
@@ -308,12 +313,14 @@ int main(int argc, char **argv) {
             o.hard = 1;
         else if (opt == 'w')
             o.wide = true;
+        else if (opt == 'n')
+            o.any_name = true;
         else
             return 2;
     }
     if (optind + 1 != argc || o.only < 0 || o.only >= FAULT_END) {
-        fprintf(stderr, "usage: make_forms [--count N] [--seed N] [--bad PART] [--only FAULT] [--hard] [--wide]\n"
-                        "                  [--fonts all|unseen|FAMILY] FOLDER\n");
+        fprintf(stderr, "usage: make_forms [--first N] [--count N] [--seed N] [--bad PART] [--only FAULT] [--hard] [--wide]\n"
+                        "                  [--any-name] [--fonts all|unseen|FAMILY] FOLDER\n");
         return 2;
     }
     o.out = argv[optind];

@@ -3,6 +3,7 @@
 #include "ocr-worker/judge.h"
 #include "ocr-worker/original.h"
 #include "ocr-worker/qr.h"
+#include "ocr-worker/reading.h"
 #include "ocr-worker/variant.h"
 #include "tests/unit/store/unit.h"
 
@@ -73,6 +74,41 @@ static void test_spellings(void **state) {
     assert_int_equal(variant_fold(0x3000), 0);
     assert_int_equal(variant_fold(U'０'), '0');
     assert_int_equal(variant_fold(0xfa10), U'塚');
+}
+
+/* What was read from the whole bank, for certain, against what should be there. */
+static bool is_other(const uint32_t *read, const uint32_t *expected) {
+    struct read_char chars[16];
+    size_t n = 0, count = 0;
+
+    for (; read[n] != 0; n++)
+        chars[n] = (struct read_char){.ch = read[n], .score = 0.95f, .margin = 0.1f};
+    while (expected[count] != 0)
+        count++;
+    return reading_is_other(chars, n, expected, count);
+}
+
+/* A name that only lacks characters, or has dirt and offices about it, is in doubt. */
+static void test_other_names(void **state) {
+    struct read_char faint[4] = {{.ch = U'山', .score = 0.95f, .margin = 0.1f},
+                                 {.ch = U'田', .score = 0.95f, .margin = 0.1f},
+                                 {.ch = U'太', .score = 0.95f, .margin = 0.1f},
+                                 {.ch = U'郎', .score = 0.7f, .margin = 0.1f}};
+
+    (void)state;
+    assert_false(is_other(U"浦しのぶ", U"三浦しのぶ"));
+    assert_false(is_other(U"ノ瀬小百合", U"一ノ瀬小百合"));
+    assert_false(is_other(U"三しぶ", U"三浦しのぶ"));
+    assert_false(is_other(U"取締役三浦しのぶ", U"三浦しのぶ"));
+    assert_false(is_other(U"三浦ノしのくぶ", U"三浦しのぶ"));
+    assert_false(is_other(U"三浦しのぷ", U"三浦しのぶ")); /* one character: to a person */
+    assert_false(is_other(U"高", U"三浦しのぶ"));
+    assert_true(is_other(U"山田太郎", U"三浦しのぶ"));
+    assert_true(is_other(U"三浦太郎", U"三浦しのぶ"));
+    assert_true(is_other(U"しのぶ三浦", U"三浦しのぶ")); /* in another order */
+    assert_false(reading_is_other(faint, 4, U"三浦しのぶ", 5));
+    faint[3].score = 0.8f; /* legible, and three of four are certain */
+    assert_true(reading_is_other(faint, 4, U"三浦しのぶ", 5));
 }
 
 static void test_numbers(void **state) {
@@ -242,7 +278,7 @@ int main(void) {
         cmocka_unit_test(test_spellings),   cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_code),        cmocka_unit_test(test_verdict_ok),
         cmocka_unit_test(test_verdict_ng),  cmocka_unit_test(test_verdict_papers),
-        cmocka_unit_test(test_copy_under_cast),
+        cmocka_unit_test(test_copy_under_cast), cmocka_unit_test(test_other_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

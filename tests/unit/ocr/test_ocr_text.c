@@ -18,11 +18,11 @@ static struct plane paper(void) {
 }
 
 /* One piece from (10, 5) to (x1, 35) as a line of its own. */
-static struct text line_of(const struct plane *ink, int x1, double wide_em) {
+static struct text line_of(const struct plane *ink, int x1, enum text_kind kind) {
     const struct text_blob blob = {.box = {10, 5, x1, 35}, .area = 100};
     struct text text = {0};
 
-    assert_true(text_single(ink, &blob, 1, wide_em, &text));
+    assert_true(text_single(ink, &blob, 1, kind, &text));
     return text;
 }
 
@@ -34,7 +34,7 @@ static void test_touching(void **state) {
     fill(&ink, 10, 5, 26, 35, 255); /* two strokes, and a thread between them */
     fill(&ink, 26, 19, 34, 21, 120);
     fill(&ink, 34, 5, 50, 30, 255);
-    text = line_of(&ink, 50, 0.8);
+    text = line_of(&ink, 50, TEXT_DIGITS);
     assert_int_equal(text.lines[0].count, 2);
     assert_false(text.lines[0].atoms[0].cut);
     assert_true(text.lines[0].atoms[1].cut);
@@ -42,7 +42,7 @@ static void test_touching(void **state) {
     assert_int_equal(text.lines[0].atoms[1].box.x1, 50);
     assert_int_equal(text.lines[0].atoms[1].box.y1, 30); /* its own height */
     text_free(&text);
-    text = line_of(&ink, 50, 1.5); /* not wide by that measure */
+    text = line_of(&ink, 50, TEXT_NAME); /* not wide by that measure */
     assert_int_equal(text.lines[0].count, 1);
     text_free(&text);
     plane_free(&ink);
@@ -54,7 +54,7 @@ static void test_whole(void **state) {
 
     (void)state;
     fill(&ink, 10, 5, 60, 35, 255); /* nowhere thin */
-    text = line_of(&ink, 60, 0.8);
+    text = line_of(&ink, 60, TEXT_DIGITS);
     assert_int_equal(text.lines[0].count, 1);
     assert_false(text.lines[0].atoms[0].cut);
     text_free(&text);
