@@ -474,6 +474,29 @@ static void look_for_name(struct reading *r, const struct located_want *want,
     }
 }
 
+/* A birth date that no line of the reduced page gave: at full resolution, and only where
+ * it is the one that should be there. */
+static bool find_birth(struct reading *r, struct located_cert *at) {
+    const struct label_hit *proof = labels_best(&r->cert.labels, LABEL_PROOF);
+    const struct text *text = &r->cert.text;
+
+    for (size_t i = 0; proof != NULL && i < text->count; i++) {
+        const struct line *line = &text->lines[i];
+        struct field_read read;
+
+        if (line->box.y1 > proof->box.y0 || line->count < 7 || line->count > 40 ||
+            line->box.y0 < proof->box.y0 - r->cert.page.dpi * 5)
+            continue;
+        field_date(&r->engine->core, &r->cert, line->box, true, &r->expected, &read);
+        if (read.verdict != OCR_FIELD_AGREES)
+            continue;
+        at->birth = line->box;
+        at->has_birth = true;
+        return true;
+    }
+    return false;
+}
+
 static void read_cert(struct reading *r, struct texts *t) {
     struct reader_core *core = &r->engine->core;
     struct field_expected twelve = r->expected;
@@ -482,6 +505,8 @@ static void read_cert(struct reading *r, struct texts *t) {
     struct located_cert at;
 
     locate_cert(core, &r->cert, &want, &at);
+    if (!at.has_birth && find_birth(r, &at))
+        locate_cert_name(core, &r->cert, &want, &at);
     r->f.cert_number = r->f.cert_name = r->f.cert_birth = r->f.issued =
         OCR_FIELD_DOUBTFUL;
     twelve.digits++;

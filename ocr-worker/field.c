@@ -19,6 +19,7 @@
 struct strip {
     struct page cut;
     struct text text;
+    bool lost; /* a character may be among what was taken for a frame */
 };
 
 static void strip_close(struct strip *s) {
@@ -47,6 +48,14 @@ static bool is_text(const struct page *cut, const struct box *b) {
            darkest(&cut->ink, b) >= FAINT_INK;
 }
 
+/* A line that runs through the strip, and what touches it: a digit, perhaps. */
+static bool is_more_than_rule(const struct page *cut, const struct box *b) {
+    double mm = cut->dpi / 25.4;
+
+    return box_width(b) > mm && box_width(b) < 14 * mm &&
+           darkest(&cut->ink, b) >= FAINT_INK;
+}
+
 static bool strip_cut(const struct sheet *sheet, struct box box, enum text_kind kind,
                       struct strip *s) {
     struct text_blob *blobs;
@@ -54,14 +63,19 @@ static bool strip_cut(const struct sheet *sheet, struct box box, enum text_kind 
     bool good;
 
     s->text.count = 0;
+    s->lost = false;
     if (!page_cut(&sheet->page, box, 3, &s->cut))
         return false;
     blobs = malloc((s->cut.blob_count + 1) * sizeof *blobs);
     good = blobs != NULL;
-    for (size_t i = 0; good && i < s->cut.blob_count; i++)
-        if (is_text(&s->cut, &s->cut.blobs[i].box))
-            blobs[count++] = (struct text_blob){.box = s->cut.blobs[i].box,
-                                                .area = s->cut.blobs[i].area};
+    for (size_t i = 0; good && i < s->cut.blob_count; i++) {
+        const struct box *b = &s->cut.blobs[i].box;
+
+        if (is_text(&s->cut, b))
+            blobs[count++] = (struct text_blob){.box = *b, .area = s->cut.blobs[i].area};
+        else
+            s->lost |= is_more_than_rule(&s->cut, b);
+    }
     good = good && text_single(&s->cut.ink, blobs, count, kind, &s->text) &&
            s->text.lines[0].count > 0;
     free(blobs);
@@ -211,6 +225,7 @@ void field_number(struct reader_core *core, const struct sheet *sheet, struct bo
     if (!strip_open(sheet, box, TEXT_DIGITS, &s))
         return;
     reading_transcribe(core, &s.text, &s.text.lines[0], &core->digits, &line);
+    line.left += s.lost;
     set_text(line.chars, line.count, ret);
     compare_number(&line, expected->digits, expected->digit_count, ret);
     find_strike(sheet, &s, box, ret);
@@ -267,8 +282,8 @@ static void name_in(struct reader_core *core, const struct sheet *sheet, struct 
     set_text(name.chars, name.count, ret);
     ret->confidence = name.confidence;
     ret->verdict = verdicts[name.result];
-    if (ret->verdict == OCR_FIELD_DIFFERS &&
-        (is_no_name(&name) || is_of_title(&name, expected)))
+    if (s.lost || (ret->verdict == OCR_FIELD_DIFFERS &&
+                   (is_no_name(&name) || is_of_title(&name, expected))))
         ret->verdict = OCR_FIELD_DOUBTFUL;
     find_strike(sheet, &s, box, ret);
     strip_close(&s);
@@ -352,6 +367,7 @@ void field_date(struct reader_core *core, const struct sheet *sheet, struct box 
     if (!strip_open(sheet, box, TEXT_DIGITS, &s))
         return;
     reading_transcribe(core, &s.text, &s.text.lines[0], &core->dates, &line);
+    line.left += s.lost;
     set_text(line.chars, line.count, ret);
     if (find_date(&line, &ret->date, &from, &to)) {
         bool sure = line.left == 0 && is_whole(&line, from, to);

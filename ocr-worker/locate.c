@@ -130,6 +130,21 @@ bool locate_value(const struct sheet *s, const struct label_hit *label, struct b
                     ret);
 }
 
+/* What stands right of a value that begins as close to its label as words that go on. */
+static bool value_beyond(const struct sheet *s, const struct label_hit *label,
+                         const struct box *value, struct box *ret) {
+    const struct page *page = &s->page;
+    int top, bottom;
+
+    if (value->x0 < label->box.x1 || value->x0 - label->box.x1 > box_height(&label->box))
+        return false;
+    row_of(page, &label->box, &top, &bottom);
+    return value_in(page, label,
+                    (struct box){value->x1 + 1, top, value_end(s, label, top, bottom),
+                                 bottom},
+                    ret);
+}
+
 static bool line_has(const struct sheet *s, size_t line, enum label label) {
     for (size_t i = 0; i < s->labels.count; i++)
         if (s->labels.hits[i].label == label && s->labels.hits[i].line == line)
@@ -146,8 +161,12 @@ size_t locate_form_values(const struct sheet *s, enum label label, struct box *v
 
         if (h->label == label && !line_has(s, h->line, LABEL_CERT_NUMBER) &&
             !(label == LABEL_NAME && line_has(s, h->line, LABEL_KANA)) &&
-            locate_value(s, h, &values[count]))
+            locate_value(s, h, &values[count])) {
             count++;
+            if (label == LABEL_FORM_NUMBER && count < max &&
+                value_beyond(s, h, &values[count - 1], &values[count]))
+                count++;
+        }
     }
     return count;
 }
@@ -443,6 +462,11 @@ size_t locate_cert_names(struct reader_core *core, struct sheet *s,
         count++;
     }
     return count;
+}
+
+void locate_cert_name(struct reader_core *core, struct sheet *s,
+                      const struct located_want *want, struct located_cert *at) {
+    find_name(core, s, want, at);
 }
 
 void locate_cert(struct reader_core *core, struct sheet *s,

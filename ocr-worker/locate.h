@@ -13,8 +13,9 @@
 bool locate_value(const struct sheet *sheet, const struct label_hit *label,
                   struct box *ret_box);
 
-/* Values of a form's label, from top to bottom. Names skip readings (フリガナ) where
- * their label could be read. Returns how many. */
+/* Values of a form's label, from top to bottom; of a number also what follows words that
+ * go on behind its label (法人番号（13桁）). Names skip readings (フリガナ) where their
+ * label could be read. Returns how many. */
 size_t locate_form_values(const struct sheet *sheet, enum label label,
                           struct box *values, size_t max);
 
@@ -35,6 +36,9 @@ struct located_want {
 void locate_cert(struct reader_core *core, struct sheet *sheet,
                  const struct located_want *want, struct located_cert *ret);
 
+/* The name by a birth date that was found otherwise. */
+void locate_cert_name(struct reader_core *core, struct sheet *sheet,
+                      const struct located_want *want, struct located_cert *at);
 /* Where else the name may stand: lines near the birth date, without the office before
  * them. Returns how many. */
 size_t locate_cert_names(struct reader_core *core, struct sheet *sheet,

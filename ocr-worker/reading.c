@@ -256,7 +256,7 @@ static void mend_month(struct read_line *line) {
         struct read_char *c = &line->chars[i];
         bool after_year = c[-2].ch == YEAR || (i > 2 && c[-3].ch == YEAR);
 
-        if (c->ch != DAY || c->second != MONTH || !after_year)
+        if (c->ch != DAY || c->second != MONTH || !after_year || c[-1].ch > '9')
             continue;
         for (size_t k = i + 1; k < line->count && k < i + 4; k++)
             if (line->chars[k].ch == DAY) {

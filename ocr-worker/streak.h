@@ -8,7 +8,8 @@
 
 #include "ocr-worker/image.h"
 
-/* In place. Returns how many columns were mended. */
+/* In place, down the page and across it: a scan may have been turned since. Returns how
+ * many columns and rows were mended. */
 int streak_remove(struct plane *luma);
 
 #endif
