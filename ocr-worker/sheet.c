@@ -124,8 +124,9 @@ static enum ocr_page_kind kind_of(const struct sheet *s) {
 
     weight[OCR_PAGE_FORM] = 2 * labels_weight(l, LABEL_FORM_TITLE) +
                             labels_weight(l, LABEL_FORM);
-    /* A code that shines through a blank page is read, too: it needs company. */
-    if (weight[OCR_PAGE_FORM] > 0 && s->qr.found)
+    /* A code that shines through a blank page is read, too, mirrored as it is: it needs
+     * company, and more than one word that looks like a label by chance. */
+    if (weight[OCR_PAGE_FORM] > 0 && l->count > 1 && s->qr.found)
         weight[OCR_PAGE_FORM] += 20;
     weight[OCR_PAGE_CERTIFICATE] =
         2 * labels_weight(l, LABEL_CERT_TITLE) + labels_weight(l, LABEL_PROOF) +
