@@ -248,13 +248,14 @@ static bool is_of_title(const struct name_reading *name,
     return false;
 }
 
-/* Words of companies, offices and places: the wrong line was taken for the name. */
+/* Words of companies, offices, places and eras: the wrong line was taken for the name. */
 static bool is_no_name(const struct name_reading *name) {
     static const uint32_t words[][2] = {
         {0x682a, 0x5f0f}, {0x4f1a, 0x793e}, {0x53d6, 0x7de0}, {0x7de0, 0x5f79},
         {0x4ee3, 0x8868}, {0x7406, 0x4e8b}, {0x6cd5, 0x52d9}, {0x8a3c, 0x660e},
         {0x756a, 0x53f7}, {0x4e01, 0x76ee}, {0x4e2d, 0x592e}, {0x5e02, 0x4e2d},
-        {0x672c, 0x5e97}, {0x5546, 0x53f7}, {0x6c0f, 0x540d}, {0x793e, 0x54e1}};
+        {0x672c, 0x5e97}, {0x5546, 0x53f7}, {0x6c0f, 0x540d}, {0x793e, 0x54e1},
+        {0x662d, 0x548c}, {0x5e73, 0x6210}, {0x4ee4, 0x548c}, {0x5927, 0x6b63}};
 
     for (size_t i = 0; i + 1 < name->count; i++)
         for (size_t k = 0; k < sizeof words / sizeof *words; k++)

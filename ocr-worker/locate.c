@@ -369,6 +369,15 @@ static void extend_right(const struct sheet *s, struct box *name) {
     }
 }
 
+/* 王千夏 in 昭和42年9月20日生: few strokes are like any others on the reduced page. */
+static bool crosses(const struct aligned *a, const struct box *birth) {
+    for (size_t i = 0; i < a->count; i++)
+        if (a->box[i].x0 < birth->x1 && a->box[i].x1 > birth->x0 &&
+            a->box[i].y0 < birth->y1 && a->box[i].y1 > birth->y0)
+            return true;
+    return false;
+}
+
 /* By content first: the line near the birth date that looks most like the name. */
 static void find_name(struct reader_core *core, struct sheet *s,
                       const struct located_want *want, struct located_cert *ret) {
@@ -387,7 +396,7 @@ static void find_name(struct reader_core *core, struct sheet *s,
         if (abs((line->box.y0 + line->box.y1) / 2 - cy) > far || line->count > 80)
             continue;
         a = reading_place(core, &s->text, line, want->name, want->name_count);
-        if (!a.found || a.mean <= best)
+        if (!a.found || a.mean <= best || crosses(&a, &ret->birth))
             continue;
         best = a.mean;
         ret->has_name = ret->name_by_content = true;

@@ -137,6 +137,10 @@ static enum ocr_page_kind kind_of(const struct sheet *s) {
         2 * labels_weight(l, LABEL_REGISTRY_TITLE) + labels_weight(l, LABEL_REGISTRY);
     weight[OCR_PAGE_PERSONAL] = 2 * labels_weight(l, LABEL_PERSONAL_TITLE) +
                                 labels_weight(l, LABEL_PERSONAL);
+    /* A person's certificate names no company: its words were read by chance, in a copy
+     * whose 複写 runs through the title. */
+    if (labels_weight(l, LABEL_CERT_NUMBER) > 0)
+        weight[OCR_PAGE_PERSONAL] = 0;
     weight[OCR_PAGE_COVER] = 2 * labels_weight(l, LABEL_COVER);
     if (is_both(l))
         return OCR_PAGE_UNKNOWN;
