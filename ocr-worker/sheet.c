@@ -11,6 +11,7 @@
 #define SURE_WEIGHT 14.0f /* of labels: no other turn needs to be tried */
 #define KIND_WEIGHT 3.5f
 #define BLANK_ATOMS 40
+#define WHOLE_PROOF 10.0f /* both halves of これは提出されている印鑑の写しに相違ないことを証明する */
 
 static double mm(const struct page *page, double millimetres) {
     return page->dpi * millimetres / 25.4;
@@ -110,11 +111,19 @@ static size_t atoms_of(const struct text *text) {
 }
 
 /* Two papers on one sheet, side by side: neither can be taken for missing. Forms speak of
- * the certificate, too, so it is its certification and its registrar that count. */
+ * the certificate, too, so it is its certification that counts, all of it or with its
+ * registrar. */
 static bool is_both(const struct labels *l) {
     return labels_weight(l, LABEL_FORM_TITLE) > 0 && labels_weight(l, LABEL_FORM_NUMBER) > 0 &&
-           labels_weight(l, LABEL_PROOF) > 0 && labels_weight(l, LABEL_REGISTRAR) > 0 &&
-           labels_weight(l, LABEL_CERT_TITLE) > 0;
+           labels_weight(l, LABEL_CERT_TITLE) > 0 &&
+           (labels_weight(l, LABEL_PROOF) > WHOLE_PROOF ||
+            (labels_weight(l, LABEL_PROOF) > 0 && labels_weight(l, LABEL_REGISTRAR) > 0));
+}
+
+static bool has_form_fields(const struct labels *l) {
+    return labels_weight(l, LABEL_FORM_NUMBER) + labels_weight(l, LABEL_NAME) +
+               labels_weight(l, LABEL_BIRTH) + labels_weight(l, LABEL_FORM) >
+           0;
 }
 
 static enum ocr_page_kind kind_of(const struct sheet *s) {
@@ -124,9 +133,10 @@ static enum ocr_page_kind kind_of(const struct sheet *s) {
 
     weight[OCR_PAGE_FORM] = 2 * labels_weight(l, LABEL_FORM_TITLE) +
                             labels_weight(l, LABEL_FORM);
-    /* A code that shines through a blank page is read, too, mirrored as it is: it needs
-     * company, and more than one word that looks like a label by chance. */
-    if (weight[OCR_PAGE_FORM] > 0 && l->count > 1 && s->qr.found)
+    /* A code that shines through a blank page or a cover letter is read, too, mirrored as
+     * it is: it needs the company of a form's fields, and more than one word that looks
+     * like a label by chance. */
+    if (weight[OCR_PAGE_FORM] > 0 && l->count > 1 && has_form_fields(l) && s->qr.found)
         weight[OCR_PAGE_FORM] += 20;
     weight[OCR_PAGE_CERTIFICATE] =
         2 * labels_weight(l, LABEL_CERT_TITLE) + labels_weight(l, LABEL_PROOF) +

@@ -35,5 +35,7 @@ test('invented applications are judged as they were drawn', (t) => {
   // They are few: the bounds of larger sets are in ops/docs/ocr.md.
   assert.ok(f.good_review + f.good_review_seal <= 0.25 * f.good, run.stdout);
   assert.ok(f.pages.form_cert_right >= 0.98 * f.pages.form_cert, run.stdout);
+  // A cover letter through which the form's code shines is no form.
+  assert.deepEqual(Object.keys(f.pages.confusion).filter((key) => key.endsWith('-> form')), ['form -> form']);
   assert.equal(f.pages.confusion['two -> unknown'], Object.values(truth.applications).filter(({ pages }) => pages[0].kind === 'two').length, run.stdout);
 });
