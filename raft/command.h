@@ -464,7 +464,7 @@ struct cmd_grant_issue {
     uint8_t challenge[32];
     uint32_t code_ttl_ms;
     uint32_t grant_ttl_ms;  /* longest life of anything it may give */
-    uint32_t idle_ms;       /* the session's idle limit starts anew */
+    uint32_t idle_ms;       /* the session's idle end moves (FSM_SESSION_IDLE_PARTS) */
     uint64_t auth_after_ms; /* the session's auth_time must not be earlier; 0: any */
     uint64_t id_token_claims, userinfo_claims; /* store_grant.h */
     bool has_dpop_key;

@@ -54,7 +54,7 @@
 #define REPL_QUIET_MS 3
 #define REPL_COMMIT_MS 250
 #define REPL_COMMIT_STALENESS 8
-#define REPL_COMMIT_COMMANDS 8192
+#define REPL_COMMIT_COMMANDS 4096
 /* Commits share a restart point of the store: so long, or so many commands. If the
  * device is behind by so many commands, bytes of log, or bytes that the store's file
  * has grown by, the raft thread waits for it. */

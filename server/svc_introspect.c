@@ -16,6 +16,7 @@ struct introspect_op {
     struct span token;
     bool is_access;
     struct svc_access access;
+    bool settled; /* it was looked for again */
 };
 
 static void finish(struct svc_state *state) {
@@ -153,6 +154,11 @@ static void look(struct svc_state *state) {
     if (!err) {
         err = describe(op, &out, &binding);
         svc_read_end(state->svc);
+    }
+    if (err == ERR_NOT_FOUND && !op->is_access && !op->settled) {
+        op->settled = true; /* no index stands in it: it may be new (F6 of raft/fsm.h) */
+        svc_settle(state, look);
+        return;
     }
     if (err == ERR_NOT_FOUND) {
         inactive(op);

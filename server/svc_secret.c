@@ -32,7 +32,7 @@ static void draw_letters(struct svc *svc, char *out, size_t wanted) {
 }
 
 /* Three letters have room for 3.6 times as many numbers: one of those with these 16 bits,
- * by chance, so that no letter is rarer than the others. */
+ * by chance, so that each letter comes. What is chance are the others (40 letters). */
 static void write_mark(struct svc *svc, uint16_t mark, char out[MARK_LETTERS]) {
     uint32_t number;
     uint8_t chance;

@@ -392,6 +392,11 @@ enum err store_read_meta(struct store_read *read, struct store_meta *ret_meta) {
     return err == OK ? meta_decode(row, ret_meta) : err;
 }
 
+/* What a transaction that comes to nothing has learnt of the tables does not hold. */
+static void forget_quiet(struct store *store) {
+    memset(store->expiry_quiet_ms, 0, sizeof store->expiry_quiet_ms);
+}
+
 enum err store_write_begin(struct store *store, struct store_write **ret_write) {
     struct store_write *write = &store->write;
     struct store_meta meta;
@@ -448,6 +453,7 @@ enum err store_write_commit(struct store_write *write, const struct store_meta *
     write->read.txn = NULL;
     write->read.active = false;
     if (rc != MDB_SUCCESS) {
+        forget_quiet(write->read.store);
         return store_lmdb_err(rc);
     }
     return store_point_applied(&write->read.store->point, meta->applied_index,
@@ -466,8 +472,7 @@ void store_write_abort(struct store_write *write) {
     mdb_txn_abort(write->read.txn);
     write->read.txn = NULL;
     write->read.active = false;
-    memset(write->read.store->expiry_quiet_ms, 0,
-           sizeof write->read.store->expiry_quiet_ms);
+    forget_quiet(write->read.store);
 }
 
 struct store_read *store_write_reader(struct store_write *write) {

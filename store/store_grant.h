@@ -4,7 +4,8 @@
  * revoked. Written by raft/fsm_grant.c and fsm_token.c; read by svc_userinfo.c.
  * Invariants:
  *   G1  a grant moves ISSUED -> REDEEMED -> REVOKED, or ISSUED -> REVOKED;
- *   G2  the keys are keyed hashes of code and tokens, which are not stored;
+ *   G2  the keys are keyed hashes of code and tokens, which are not stored; those of codes
+ *       and access tokens begin with a place (server/crypto/place.h);
  *   G3  a refresh token moves LIVE -> ROTATED; a family has at most one LIVE;
  *   G4  a token is good only while its grant is REDEEMED. */
 #ifndef STORE_STORE_GRANT_H

@@ -1,5 +1,5 @@
-/* store_lmdb: what store.c and store_table.c share of LMDB. Included by no one
- * else: table families work through store_table.h. */
+/* store_lmdb: what the files of the store share of LMDB and of the open store. Included by
+ * them alone; families work through store_table.h, but for store_expiry.c's memory. */
 #ifndef STORE_STORE_LMDB_H
 #define STORE_STORE_LMDB_H
 

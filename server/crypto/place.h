@@ -13,7 +13,8 @@
  *       of one moment have nothing in common that can be seen;
  *   L2  another mark is another key: it finds nothing. Of a mark that is written in more
  *       than one way, the bits above its 16 say in which.
- * Pure, but for the sealer's keys. */
+ * A secret that is derived instead of drawn has bits like any others there: its row stands
+ * somewhere, and is found all the same. Pure, but for the sealer's keys. */
 #ifndef CRYPTO_PLACE_H
 #define CRYPTO_PLACE_H
 

@@ -24,8 +24,8 @@ int __real_mdb_get(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data);
 int __wrap_mdb_get(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data);
 int __real_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned f);
 int __wrap_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned f);
-int __real_mdb_del(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data);
-int __wrap_mdb_del(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data);
+int __real_mdb_cursor_del(MDB_cursor *cursor, unsigned f);
+int __wrap_mdb_cursor_del(MDB_cursor *cursor, unsigned f);
 int __real_mdb_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **cursor);
 int __wrap_mdb_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **cursor);
 int __real_mdb_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *data,
@@ -53,8 +53,8 @@ int __wrap_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsig
     return strike() ? fault : __real_mdb_put(txn, dbi, key, data, f);
 }
 
-int __wrap_mdb_del(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data) {
-    return strike() ? fault : __real_mdb_del(txn, dbi, key, data);
+int __wrap_mdb_cursor_del(MDB_cursor *cursor, unsigned f) {
+    return strike() ? fault : __real_mdb_cursor_del(cursor, f);
 }
 
 int __wrap_mdb_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **cursor) {
@@ -105,6 +105,7 @@ static void rich_frame(struct fsm_fixture *fx, struct buf *frame) {
 
 static void a_fault_changes_nothing(int code, enum err want) {
     struct fsm_fixture *fx = calloc(1, sizeof *fx);
+    struct command proofs = command_proofs(1, 3);
     struct buf frame;
     struct store_meta before;
     enum err err = ERR_IO;
@@ -114,6 +115,8 @@ static void a_fault_changes_nothing(int code, enum err want) {
     fsm_fixture_open(fx);
     fsm_fixture_sign_in(fx);
     fsm_fixture_redeemed(fx, 10, 1);
+    assert_code(fsm_fixture_do(fx, &proofs), OUT_OK);
+    fx->now_ms += 2 * 60 * 1000; /* so that they are due in the frame */
     buf_init(&frame, LIMIT_FRAME);
     rich_frame(fx, &frame);
     before = *fsm_meta(fx->fsm);
@@ -132,6 +135,7 @@ static void a_fault_changes_nothing(int code, enum err want) {
     assert_true(n > 150); /* every one of the frame's calls had its turn */
     assert_int_equal(fsm_meta(fx->fsm)->applied_index, fx->index + 1);
     assert_int_equal(fsm_fixture_rows(fx, "access"), 3);
+    assert_int_equal(fsm_fixture_rows(fx, "proof"), 0); /* swept, as if nothing had been */
     buf_free(&frame);
     fsm_fixture_close(fx); /* checks the digest */
     free(fx);

@@ -1,6 +1,7 @@
 /* The state machine: codes and refresh tokens. */
 #include "tests/unit/store/unit.h"
 
+#include "raft/fsm_limits.h"
 #include "tests/unit/raft/fsm_fixture.h"
 
 static int setup(void **state) {
@@ -61,6 +62,34 @@ static void a_grant_is_issued_from_a_live_session(void **state) {
     assert_true(fsm_fixture_session(fx, 1, &session));
     assert_int_equal(session.idle_at_ms, fx->now_ms + HOUR_MS); /* begins anew */
     assert_code(fsm_fixture_do(fx, &issue), OUT_EXISTS);
+}
+
+/* FSM_SESSION_IDLE_PARTS: a session in steady use is not written at each code, and its
+ * idle end follows all the same; a shorter limit holds at once. */
+static void the_idle_end_moves_in_steps(void **state) {
+    struct fsm_fixture *fx = *state;
+    struct command issue = command_issue(1, 10);
+    uint64_t step_ms = HOUR_MS / FSM_SESSION_IDLE_PARTS;
+    struct session session;
+    uint64_t end_ms;
+
+    assert_true(fsm_fixture_session(fx, 1, &session));
+    end_ms = session.idle_at_ms;
+    assert_int_equal(end_ms, fx->now_ms + HOUR_MS);
+    fx->now_ms += step_ms - 1;
+    assert_code(fsm_fixture_do(fx, &issue), OUT_OK);
+    assert_true(fsm_fixture_session(fx, 1, &session));
+    assert_int_equal(session.idle_at_ms, end_ms);
+    fx->now_ms += 1;
+    issue = command_issue(1, 11);
+    assert_code(fsm_fixture_do(fx, &issue), OUT_OK);
+    assert_true(fsm_fixture_session(fx, 1, &session));
+    assert_int_equal(session.idle_at_ms, end_ms + step_ms);
+    issue = command_issue(1, 12);
+    issue.grant_issue.idle_ms = MINUTE_MS;
+    assert_code(fsm_fixture_do(fx, &issue), OUT_OK);
+    assert_true(fsm_fixture_session(fx, 1, &session));
+    assert_int_equal(session.idle_at_ms, fx->now_ms + MINUTE_MS);
 }
 
 static void issue_is_refused_without_a_live_session(void **state) {
@@ -510,6 +539,7 @@ static void a_long_chain_keeps_its_grant(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_grant_is_issued_from_a_live_session),
+        TEST(the_idle_end_moves_in_steps),
         TEST(issue_is_refused_without_a_live_session),
         TEST(issue_is_refused_for_an_account_that_changed),
         TEST(issue_is_refused_for_an_old_sign_in),

@@ -544,6 +544,7 @@ static void grants_are_found_by_session(void **state) {
 static void outcomes_are_trimmed_by_node(void **state) {
     struct fixture *fx = *state;
     struct boot boot = {.node = 2, .boot = 5, .low = 1}, got;
+    struct store_digest again, kept;
     struct span outcome;
     static const uint8_t big[20000];
 
@@ -565,6 +566,16 @@ static void outcomes_are_trimmed_by_node(void **state) {
     assert_true(span_is(outcome, "out"));
     assert_ok(store_outcome_trim(fx->write, 2, UINT64_MAX));
     assert_int_equal(rows(fx, TABLE_OUTCOME), 20);
+    for (uint64_t seq = 1; seq <= 2000; seq++) { /* over many pages */
+        assert_ok(store_outcome_put(fx->write, 2, seq, span_str("a longer outcome")));
+    }
+    assert_ok(store_outcome_trim(fx->write, 2, 1900));
+    assert_int_equal(rows(fx, TABLE_OUTCOME), 121);
+    assert_err(store_outcome_get(fx->read, 2, 1899, &outcome), ERR_NOT_FOUND);
+    assert_ok(store_outcome_get(fx->read, 2, 1900, &outcome));
+    assert_ok(store_digest_recompute(fx->read, &again));
+    kept = store_write_digest(fx->write);
+    assert_memory_equal(&again, &kept, sizeof again);
     commit(fx, 1);
 }
 
