@@ -20,8 +20,12 @@ void repl_trail_note(struct repl_trail *trail, uint64_t index, uint64_t bytes,
     if (clock_ms > trail->clock_ms) {
         trail->clock_ms = clock_ms;
     }
-    const struct repl_trail_sample *last =
-        trail->samples > 0 ? sample_at(trail, trail->samples - 1) : NULL;
+    struct repl_trail_sample *last =
+        trail->samples > 0 ? &trail->sample[(trail->samples - 1) % REPL_TRAIL_SAMPLES]
+                           : NULL;
+    if (last != NULL && last->clock_ms == 0) { /* a cluster's first frames have no time */
+        last->clock_ms = trail->clock_ms;
+    }
     if (last == NULL || index >= last->index + REPL_TRAIL_STEP) {
         trail->sample[trail->samples % REPL_TRAIL_SAMPLES] =
             (struct repl_trail_sample){index, trail->bytes, trail->clock_ms};
@@ -51,7 +55,9 @@ void repl_trail_since(const struct repl_trail *trail, uint64_t first,
     for (uint64_t i = trail->samples; i > oldest(trail); i--) {
         const struct repl_trail_sample *sample = sample_at(trail, i - 1);
         *ret_bytes = trail->bytes - sample->bytes;
-        *ret_covers_ms = sample->clock_ms == 0 ? 0 : trail->clock_ms - sample->clock_ms;
+        if (sample->clock_ms != 0) { /* else as far as the time is known */
+            *ret_covers_ms = trail->clock_ms - sample->clock_ms;
+        }
         if (sample->index <= first) {
             return;
         }

@@ -155,19 +155,34 @@ static void print_span(json_int_t ms) {
         printf("%lld s", s);
 }
 
+/* How long an outage the log covers: what it has, or once it is full if that is far off. */
+static void print_log(const json_t *answer) {
+    json_int_t bytes = number_of(answer, "trailing_bytes");
+    json_int_t bytes_max = number_of(answer, "trailing_bytes_max");
+    json_int_t covers_ms = number_of(answer, "trailing_covers_ms");
+
+    printf("\nretained log: %lld frames, %.1f of %.0f MiB; ",
+           (long long)number_of(answer, "trailing_frames"), (double)bytes / 1048576.0,
+           (double)bytes_max / 1048576.0);
+    if (bytes > 0 && bytes < bytes_max / 2) {
+        double full_ms = (double)covers_ms * (double)bytes_max / (double)bytes;
+        printf("reaches back ");
+        print_span(covers_ms);
+        printf(", full it ");
+        covers_ms = full_ms < 1e15 ? (json_int_t)full_ms : (json_int_t)1e15;
+    }
+    printf("covers an outage of ");
+    print_span(covers_ms);
+    printf(" at this load\n");
+}
+
 /* About the cluster as a whole, by the leader's word if there is one. */
 static void print_cluster(const json_t *answer) {
     const json_t *regions = json_object_get(answer, "leader_regions");
     const json_t *outbox = json_object_get(answer, "outbox");
 
-    if (json_is_integer(json_object_get(answer, "trailing_bytes"))) {
-        printf("\nretained log: %lld frames, %.1f of %.0f MiB; covers an outage of ",
-               (long long)number_of(answer, "trailing_frames"),
-               (double)number_of(answer, "trailing_bytes") / 1048576.0,
-               (double)number_of(answer, "trailing_bytes_max") / 1048576.0);
-        print_span(number_of(answer, "trailing_covers_ms"));
-        printf(" at this load\n");
-    }
+    if (json_is_integer(json_object_get(answer, "trailing_bytes")))
+        print_log(answer);
     printf("outbox: %lld waiting, %lld given up%s\n",
            (long long)number_of(outbox, "waiting"),
            (long long)number_of(outbox, "dead"),

@@ -355,7 +355,7 @@ test('status shows roles, the retained log and the change under way', async (t) 
   const { out } = await tasuki(['status', ...connection(node.url)]);
   assert.match(out, /^2 +osaka +promoting /m);
   assert.match(out, /never seen/);
-  assert.match(out, /retained log: 1234 frames, 5\.0 of 64 MiB; covers an outage of 12 min 3 s at this load/);
+  assert.match(out, /retained log: 1234 frames, 5\.0 of 64 MiB; reaches back 12 min 3 s, full it covers an outage of 2 h 34 min at this load/);
   assert.match(out, /change: node 2 is being promoted: it is behind the log/);
   assert.match(out, /leadership is preferred in: osaka, tokyo/);
 });

@@ -305,6 +305,19 @@ static void test_trail_goes_on_over_a_gap(void **state) {
     assert_int_equal(repl_trail_entries(&trail, 1 << 20), 1);
 }
 
+/* The first frame of a cluster brings no time: the next one's counts for it. */
+static void test_trail_of_a_young_cluster(void **state) {
+    static struct repl_trail trail;
+    uint64_t bytes, covers_ms;
+    (void)state;
+    repl_trail_note(&trail, 2, 10, 0);
+    repl_trail_note(&trail, 3, 10, 5000);
+    repl_trail_note(&trail, 4, 10, 9000);
+    repl_trail_since(&trail, 1, &bytes, &covers_ms);
+    assert_int_equal(bytes, 30);
+    assert_int_equal(covers_ms, 4000);
+}
+
 /* --- the pace of images --- */
 
 #define MIB (UINT64_C(1) << 20)
@@ -405,6 +418,7 @@ int main(void) {
         cmocka_unit_test(test_a_store_that_is_behind),
         cmocka_unit_test(test_a_store_that_hangs),
         cmocka_unit_test(test_trail_goes_on_over_a_gap),
+        cmocka_unit_test(test_trail_of_a_young_cluster),
         cmocka_unit_test(test_time_follows_monotonic_time),
         cmocka_unit_test(test_small_difference_is_slewed),
         cmocka_unit_test(test_large_step_needs_a_majority),
