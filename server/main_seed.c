@@ -28,6 +28,7 @@ static void pause_ms(uint64_t ms) {
 static void tell(struct seeding *s) {
     const struct image_progress *p = &s->progress;
     uint64_t now = mono_ms();
+    char from[40] = ""; /* a file, and this node itself, are no donors */
 
     if (now < s->told_ms + TELL_MS)
         return;
@@ -37,13 +38,13 @@ static void tell(struct seeding *s) {
                   log_str("step", s->step), log_u64("rows", p->rows),
                   log_u64("rows_total", p->rows_total), log_u64("bytes", p->bytes),
                   log_end());
-    else if (p->rows_total == 0)
-        fprintf(stderr, "tasukid: node %llu: %s\n", (unsigned long long)s->donor,
-                s->step);
-    else
-        fprintf(stderr, "tasukid: node %llu: %s, %llu of %llu rows, %llu MiB\n",
-                (unsigned long long)s->donor, s->step, (unsigned long long)p->rows,
-                (unsigned long long)p->rows_total,
+    if (s->people && s->donor != 0)
+        (void)snprintf(from, sizeof from, "node %llu: ", (unsigned long long)s->donor);
+    if (s->people && p->rows_total == 0)
+        fprintf(stderr, "tasukid: %s%s\n", from, s->step);
+    else if (s->people)
+        fprintf(stderr, "tasukid: %s%s, %llu of %llu rows, %llu MiB\n", from, s->step,
+                (unsigned long long)p->rows, (unsigned long long)p->rows_total,
                 (unsigned long long)(p->bytes >> 20));
 }
 

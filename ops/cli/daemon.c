@@ -21,10 +21,11 @@ const char daemon_help[] =
     "Run it on the node's own machine, as the user whom data_dir belongs to, while\n"
     "tasukid is stopped. Messages and progress go to standard error.\n"
     "\n"
-    "Exit codes: 0 done, 64 wrong command line, 75 not now (it runs, no room, no\n"
+    "Exit codes: 0 done, 1 recover: not confirmed, 64 wrong command line, 65 restore:\n"
+    "the file is no whole backup of this cluster, 75 not now (it runs, no room, no\n"
     "memory), 77 this node cannot be mended under its id, 78 refused: the message "
     "says\n"
-    "what is wrong with the configuration, the file or the data.\n";
+    "what is wrong with the configuration or the data.\n";
 
 void daemon_options_init(struct daemon_options *options) {
     const struct args_option table[] = {
