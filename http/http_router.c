@@ -152,6 +152,8 @@ static const struct route staff_routes[] = {
     {"/staff/intake", route_staff_get, NULL, PLAIN},
     {"/staff/intake/place", NULL, route_staff_post, OWN_FORM},
     {"/staff/intake/upload", NULL, route_staff_post, OWN_FORM},
+    {"/staff/application/receive", NULL, route_staff_post, OWN_FORM},
+    {"/staff/application/defect", NULL, route_staff_post, OWN_FORM},
     {"/staff/letter", route_staff_get, NULL, PLAIN},
     {"/staff/application/return", NULL, route_staff_post, OWN_FORM},
     {"/staff/desk/next", NULL, route_staff_post, OWN_FORM},

@@ -52,6 +52,8 @@
     X(INTAKE, "intake", INTAKERS | STAFF_AUDITOR, 0)                                   \
     X(PLACE, "place", INTAKERS, WRITES)                                                \
     X(UPLOAD, "upload", INTAKERS, WRITES)                                              \
+    X(RECEIVE, "receive", INTAKERS, WRITES)                                            \
+    X(DEFECT, "defect", INTAKERS, WRITES)                                              \
     X(LETTER, "letter", INTAKERS | STAFF_APPROVER, 0)                                  \
     X(RETURN, "return", INTAKERS, WRITES)                                              \
     X(HELP, "help", HELP_READERS, 0)                                                   \

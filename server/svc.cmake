@@ -11,7 +11,7 @@ list(APPEND TASUKI_SVC_SOURCES
   qr_code.c staff_permission.c svc_staff.c svc_staff_audit.c svc_staff_desk.c svc_staff_login.c svc_staff_own.c svc_staff_people.c
   svc_staff_operation.c svc_staff_rp.c svc_staff_rp_change.c
   svc_staff_rp_import.c)
-list(APPEND TASUKI_SVC_SOURCES svc_staff_decide.c svc_staff_evidence.c svc_staff_review.c svc_staff_scan.c svc_staff_intake.c svc_staff_return.c svc_staff_help.c svc_staff_import.c svc_import.c svc_admin_intake.c svc_application.c svc_blob.c svc_job.c)
+list(APPEND TASUKI_SVC_SOURCES svc_staff_decide.c svc_staff_evidence.c svc_staff_review.c svc_staff_scan.c svc_staff_intake.c svc_staff_receive.c svc_staff_return.c svc_staff_help.c svc_staff_import.c svc_import.c svc_admin_intake.c svc_application.c svc_blob.c svc_job.c)
 list(APPEND TASUKI_SVC_SOURCES svc_admin_blob.c)
 list(APPEND TASUKI_SVC_SOURCES svc_admin_evidence.c svc_admin_decisions.c)
 list(APPEND TASUKI_SVC_SOURCES

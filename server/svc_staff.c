@@ -52,6 +52,8 @@ static void (*const actions[STAFF_ACTIONS_COUNT])(struct staff_op *op) = {
     [STAFF_DO_INTAKE] = svc_staff_intake,
     [STAFF_DO_PLACE] = svc_staff_place,
     [STAFF_DO_UPLOAD] = svc_staff_upload,
+    [STAFF_DO_RECEIVE] = svc_staff_receive,
+    [STAFF_DO_DEFECT] = svc_staff_defect,
     [STAFF_DO_LETTER] = svc_staff_letter,
     [STAFF_DO_RETURN] = svc_staff_return,
     [STAFF_DO_HELP] = svc_staff_help,
@@ -163,6 +165,18 @@ void svc_staff_refuse(struct staff_op *op, enum svc_staff_kind kind,
         svc_fail(&op->base, err);
     else
         end(op, kind);
+}
+
+bool svc_staff_refuse_by(struct staff_op *op, enum outcome_code code,
+                         const struct staff_refusal *table, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].code == code) {
+            op->staff->reason = table[i].reason;
+            svc_staff_refuse(op, STAFF_CONFLICT, span_str(table[i].message));
+            return true;
+        }
+    }
+    return false;
 }
 
 void svc_staff_done(struct staff_op *op, const char *format, ...) {

@@ -24,8 +24,7 @@ static enum review_decision decision_of(struct span text) {
                                     : (enum review_decision)0;
 }
 
-/* Check boxes: `defect_NAME`. */
-static uint32_t read_defects(const struct staff_op *op) {
+uint32_t svc_staff_read_defects(const struct staff_op *op) {
     uint32_t defects = 0;
     char name[40];
 
@@ -148,7 +147,7 @@ void svc_staff_decide(struct staff_op *op) {
     cmd->staff = op->account.id;
     cmd->claim = (uint32_t)strtoul(number, NULL, 10);
     cmd->decision = decision_of(svc_staff_field(op, "decision"));
-    cmd->defects = read_defects(op);
+    cmd->defects = svc_staff_read_defects(op);
     if (!sound(op, cmd))
         return;
     err = seal_note(op, cmd);

@@ -311,10 +311,7 @@ static void second_due(struct staff_op *op) {
 }
 
 static void refused(struct staff_op *op, enum outcome_code code) {
-    static const struct {
-        enum outcome_code code;
-        const char *reason, *message;
-    } refusals[] = {
+    static const struct staff_refusal refusals[] = {
         {OUT_EXISTS, "correction_waits", "id: one waits for a second person already"},
         {OUT_CHANGING, "correction_changed", "id: the number was changed meanwhile"},
         {OUT_SAME_PERSON, "correction_same",
@@ -325,13 +322,8 @@ static void refused(struct staff_op *op, enum outcome_code code) {
         {OUT_FULL, "help_full", "id: too much is waiting"},
     };
 
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        if (refusals[i].code == code) {
-            op->staff->reason = refusals[i].reason;
-            svc_staff_refuse(op, STAFF_CONFLICT, span_str(refusals[i].message));
-            return;
-        }
-    }
+    if (svc_staff_refuse_by(op, code, refusals, sizeof refusals / sizeof refusals[0]))
+        return;
     if (code == OUT_NOT_FOUND)
         svc_staff_refuse(op, STAFF_MISSING, span_str("id: it is not there any more"));
     else if (code == OUT_ROLE || code == OUT_ACCOUNT_STATE)

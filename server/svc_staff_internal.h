@@ -46,6 +46,15 @@ void svc_staff_file(struct staff_op *op);
 void svc_staff_done(struct staff_op *op, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What an outcome is answered as: a conflict, with the console's reason and a message.
+ * False: the table has none for it; else the operation has ended. */
+struct staff_refusal {
+    enum outcome_code code;
+    const char *reason, *message;
+};
+bool svc_staff_refuse_by(struct staff_op *op, enum outcome_code code,
+                         const struct staff_refusal *table, size_t count);
+
 /* The state machine has refused for who acts (OUT_ROLE, OUT_ACCOUNT_STATE): the role, or
  * the account, may have been taken away since the table was asked. Then it is answered as
  * the table would by now; else `otherwise` does. */
@@ -105,6 +114,8 @@ void svc_staff_scan(struct staff_op *op);
 void svc_staff_intake(struct staff_op *op);
 void svc_staff_place(struct staff_op *op);
 void svc_staff_upload(struct staff_op *op);
+void svc_staff_receive(struct staff_op *op);
+void svc_staff_defect(struct staff_op *op);
 void svc_staff_letter(struct staff_op *op);
 void svc_staff_return(struct staff_op *op);
 void svc_staff_help(struct staff_op *op);

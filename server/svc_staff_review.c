@@ -51,13 +51,7 @@ enum review_sight svc_staff_sight(const struct staff_op *op,
 }
 
 bool svc_staff_application_id(const struct staff_op *op, struct application_id *ret_id) {
-    struct span text = svc_staff_field(op, "id");
-
-    memset(ret_id, 0, sizeof *ret_id);
-    if (text.len > APPLICATION_ID_MAX)
-        return false;
-    memcpy(ret_id->text, text.data, text.len);
-    return store_application_id_ok(ret_id);
+    return svc_application_id_read(svc_staff_field(op, "id"), ret_id);
 }
 
 void svc_staff_no_application(struct staff_op *op) {
@@ -72,10 +66,7 @@ static void second_due(struct staff_op *op) {
 }
 
 void svc_staff_review_refused(struct staff_op *op, enum outcome_code code) {
-    static const struct {
-        enum outcome_code code;
-        const char *reason, *message;
-    } refusals[] = {
+    static const struct staff_refusal refusals[] = {
         {OUT_CLAIMED, "claimed", "id: another person has it, or your claim is over"},
         {OUT_SAME_PERSON, "same_person",
          "id: a second person is waited for, and you were the first"},
@@ -84,13 +75,8 @@ void svc_staff_review_refused(struct staff_op *op, enum outcome_code code) {
          "id: its account ID is an account's by now: it cannot be approved"},
     };
 
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        if (refusals[i].code == code) {
-            op->staff->reason = refusals[i].reason;
-            svc_staff_refuse(op, STAFF_CONFLICT, span_str(refusals[i].message));
-            return;
-        }
-    }
+    if (svc_staff_refuse_by(op, code, refusals, sizeof refusals / sizeof refusals[0]))
+        return;
     if (code == OUT_NOT_FOUND)
         svc_staff_no_application(op);
     else if (code == OUT_ROLE || code == OUT_ACCOUNT_STATE)
@@ -411,6 +397,11 @@ static void show(struct staff_op *op) {
     }
     json_object_set_new(view, "decided_ms",
                         json_integer((json_int_t)looking->application.decided_ms));
+    json_object_set_new(view, "can_receive",
+                        json_boolean(looking->application.state == APPLICATION_AWAITING));
+    json_object_set_new(view, "can_defect",
+                        json_boolean(store_application_may_move(
+                            looking->application.state, APPLICATION_DEFECT)));
     json_object_set_new(view, "is_denied",
                         json_boolean(looking->application.state == APPLICATION_DENIED));
     json_object_set_new(view, "is_returned",

@@ -27,6 +27,8 @@ enum review_sight svc_staff_sight(const struct staff_op *op, const struct review
 void svc_staff_look(struct staff_op *op, const struct application_id *id, bool once,
                     void (*next)(struct svc_state *state));
 
+/* Check boxes of a form: `defect_NAME`. */
+uint32_t svc_staff_read_defects(const struct staff_op *op);
 /* Array of the names of the defects. */
 json_t *svc_staff_defects(uint32_t bits);
 

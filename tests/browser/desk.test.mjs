@@ -50,6 +50,12 @@ for (const language of Object.keys(LANGUAGES)) {
       const [one] = await nextPapers();
       const view = await open(['reviewer', 'approver', 'supervisor', 'intake', 'auditor'], { language, size, bare: true });
       const { page, go, seen } = view;
+      const waiting = await center.apply((number += 20));
+      await go('/staff/desk');
+      await page.fill('#id', waiting.id);
+      await page.press('#id', 'Enter');
+      await page.waitForSelector('#receive');
+      await seen('awaiting');
       await go('/staff/desk');
       await seen('queues');
       await go(`/staff/application?id=${one.id}`);

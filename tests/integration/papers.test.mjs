@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { operator } from '../lib/admin.mjs';
 import { Center, decide, sendFile } from '../lib/desk.mjs';
 import { until } from '../lib/demo.mjs';
+import { lastMail } from '../lib/messages.mjs';
 import { sheet, tiff } from '../lib/tiff.mjs';
 
 const center = await Center.make('papers');
@@ -87,6 +88,27 @@ test('what is no upload is refused, and roles hold', async () => {
   assert.equal((await step(ida, { ...good, index: '0' }, wrong.subarray(0, CHUNK))).status, 204);
   assert.equal((await step(ida, good, wrong.subarray(CHUNK))).status, 204);
   assert.equal((await step(ida, { ...good, step: 'commit', index: '0' })).status, 409, 'not the bytes that its name says');
+});
+
+test('an envelope is noted as it comes; what is wrong before any review ends it, and the applicant is told', async () => {
+  const [one, two] = [await center.apply(40), await center.apply(60)];
+  const page = await ida.get(`/staff/application?id=${one.id.toLowerCase()}`);
+  assert.match(page.body, /action="\/staff\/application\/receive"/);
+  assert.ok(!page.body.includes(one.profile.email), 'without what was typed');
+  assert.equal((await anna.post('/staff/application/receive', { id: one.id })).status, 403);
+  assert.match((await ida.post('/staff/application/receive', { id: one.id })).location, /notice=received/);
+  assert.equal(await center.stateOf(ida, one.id), '未開封');
+  assert.equal((await ida.post('/staff/application/receive', { id: one.id })).status, 409);
+  assert.equal((await ida.post('/staff/application/defect', { id: two.id })).status, 422, 'of what kind?');
+  const since = Date.now();
+  assert.match((await ida.post('/staff/application/defect', { id: two.id, defect_account_duplicate: '1', defect_cert_copy: '1' })).location, /notice=defect/);
+  assert.equal(await center.stateOf(ida, two.id), '審査前不備');
+  const mail = await lastMail(two.profile.email, { sinks: center.sinks, after: since });
+  assert.match(mail.text, /コピー/);
+  // Scanned, the noted one goes on to its review.
+  await center.papers([one]);
+  await center.read([one]);
+  assert.equal(await center.stateOf(ida, one.id), '有人審査');
 });
 
 test('a denial goes back with its letter and the carrier\'s number, and never returns', async () => {

@@ -54,6 +54,8 @@ static const struct {
     {"intake", "aiu", ""},
     {"place", "iu", "w"},
     {"upload", "iu", "w"},
+    {"receive", "iu", "w"},
+    {"defect", "iu", "w"},
     {"letter", "ipu", ""},
     {"return", "iu", "w"},
     {"help", "ahpu", ""},

@@ -17,6 +17,7 @@ tasuki_unit_test(svc_staff_evidence SOURCES test_svc_staff_evidence.c
                  LIBS tasuki_ocr_wire ${SVC_TEST_LIBS})
 set(DESK_TEST staff_fixture.c desk_fixture.c svc_fixture.c LIBS tasuki_ocr_wire ${SVC_TEST_LIBS})
 tasuki_unit_test(svc_staff_help SOURCES test_svc_staff_help.c ${DESK_TEST})
+tasuki_unit_test(svc_staff_receive SOURCES test_svc_staff_receive.c ${DESK_TEST})
 tasuki_unit_test(svc_staff_return SOURCES test_svc_staff_return.c ${DESK_TEST})
 tasuki_unit_test(svc_staff_scan SOURCES test_svc_staff_scan.c ${DESK_TEST})
 tasuki_unit_test(svc_register SOURCES test_svc_register.c svc_fixture.c LIBS ${SVC_TEST_LIBS})
