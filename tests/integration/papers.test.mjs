@@ -126,6 +126,7 @@ test('a denial goes back with its letter and the carrier\'s number, and never re
   assert.equal((await anna.post('/staff/application/return', { id: one.id, tracking: '1234-5678-9012' })).status, 403);
   for (const tracking of ['', 'a b', '1'.repeat(33), '<b>']) assert.equal((await ida.post('/staff/application/return', { id: one.id, tracking })).status, 422, tracking);
   assert.match((await ida.post('/staff/application/return', { id: one.id, tracking: '1234-5678-9012' })).location, /returned/);
+  await center.cluster.settled(); // who did it sees it at once, another node's reader a moment later
   const page = await sora.get(`/staff/application?id=${one.id}`);
   assert.match(page.body, /1234-5678-9012/);
   assert.match(page.body, /返送した日時/);
