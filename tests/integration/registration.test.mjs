@@ -88,6 +88,7 @@ test('it is read, changed and removed by its token, at whatever node', async () 
   const changed = await send(two, 'PUT', pathOf(rp), token, { client_id: rp.client_id, redirect_uris: [`${REDIRECT}2`], client_name: '変更' });
   assert.equal(changed.status, 200, changed.body);
   assert.deepEqual(changed.json.redirect_uris, [`${REDIRECT}2`]);
+  await everywhere(2);
   for (const node of nodes) assert.equal((await send(node, 'GET', pathOf(rp), token)).json.client_name, '変更', node.name);
   const other = await registered(three);
   for (const method of ['GET', 'PUT', 'DELETE']) {
@@ -95,6 +96,7 @@ test('it is read, changed and removed by its token, at whatever node', async () 
     assert.equal((await send(one, method, pathOf(rp), other.registration_access_token, body)).status, 401, method);
   }
   assert.equal((await send(three, 'DELETE', pathOf(rp), token)).status, 204);
+  await everywhere(3);
   for (const node of nodes) {
     assert.equal((await send(node, 'GET', pathOf(rp), token)).status, 401, node.name);
     const page = await get(node, authorizePath(authorizeParams({ clientId: rp.client_id, redirectUri: `${REDIRECT}2` })));

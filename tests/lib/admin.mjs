@@ -34,8 +34,8 @@ export async function operator(id, method, path, body) {
   return { status: answer.status, json: answer.body ? answer.json : null, answer };
 }
 
-// What a node has applied its readers see within this (F6 of raft/fsm.h), and a turn of
-// its loop on a busy machine.
+// What a node has applied its readers see within this, but for one that commands come to
+// without a pause (F6 of raft/fsm.h); and a turn of its loop on a busy machine.
 const SHARED_COMMIT_MS = 60;
 
 // Rows of accounts and clients carry no stamp: a test waits until all nodes that
