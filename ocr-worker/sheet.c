@@ -11,6 +11,7 @@
 #define SURE_WEIGHT 14.0f /* of labels: no other turn needs to be tried */
 #define KIND_WEIGHT 3.5f
 #define BLANK_ATOMS 40
+#define BLANK_BLOBS 2000 /* dirt, holes and what shines through leave 600 at most */
 #define WHOLE_PROOF 10.0f /* both halves of これは提出されている印鑑の写しに相違ないことを証明する */
 
 static double mm(const struct page *page, double millimetres) {
@@ -126,6 +127,11 @@ static bool has_form_fields(const struct labels *l) {
            0;
 }
 
+/* Dithered print of few dots falls apart into marks that are no text either. */
+static bool is_blank(const struct sheet *s) {
+    return atoms_of(&s->text) < BLANK_ATOMS && s->page.blob_count < BLANK_BLOBS;
+}
+
 static enum ocr_page_kind kind_of(const struct sheet *s) {
     const struct labels *l = &s->labels;
     float weight[OCR_PAGE_KIND_END] = {0};
@@ -157,7 +163,7 @@ static enum ocr_page_kind kind_of(const struct sheet *s) {
     for (int k = 1; k < OCR_PAGE_KIND_END; k++)
         if (weight[k] > weight[best] && weight[k] >= KIND_WEIGHT)
             best = (enum ocr_page_kind)k;
-    if (best == OCR_PAGE_UNKNOWN && atoms_of(&s->text) < BLANK_ATOMS && l->count == 0)
+    if (best == OCR_PAGE_UNKNOWN && l->count == 0 && is_blank(s))
         return OCR_PAGE_BLANK;
     return best;
 }
