@@ -357,7 +357,8 @@ int cmd_intake(int argc, char *const argv[]) {
     if (!conn_args(argc, argv, own, usage_text, &options, &words, &code))
         return code;
     wait_s = strtol(wait ? wait : "0", &end, 10);
-    if (words.count != 1 || (wait && *wait == '\0') || *end != '\0' || wait_s < 0 || wait_s > 86400 ||
+    if (words.count != 1 || (wait && *wait == '\0') || *end != '\0' || wait_s < 0 ||
+        wait_s > 86400 ||
         (intake.label && strlen(intake.label) > LABEL_MAX)) {
         fputs("tasuki: one FOLDER, and seconds to --wait, are expected; see tasuki intake "
               "--help\n",

@@ -316,11 +316,23 @@ int fixture_setup(void **state) {
     return 0;
 }
 
+int fixture_setup_blobs(void **state) {
+    struct fixture *f;
+    char why[256];
+
+    fixture_setup(state);
+    f = *state;
+    assert_int_equal(blob_open(f->dir, 0, &f->shared.blobs, why), OK);
+    return 0;
+}
+
 int fixture_teardown(void **state) {
     struct fixture *f = *state;
     char path[128];
 
     svc_free(f->svc);
+    if (f->shared.blobs)
+        blob_close(f->shared.blobs);
     hash_pool_free(f->shared.hash_pool);
     hash_pool_free(f->shared.disk_pool);
     if (f->shared.login_limit)

@@ -70,6 +70,8 @@ struct browser {
 int fixture_setup(void **state);
 /* A store in which nothing has been applied but the node's boot. */
 int fixture_setup_empty(void **state);
+/* fixture_setup, on a node that keeps blobs. */
+int fixture_setup_blobs(void **state);
 int fixture_teardown(void **state);
 /* Run tasks until *done. */
 void fixture_until(struct fixture *f, const bool *done);

@@ -36,23 +36,12 @@ static enum err run(struct fixture *f, enum svc_blob_action action) {
     return err;
 }
 
-static int setup(void **state) {
-    struct fixture *f;
-    char why[256];
-
-    fixture_setup(state);
-    f = *state;
-    assert_int_equal(blob_open(f->dir, 0, &f->shared.blobs, why), OK);
-    return 0;
-}
-
 static int teardown(void **state) {
     struct fixture *f = *state;
     struct blob_id id;
 
     digest_sha256(span_of(bytes, sizeof bytes), id.b);
     blob_delete(f->shared.blobs, &id);
-    blob_close(f->shared.blobs);
     return fixture_teardown(state);
 }
 
@@ -91,7 +80,7 @@ static void no_probe_no_wait(void **state) {
     assert_int_equal(f->repl.reads, 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup_blobs, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

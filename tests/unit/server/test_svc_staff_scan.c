@@ -14,21 +14,12 @@ static const struct id128 bundle = {{7}};
 
 static int setup(void **state) {
     struct fixture *f;
-    char why[256];
 
-    fixture_setup(state);
+    fixture_setup_blobs(state);
     f = *state;
-    assert_int_equal(blob_open(f->dir, 0, &f->shared.blobs, why), OK);
     desk_put(f, ID, APPLICATION_STAFF);
     desk_put_pages(f, bundle, ID);
     return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *f = *state;
-
-    blob_close(f->shared.blobs);
-    return fixture_teardown(state);
 }
 
 /* The look, as it is answered. */
@@ -140,7 +131,7 @@ static void a_page_that_is_nobodys_is_the_intakes(void **state) {
                                   "1", NULL)));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

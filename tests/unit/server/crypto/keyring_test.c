@@ -1,5 +1,5 @@
 /* keyring, password and digest. */
-#include "tests/unit/server/unit.h"
+#include "tests/unit/server/crypto/sealer_fixture.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,40 +7,8 @@
 #include <unistd.h>
 
 #include "server/crypto/digest.h"
-#include "server/crypto/keyring.h"
 #include "server/crypto/password.h"
 #include "store/base/codec.h"
-
-struct fixture {
-    struct keyring *keyring;
-    struct sealer *sealer;
-};
-
-static void fill_sevens(void *impl, void *out, size_t len) {
-    (void)impl;
-    memset(out, 7, len);
-}
-
-static int setup(void **state) {
-    static struct fixture fixture;
-    struct port_random sevens = {.fill = fill_sevens};
-    uint8_t key[32];
-
-    for (size_t i = 0; i < sizeof(key); i++)
-        key[i] = (uint8_t)i;
-    assert_int_equal(keyring_from_bytes(key, &fixture.keyring), OK);
-    assert_int_equal(sealer_new(fixture.keyring, &sevens, &fixture.sealer), OK);
-    *state = &fixture;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *fixture = *state;
-
-    sealer_free(fixture->sealer);
-    keyring_free(fixture->keyring);
-    return 0;
-}
 
 static void assert_hex(const void *bytes, size_t len, const char *hex) {
     char text[256];

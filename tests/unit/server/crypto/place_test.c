@@ -2,7 +2,7 @@
 #include "server/crypto/place.h"
 
 #include "store/base/codec.h"
-#include "tests/unit/server/unit.h"
+#include "tests/unit/server/crypto/sealer_fixture.h"
 
 #define MOMENT_MS UINT64_C(1753315200000)
 #define MANY 1000
@@ -10,37 +10,6 @@
 struct key {
     uint8_t b[PLACE_KEY];
 };
-
-struct fixture {
-    struct keyring *keyring;
-    struct sealer *sealer;
-};
-
-static void fill_sevens(void *impl, void *out, size_t len) {
-    (void)impl;
-    memset(out, 7, len);
-}
-
-static int setup(void **state) {
-    static struct fixture fixture;
-    struct port_random sevens = {.fill = fill_sevens};
-    uint8_t key[32];
-
-    for (size_t i = 0; i < sizeof(key); i++)
-        key[i] = (uint8_t)i;
-    assert_int_equal(keyring_from_bytes(key, &fixture.keyring), OK);
-    assert_int_equal(sealer_new(fixture.keyring, &sevens, &fixture.sealer), OK);
-    *state = &fixture;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *fixture = *state;
-
-    sealer_free(fixture->sealer);
-    keyring_free(fixture->keyring);
-    return 0;
-}
 
 /* The hash is the one that keyring_test pins: rows that are stored depend on this. */
 static void keys_have_known_values(void **state) {
