@@ -80,13 +80,15 @@ run_step() {
 # ---- processes: a pid alone may have been given to another process since
 
 # The start time of a process in clock ticks since boot (field 22 of proc(5) stat;
-# the command name before it may hold blanks and parentheses). Empty: no process.
+# the command name before it may hold blanks and parentheses). Empty: no process. One
+# whose first thread is gone (Z) still has its ports and locks while another thread is in
+# an fsync that a slow disk does not end: field 20 counts the threads.
 process_start() {
   local stat rest
   { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 0
   rest=${stat##*) }
   set -- $rest
-  [[ $1 == Z ]] || printf '%s' "${20}"
+  [[ $1 == Z ]] && ((${18} < 2)) || printf '%s' "${20}"
 }
 
 # process_write FILE PID: "pid start", for process_alive.

@@ -1,6 +1,7 @@
 // The scripts of ops/: usage, ports, and that nothing but one's own process is stopped.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { test } from 'node:test';
@@ -54,6 +55,30 @@ test('a pid that was given to another process is left alone', async (t) => {
   const { out } = await shell(`process_write ${dir}/p/own.pid ${child.pid}; process_alive ${dir}/p/own.pid && echo alive; ` +
     `process_stop ${dir}/p/own.pid 5; process_alive ${dir}/p/own.pid || echo gone`);
   assert.equal(out, 'alive\ngone\n');
+});
+
+// A killed node looks like that while a slow disk holds its fsync: its ports are taken still.
+test('a process whose first thread has ended is alive until its last one has', async (t) => {
+  const dir = scratch(t);
+  const child = spawn('/usr/bin/python3', ['-c', `import ctypes, os, threading
+started = threading.Event()
+def rest():
+    started.set()
+    os.read(0, 1)
+    os._exit(0)
+threading.Thread(target=rest).start()
+started.wait()
+print("ready", flush=True)
+ctypes.CDLL(None).syscall({"x86_64": 60}.get(os.uname().machine, 93), 0)`]);
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  await shell(`until [[ $(</proc/${child.pid}/stat) == *') Z '* ]]; do sleep 0.01; done`);
+  const pid = `${dir}/some.pid`;
+  const { out } = await shell(`process_write ${pid} ${child.pid}; process_alive ${pid} && echo alive`);
+  assert.equal(out, 'alive\n');
+  child.stdin.end('x');
+  await once(child, 'exit');
+  assert.equal((await shell(`process_alive ${pid} || echo gone`)).out, 'gone\n');
 });
 
 test('down where nothing is up is no error', async (t) => {
