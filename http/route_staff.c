@@ -29,7 +29,7 @@ static const struct staff_route routes[] = {
     {"/staff", STAFF_DO_HOME, CONSOLE_HOME, NONE, NONE, NONE, "/staff"},
     {"/staff/logout", NONE, NONE, STAFF_DO_SIGN_OUT, NONE, NONE, "/staff"},
     {"/staff/sessions", STAFF_DO_SESSIONS, CONSOLE_SESSIONS, STAFF_DO_SESSION_END, NONE,
-     NONE, "/staff/sessions"},
+     CONSOLE_SESSIONS, "/staff/sessions"},
     {"/staff/password", STAFF_DO_PASSWORD_FORM, CONSOLE_PASSWORD, STAFF_DO_PASSWORD,
      NONE, CONSOLE_PASSWORD, "/staff/password"},
     {"/staff/rps", STAFF_DO_RP_LIST, CONSOLE_RP_LIST, NONE, NONE, NONE, "/staff/rps"},
@@ -41,53 +41,59 @@ static const struct staff_route routes[] = {
     {"/staff/rp", STAFF_DO_RP_SHOW, CONSOLE_RP, NONE, NONE, NONE, "/staff/rps"},
     {"/staff/rp/edit", STAFF_DO_RP_FORM, CONSOLE_RP_FORM, STAFF_DO_RP_SAVE,
      CONSOLE_RP_SECRET, CONSOLE_RP_FORM, "/staff/rps"},
-    {"/staff/rp/stage", NONE, NONE, STAFF_DO_RP_STAGE, NONE, NONE, "/staff/rp"},
-    {"/staff/rp/retire", NONE, NONE, STAFF_DO_RP_RETIRE, NONE, NONE, "/staff/rp"},
-    {"/staff/rp/secret", NONE, NONE, STAFF_DO_RP_SECRET, CONSOLE_RP_SECRET, NONE,
+    {"/staff/rp/stage", NONE, NONE, STAFF_DO_RP_STAGE, NONE, CONSOLE_RP, "/staff/rp"},
+    {"/staff/rp/retire", NONE, NONE, STAFF_DO_RP_RETIRE, NONE, CONSOLE_RP,
+     "/staff/rp"},
+    {"/staff/rp/secret", NONE, NONE, STAFF_DO_RP_SECRET, CONSOLE_RP_SECRET, CONSOLE_RP,
      "/staff/rp"},
     {"/staff/people", STAFF_DO_PEOPLE_LIST, CONSOLE_PEOPLE, STAFF_DO_PEOPLE_CHANGE,
-     CONSOLE_PEOPLE_SEED, NONE, "/staff/people"},
+     CONSOLE_PEOPLE_SEED, CONSOLE_PEOPLE, "/staff/people"},
     {"/staff/people/add", STAFF_DO_PEOPLE_FORM, CONSOLE_PEOPLE_FORM,
      STAFF_DO_PEOPLE_ADD, CONSOLE_PEOPLE_SEED, CONSOLE_PEOPLE_FORM,
      "/staff/people/add"},
     {"/staff/operation", STAFF_DO_OPERATION, CONSOLE_OPERATION, STAFF_DO_OUTBOX_RETRY,
-     NONE, NONE, "/staff/operation"},
+     NONE, CONSOLE_OPERATION, "/staff/operation"},
     {"/staff/audit", STAFF_DO_AUDIT, CONSOLE_AUDIT, NONE, NONE, CONSOLE_AUDIT,
      "/staff/audit"},
     {"/staff/desk", STAFF_DO_DESK, CONSOLE_DESK, NONE, NONE, NONE, "/staff/desk"},
-    {"/staff/application", STAFF_DO_APPLICATION, CONSOLE_APPLICATION, NONE, NONE, NONE,
+    {"/staff/application", STAFF_DO_APPLICATION, CONSOLE_APPLICATION, NONE, NONE,
+     CONSOLE_DESK, "/staff/desk"},
+    {"/staff/application/claim", NONE, NONE, STAFF_DO_CLAIM, NONE, CONSOLE_APPLICATION,
      "/staff/desk"},
-    {"/staff/application/claim", NONE, NONE, STAFF_DO_CLAIM, NONE, NONE, "/staff/desk"},
-    {"/staff/application/release", NONE, NONE, STAFF_DO_RELEASE, NONE, NONE,
-     "/staff/desk"},
-    {"/staff/application/decide", NONE, NONE, STAFF_DO_DECIDE, NONE, NONE,
+    {"/staff/application/release", NONE, NONE, STAFF_DO_RELEASE, NONE,
+     CONSOLE_APPLICATION, "/staff/desk"},
+    {"/staff/application/decide", NONE, NONE, STAFF_DO_DECIDE, NONE, CONSOLE_APPLICATION,
      "/staff/application"},
     {"/staff/scan", STAFF_DO_SCAN, NONE, NONE, NONE, NONE, "/staff/desk"},
     {"/staff/help", STAFF_DO_HELP, CONSOLE_HELP, NONE, NONE, NONE, "/staff/help"},
-    {"/staff/help/find", NONE, NONE, STAFF_DO_HELP_FIND, NONE, NONE, "/staff/help"},
-    {"/staff/help/resend", NONE, NONE, STAFF_DO_HELP_RESEND, NONE, NONE, "/staff/help"},
-    {"/staff/help/correct", NONE, NONE, STAFF_DO_CORRECT, NONE, NONE, "/staff/help"},
-    {"/staff/help/settle", NONE, NONE, STAFF_DO_CORRECT_SETTLE, NONE, NONE,
+    {"/staff/help/find", NONE, NONE, STAFF_DO_HELP_FIND, NONE, CONSOLE_HELP,
+     "/staff/help"},
+    {"/staff/help/resend", NONE, NONE, STAFF_DO_HELP_RESEND, NONE, CONSOLE_HELP,
+     "/staff/help"},
+    {"/staff/help/correct", NONE, NONE, STAFF_DO_CORRECT, NONE, CONSOLE_HELP,
+     "/staff/help"},
+    {"/staff/help/settle", NONE, NONE, STAFF_DO_CORRECT_SETTLE, NONE, CONSOLE_HELP,
      "/staff/help"},
     {"/staff/imports", STAFF_DO_IMPORTS, CONSOLE_IMPORTS, STAFF_DO_IMPORT_PROPOSE,
-     CONSOLE_IMPORTS, NONE, "/staff/imports"},
+     CONSOLE_IMPORTS, CONSOLE_IMPORTS, "/staff/imports"},
     {"/staff/import", STAFF_DO_IMPORT_SHOW, CONSOLE_IMPORT, STAFF_DO_IMPORT_JUDGE, NONE,
-     NONE, "/staff/imports"},
-    {"/staff/import/settle", NONE, NONE, STAFF_DO_IMPORT_SETTLE, NONE, NONE,
+     CONSOLE_IMPORT, "/staff/imports"},
+    {"/staff/import/settle", NONE, NONE, STAFF_DO_IMPORT_SETTLE, NONE, CONSOLE_IMPORT,
      "/staff/imports"},
-    {"/staff/decisions.csv", STAFF_DO_DECISIONS, NONE, NONE, NONE, NONE,
+    {"/staff/decisions.csv", STAFF_DO_DECISIONS, NONE, NONE, NONE, CONSOLE_IMPORTS,
      "/staff/imports"},
     {"/staff/intake", STAFF_DO_INTAKE, CONSOLE_INTAKE, NONE, NONE, NONE, "/staff/intake"},
-    {"/staff/intake/place", NONE, NONE, STAFF_DO_PLACE, NONE, NONE, "/staff/intake"},
+    {"/staff/intake/place", NONE, NONE, STAFF_DO_PLACE, NONE, CONSOLE_INTAKE,
+     "/staff/intake"},
     {"/staff/intake/upload", NONE, NONE, STAFF_DO_UPLOAD, NONE, NONE, "/staff/intake"},
-    {"/staff/application/receive", NONE, NONE, STAFF_DO_RECEIVE, NONE, NONE,
-     "/staff/application"},
-    {"/staff/application/defect", NONE, NONE, STAFF_DO_DEFECT, NONE, NONE,
+    {"/staff/application/receive", NONE, NONE, STAFF_DO_RECEIVE, NONE,
+     CONSOLE_APPLICATION, "/staff/application"},
+    {"/staff/application/defect", NONE, NONE, STAFF_DO_DEFECT, NONE, CONSOLE_APPLICATION,
      "/staff/application"},
     {"/staff/letter", STAFF_DO_LETTER, NONE, NONE, NONE, NONE, "/staff/desk"},
-    {"/staff/application/return", NONE, NONE, STAFF_DO_RETURN, NONE, NONE,
+    {"/staff/application/return", NONE, NONE, STAFF_DO_RETURN, NONE, CONSOLE_APPLICATION,
      "/staff/application"},
-    {"/staff/desk/next", NONE, NONE, STAFF_DO_NEXT, NONE, NONE, "/staff/desk"},
+    {"/staff/desk/next", NONE, NONE, STAFF_DO_NEXT, NONE, CONSOLE_DESK, "/staff/desk"},
 };
 
 /* A field that stands twice is taken for none. */
@@ -147,27 +153,51 @@ static void put_switch(struct http_request *request, struct buf *json) {
     buf_json_bool(json, "switch", true);
 }
 
-/* `member: what is wrong` in two, for the page to name the field in its language. */
-static void put_error(struct buf *json, struct span message) {
-    size_t name_len = 0;
-    while (name_len < message.len && ((message.data[name_len] >= 'a' &&
-                                       message.data[name_len] <= 'z') ||
-                                      message.data[name_len] == '_')) {
-        name_len++;
+/* The member of `member: what is wrong`, or of `member[0]: ...`; empty: it names none. */
+static struct span member_of(struct span message) {
+    size_t len = 0;
+    while (len < message.len &&
+           ((message.data[len] >= 'a' && message.data[len] <= 'z') ||
+            message.data[len] == '_')) {
+        len++;
     }
-    bool named = name_len > 0 && name_len < message.len &&
-                 (message.data[name_len] == ':' || message.data[name_len] == '[');
-    buf_json_name(json, "error");
-    buf_str(json, "{");
-    if (named) {
-        buf_json_member(json, "field", span_of(message.data, name_len));
-    }
-    buf_json_member(json, "text", message);
-    buf_str(json, "}");
+    bool named = len > 0 && len < message.len &&
+                 (message.data[len] == ':' || message.data[len] == '[');
+    return span_of(message.data, named ? len : 0);
 }
 
+/* Why a form was refused, for the head of its page: the field in the page's language, the
+ * way to it when what it holds was wrong, and `bad`, by which the page marks it. */
+static void put_refusal(struct buf *json, const struct svc_staff *staff) {
+    char key[64];
+    struct span member = member_of(staff->message);
+    bool invalid = staff->kind != STAFF_CONFLICT;
+    buf_json_name(json, "refusal");
+    buf_str(json, "{");
+    buf_json_bool(json, "invalid", invalid);
+    snprintf(key, sizeof(key), "field_%.*s", (int)(member.len < 32 ? member.len : 32),
+             (const char *)member.data);
+    if (invalid && http_console_known(key)) {
+        buf_json_member(json, "named", span_str(key));
+    }
+    if (invalid && member.len > 0) {
+        buf_json_member(json, "anchor", member);
+    }
+    if (staff->reason != NULL) {
+        buf_json_member(json, "why", span_str(staff->reason));
+    } else {
+        buf_json_member(json, "text", staff->message);
+    }
+    buf_str(json, "}");
+    if (invalid && member.len > 0) {
+        buf_json_name(json, "bad");
+        buf_printf(json, "{\"%.*s\":true}", (int)member.len, (const char *)member.data);
+    }
+}
+
+/* `refused`: the page is that of its form; NULL: nothing was. */
 static void show(struct http_request *request, int status, enum console_page page,
-                 struct span me, struct span view, struct span message) {
+                 struct span me, struct span view, const struct svc_staff *refused) {
     char key[64] = "";
     struct span notice = field(request, "notice");
     struct buf json;
@@ -185,8 +215,8 @@ static void show(struct http_request *request, int status, enum console_page pag
         buf_json_name(&json, "me");
         buf_put(&json, me.data, me.len);
     }
-    if (message.len > 0) {
-        put_error(&json, message);
+    if (refused != NULL) {
+        put_refusal(&json, refused);
     }
     buf_json_name(&json, "v");
     buf_put(&json, view.len > 0 ? (const char *)view.data : "{}",
@@ -213,10 +243,13 @@ static void problem_why(struct http_request *request, int status, const char *ki
     if (reason != NULL) {
         buf_json_member(&view, "why", span_str(reason));
     }
+    if (message.len > 0) {
+        buf_json_member(&view, "detail", message);
+    }
     buf_str(&view, "}");
     log_event(LOG_INFO, "staff.problem", log_str("request", id),
               log_u64("status", (uint64_t)status), log_str("kind", kind), log_end());
-    show(request, status, CONSOLE_PROBLEM, me, buf_span(&view), message);
+    show(request, status, CONSOLE_PROBLEM, me, buf_span(&view), NULL);
     buf_free(&view);
 }
 
@@ -301,12 +334,15 @@ static void sign_in(struct http_request *request, const struct staff_route *rout
 
 static void refused(struct http_request *request, const struct svc_staff *staff,
                     const struct staff_route *route) {
-    int status = staff->kind == STAFF_INVALID ? 422 : 409;
+    bool missing = staff->kind == STAFF_MISSING;
+    int status = staff->kind == STAFF_INVALID ? 422 : missing ? 404 : 409;
     char back[256];
     go_back_to(request, route, back);
     if (route->form_page != NONE && staff->view.len > 0) {
         show(request, status, (enum console_page)route->form_page, staff->me,
-             staff->view, staff->message);
+             staff->view, staff);
+    } else if (missing) {
+        problem(request, status, "missing", staff->me, route->back, staff->message);
     } else {
         problem_why(request, status, "refused", staff->me, back, staff->message,
                     staff->reason);
@@ -331,7 +367,7 @@ static void answer(struct http_request *request, const struct svc_staff *staff,
     switch (staff->kind) {
     case STAFF_VIEW:
         show(request, 200, page != NONE ? (enum console_page)page : CONSOLE_HOME,
-             staff->me, staff->view, none);
+             staff->me, staff->view, NULL);
         return;
     case STAFF_DONE:
         http_respond_redirect(request, staff->location);
@@ -359,8 +395,6 @@ static void answer(struct http_request *request, const struct svc_staff *staff,
         problem(request, 403, "csrf", staff->me, route->back, none);
         return;
     case STAFF_MISSING:
-        problem(request, 404, "missing", staff->me, route->back, staff->message);
-        return;
     case STAFF_INVALID:
     case STAFF_CONFLICT:
         refused(request, staff, route);
@@ -467,8 +501,7 @@ static void login_page(struct http_request *request, int status, const char *fai
         buf_json_bool(&view, failure, true);
     }
     buf_str(&view, "}");
-    show(request, status, CONSOLE_LOGIN, span_of("", 0), buf_span(&view),
-         span_of("", 0));
+    show(request, status, CONSOLE_LOGIN, span_of("", 0), buf_span(&view), NULL);
     buf_free(&view);
 }
 

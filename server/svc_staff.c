@@ -16,6 +16,9 @@
 #define FRESH_SEND_MS (15u * 60 * 1000)
 #define CALL_MAX LIMIT_UPLOAD_BODY
 #define CSRF_LEN 43
+/* Of a field that a refused form is shown with again. */
+#define TYPED_NAME_MAX 32
+#define TYPED_MAX (64u * 1024)
 
 static void (*const actions[STAFF_ACTIONS_COUNT])(struct staff_op *op) = {
     [STAFF_DO_HOME] = svc_staff_home,
@@ -68,6 +71,41 @@ static void (*const actions[STAFF_ACTIONS_COUNT])(struct staff_op *op) = {
     [STAFF_DO_IMPORT_SETTLE] = svc_staff_import_settle,
     [STAFF_DO_DECISIONS] = svc_staff_decisions,
 };
+
+/* The page that a form stands on; STAFF_DO_HOME: none is made again. */
+static const enum staff_action pages[STAFF_ACTIONS_COUNT] = {
+    [STAFF_DO_SESSION_END] = STAFF_DO_SESSIONS,
+    [STAFF_DO_RP_STAGE] = STAFF_DO_RP_SHOW,
+    [STAFF_DO_RP_RETIRE] = STAFF_DO_RP_SHOW,
+    [STAFF_DO_RP_SECRET] = STAFF_DO_RP_SHOW,
+    [STAFF_DO_PEOPLE_CHANGE] = STAFF_DO_PEOPLE_LIST,
+    [STAFF_DO_OUTBOX_RETRY] = STAFF_DO_OPERATION,
+    [STAFF_DO_APPLICATION] = STAFF_DO_DESK,
+    [STAFF_DO_CLAIM] = STAFF_DO_APPLICATION,
+    [STAFF_DO_RELEASE] = STAFF_DO_APPLICATION,
+    [STAFF_DO_NEXT] = STAFF_DO_DESK,
+    [STAFF_DO_DECIDE] = STAFF_DO_APPLICATION,
+    [STAFF_DO_PLACE] = STAFF_DO_INTAKE,
+    [STAFF_DO_RECEIVE] = STAFF_DO_APPLICATION,
+    [STAFF_DO_DEFECT] = STAFF_DO_APPLICATION,
+    [STAFF_DO_RETURN] = STAFF_DO_APPLICATION,
+    [STAFF_DO_HELP_FIND] = STAFF_DO_HELP,
+    [STAFF_DO_HELP_RESEND] = STAFF_DO_HELP,
+    [STAFF_DO_CORRECT] = STAFF_DO_HELP,
+    [STAFF_DO_CORRECT_SETTLE] = STAFF_DO_HELP,
+    [STAFF_DO_IMPORT_PROPOSE] = STAFF_DO_IMPORTS,
+    [STAFF_DO_IMPORT_JUDGE] = STAFF_DO_IMPORT_SHOW,
+    [STAFF_DO_IMPORT_SETTLE] = STAFF_DO_IMPORT_SHOW,
+    [STAFF_DO_DECISIONS] = STAFF_DO_IMPORTS,
+};
+
+static void work_drop(struct staff_op *op) {
+    if (op->work)
+        op->work_free(op->work);
+    op->work = NULL;
+    json_decref(op->kept);
+    op->kept = NULL;
+}
 
 static void finish(struct svc_state *state) {
     struct staff_op *op = (struct staff_op *)state;
@@ -129,13 +167,16 @@ static void end(struct staff_op *op, enum svc_staff_kind kind) {
 }
 
 void svc_staff_view(struct staff_op *op, json_t *view) {
-    enum err err = dump(op, view, &op->staff->view);
+    enum err err;
 
+    if (op->refused && view)
+        json_object_set(view, "typed", op->typed);
+    err = dump(op, view, &op->staff->view);
     json_decref(view);
     if (err)
         svc_fail(&op->base, err);
     else
-        end(op, STAFF_VIEW);
+        end(op, op->refused ? op->refused_kind : STAFF_VIEW);
 }
 
 void svc_staff_image(struct staff_op *op, struct span jpeg) {
@@ -152,13 +193,72 @@ void svc_staff_file(struct staff_op *op) {
     end(op, STAFF_FILE);
 }
 
+/* The fields as a page shows them again: their values, and `NAME_is_VALUE` for those that
+ * are chosen from a list. Secrets and what is no field of a page are left out. */
+json_t *svc_staff_typed(const struct staff_op *op) {
+    static const char *const secrets[] = {"csrf", "password", "password_again", "code"};
+    const struct params *params = op->staff->params;
+    json_t *typed = json_object();
+    char name[TYPED_NAME_MAX + 1], choice[2 * TYPED_NAME_MAX + sizeof "_is_"];
+
+    for (size_t i = 0; i < params->count; i++) {
+        struct span field = params->items[i].name, value = params->items[i].value;
+        bool hidden = field.len > TYPED_NAME_MAX || value.len > TYPED_MAX;
+
+        for (size_t j = 0; j < sizeof secrets / sizeof secrets[0]; j++)
+            hidden = hidden || span_is(field, secrets[j]);
+        if (hidden)
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)field.len, (const char *)field.data);
+        json_object_set_new(typed, name, svc_staff_text(svc_staff_field(op, name)));
+        if (value.len == 0 || value.len > TYPED_NAME_MAX)
+            continue;
+        snprintf(choice, sizeof choice, "%s_is_%.*s", name, (int)value.len,
+                 (const char *)value.data);
+        json_object_set_new(typed, choice, json_true());
+    }
+    return typed;
+}
+
+static void make_page(struct svc_state *state) {
+    struct staff_op *op = (struct staff_op *)state;
+
+    actions[pages[op->staff->action]](op);
+}
+
+/* As things are by what has refused it. False: the form stands on no page that this person
+ * may see, or that can be made. */
+static bool show_again(struct staff_op *op, enum svc_staff_kind kind) {
+    enum staff_action page = pages[op->staff->action];
+
+    if (op->refused || op->typed || page == STAFF_DO_HOME ||
+        !staff_permission(op->account.roles, page))
+        return false;
+    op->refused = true;
+    op->refused_kind = kind;
+    op->typed = svc_staff_typed(op);
+    work_drop(op);
+    note_index(op, &op->base);
+    if (op->written_index > 0)
+        svc_wait_index(&op->base, op->written_index, make_page);
+    else
+        make_page(&op->base);
+    return true;
+}
+
 void svc_staff_refuse(struct staff_op *op, enum svc_staff_kind kind,
                       struct span message) {
     enum err err = OK;
 
+    if (op->refused) { /* the page itself is not there: a problem's is shown */
+        end(op, op->refused_kind);
+        return;
+    }
     op->staff->message = arena_dup(&op->staff->op.arena, message);
     if (!op->staff->message.data)
         err = ERR_NOMEM;
+    if (!err && show_again(op, kind))
+        return;
     if (!err && op->typed)
         err = dump(op, op->typed, &op->staff->view);
     if (err)

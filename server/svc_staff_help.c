@@ -284,6 +284,11 @@ static enum err find_account(struct staff_op *op, struct span typed,
     return err == OK && newest.id.text[0] == '\0' ? ERR_NOT_FOUND : err;
 }
 
+static void invalid(struct staff_op *op, const char *reason, const char *message) {
+    op->staff->reason = reason;
+    svc_staff_refuse(op, STAFF_INVALID, span_str(message));
+}
+
 void svc_staff_help_find(struct staff_op *op) {
     struct span typed = svc_staff_field(op, "who");
     struct application_id id;
@@ -294,7 +299,7 @@ void svc_staff_help_find(struct staff_op *op) {
     else if (!svc_application_id_read(typed, &id))
         err = ERR_NOT_FOUND;
     if (err == ERR_NOT_FOUND)
-        svc_staff_done(op, "/staff/help?notice=help_none");
+        invalid(op, "help_none", "who: there is no such application");
     else if (err)
         svc_fail(&op->base, err);
     else
@@ -392,16 +397,12 @@ static enum correction_basis read_basis(const struct staff_op *op) {
     return (enum correction_basis)0;
 }
 
-static void invalid(struct staff_op *op, const char *reason, const char *message) {
-    op->staff->reason = reason;
-    svc_staff_refuse(op, STAFF_INVALID, span_str(message));
-}
-
 void svc_staff_correct(struct staff_op *op) {
     struct command command = {.type = CMD_CORRECTION_PROPOSE};
     struct cmd_correction_propose *cmd = &command.correction_propose;
     struct svc *svc = op->base.svc;
     enum phone_refusal why;
+    char message[96];
     struct helping *help;
     enum err err;
 
@@ -412,7 +413,8 @@ void svc_staff_correct(struct staff_op *op) {
     why = phone_parse(svc_staff_field(op, "tel"), &svc->shared->config->sms_country,
                       &help->phone);
     if (why != PHONE_OK) {
-        invalid(op, "correction_phone", phone_refusal_str(why));
+        (void)snprintf(message, sizeof message, "tel: %s", phone_refusal_str(why));
+        invalid(op, "correction_phone", message);
         return;
     }
     if (cmd->basis == 0) {

@@ -133,6 +133,8 @@ static void show_list(struct staff_op *op, json_t *report) {
         svc_read_end(op->base.svc);
     }
     json_object_set_new(view, "imports", list);
+    if (report && !json_is_true(json_object_get(report, "was_proposed")))
+        json_object_set_new(view, "typed", svc_staff_typed(op));
     json_object_set_new(view, "report", report ? report : json_false());
     if (err) {
         json_decref(view);

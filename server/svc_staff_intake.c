@@ -183,6 +183,7 @@ static void placed(struct svc_state *state) {
         svc_staff_done(op, "/staff/intake?notice=page_placed");
         return;
     case OUT_NOT_FOUND:
+        op->staff->reason = "page_none";
         svc_staff_refuse(op, STAFF_MISSING,
                          span_str("id: there is no such application, or no such page"));
         return;

@@ -27,6 +27,8 @@ struct staff_op {
     struct application_id look; /* svc_staff_look's */
     void (*look_next)(struct svc_state *state);
     json_t *typed; /* what the form held, for it to be shown again; NULL: nothing */
+    bool refused;  /* the page is made again, around what was refused */
+    enum svc_staff_kind refused_kind;
     json_t *kept;  /* the action's own, between its steps; NULL: nothing */
     void *work;    /* likewise, with what frees it; NULL: nothing */
     void (*work_free)(void *work);
@@ -35,7 +37,8 @@ struct staff_op {
 /* Answers; each ends the operation. */
 /* Steals `view`, which may be NULL (no memory). */
 void svc_staff_view(struct staff_op *op, json_t *view);
-/* A message, beside what was typed. `message` is copied. */
+/* A message, beside what was typed. `message` is copied. Without op->typed the page that
+ * the form stands on is made again, as things are now, with the fields as its `typed`. */
 void svc_staff_refuse(struct staff_op *op, enum svc_staff_kind kind,
                       struct span message);
 void svc_staff_taken(struct staff_op *op);
@@ -72,6 +75,8 @@ json_t *svc_staff_answer(struct staff_op *op);
 
 /* The field's value; empty when it is absent, or stands there twice. */
 struct span svc_staff_field(const struct staff_op *op, const char *name);
+/* The fields, for a page to show them again; its `typed`. */
+json_t *svc_staff_typed(const struct staff_op *op);
 /* A string, NULL for no memory or bad UTF-8 (params are UTF-8). */
 json_t *svc_staff_text(struct span text);
 /* Array of the names of the roles. */

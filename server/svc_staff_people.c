@@ -21,6 +21,18 @@ static json_t *role_choices(const json_t *chosen) {
     return choices;
 }
 
+/* The names of all fields `role`. */
+static json_t *typed_roles(const struct staff_op *op) {
+    json_t *roles = json_array();
+    const struct params *params = op->staff->params;
+
+    for (size_t i = 0; i < params->count; i++) {
+        if (span_is(params->items[i].name, "role"))
+            json_array_append_new(roles, svc_staff_text(params->items[i].value));
+    }
+    return roles;
+}
+
 static void listed(struct staff_op *op) {
     json_t *view = svc_staff_answer(op);
     json_t *person;
@@ -30,8 +42,16 @@ static void listed(struct staff_op *op) {
         const char *id = json_string_value(json_object_get(person, "id"));
         json_t *own = svc_staff_id(op->account.id);
 
+        bool here = op->refused && id && span_is(svc_staff_field(op, "id"), id);
+        json_t *typed = here && span_is(svc_staff_field(op, "what"), "roles")
+                            ? typed_roles(op)
+                            : NULL;
+
         json_object_set_new(person, "choices",
-                            role_choices(json_object_get(person, "roles")));
+                            role_choices(typed ? typed
+                                               : json_object_get(person, "roles")));
+        json_object_set_new(person, "typed_here", json_boolean(here));
+        json_decref(typed);
         json_object_set_new(person, "self",
                             json_boolean(strcmp(id, json_string_value(own)) == 0));
         json_decref(own);
@@ -46,18 +66,6 @@ void svc_staff_people_list(struct staff_op *op) {
 void svc_staff_people_form(struct staff_op *op) {
     svc_staff_view(op, json_pack("{s:s, s:o}", "name", "", "choices",
                                  role_choices(NULL)));
-}
-
-/* The names of all fields `role`. */
-static json_t *typed_roles(const struct staff_op *op) {
-    json_t *roles = json_array();
-    const struct params *params = op->staff->params;
-
-    for (size_t i = 0; i < params->count; i++) {
-        if (span_is(params->items[i].name, "role"))
-            json_array_append_new(roles, svc_staff_text(params->items[i].value));
-    }
-    return roles;
 }
 
 /* The seed, once, to be read by an app or typed. */

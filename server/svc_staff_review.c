@@ -55,6 +55,7 @@ bool svc_staff_application_id(const struct staff_op *op, struct application_id *
 }
 
 void svc_staff_no_application(struct staff_op *op) {
+    op->staff->reason = "application_none";
     svc_staff_refuse(op, STAFF_MISSING, span_str("id: there is no such application"));
 }
 
@@ -218,12 +219,15 @@ static json_t *page_json(const struct looking *looking, size_t n, size_t chosen)
 
 /* ---- the parts of the view */
 
-static json_t *defect_choices(void) {
+/* Those that a refused form had chosen are chosen again. */
+static json_t *defect_choices(const struct staff_op *op) {
+    uint32_t chosen = op->refused ? svc_staff_read_defects(op) : 0;
     json_t *list = json_array();
 
     for (size_t i = 0; i < DEFECTS; i++)
-        json_array_append_new(
-            list, json_pack("{s:s, s:i}", "defect", defect_name(i), "key", (int)i + 1));
+        json_array_append_new(list, json_pack("{s:s, s:i, s:b}", "defect", defect_name(i),
+                                              "key", (int)i + 1, "on",
+                                              (int)(chosen >> i & 1)));
     return list;
 }
 
@@ -408,7 +412,7 @@ static void show(struct staff_op *op) {
                         json_boolean(looking->application.state == APPLICATION_RETURNED));
     put_review(op, looking, view);
     svc_read_end(op->base.svc);
-    json_object_set_new(view, "choices", defect_choices());
+    json_object_set_new(view, "choices", defect_choices(op));
     json_object_set_new(view, "has_evidence", json_boolean(looking->has_evidence &&
                                                            !looking->evidence_err));
     json_object_set_new(view, "evidence_lost", json_boolean(looking->has_evidence &&

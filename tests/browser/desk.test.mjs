@@ -52,6 +52,10 @@ for (const language of Object.keys(LANGUAGES)) {
       const { page, go, seen } = view;
       const waiting = await center.apply((number += 20));
       await go('/staff/desk');
+      await page.fill('#id', 'P0');
+      await page.press('#id', 'Enter');
+      await page.waitForSelector('#why');
+      assert.equal(await page.inputValue('#id'), 'P0', 'a search that finds nothing is there to be mended');
       await page.fill('#id', waiting.id);
       await page.press('#id', 'Enter');
       await page.waitForSelector('#receive');
@@ -71,6 +75,15 @@ for (const language of Object.keys(LANGUAGES)) {
       await page.check('input[name=defect_form_differs]');
       await page.check('input[name=defect_cert_copy]');
       await page.fill('#note', '氏名の一字が違う');
+      await page.click('button[value=approve]');
+      await page.waitForSelector('#why');
+      assert.equal(await page.inputValue('#note'), '氏名の一字が違う', 'what was typed is there');
+      assert.deepEqual(await page.$$eval('input[type=checkbox]:checked', (boxes) => boxes.map((box) => box.name)), ['defect_cert_copy', 'defect_form_differs']);
+      assert.match(await page.getAttribute('.sheet img', 'src'), /page=2&turn=1/, 'and the page that was looked at');
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'why', 'why is read first');
+      assert.ok(await page.locator('#why a[href="#defects"]').count());
+      await images(page);
+      await seen('refused');
       await page.click('button[value=deny]');
       await page.waitForURL(/notice=second_due/);
       await seen('second-due');
@@ -149,6 +162,10 @@ test('files are sent from the page, in chunks, and wait for the farm', { timeout
   await page.click('main tbody a');
   await page.waitForSelector('#id');
   assert.ok((await images(page)).every((width) => width > 10));
+  await page.fill('#id', 'P99999999');
+  await page.press('#id', 'Enter');
+  await page.waitForSelector('#why');
+  assert.equal(await page.inputValue('#id'), 'P99999999');
   await page.click('button[name=nobody]');
   await page.waitForURL(/notice=page_placed/);
   await close();

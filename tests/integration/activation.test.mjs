@@ -127,7 +127,9 @@ test('a telephone number is put right by the help desk and a second person', { t
 
   assert.equal((await clerk.post('/staff/help/find', { who: email })).location, `/staff/help?id=${id}`);
   assert.equal((await clerk.post('/staff/help/find', { who: ` ${id.toLowerCase()} ` })).location, `/staff/help?id=${id}`);
-  assert.match((await clerk.post('/staff/help/find', { who: `nobody-${email}` })).location, /notice=help_none/);
+  const nobody = await clerk.post('/staff/help/find', { who: `nobody-${email}` });
+  assert.equal(nobody.status, 422);
+  assert.ok(nobody.body.includes(`value="nobody-${email}"`), 'what was typed is there to be mended');
   const shown = await clerk.get(`/staff/help?id=${id}`);
   assert.ok(shown.body.includes(typed.company) && shown.body.includes(email));
   assert.ok(shown.body.includes(`*${typed.phone.slice(-4)}`) && !shown.body.includes(typed.phone.replace(/^0/, '')), 'the number is told to nobody');
@@ -139,6 +141,8 @@ test('a telephone number is put right by the help desk and a second person', { t
     const refused = await clerk.post('/staff/help/correct', { id, ...fields });
     assert.equal(refused.status, 422);
     assert.match(refused.body, why);
+    if (fields.tel) assert.ok(refused.body.includes(`value="${fields.tel}"`), 'the number that was typed');
+    if (fields.basis) assert.match(refused.body, new RegExp(`value="${fields.basis}" required checked`));
   }
   assert.equal((await clerk.post('/staff/help/correct', { id, tel: phone, basis: 'called_back' })).location, `/staff/help?id=${id}&notice=correction_asked`);
   assert.equal((await clerk.post('/staff/help/correct', { id, tel: newPhone(), basis: 'written' })).status, 409, 'one at a time');

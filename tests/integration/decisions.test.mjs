@@ -18,7 +18,7 @@ const ben = await center.person(['reviewer', 'approver'], 2);
 const chie = await center.person(['supervisor'], 3);
 
 const bring = (desk, text, fields = {}) => sendFile(desk, '/staff/imports', fields, 'decisions.csv', text);
-const fileOf = (answer) => answer.body.split('</section>')[0].match(/href="\/staff\/import\?id=([0-9a-f]{32})"/)?.[1];
+const fileOf = (answer) => answer.body.match(/id="report"[\s\S]*?<\/section>/)?.[0].match(/href="\/staff\/import\?id=([0-9a-f]{32})"/)?.[1];
 const problems = (answer) => [...answer.body.split('<table>')[1].split('</table>')[0].matchAll(/<td>(\d+)<\/td><td><code>([^<]*)<\/code><\/td><td>([^<]*)</g)].map(([, number, id, problem]) => [Number(number), id, problem]);
 
 test('a file takes two people, and each of its lines effect once', async () => {
@@ -92,6 +92,7 @@ test('hostile files: bad lines are told, and nothing else happens', async () => 
   assert.equal(fileOf(bad), undefined, 'a file with a wrong line is not brought in');
   assert.deepEqual(problems(bad).map(([number]) => number), [1, 2, 3, 4]);
   assert.ok(!bad.body.includes('evil'));
+  assert.match((await bring(anna, 'xyz,OK\n', { encoding: 'cp932' })).body, /value="cp932" selected/, 'what was chosen is chosen again');
   const some = await bring(anna, `xyz,OK\n${one.id},OK\n`, { sound_only: '1' });
   assert.ok(fileOf(some), 'but without it, if the person says so');
   for (const bytes of [Buffer.alloc(0), randomBytes(3000), Buffer.from('\xff\xfe\x00P', 'latin1'), Buffer.from('\0\0\0\0')]) {
@@ -99,6 +100,7 @@ test('hostile files: bad lines are told, and nothing else happens', async () => 
     assert.ok([200, 422].includes(answer.status), `${answer.status}`);
     assert.equal(fileOf(answer), undefined);
   }
+  assert.match((await bring(anna, Buffer.from('\0'), { encoding: 'utf-8', sound_only: '1' })).body, /value="utf-8" selected[\s\S]*name="sound_only" value="1" checked/);
   const forged = await sendFile(Object.assign(Object.create(anna), { csrf: 'x' }), '/staff/imports', {}, 'a.csv', `${one.id},OK\n`);
   assert.equal(forged.status, 403);
   for (const id of ['0'.repeat(32), 'f'.repeat(32), 'x', `${'0'.repeat(24)}00010001`]) assert.equal((await chie.get(`/staff/import?id=${id}`)).status, 404, id);

@@ -124,7 +124,11 @@ test('a denial goes back with its letter and the carrier\'s number, and never re
   const { json } = await operator(1, 'POST', '/v1/audit', { event: 'staff.read', limit: 50 });
   assert.ok(json.records.some(({ note, actor }) => note === one.id && actor === ida.account.id), 'who saw the address is recorded');
   assert.equal((await anna.post('/staff/application/return', { id: one.id, tracking: '1234-5678-9012' })).status, 403);
-  for (const tracking of ['', 'a b', '1'.repeat(33), '<b>']) assert.equal((await ida.post('/staff/application/return', { id: one.id, tracking })).status, 422, tracking);
+  for (const [tracking, again] of [['', ''], ['a b', 'a b'], ['1'.repeat(33), '1'.repeat(33)], ['<b>', '&lt;b&gt;']]) {
+    const refused = await ida.post('/staff/application/return', { id: one.id, tracking });
+    assert.equal(refused.status, 422, tracking);
+    assert.ok(refused.body.includes(`value="${again}" aria-invalid="true"`), 'it is there to be mended');
+  }
   assert.match((await ida.post('/staff/application/return', { id: one.id, tracking: '1234-5678-9012' })).location, /returned/);
   await center.cluster.settled(); // who did it sees it at once, another node's reader a moment later
   const page = await sora.get(`/staff/application?id=${one.id}`);

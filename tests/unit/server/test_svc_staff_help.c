@@ -41,6 +41,22 @@ static void found(struct fixture *f, const struct person *person, const char *wh
     svc_op_close(&staff.op);
 }
 
+/* The page comes again with what was typed. */
+static void not_found(struct fixture *f, const struct person *person, const char *who) {
+    struct params params = params_make("csrf", person->token, "who", who, NULL);
+    struct svc_staff staff = run(f, person, STAFF_DO_HELP_FIND, &params);
+    json_t *view = json_loadb((const char *)staff.view.data, staff.view.len, 0, NULL);
+    json_t *typed = json_object_get(view, "typed");
+
+    assert_int_equal(staff.kind, STAFF_INVALID);
+    assert_string_equal(staff.reason, "help_none");
+    assert_string_equal(json_string_value(json_object_get(typed, "who")), who);
+    assert_null(json_object_get(typed, "csrf"));
+    assert_non_null(json_object_get(view, "waiting"));
+    json_decref(view);
+    svc_op_close(&staff.op);
+}
+
 static void an_application_is_found_by_number_or_account(void **state) {
     struct fixture *f = *state;
     struct desk desk;
@@ -50,9 +66,9 @@ static void an_application_is_found_by_number_or_account(void **state) {
     found(f, &desk.clerk, ID, "/staff/help?id=" ID);
     found(f, &desk.clerk, " p27-1000 ", "/staff/help?id=" ID);
     found(f, &desk.clerk, "Applicant@EXAMPLE.jp", "/staff/help?id=" ID);
-    found(f, &desk.clerk, "nobody@example.jp", "/staff/help?notice=help_none");
-    found(f, &desk.clerk, "", "/staff/help?notice=help_none");
-    found(f, &desk.clerk, "a@b@c", "/staff/help?notice=help_none");
+    not_found(f, &desk.clerk, "nobody@example.jp");
+    not_found(f, &desk.clerk, "");
+    not_found(f, &desk.clerk, "a@b@c");
 }
 
 static void every_look_is_recorded_and_shows_no_number(void **state) {
