@@ -115,7 +115,6 @@ static void abandon_store(struct sim_node *node) {
     store_abandon(node->store);
     node->store = NULL;
     node->read = NULL;
-    node->point_number = 0;
     sim_check_undone(node);
 }
 
@@ -500,6 +499,7 @@ bool sim_node_start(struct sim_node *node) {
     node->sync_failed = false;
     node->seen_commit = 0;
     node->started_us = loop->now_us;
+    node->point_number = 0; /* a store that is opened counts from one again */
     node->why[0] = '\0';
     if (!sim_node_enter(node, start, &err)) {
         return false; /* it ended while it started */
