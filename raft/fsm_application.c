@@ -486,6 +486,7 @@ enum err fsm_application_move(struct fsm_tx *tx, const struct cmd_application_mo
     }
     if (cmd->to == APPLICATION_RETURNED) {
         memcpy(application.tracking, cmd->tracking, sizeof application.tracking);
+        application.before_review = cmd->from == APPLICATION_DEFECT;
     } else if (cmd->to != APPLICATION_RECEIVED) {
         application.decided_ms = tx->now_ms;
         fsm_activation_void(&application);

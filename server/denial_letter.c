@@ -100,14 +100,21 @@ static enum err draw(struct page *page, const struct denial_letter *letter) {
     page->y = page->y < 66 ? 70 : page->y + 4; /* below the longest address too */
     block(page, LEFT, ROOM, 10.5, PANGO_ALIGN_RIGHT, letter->day);
     page->y += 8;
-    block(page, LEFT, ROOM, 16, PANGO_ALIGN_CENTER, "審査結果のお知らせ（書類の返送）");
+    block(page, LEFT, ROOM, 16, PANGO_ALIGN_CENTER,
+          letter->before_review ? "書類の不備のお知らせ（書類の返送）"
+                                : "審査結果のお知らせ（書類の返送）");
     page->y += 10;
     err = buf_err(&text);
     buf_reset(&text);
-    buf_str(&text, "次の申請を審査しましたが、承認することができませんでした。お送りいただいた書類"
-                   "を返送します。\n\n申請書ID　");
+    buf_str(&text,
+            letter->before_review
+                ? "次の申請は、書類に不備があり、審査することができませんでした。お送りいただいた"
+                  "書類を返送します。\n\n申請書ID　"
+                : "次の申請を審査しましたが、承認することができませんでした。お送りいただいた書類"
+                  "を返送します。\n\n申請書ID　");
     put(&text, letter->application_id);
-    buf_str(&text, "\n\n承認できなかった理由\n");
+    buf_str(&text, letter->before_review ? "\n\n審査できなかった理由\n"
+                                         : "\n\n承認できなかった理由\n");
     put_reasons(letter, &text);
     buf_str(&text,
             "\n今後の手続\n"
@@ -137,7 +144,9 @@ enum err denial_letter_print(const struct denial_letter *letter, struct buf *out
     pango_font_map_list_families(map, &list, &families);
     g_free(list);
     page.context = pango_font_map_create_context(map);
-    cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, "審査結果のお知らせ");
+    cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE,
+                                   letter->before_review ? "書類の不備のお知らせ"
+                                                         : "審査結果のお知らせ");
     pango_cairo_update_context(page.cr, page.context);
     err = families == 0 ? ERR_NOT_FOUND : draw(&page, letter);
     cairo_show_page(page.cr);

@@ -1,5 +1,5 @@
-/* denial_letter: 否認通知書, the letter that goes back with an applicant's papers: for the
- * window of an envelope, with the reasons, and what to do next. One page of A4 as PDF,
+/* denial_letter: the letter that goes back with an applicant's papers, of a 否認 or of a
+ * 審査前不備: for the window of an envelope, with the reasons, and what to do next. One page of A4 as PDF,
  * fonts embedded. Pure but for the fonts that are installed. Thread: any. */
 #ifndef SERVER_DENIAL_LETTER_H
 #define SERVER_DENIAL_LETTER_H
@@ -14,6 +14,7 @@
 struct denial_letter {
     struct span application_id;
     const struct profile *profile;
+    bool before_review;      /* it could not be reviewed; else it was denied */
     uint32_t defects;        /* bits of domain/defect.h */
     const char *day;         /* of the letter, as people write it */
     const char *environment; /* printed above everything; "": the real one */

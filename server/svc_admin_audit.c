@@ -1,6 +1,7 @@
 /* svc_admin_audit: the operator's view of the audit. Reading leaves a record: each page
  * that opens origins, and the first of those that leave them sealed. */
 #include "server/svc_admin_internal.h"
+#include "server/svc_application.h"
 #include "server/svc_audit.h"
 #include "store/base/codec.h"
 
@@ -81,8 +82,8 @@ static uint64_t read_number(struct svc_json *json, const char *name, uint64_t ab
 
 static void read_query(struct audit_op *op) {
     static const char *const members[] = {
-        "account", "client_id", "staff", "operator", "event", "address", "from_ms",
-        "to_ms",   "upward",    "at",    "limit",    "sealed", "purpose", NULL};
+        "account", "client_id", "staff",  "operator", "application", "event", "address",
+        "from_ms", "to_ms",     "upward", "at",       "limit",       "sealed", "purpose", NULL};
     struct svc_json *json = &op->admin.json;
     struct svc_audit_query *query = &op->query;
     const char *why;
@@ -94,6 +95,8 @@ static void read_query(struct audit_op *op) {
     query->staff = svc_json_text(json, "staff", false, 1, LIMIT_STAFF_NAME);
     query->operator_name =
         svc_json_text(json, "operator", false, 1, LIMIT_AUDIT_ACTOR);
+    query->application =
+        svc_json_text(json, "application", false, 1, 4 * APPLICATION_ID_MAX);
     query->event = svc_json_text(json, "event", false, 1, 64);
     query->address = svc_json_text(json, "address", false, 1, 45);
     query->from_ms = read_number(json, "from_ms", 0);
@@ -150,6 +153,7 @@ static enum err note(struct audit_op *op, struct command *command) {
     struct buf *text = &op->admin.base.svc->scratch;
     struct span purpose =
         svc_json_text(&op->admin.json, "purpose", false, 1, PURPOSE_MAX);
+    struct application_id application;
 
     command->type = CMD_AUDIT_NOTE;
     cmd->event = query->sealed ? AUDIT_EXPORTED : AUDIT_SEARCHED;
@@ -159,6 +163,10 @@ static enum err note(struct audit_op *op, struct command *command) {
     if (query->event.len > 0) {
         buf_str(text, text->len > 0 ? " event " : "event ");
         buf_put(text, query->event.data, query->event.len < 40 ? query->event.len : 40);
+    }
+    if (query->application.len > 0) {
+        (void)svc_application_id_read(query->application, &application);
+        buf_printf(text, "%sapplication %s", text->len > 0 ? " " : "", application.text);
     }
     cmd->note = buf_span(text);
     if (buf_err(text))

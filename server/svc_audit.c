@@ -1,6 +1,7 @@
 #include "server/svc_audit.h"
 
 #include "server/domain/account_id.h"
+#include "server/svc_application.h"
 #include "server/svc_origin.h"
 #include "store/base/codec.h"
 #include "store/store_staff.h"
@@ -13,6 +14,7 @@ struct criteria {
     bool has_sub, has_login, has_staff, has_source;
     uint8_t sub[AUDIT_ID_LEN], login[AUDIT_ID_LEN], staff[AUDIT_ID_LEN];
     uint8_t source[AUDIT_ID_LEN];
+    struct application_id application; /* empty: of any */
     struct span client_id, operator_name;
     struct span event; /* a name; with `event_begins` its beginning */
     bool event_begins;
@@ -41,12 +43,17 @@ static bool event_begins(struct span event) {
 }
 
 const char *svc_audit_check(const struct svc_audit_query *query) {
+    struct application_id application;
+
     if (query->account.len > LIMIT_ACCOUNT_ID)
         return "account: an account ID, or the 32 hex digits of a sub";
     if (query->client_id.len > LIMIT_CLIENT_ID)
         return "client_id: a client_id is expected";
     if (query->staff.len > LIMIT_STAFF_NAME)
         return "staff: the name of a staff account is expected";
+    if (query->application.len > 0 &&
+        !svc_application_id_read(query->application, &application))
+        return "application: the number of an application is expected";
     if (query->operator_name.len > LIMIT_AUDIT_ACTOR)
         return "operator: the name in an operator's certificate is expected";
     if (query->address.len > ORIGIN_ADDRESS_MAX)
@@ -135,7 +142,9 @@ static void choose_index(struct criteria *c) {
     enum audit_event event = audit_event_find(c->event);
     uint8_t event_key[2] = {(uint8_t)(event >> 8), (uint8_t)event};
 
-    if (c->has_sub)
+    if (c->application.text[0] != '\0')
+        walk_by(c, AUDIT_BY_APPLICATION, c->application.text, strlen(c->application.text));
+    else if (c->has_sub)
         walk_by(c, AUDIT_BY_ACCOUNT, c->sub, sizeof c->sub);
     else if (c->has_login)
         walk_by(c, AUDIT_BY_LOGIN, c->login, sizeof c->login);
@@ -159,6 +168,8 @@ static enum err read_query(struct search *s) {
     c->client_id = query->client_id;
     c->operator_name = query->operator_name;
     c->event = query->event;
+    if (query->application.len > 0) /* it was checked */
+        (void)svc_application_id_read(query->application, &c->application);
     c->event_begins = event_begins(query->event);
     if (c->event_begins)
         c->event.len--;
@@ -214,6 +225,9 @@ static bool matches(const struct criteria *c, const struct audit_record *record)
         return false;
     if (c->client_id.len > 0 && !span_equal(record->client_id, c->client_id) &&
         !is_actor(record, AUDIT_CLIENT, c->client_id))
+        return false;
+    if (c->application.text[0] != '\0' &&
+        !span_is(audit_record_application(record), c->application.text))
         return false;
     if (c->operator_name.len > 0 && !is_actor(record, AUDIT_OPERATOR, c->operator_name))
         return false;

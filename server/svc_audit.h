@@ -25,6 +25,7 @@ struct svc_audit_query {
     struct span account; /* account ID, or sub in hex; of unknown ones too */
     struct span client_id;
     struct span staff;         /* name, or id in hex */
+    struct span application;   /* 申請書ID, as people type it */
     struct span operator_name; /* as in the certificate */
     struct span event;         /* "signin.failed"; "signin.*" for all that begin so */
     struct span address;       /* network address, whole */

@@ -235,6 +235,8 @@ static bool export_each(void *arg, const struct application_id *id, uint64_t sin
     e->err = store_application_get(e->read, &e->rows, id, &a);
     if (e->err || a.decided_ms < e->from_ms || a.decided_ms > e->to_ms)
         return !e->err;
+    if (a.before_review) /* no reviewer's decision */
+        return true;
     _Static_assert(sizeof line.id == sizeof a.id.text, "an id is an id");
     memcpy(line.id, a.id.text, sizeof line.id);
     line.ok = is_ok(a.state);

@@ -9,14 +9,14 @@
 
 /* What was asked for, to be shown in the form again. */
 static json_t *asked(const struct staff_op *op) {
-    static const char *const names[] = {"account", "client_id", "staff", "event",
-                                        "address", "from", "to"};
+    static const char *const names[] = {"account", "client_id", "staff", "application",
+                                        "event", "address", "from", "to"};
     json_t *view = json_object();
     char name[16];
 
     /* A name of its own: a record that lacks the member would show the form's. */
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(name, sizeof name, "%s%s", i < 5 ? "q_" : "", names[i]);
+        snprintf(name, sizeof name, "%s%s", i < 6 ? "q_" : "", names[i]);
         json_object_set_new(view, name, svc_staff_text(svc_staff_field(op, names[i])));
     }
     return view;
@@ -62,8 +62,8 @@ uint64_t svc_staff_day_ms(struct span text) {
 }
 
 void svc_staff_audit(struct staff_op *op) {
-    static const char *const names[] = {"account", "client_id", "staff", "event",
-                                        "address"};
+    static const char *const names[] = {"account", "client_id", "staff",
+                                        "application", "event", "address"};
     struct span from = svc_staff_field(op, "from"), to = svc_staff_field(op, "to");
     struct span at = svc_staff_field(op, "at");
     json_t *query;

@@ -1,6 +1,6 @@
-/* svc_staff_return: 書類返送: the letter that goes back with a denied applicant's papers, and
- * that they were sent, with the carrier's number. What was denied stays so: what follows
- * is a new application (DOMAIN §1.1). */
+/* svc_staff_return: 書類返送: the letter that goes back with an applicant's papers, of a 否認
+ * or of a 審査前不備, and that they were sent, with the carrier's number. What was refused
+ * stays so: what follows is a new application (DOMAIN §1.1). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -76,6 +76,8 @@ static void write_letter(struct lettering *l) {
     l->letter = (struct denial_letter){
         .application_id = span_str(l->application.id.text),
         .profile = &l->profile,
+        .before_review = l->application.state == APPLICATION_DEFECT ||
+                         l->application.before_review,
         .defects = l->application.defects,
         .day = l->day,
         .environment = environment_text(l->application.environment),
@@ -105,6 +107,7 @@ void svc_staff_letter(struct staff_op *op) {
         svc_read_end(op->base.svc);
     }
     if (!err && l->application.state != APPLICATION_DENIED &&
+        l->application.state != APPLICATION_DEFECT &&
         l->application.state != APPLICATION_RETURNED)
         err = ERR_NOT_FOUND; /* there is nothing to be sent back */
     if (!err)
@@ -144,9 +147,25 @@ static bool is_tracking(struct span text) {
     return text.len > 0 && text.len <= 32;
 }
 
+/* Of the two from which papers go back, the one that this node knows it to be in. */
+static enum err read_from(struct staff_op *op, struct cmd_application_move *move) {
+    struct application application;
+    enum err err = svc_read_begin(op->base.svc);
+
+    if (err)
+        return err;
+    err = store_application_get(op->base.svc->read, &op->staff->op.arena, &move->id,
+                                &application);
+    svc_read_end(op->base.svc);
+    move->from = !err && application.state == APPLICATION_DEFECT ? APPLICATION_DEFECT
+                                                                 : APPLICATION_DENIED;
+    return err == ERR_NOT_FOUND ? OK : err; /* the state machine says so */
+}
+
 void svc_staff_return(struct staff_op *op) {
     struct command command = {.type = CMD_APPLICATION_MOVE};
     struct cmd_application_move *move = &command.application_move;
+    enum err err;
     struct span tracking = svc_staff_field(op, "tracking");
 
     if (!svc_staff_application_id(op, &move->id)) {
@@ -160,8 +179,11 @@ void svc_staff_return(struct staff_op *op) {
         return;
     }
     memcpy(move->tracking, tracking.data, tracking.len);
-    move->from = APPLICATION_DENIED;
     move->to = APPLICATION_RETURNED;
     move->staff = op->account.id;
-    svc_submit(&op->base, &command, returned);
+    err = read_from(op, move);
+    if (err)
+        svc_fail(&op->base, err);
+    else
+        svc_submit(&op->base, &command, returned);
 }

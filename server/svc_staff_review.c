@@ -406,8 +406,12 @@ static void show(struct staff_op *op) {
     json_object_set_new(view, "can_defect",
                         json_boolean(store_application_may_move(
                             looking->application.state, APPLICATION_DEFECT)));
-    json_object_set_new(view, "is_denied",
-                        json_boolean(looking->application.state == APPLICATION_DENIED));
+    json_object_set_new(view, "can_return",
+                        json_boolean(store_application_may_move(
+                            looking->application.state, APPLICATION_RETURNED)));
+    json_object_set_new(view, "before_review",
+                        json_boolean(looking->application.state == APPLICATION_DEFECT ||
+                                     looking->application.before_review));
     json_object_set_new(view, "is_returned",
                         json_boolean(looking->application.state == APPLICATION_RETURNED));
     put_review(op, looking, view);

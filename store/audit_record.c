@@ -212,6 +212,24 @@ const char *audit_event_str(enum audit_event event) {
     return unknown;
 }
 
+static bool names_application(enum audit_event event) {
+    return event == AUDIT_STAFF_READ ||
+           (event >= AUDIT_APPLICATION_SUBMITTED && event <= AUDIT_REVIEW_DECIDED) ||
+           (event >= AUDIT_PAGE_PLACED && event <= AUDIT_PHONE_REFUSED);
+}
+
+struct span audit_record_application(const struct audit_record *record) {
+    struct span note = record->note;
+    size_t len = 0;
+
+    while (len < note.len && ((note.data[len] >= 'A' && note.data[len] <= 'Z') ||
+                              (note.data[len] >= '0' && note.data[len] <= '9'))) {
+        len++;
+    }
+    bool word = len <= AUDIT_APPLICATION_MAX && (len == note.len || note.data[len] == ' ');
+    return span_of(note.data, word && names_application(record->event) ? len : 0);
+}
+
 enum audit_event audit_event_find(struct span name) {
     for (unsigned i = 1; i <= AUDIT_EVENT_MAX; i++) {
         if (names[i] != NULL && span_is(name, names[i])) {

@@ -178,6 +178,10 @@ struct audit_hash audit_record_hash(struct span encoded);
 /* "signin.failed"; "event.N" for one that this binary does not know (static, or of the
  * calling thread until its next call). */
 const char *audit_event_str(enum audit_event event);
+#define AUDIT_APPLICATION_MAX 16
+/* The application's id that the note begins with, of the events that name one there; empty:
+ * it is about none. Borrows from the record. */
+struct span audit_record_application(const struct audit_record *record);
 /* 0: no event has this name. */
 enum audit_event audit_event_find(struct span name);
 const char *audit_actor_str(enum audit_actor actor);

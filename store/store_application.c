@@ -222,6 +222,7 @@ static void each_field(struct fields *f, struct application *a) {
     field_fixed(f, a->sub.b, sizeof a->sub.b);
     field_text(f, a->tracking, sizeof a->tracking);
     field_bool(f, &a->english);
+    field_bool(f, &a->before_review);
     each_mail(f, &a->mails);
     field_bytes(f, &a->sealed, LIMIT_SEALED_PROFILE);
 }

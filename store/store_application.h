@@ -6,7 +6,8 @@
  *   OCR --result, poison--> STAFF (有人審査) <--> HELD (保留)
  *   STAFF --承認--> APPROVED (プライム未完了) --set up--> ACTIVATED
  *                   APPROVED --its time is over--> LAPSED (失効)
- *   STAFF --否認--> DENIED --書類返送--> RETURNED;  before review: DEFECT (審査前不備)
+ *   STAFF --否認--> DENIED --書類返送--> RETURNED;  before review: DEFECT (審査前不備),
+ *                   whose papers go back likewise, when some came
  *
  * Every move that is allowed stands in one table (store_application_may_move); who
  * makes which: raft/fsm_application.c, fsm_intake.c, fsm_job.c, fsm_review.c.
@@ -153,6 +154,7 @@ struct application {
     bool has_sub;          /* the account that came of it */
     struct id128 sub;
     char tracking[33]; /* 返送: the carrier's number */
+    bool before_review; /* RETURNED: of a 審査前不備, that nobody had reviewed */
     bool english;      /* the language that the applicant is written to in */
     struct application_mails mails;
     struct span sealed;

@@ -16,6 +16,7 @@ enum part { PART_HEAD = 1, PART_BUCKET = 2, PART_FIND = 16 };
 #define FIND_KEY_MAX (2 + LIMIT_AUDIT_ACTOR + 8)
 #define BUCKET_KEY (1 + 8 + 1 + 2 + 1 + AUDIT_ID_LEN)
 
+_Static_assert(AUDIT_APPLICATION_MAX <= LIMIT_AUDIT_ACTOR, "keys of the index");
 _Static_assert(LIMIT_CLIENT_ID <= LIMIT_AUDIT_ACTOR, "keys of the index");
 
 /* --- head --- */
@@ -169,6 +170,7 @@ static void find_all(const struct audit_record *record, struct find_list *list) 
     find_add(list, AUDIT_BY_STAFF, id_if(record->has_staff, record->staff), seq);
     find_add(list, AUDIT_BY_CLIENT, record->client_id, seq);
     find_add(list, AUDIT_BY_EVENT, span_of(event, sizeof event), seq);
+    find_add(list, AUDIT_BY_APPLICATION, audit_record_application(record), seq);
     if (by_actor[record->actor_kind] != 0) {
         find_add(list, by_actor[record->actor_kind], record->actor, seq);
     }

@@ -55,6 +55,7 @@ enum audit_by {
     AUDIT_BY_STAFF = 4,
     AUDIT_BY_OPERATOR = 5, /* name in the certificate */
     AUDIT_BY_EVENT = 6,    /* key: two bytes, big-endian */
+    AUDIT_BY_APPLICATION = 7, /* key: its id, as the note has it */
 };
 /* Until it returns false. */
 typedef bool (*audit_each)(void *arg, const struct audit_record *record,

@@ -31,6 +31,9 @@ static const char usage_text[] =
     "           --rp CLIENT_ID  about, or by, this relying party\n"
     "           --staff NAME    about, or by, this staff account\n"
     "           --operator NAME by the operator of this certificate\n"
+    "           --application ID\n"
+    "                           about this application: all that was done with it, and\n"
+    "                           who looked at it\n"
     "           --event NAME    signin.failed; 'signin.*' for all that begin so\n"
     "           --address IP    from this network address\n"
     "           --from, --to    2027-04-01, '2027-04-01 09:30' or 2027-04-01T09:30:00Z\n"
@@ -108,6 +111,7 @@ static bool put_query(struct buf *body, const struct audit_options *o) {
     put_text(body, "client_id", o->rp);
     put_text(body, "staff", o->staff);
     put_text(body, "operator", o->operator_name);
+    put_text(body, "application", o->application);
     put_text(body, "event", o->event);
     put_text(body, "address", o->address);
     return put_time(body, "from_ms", o->from, false) &&
@@ -320,6 +324,7 @@ int cmd_audit(int argc, char *const argv[]) {
                                       {"rp", ARGS_TEXT, &o.rp},
                                       {"staff", ARGS_TEXT, &o.staff},
                                       {"operator", ARGS_TEXT, &o.operator_name},
+                                      {"application", ARGS_TEXT, &o.application},
                                       {"event", ARGS_TEXT, &o.event},
                                       {"address", ARGS_TEXT, &o.address},
                                       {"from", ARGS_TEXT, &o.from},

@@ -7,7 +7,7 @@
 
 struct audit_options {
     struct conn_options conn;
-    const char *account, *rp, *staff, *operator_name, *event, *address, *from, *to,
+    const char *account, *rp, *staff, *operator_name, *application, *event, *address, *from, *to,
         *limit;                             /* which records */
     const char *out, *file, *known, *remember; /* export and verify */
 };

@@ -105,6 +105,32 @@ test('an envelope is noted as it comes; what is wrong before any review ends it,
   assert.equal(await center.stateOf(ida, two.id), '審査前不備');
   const mail = await lastMail(two.profile.email, { sinks: center.sinks, after: since });
   assert.match(mail.text, /コピー/);
+  // What came of it goes back, as a denial's papers do, and is never taken for one.
+  assert.match((await sora.get(`/staff/application?id=${two.id}`)).body, /action="\/staff\/application\/return"/);
+  assert.equal((await ida.get(`/staff/letter?id=${two.id}`)).status, 200);
+  assert.match((await ida.post('/staff/application/return', { id: two.id, tracking: '9876-5432' })).location, /returned/);
+  await center.cluster.settled();
+  const sent = await sora.get(`/staff/application?id=${two.id}`);
+  assert.match(sent.body, /9876-5432/);
+  assert.match(sent.body, /審査前不備の申請です/);
+  assert.match((await sora.get('/staff/desk?kind=corporation&state=returned')).body, new RegExp(two.id), 'it is listed with the others');
+  assert.doesNotMatch((await sora.get('/staff/decisions.csv')).body, new RegExp(two.id), 'no reviewer decided about it');
+  // All of it, and nothing else, is found by the application.
+  const { json } = await operator(2, 'POST', '/v1/audit', { application: ` ${two.id.toLowerCase()} `, upward: true, limit: 100 });
+  const notes = json.records.map(({ event, note }) => `${event} ${note}`);
+  assert.ok(json.records.every(({ note }) => note.split(' ')[0] === two.id), JSON.stringify(notes));
+  for (const wanted of [`application.submitted ${two.id}`, `application.moved ${two.id} defect`, `application.moved ${two.id} returned`, `staff.read ${two.id}`])
+    assert.ok(notes.some((note) => note.startsWith(wanted)), `${wanted} in ${notes}`);
+  const told = await center.cluster.ask(['audit', 'search', '--application', two.id, '--json']);
+  assert.equal(told.code, 0, told.stderr);
+  assert.ok(json.records.length >= 5 && JSON.parse(told.stdout).length >= json.records.length);
+  assert.match((await center.cluster.ask(['audit', 'search', '--application', 'x'])).stderr, /number of an application/);
+  const auditor = await center.person(['auditor'], 1);
+  assert.match((await auditor.get(`/staff/audit?search=1&application=${two.id}`)).body, new RegExp(`${two.id} returned`));
+  const wrong = await auditor.get('/staff/audit?search=1&application=x&event=staff.*');
+  assert.equal(wrong.status, 422);
+  assert.match(wrong.body, /value="x"/);
+  assert.match(wrong.body, /value="staff\.\*"/);
   // Scanned, the noted one goes on to its review.
   await center.papers([one]);
   await center.read([one]);

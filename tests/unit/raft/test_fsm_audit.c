@@ -281,6 +281,36 @@ static void records_are_found_by_what_they_are_about(void **state) {
     assert_int_equal(found.count, 1);
 }
 
+/* By the whole id alone, of those events whose note begins with one. */
+static void records_are_found_by_their_application(void **state) {
+    static const struct {
+        enum audit_event event;
+        const char *note;
+    } notes[] = {
+        {AUDIT_STAFF_READ, "P271000"},        {AUDIT_STAFF_READ, "P2710001"},
+        {AUDIT_STAFF_READ, "p271000"},        {AUDIT_STAFF_READ, "P271000-"},
+        {AUDIT_SEARCHED, "P271000"},          {AUDIT_STAFF_READ, "P271000 page 2"},
+        {AUDIT_STAFF_READ, "P2710000000000000"},
+        {AUDIT_STAFF_READ, ""},
+    };
+    struct fsm_fixture *fx = *state;
+    struct found found;
+
+    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+        struct command note = command_note(notes[i].event, 1);
+        note.audit_note.note = span_str(notes[i].note);
+        assert_code(fsm_fixture_do(fx, &note), OUT_OK);
+    }
+    find(fx, AUDIT_BY_APPLICATION, span_str("P271000"), false, &found);
+    assert_int_equal(found.count, 2);
+    assert_true(span_is(found.records[0].note, "P271000"));
+    assert_true(span_is(found.records[1].note, "P271000 page 2"));
+    find(fx, AUDIT_BY_APPLICATION, span_str("P2710001"), false, &found);
+    assert_int_equal(found.count, 1);
+    find(fx, AUDIT_BY_APPLICATION, span_str("P2710000000000000"), false, &found);
+    assert_int_equal(found.count, 0);
+}
+
 static void strangers_are_found_by_what_they_gave(void **state) {
     struct fsm_fixture *fx = *state;
     struct command wrong = command_login(8, 2);
@@ -522,6 +552,7 @@ int main(void) {
         TEST(tokens_leave_none),
         TEST(sign_ins_are_found_by_where_they_began),
         TEST(records_are_found_by_what_they_are_about),
+        TEST(records_are_found_by_their_application),
         TEST(strangers_are_found_by_what_they_gave),
         TEST(a_flood_about_one_account_leaves_its_size),
         TEST(a_flood_about_strangers_is_bounded),

@@ -17,7 +17,7 @@ static void a_letter_is_of_what_was_denied(void **state) {
         bool letter;
     } cases[] = {{APPLICATION_AWAITING, false}, {APPLICATION_STAFF, false},
                  {APPLICATION_APPROVED, false}, {APPLICATION_DENIED, true},
-                 {APPLICATION_RETURNED, true},  {APPLICATION_DEFECT, false}};
+                 {APPLICATION_RETURNED, true},  {APPLICATION_DEFECT, true}};
     struct fixture *f = *state;
     struct person ida;
 
@@ -96,6 +96,31 @@ static void papers_go_back_once_with_a_number(void **state) {
     arena_close(&arena);
 }
 
+/* Who is told, and an export of decisions, have to tell it from a denial ever after. */
+static void papers_of_a_defect_go_back_and_are_told_from_a_denial(void **state) {
+    static const enum application_state from[] = {APPLICATION_DEFECT, APPLICATION_DENIED};
+    struct fixture *f = *state;
+    struct application application;
+    struct person ida;
+    struct arena arena;
+
+    add_person(f, "ida", "\"intake\"", &ida);
+    enter(f, &ida);
+    for (unsigned i = 0; i < 2; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "P27100%u", i);
+        desk_put(f, id, from[i]);
+        assert_int_equal(send_back(f, &ida, id, "1234-5678"), STAFF_DONE);
+        assert_int_equal(send_back(f, &ida, id, "9999"), STAFF_CONFLICT);
+        arena_init(&arena, 1 << 20);
+        desk_get(f, &arena, id, &application);
+        assert_int_equal(application.state, APPLICATION_RETURNED);
+        assert_int_equal(application.before_review, from[i] == APPLICATION_DEFECT);
+        assert_string_equal(application.tracking, "1234-5678");
+        arena_close(&arena);
+    }
+}
+
 static void what_was_not_denied_does_not_go_back(void **state) {
     struct fixture *f = *state;
     struct person ida;
@@ -117,6 +142,7 @@ int main(void) {
         TEST(a_letter_is_of_what_was_denied),
         TEST(a_letter_that_cannot_be_recorded_is_not_given),
         TEST(papers_go_back_once_with_a_number),
+        TEST(papers_of_a_defect_go_back_and_are_told_from_a_denial),
         TEST(what_was_not_denied_does_not_go_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
