@@ -20,6 +20,7 @@ int cmd_registration_token(int argc, char *const argv[]);
 int cmd_audit(int argc, char *const argv[]);
 int cmd_decisions_export(int argc, char *const argv[]);
 int cmd_decisions_import(int argc, char *const argv[]);
+int cmd_staffing(int argc, char *const argv[]);
 int cmd_intake(int argc, char *const argv[]);
 int cmd_key(int argc, char *const argv[]);
 int cmd_outbox(int argc, char *const argv[]);

@@ -43,6 +43,7 @@ static const char usage_text[] =
     "  decisions export   what people decided, as a CSV\n"
     "  decisions import   check a CSV of decisions, or bring it in\n"
     "  intake             scans of a folder: to the OCR farm, by application\n"
+    "  staffing           how many people a number of applications needs\n"
     "  transfer           hand leadership to another node\n"
     "\n"
     "on a node's own machine, while the cluster runs:\n"
@@ -79,6 +80,7 @@ static const struct {
     {"decisions", "export", cmd_decisions_export},
     {"decisions", "import", cmd_decisions_import},
     {"intake", NULL, cmd_intake},
+    {"staffing", NULL, cmd_staffing},
     {"key", NULL, cmd_key},
     {"outbox", NULL, cmd_outbox},
     {"audit", NULL, cmd_audit},

@@ -32,6 +32,39 @@ const status = (id, leader, more = {}) => ({
   },
 });
 
+// DOMAIN 3.4: what was planned, and what the measured share of corporations makes of it.
+test('staffing works out people, rooms and the pace of the farm', async () => {
+  const ask = async (...args) => {
+    const { code, out, err } = await tasuki(['staffing', ...args, '--json']);
+    assert.equal(code, 0, err);
+    return JSON.parse(out);
+  };
+  const planned = await ask('--volume', '100000', '--corporations', '96');
+  assert.deepEqual([planned.scan, planned.review], [
+    { persons: 15, room_day: 5250, room_month: 105000 }, { persons: 30, room_day: 600, room_month: 12000 }]);
+  assert.deepEqual([planned.applications_day, planned.sheets_day], [5000, 15000]);
+  const small = await ask('--volume', '20000', '--corporations', '96');
+  assert.deepEqual([small.scan, small.review], [
+    { persons: 3, room_day: 1050, room_month: 21000 }, { persons: 6, room_day: 120, room_month: 2400 }]);
+  const measured = await ask('--volume', '100000');
+  assert.deepEqual([measured.reviews_month, measured.review.persons], [22444, 57]);
+  assert.equal((await ask('--volume', '100000', '--looks', '2')).review.persons, 113, 'two people look at each');
+  assert.equal((await ask('--volume', '100000', '--corporations', '100')).farm_pace_ms, 6120, 'one in 6.1 s');
+  const none = await ask('--volume', '1', '--corporations', '0', '--days', '31');
+  assert.deepEqual([none.farm_month, none.farm_pace_ms, none.reviews_month, none.review.persons], [0, 0, 1, 1]);
+  const most = await ask('--volume', '10000000', '--days', '1', '--scan', '1', '--review', '1', '--looks', '2', '--corporations', '100', '--defects', '99.99', '--misreads', '0.01');
+  assert.deepEqual([most.reviews_month, most.scan.persons, most.review.persons], [10000000, 10000000, 20000000]);
+  const { out } = await tasuki(['staffing', '--volume', '100000', '--corporations', '96']);
+  assert.match(out, /review +30 persons, who manage 600 a day, 12000 a month/);
+  for (const wrong of [[], ['--volume', '0'], ['--volume', '10000001'], ['--volume', '-1'], ['--volume', '1', 'x'], ['--volume', '1', '--days', '32'],
+    ['--volume', '1', '--hours', '24.01'], ['--volume', '1', '--hours', '0.01'], ['--volume', '1', '--looks', '3'], ['--volume', '1', '--corporations', '100.01'], ['--volume', '1', '--defects', '1.234'],
+    ['--volume', '1', '--defects', '.5'], ['--volume', '1', '--defects', '1.2.3'], ['--volume', '1', '--defects', '60', '--misreads', '41']]) {
+    const { code, err } = await tasuki(['staffing', ...wrong]);
+    assert.equal(code, 64, wrong.join(' '));
+    assert.match(err, /--help/);
+  }
+});
+
 test('wrong usage is 64, with help that says more', async () => {
   for (const args of [[], ['frob'], ['status', '--frob'], ['rp', 'add'], ['account', 'add', 'a@b.example'],
     ['transfer', '--to', 'x'], ['status'], ['rp', 'list', '--url', 'http://127.0.0.1:1']]) {
