@@ -13,6 +13,7 @@
 #include "server/svc_application.h"
 #include "store/base/secret.h"
 
+#define ALIKE_SHOWN 10
 #define POISON_BIT 63u /* raft/fsm_limits.h: no worker could read it */
 
 static const char *const verdicts[] = {"none", "ok", "ng", "review"};
@@ -342,6 +343,43 @@ static unsigned choice(const struct staff_op *op, const char *name, unsigned max
     return value <= max ? value : 0;
 }
 
+struct alike_walk {
+    struct staff_op *op;
+    const struct application *of;
+    json_t *list;
+    enum err err;
+};
+
+static bool alike_each(void *arg, const struct application_id *id, uint64_t since_ms) {
+    struct alike_walk *walk = arg;
+    struct application other;
+
+    (void)since_ms;
+    if (strcmp(id->text, walk->of->id.text) == 0)
+        return true;
+    walk->err = store_application_get(walk->op->base.svc->read, &walk->op->staff->op.arena,
+                                      id, &other);
+    if (!walk->err)
+        json_array_append_new(walk->list, json_pack("{s:s, s:s}", "alike_id", id->text,
+                                                    "alike_state",
+                                                    store_application_state_name(
+                                                        other.state)));
+    return !walk->err && json_array_size(walk->list) < ALIKE_SHOWN;
+}
+
+/* Those of the same corporation and birth date (DOMAIN §3.2, item 9), for who may see what
+ * was typed. In the open snapshot. */
+static enum err put_alike(struct staff_op *op, const struct looking *looking, json_t *view) {
+    struct alike_walk walk = {.op = op, .of = &looking->application, .list = json_array()};
+    enum err err = OK;
+
+    json_object_set_new(view, "alike_list", walk.list);
+    if (looking->application.alike && looking->sight != SIGHT_NONE)
+        err = store_application_find(op->base.svc->read, APPLICATION_BY_PAIR,
+                                     looking->application.pair_index, alike_each, &walk);
+    return err ? err : walk.err;
+}
+
 static void put_pages(struct staff_op *op, const struct looking *looking, json_t *view) {
     const struct review_pages *pages = &looking->pages;
     unsigned n = choice(op, "page", (unsigned)pages->count), zoom = choice(op, "zoom", 3);
@@ -415,7 +453,13 @@ static void show(struct staff_op *op) {
     json_object_set_new(view, "is_returned",
                         json_boolean(looking->application.state == APPLICATION_RETURNED));
     put_review(op, looking, view);
+    err = put_alike(op, looking, view);
     svc_read_end(op->base.svc);
+    if (err) {
+        json_decref(view);
+        svc_fail(&op->base, err);
+        return;
+    }
     json_object_set_new(view, "choices", defect_choices(op));
     json_object_set_new(view, "has_evidence", json_boolean(looking->has_evidence &&
                                                            !looking->evidence_err));

@@ -212,6 +212,19 @@ test('a scan that is none reaches nobody, and the desk goes on', async () => {
   assert.match((await decide(anna, one.id, 'hold', { note: '画像が壊れている' })).location, /on_hold/);
 });
 
+test('who has the corporation and the birth date of another one is shown beside it', async () => {
+  const person = { corporate_number: '4000012090001', birthday_ymd: '19701231' };
+  const [first] = await center.atDesk(160, 1, { profile: { ...person, rep_last_nm: '田中' } });
+  const [second] = await center.atDesk(180, 1, { profile: { ...person, rep_last_nm: '鈴木' } });
+  const before = await ben.get(`/staff/application?id=${second.id}`);
+  assert.match(before.body, /氏名の違う/);
+  assert.ok(!before.body.includes(first.id), 'not before it is taken');
+  assert.equal((await ben.post('/staff/application/claim', { id: second.id })).status, 303);
+  const page = await ben.get(`/staff/application?id=${second.id}`);
+  assert.match(page.body, new RegExp(`href="/staff/application\\?id=${first.id}"`));
+  assert.match((await decide(ben, second.id, 'hold', { note: '同じ人か' })).location, /on_hold/);
+});
+
 test('nodes agree on all of it', async () => {
   await center.cluster.digestsAgree([1, 2, 3]);
 });
