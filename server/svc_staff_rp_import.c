@@ -109,6 +109,7 @@ static void checked(struct staff_op *op) {
 
     if (im->wrong > 0) {
         op->typed = view_of(im, false);
+        json_object_set_new(op->typed, "typed", svc_staff_typed(op));
         svc_staff_refuse(op, STAFF_INVALID, span_str("file: some entries are refused"));
         return;
     }
@@ -289,7 +290,7 @@ static json_t *read_list(struct staff_op *op) {
 
     if (file.len >= 3 && memcmp(file.data, "\xef\xbb\xbf", 3) == 0)
         file = span_of(file.data + 3, file.len - 3);
-    op->typed = json_object();
+    op->typed = json_pack("{s:o}", "typed", svc_staff_typed(op));
     if (file.len > LIMIT_REGISTRY_FILE && svc_staff_field(op, "confirm").len == 0) {
         svc_staff_refuse(op, STAFF_INVALID, span_str("file: 4 MiB at most"));
         return NULL;

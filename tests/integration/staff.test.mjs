@@ -216,9 +216,10 @@ test('what is exported is imported again; a wrong entry stops all', { timeout: 1
   const one = { ...exported.json.find((rp) => rp.auth === 'basic'), client_id: `t-import-${word()}` };
   const wrong = { ...one, client_id: `t-import-${word()}`, scopes: [] };
   const send = (list, fields = {}) => sendFile(desk, '/staff/rps/import', fields, 'rps.json', typeof list === 'string' ? list : JSON.stringify(list));
-  for (const fields of [{}, { confirm: '1' }]) {
+  for (const fields of [{}, { confirm: '1' }, { replace: '1' }]) {
     const refused = await send([one, wrong], fields);
     assert.equal(refused.status, 422);
+    assert.equal(/name="replace" value="1" checked/.test(refused.body), 'replace' in fields, 'what was chosen is chosen again');
     assert.ok(refused.body.includes(wrong.client_id) && /scopes/.test(refused.body));
     assert.doesNotMatch(refused.body, /name="confirm"/);
   }
