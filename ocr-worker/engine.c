@@ -272,7 +272,10 @@ static bool quick_page(struct reading *r, struct raster *raster, uint8_t scan,
     bool good = r->out->page_count < QUICK_PAGES && page_reduce(raster, &reduced);
 
     if (good) {
-        s.qr = qr_find(&reduced.tone, 2);
+        if (*codes == 0) /* few lines find most; a second code must not be overlooked */
+            s.qr = qr_find(&reduced.tone, 4);
+        if (!s.qr.found)
+            s.qr = qr_find(&reduced.tone, 2);
         s.kind = s.qr.found ? OCR_PAGE_FORM : OCR_PAGE_UNKNOWN;
         s.page.raster = &s.raster;
         s.page.to_raster = (struct affine){1, 0, 0, 0, 1, 0};

@@ -60,16 +60,38 @@ static void shrink_weights(int from, int to, double *start, double *width) {
     }
 }
 
-static float row_part(const uint8_t *row, int count, double x0, double x1) {
-    int first = int_max(0, (int)floor(x0)), last = int_min(count, (int)ceil(x1));
-    double sum = 0;
+/* The source pixels [first, last) of a cell; those at its ends count in part. */
+struct part {
+    int first, last;
+    double head, tail; /* what the first and the last of them count */
+};
 
-    for (int x = first; x < last; x++) {
-        double left = x > x0 ? x : x0, right = x + 1 < x1 ? x + 1 : x1;
+static struct part part_at(double from, double to, int count) {
+    struct part p = {int_max(0, (int)floor(from)), int_min(count, (int)ceil(to)), 1, 1};
+    double left = p.first > from ? p.first : from;
+    double right = p.last < to ? p.last : to;
 
-        sum += row[x] * (right - left);
+    if (p.last - p.first == 1) {
+        p.head = right - left;
+    } else {
+        p.head = p.first + 1 - left;
+        p.tail = right - (p.last - 1);
     }
-    return (float)(sum / (x1 - x0));
+    return p;
+}
+
+static float row_part(const uint8_t *row, const struct part *p, double width) {
+    double sum = 0;
+    int inner = 0;
+
+    if (p->first >= p->last)
+        return 0;
+    sum = row[p->first] * p->head;
+    if (p->last - p->first == 1)
+        return (float)(sum / width);
+    for (int x = p->first + 1; x < p->last - 1; x++)
+        inner += row[x];
+    return (float)((sum + inner + row[p->last - 1] * p->tail) / width);
 }
 
 /* Stretch `box` onto w x h cells of `out` (side x side, at ox, oy). */
@@ -78,20 +100,23 @@ static void stretch(const struct plane *ink, struct box box, int w, int h, int s
     int bw = box_width(&box), bh = box_height(&box);
     int ox = (side - w) / 2, oy = (side - h) / 2;
     double sx, wx, sy, wy;
+    struct part parts[GLYPH_FINE];
     float *across = malloc((size_t)bh * (size_t)w * sizeof *across);
 
     if (across == NULL)
         return;
     shrink_weights(bw, w, &sx, &wx);
     shrink_weights(bh, h, &sy, &wy);
+    for (int x = 0; x < w; x++) {
+        double x0 = (double)x * bw / w + sx;
+
+        parts[x] = part_at(x0, x0 + wx, bw);
+    }
     for (int y = 0; y < bh; y++) {
         const uint8_t *row = plane_row(ink, box.y0 + y) + box.x0;
 
-        for (int x = 0; x < w; x++) {
-            double x0 = (double)x * bw / w + sx;
-
-            across[y * w + x] = row_part(row, bw, x0, x0 + wx);
-        }
+        for (int x = 0; x < w; x++)
+            across[y * w + x] = row_part(row, &parts[x], wx);
     }
     for (int y = 0; y < h; y++) {
         double y0 = (double)y * bh / h + sy, y1 = y0 + wy;
@@ -108,24 +133,30 @@ static void stretch(const struct plane *ink, struct box box, int w, int h, int s
     free(across);
 }
 
-static void soften(float *v, int side) {
-    float line[GLYPH_FINE];
+/* [1 2 1] both ways; beyond the sides there is nothing. */
+__attribute__((optimize("O3"))) static void soften(float *v, int side) {
+    float before[GLYPH_FINE] = {0}, keep[GLYPH_FINE];
+    float line[GLYPH_FINE + 2] = {0};
 
-    for (int pass = 0; pass < 2; pass++) {
-        int step = pass == 0 ? 1 : side, other = pass == 0 ? side : 1;
+    for (int y = 0; y < side; y++) {
+        float *row = v + y * side;
 
-        for (int i = 0; i < side; i++) {
-            float *at = v + i * other;
+        memcpy(line + 1, row, (size_t)side * sizeof *line);
+        line[side + 1] = 0;
+        for (int x = 0; x < side; x++)
+            row[x] = (line[x] + 2 * line[x + 1] + line[x + 2]) / 4;
+    }
+    for (int y = 0; y < side; y++) {
+        float *row = v + y * side;
 
-            for (int k = 0; k < side; k++)
-                line[k] = at[k * step];
-            for (int k = 0; k < side; k++) {
-                float left = k > 0 ? line[k - 1] : 0;
-                float right = k + 1 < side ? line[k + 1] : 0;
-
-                at[k * step] = (left + 2 * line[k] + right) / 4;
-            }
-        }
+        memcpy(keep, row, (size_t)side * sizeof *keep);
+        if (y + 1 < side)
+            for (int x = 0; x < side; x++)
+                row[x] = (before[x] + 2 * keep[x] + row[side + x]) / 4;
+        else
+            for (int x = 0; x < side; x++)
+                row[x] = (before[x] + 2 * keep[x]) / 4;
+        memcpy(before, keep, sizeof before);
     }
 }
 
@@ -509,20 +540,28 @@ void glyphs_prepare(struct glyphs *g, const uint32_t *chars, size_t count) {
         fine_shapes(g, chars[i]);
 }
 
-/* Correlation of `a` with `b` moved by (dx, dy). Sums of a row fit 32 bits: both have
- * length one. */
+#define PADDED (GLYPH_FINE + 2 * SHIFT)
+
+/* Ink with room around it, for templates to be moved in. */
+static void pad_ink(const struct glyph_fine *ink, int16_t *padded) {
+    const int16_t *v = ink->blurred ? ink->soft : ink->v;
+
+    memset(padded, 0, PADDED * PADDED * sizeof *padded);
+    for (int y = 0; y < GLYPH_FINE; y++)
+        memcpy(padded + (y + SHIFT) * PADDED + SHIFT, v + y * GLYPH_FINE,
+               GLYPH_FINE * sizeof *v);
+}
+
+/* Correlation of padded ink with `b` moved by (dx, dy). Sums fit 32 bits: both have length
+ * one. */
 __attribute__((target_clones("avx2", "default"), optimize("O3"))) static float
-dot_fine(const int16_t *a, const int16_t *b, int dx, int dy) {
-    int x0 = int_max(0, dx), x1 = int_min(GLYPH_FINE, GLYPH_FINE + dx);
-    int y0 = int_max(0, dy), y1 = int_min(GLYPH_FINE, GLYPH_FINE + dy);
+dot_fine(const int16_t *padded, const int16_t *b, int dx, int dy) {
     int32_t sum = 0;
 
-    for (int y = y0; y < y1; y++) {
-        const int16_t *p = a + y * GLYPH_FINE, *q = b + (y - dy) * GLYPH_FINE - dx;
-
-        for (int x = x0; x < x1; x++)
-            sum += (int32_t)p[x] * q[x];
-    }
+    padded += (SHIFT + dy) * PADDED + SHIFT + dx;
+    for (int y = 0; y < GLYPH_FINE; y++, padded += PADDED, b += GLYPH_FINE)
+        for (int x = 0; x < GLYPH_FINE; x++)
+            sum += (int32_t)padded[x] * b[x];
     return (float)sum / (FINE_UNIT * FINE_UNIT);
 }
 
@@ -533,10 +572,10 @@ struct placed {
 };
 
 /* Climb from the middle: the surface is smooth at this size. */
-static struct placed place(const struct glyph_fine *ink, const struct shape *shape) {
-    const int16_t *v = ink->blurred ? ink->soft : ink->v;
-    float length = ink->blurred ? shape->soft : 1;
-    struct placed best = {shape, dot_fine(v, shape->v, 0, 0) / length, 0, 0};
+static struct placed place(const int16_t *padded, bool blurred,
+                           const struct shape *shape) {
+    float length = blurred ? shape->soft : 1;
+    struct placed best = {shape, dot_fine(padded, shape->v, 0, 0) / length, 0, 0};
     bool moved = true;
 
     while (moved) {
@@ -550,7 +589,7 @@ static struct placed place(const struct glyph_fine *ink, const struct shape *sha
 
             if (abs(dx) > SHIFT || abs(dy) > SHIFT)
                 continue;
-            score = dot_fine(v, shape->v, dx, dy) / length;
+            score = dot_fine(padded, shape->v, dx, dy) / length;
             if (score > best.score) {
                 best = (struct placed){shape, score, dx, dy};
                 moved = true;
@@ -564,9 +603,11 @@ static struct placed place_best(struct glyphs *g, const struct glyph_fine *ink,
                                 uint32_t ch) {
     struct cached *slot = fine_shapes(g, ch);
     struct placed best = {NULL, -1, 0, 0};
+    int16_t padded[PADDED * PADDED];
 
+    pad_ink(ink, padded);
     for (size_t i = 0; slot != NULL && i < slot->count; i++) {
-        struct placed here = place(ink, &slot->shapes[i]);
+        struct placed here = place(padded, ink->blurred, &slot->shapes[i]);
 
         if (here.score > best.score)
             best = here;
@@ -628,7 +669,9 @@ static size_t pairs_of(struct glyphs *g, const struct glyph_fine *ink, uint32_t 
                        uint32_t b, struct pair best[BETWEEN_FONTS]) {
     struct cached *sa = fine_shapes(g, a), *sb = fine_shapes(g, b);
     size_t count = 0, at;
+    int16_t padded[PADDED * PADDED];
 
+    pad_ink(ink, padded);
     for (size_t i = 0, k = 0; sa != NULL && sb != NULL && i < sa->count; i++) {
         struct pair here;
 
@@ -636,8 +679,8 @@ static size_t pairs_of(struct glyphs *g, const struct glyph_fine *ink, uint32_t 
             k++;
         if (k == sb->count || sb->shapes[k].font != sa->shapes[i].font)
             continue;
-        here.a = place(ink, &sa->shapes[i]);
-        here.b = place(ink, &sb->shapes[k]);
+        here.a = place(padded, ink->blurred, &sa->shapes[i]);
+        here.b = place(padded, ink->blurred, &sb->shapes[k]);
         here.score = here.a.score > here.b.score ? here.a.score : here.b.score;
         if (count == BETWEEN_FONTS && here.score <= best[count - 1].score)
             continue;

@@ -35,26 +35,50 @@ uint8_t plane_sample(const struct plane *p, double x, double y, uint8_t outside)
     return (uint8_t)((top * (256 - fy) + low * fy) >> 16);
 }
 
-/* One row, in 16.16 fixed point: the map is affine, so steps are constant. */
-static void warp_row(const struct plane *from, int64_t x, int64_t y, int64_t step_x,
-                     int64_t step_y, uint8_t outside, uint8_t *out, int count) {
-    const int w = from->width, h = from->height;
+/* Where a row of a warp is, in 16.16 fixed point: the map is affine, so steps are constant,
+ * and what lies inside of the plane is one run. */
+struct walk {
+    int64_t x, y, step_x, step_y;
+};
 
-    for (int i = 0; i < count; i++, x += step_x, y += step_y) {
-        int x0 = (int)(x >> 16), y0 = (int)(y >> 16);
-        int fx = (int)(x >> 8) & 255, fy = (int)(y >> 8) & 255;
-        const uint8_t *row;
-        int top, low;
+static bool is_inside(const struct plane *from, const struct walk *at, int i) {
+    int64_t x = (at->x + i * at->step_x) >> 16, y = (at->y + i * at->step_y) >> 16;
 
-        if (x0 < 0 || y0 < 0 || x0 + 1 >= w || y0 + 1 >= h) {
-            out[i] = outside;
-            continue;
+    return x >= 0 && y >= 0 && x + 1 < from->width && y + 1 < from->height;
+}
+
+/* Inside of the plane, whose sides (IMAGE_SIDE_MAX) fit 15 bits. */
+static void warp_run(const struct plane *from, struct walk at, uint8_t *out, int count) {
+    const size_t w = (size_t)from->width;
+    int32_t x = (int32_t)at.x, y = (int32_t)at.y;
+    const int32_t step_x = (int32_t)at.step_x, step_y = (int32_t)at.step_y;
+
+    for (int i = 0; i < count; i++) {
+        const uint8_t *row = from->px + (size_t)(y >> 16) * w + (size_t)(x >> 16);
+        int fx = (x >> 8) & 255, fy = (y >> 8) & 255;
+        int top = (row[0] << 8) + (row[1] - row[0]) * fx;
+        int low = (row[w] << 8) + (row[w + 1] - row[w]) * fx;
+
+        out[i] = (uint8_t)(((top << 8) + (low - top) * fy) >> 16);
+        if (i + 1 < count) {
+            x += step_x;
+            y += step_y;
         }
-        row = from->px + (size_t)y0 * (size_t)w + (size_t)x0;
-        top = row[0] * (256 - fx) + row[1] * fx;
-        low = row[w] * (256 - fx) + row[w + 1] * fx;
-        out[i] = (uint8_t)((top * (256 - fy) + low * fy) >> 16);
     }
+}
+
+static void warp_row(const struct plane *from, struct walk at, uint8_t outside,
+                     uint8_t *out, int count) {
+    int first = 0, last = count;
+
+    while (first < last && !is_inside(from, &at, first))
+        out[first++] = outside;
+    while (last > first && !is_inside(from, &at, last - 1))
+        out[--last] = outside;
+    at.x += first * at.step_x;
+    at.y += first * at.step_y;
+    if (last > first)
+        warp_run(from, at, out + first, last - first);
 }
 
 void plane_warp(const struct plane *from, const struct affine *map, uint8_t outside,
@@ -62,40 +86,47 @@ void plane_warp(const struct plane *from, const struct affine *map, uint8_t outs
     const double one = 65536.0;
 
     for (int y = 0; y < to->height; y++)
-        warp_row(from, llround((map->b * y + map->c) * one),
-                 llround((map->e * y + map->f) * one), llround(map->a * one),
-                 llround(map->d * one), outside, plane_row(to, y), to->width);
+        warp_row(from,
+                 (struct walk){llround((map->b * y + map->c) * one),
+                               llround((map->e * y + map->f) * one),
+                               llround(map->a * one), llround(map->d * one)},
+                 outside, plane_row(to, y), to->width);
+}
+
+/* [1 2 1] of three rows. */
+__attribute__((optimize("O3"))) static void soften_rows(const uint8_t *a,
+                                                         const uint8_t *b,
+                                                         const uint8_t *c, uint8_t *out,
+                                                         size_t count) {
+    for (size_t x = 0; x < count; x++)
+        out[x] = (uint8_t)((a[x] + 2 * b[x] + c[x] + 2) >> 2);
 }
 
 bool plane_soften(struct plane *p) {
     size_t w = (size_t)p->width;
-    uint8_t *lines = malloc(2 * w); /* the row before as it was, and this one */
+    uint8_t *lines = malloc(2 * w + 2); /* the row before as it was, and this one */
     uint8_t *before, *keep;
 
     if (lines == NULL)
         return false;
+    for (int y = 0; y < p->height; y++) { /* across, by three copies a pixel apart */
+        uint8_t *row = plane_row(p, y);
+
+        lines[0] = row[0];
+        memcpy(lines + 1, row, w);
+        lines[w + 1] = row[w - 1];
+        soften_rows(lines, lines + 1, lines + 2, row, w);
+    }
     before = lines;
     keep = lines + w;
-    for (int y = 0; y < p->height; y++) { /* across */
-        uint8_t *row = plane_row(p, y);
-        int left = row[0];
-
-        for (int x = 0; x < p->width; x++) {
-            int here = row[x], right = x + 1 < p->width ? row[x + 1] : here;
-
-            row[x] = (uint8_t)((left + 2 * here + right + 2) / 4);
-            left = here;
-        }
-    }
     memcpy(before, plane_row(p, 0), w);
     for (int y = 0; y < p->height; y++) { /* down */
-        uint8_t *row = plane_row(p, y);
-        const uint8_t *next = y + 1 < p->height ? row + w : row;
+        uint8_t *row = plane_row(p, y), *swap = before;
 
         memcpy(keep, row, w);
-        for (size_t x = 0; x < w; x++)
-            row[x] = (uint8_t)((before[x] + 2 * keep[x] + next[x] + 2) / 4);
-        memcpy(before, keep, w);
+        soften_rows(before, keep, y + 1 < p->height ? row + w : keep, row, w);
+        before = keep;
+        keep = swap;
     }
     free(lines);
     return true;

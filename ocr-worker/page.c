@@ -15,6 +15,12 @@ void reduced_free(struct reduced *r) {
     plane_free(&r->cb);
 }
 
+__attribute__((optimize("O3"))) static void halve_rows(const uint8_t *a, const uint8_t *b,
+                                                        uint8_t *out, int count) {
+    for (int x = 0; x < count; x++)
+        out[x] = (uint8_t)((a[2 * x] + a[2 * x + 1] + b[2 * x] + b[2 * x + 1] + 2) >> 2);
+}
+
 static bool shrink_plane(const struct plane *from, int w, int h, struct plane *to) {
     if (!plane_new(to, w, h))
         return false;
@@ -28,10 +34,7 @@ static bool shrink_plane(const struct plane *from, int w, int h, struct plane *t
         uint8_t *out = plane_row(to, y);
 
         if (w * 2 == from->width && y1 == y0 + 2) { /* the common case */
-            const uint8_t *a = plane_row(from, y0), *b = plane_row(from, y0 + 1);
-
-            for (int x = 0; x < w; x++, a += 2, b += 2)
-                out[x] = (uint8_t)((a[0] + a[1] + b[0] + b[1] + 2) >> 2);
+            halve_rows(plane_row(from, y0), plane_row(from, y0 + 1), out, w);
             continue;
         }
         for (int x = 0; x < w; x++) {
@@ -118,6 +121,26 @@ static void spread_paper(struct plane *grid, uint8_t common) {
     }
 }
 
+/* (back - in) * 255 / span, cut to a byte. The quotient of numbers this small rounds down as
+ * a float as it does whole, and many are divided at once. */
+__attribute__((optimize("O3"))) static void block_ink(const struct plane *tone, int bx,
+                                                       int by, int back, int black,
+                                                       struct plane *ret) {
+    const float span = (float)int_max(40, back - black);
+    int x0 = bx * BLOCK, n = int_min(BLOCK, tone->width - x0);
+
+    for (int y = by * BLOCK; y < int_min(tone->height, (by + 1) * BLOCK); y++) {
+        const uint8_t *in = plane_row(tone, y) + x0;
+        uint8_t *out = plane_row(ret, y) + x0;
+
+        for (int x = 0; x < n; x++) {
+            int v = (int)((float)((back - in[x]) * 255) / span);
+
+            out[x] = (uint8_t)int_max(0, int_min(255, v));
+        }
+    }
+}
+
 bool page_ink(const struct plane *tone, struct plane *ret, uint8_t *ret_paper,
               uint8_t *ret_black) {
     struct plane grid;
@@ -136,17 +159,9 @@ bool page_ink(const struct plane *tone, struct plane *ret, uint8_t *ret_paper,
         for (int x = 0; x < gw; x++)
             plane_row(&grid, y)[x] = block_paper(tone, x, y);
     spread_paper(&grid, paper);
-    for (int y = 0; y < tone->height; y++) {
-        const uint8_t *in = plane_row(tone, y), *back = plane_row(&grid, y / BLOCK);
-        uint8_t *out = plane_row(ret, y);
-
-        for (int x = 0; x < tone->width; x++) {
-            int span = int_max(40, back[x / BLOCK] - black);
-            int v = (back[x / BLOCK] - in[x]) * 255 / span;
-
-            out[x] = (uint8_t)int_max(0, int_min(255, v));
-        }
-    }
+    for (int by = 0; by < gh; by++)
+        for (int bx = 0; bx < gw; bx++)
+            block_ink(tone, bx, by, plane_at(&grid, bx, by), black, ret);
     plane_free(&grid);
     *ret_paper = paper;
     *ret_black = black;

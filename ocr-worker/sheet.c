@@ -12,6 +12,8 @@
 #define KIND_WEIGHT 3.5f
 #define BLANK_ATOMS 40
 #define BLANK_BLOBS 2000 /* dirt, holes and what shines through leave 600 at most */
+#define DITHER_BLOBS 2000 /* marks that no printed page has: a tint that fell into dots */
+#define DITHER_SOFTEN 2   /* passes: dots melt into the tint, print does not */
 #define WHOLE_PROOF 10.0f /* both halves of これは提出されている印鑑の写しに相違ないことを証明する */
 
 static double mm(const struct page *page, double millimetres) {
@@ -168,6 +170,34 @@ static enum ocr_page_kind kind_of(const struct sheet *s) {
     return best;
 }
 
+/* In a tint that was dithered there are more dots than can be told from print, and they
+ * stand beside its characters: what is unknown then is looked at again with dots melted
+ * together. The raster stays as it is. */
+static bool look_again(struct label_reader *reader, struct reduced *reduced,
+                       struct sheet *s) {
+    for (int i = 0; i < DITHER_SOFTEN; i++)
+        if (!plane_soften(&reduced->tone))
+            return false;
+    return orient(reader, reduced, s);
+}
+
+/* Only what is a form, or may be one, has its code looked for: most codes are found with
+ * few lines, at half the time, and what has a form's word and is another paper is not
+ * looked at line by line. */
+static void find_code(const struct reduced *reduced, struct sheet *s) {
+    if (labels_weight(&s->labels, LABEL_FORM_TITLE) +
+            labels_weight(&s->labels, LABEL_FORM) <=
+        0)
+        return;
+    for (int density = 4; density > 1 && !s->qr.found; density /= 2)
+        s->qr = qr_find(&reduced->tone, density);
+    if (s->qr.found || (kind_of(s) != OCR_PAGE_FORM && kind_of(s) != OCR_PAGE_UNKNOWN))
+        return;
+    s->qr = qr_find(&reduced->tone, 1);
+    if (!s->qr.found)
+        s->qr = qr_find(&s->raster.y, 1);
+}
+
 bool sheet_open(struct label_reader *reader, struct raster *raster, struct sheet *ret) {
     struct reduced reduced = {0};
     bool good;
@@ -176,20 +206,17 @@ bool sheet_open(struct label_reader *reader, struct raster *raster, struct sheet
     *raster = (struct raster){0};
     streak_remove(&ret->raster.y);
     good = page_reduce(&ret->raster, &reduced) && orient(reader, &reduced, ret);
-    if (good) {
-        bool wanted;
-
-        ret->qr = qr_find(&reduced.tone, 2);
-        wanted = !ret->qr.found && (labels_weight(&ret->labels, LABEL_FORM_TITLE) > 0 ||
-                                    labels_weight(&ret->labels, LABEL_FORM) > 0);
-        if (wanted)
-            ret->qr = qr_find(&reduced.tone, 1);
-        if (wanted && !ret->qr.found && reduced.factor > 1)
-            ret->qr = qr_find(&ret->raster.y, 1);
-        ret->kind = kind_of(ret);
-    } else {
-        sheet_free(ret);
+    if (good)
+        find_code(&reduced, ret);
+    if (good && ret->page.blob_count >= DITHER_BLOBS && kind_of(ret) == OCR_PAGE_UNKNOWN) {
+        good = look_again(reader, &reduced, ret);
+        if (good && !ret->qr.found)
+            find_code(&reduced, ret);
     }
+    if (good)
+        ret->kind = kind_of(ret);
+    else
+        sheet_free(ret);
     reduced_free(&reduced);
     return good;
 }
