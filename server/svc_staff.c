@@ -112,6 +112,11 @@ static void finish(struct svc_state *state) {
     void (*work_free)(void *work) = op->work_free;
     void *work = op->work; /* outlives the operation: what is answered may be in it */
 
+    if (op->refused && op->staff->op.err) { /* it stays refused, without its page */
+        op->staff->op.err = OK;
+        op->staff->kind = op->refused_kind;
+        op->staff->view = span_of("", 0);
+    }
     if (op->admin_open)
         svc_op_close(&op->admin.op);
     op->admin_open = false;

@@ -57,6 +57,28 @@ static void not_found(struct fixture *f, const struct person *person, const char
     svc_op_close(&staff.op);
 }
 
+/* The look at the page again is recorded; where it cannot be, what was refused stays so. */
+static void a_refusal_stands_whether_or_not_its_page_can_be_made(void **state) {
+    static const enum err submits[] = {OK, ERR_NO_LEADER};
+    struct fixture *f = *state;
+    struct desk desk;
+
+    desk_put(f, ID, APPLICATION_STAFF);
+    open_desk(f, &desk);
+    for (size_t i = 0; i < 2; i++) {
+        struct params params = params_make("csrf", desk.clerk.token, "id", ID, "tel", "12",
+                                           "basis", "written", NULL);
+        f->repl.submit = submits[i];
+        struct svc_staff staff = run(f, &desk.clerk, STAFF_DO_CORRECT, &params);
+        assert_int_equal(staff.op.err, OK);
+        assert_int_equal(staff.kind, STAFF_INVALID);
+        assert_string_equal(staff.reason, "correction_phone");
+        assert_int_equal(staff.view.len > 0, submits[i] == OK);
+        svc_op_close(&staff.op);
+    }
+    f->repl.submit = OK;
+}
+
 static void an_application_is_found_by_number_or_account(void **state) {
     struct fixture *f = *state;
     struct desk desk;
@@ -195,6 +217,7 @@ static void the_mail_of_approval_is_of_what_was_approved(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(an_application_is_found_by_number_or_account),
+        TEST(a_refusal_stands_whether_or_not_its_page_can_be_made),
         TEST(every_look_is_recorded_and_shows_no_number),
         TEST(a_number_is_changed_by_two),
         TEST(who_agrees_has_just_signed_in),
