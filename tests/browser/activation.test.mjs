@@ -99,11 +99,11 @@ async function putRight(clerk, second) {
   await clerk.page.fill('#tel', '03-1234-5678');
   await clerk.page.check('input[value=called_back]');
   await clerk.page.press('#tel', 'Enter');
-  await clerk.page.waitForSelector('.narrow');
+  await clerk.page.waitForSelector('#why');
+  assert.equal(await clerk.page.inputValue('#tel'), '03-1234-5678', 'what was typed is there to be mended');
+  assert.ok(await clerk.page.isChecked('input[value=called_back]'));
   await clerk.seen('help-refused');
-  await clerk.page.click('main a.button');
   await clerk.page.fill('#tel', phone);
-  await clerk.page.check('input[value=called_back]');
   await clerk.page.click('form[action="/staff/help/correct"] button');
   await clerk.page.waitForURL(/notice=correction_asked/);
   assert.equal(await clerk.page.$('button[value=agree]'), null, 'who asks does not agree');
