@@ -325,11 +325,15 @@ struct name_search {
 static float name_score(void *context, struct line *line, size_t at, size_t len,
                         uint32_t ch) {
     struct name_search *s = context;
-    const struct glyph_coarse *ink = line_coarse(s->text, line, at, len);
+    const struct box group = line_group(line, at, len);
+    const struct glyph_coarse *ink;
     uint32_t others[VARIANT_MAX];
     size_t count = variant_of(ch, others);
     float best;
 
+    if (is_speck(line, &group)) /* as large as a character it would be like any dense one */
+        return -1;
+    ink = line_coarse(s->text, line, at, len);
     if (ink == NULL)
         return -1;
     best = glyph_coarse_best(s->core->glyphs, ink, ch);
@@ -608,6 +612,8 @@ static void whole_divide(struct reader_core *core, struct text *text, struct lin
 
             if (box_width(&group) > 1.3 * line->em)
                 break;
+            if (is_speck(line, &group))
+                continue;
             if (line_coarse(text, line, at, len) == NULL ||
                 glyph_bank_find(&core->all, line_coarse(text, line, at, len), &hit, 1) <
                     1)
