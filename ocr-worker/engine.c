@@ -471,8 +471,7 @@ static void look_for_name(struct reading *r, const struct located_want *want,
     for (size_t i = 0; i < count && !agrees(ret); i++) {
         struct field_read here;
 
-        field_name(&r->engine->core, &r->cert, names[i], &r->expected, &here);
-        if (agrees(&here))
+        if (field_has_name(&r->engine->core, &r->cert, names[i], &r->expected, &here))
             *ret = here;
     }
 }

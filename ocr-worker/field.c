@@ -265,7 +265,8 @@ static bool is_no_name(const struct name_reading *name) {
 }
 
 static void name_in(struct reader_core *core, const struct sheet *sheet, struct box box,
-                    const struct field_expected *expected, struct field_read *ret) {
+                    const struct field_expected *expected, bool other,
+                    struct field_read *ret) {
     static const uint8_t verdicts[] = {
         [NAME_AGREES] = OCR_FIELD_AGREES,
         [NAME_VARIANT] = OCR_FIELD_VARIANT,
@@ -279,7 +280,7 @@ static void name_in(struct reader_core *core, const struct sheet *sheet, struct 
     if (!strip_open(sheet, box, TEXT_NAME, &s))
         return;
     reading_name(core, &s.text, &s.text.lines[0], expected->name, expected->name_count,
-                 &name);
+                 other, &name);
     set_text(name.chars, name.count, ret);
     ret->confidence = name.confidence;
     ret->verdict = verdicts[name.result];
@@ -290,24 +291,41 @@ static void name_in(struct reader_core *core, const struct sheet *sheet, struct 
     strip_close(&s);
 }
 
+static bool is_ours(const struct field_read *name) {
+    return name->verdict == OCR_FIELD_AGREES || name->verdict == OCR_FIELD_VARIANT;
+}
+
 /* 一 and 三 in thin print are nothing on the reduced page, and a name that begins or ends
  * with them seems shorter: what leaves a doubt is read again with what stands beside it.
  * Every character and all ink of the wider strip have to agree as well. */
-void field_name(struct reader_core *core, const struct sheet *sheet, struct box box,
-                const struct field_expected *expected, struct field_read *ret) {
+static void look_beside(struct reader_core *core, const struct sheet *sheet,
+                        struct box box, const struct field_expected *expected,
+                        struct field_read *ret) {
     int more = (int)(box_height(&box) * BESIDE_EM);
 
-    name_in(core, sheet, box, expected, ret);
     for (int side = 0; side < 2 && ret->verdict == OCR_FIELD_DOUBTFUL; side++) {
         struct box wider = box;
         struct field_read here;
 
         wider.x0 -= side == 0 ? more : 0;
         wider.x1 += side == 1 ? more : 0;
-        name_in(core, sheet, wider, expected, &here);
-        if (here.verdict == OCR_FIELD_AGREES || here.verdict == OCR_FIELD_VARIANT)
+        name_in(core, sheet, wider, expected, false, &here);
+        if (is_ours(&here))
             *ret = here;
     }
+}
+
+void field_name(struct reader_core *core, const struct sheet *sheet, struct box box,
+                const struct field_expected *expected, struct field_read *ret) {
+    name_in(core, sheet, box, expected, true, ret);
+    look_beside(core, sheet, box, expected, ret);
+}
+
+bool field_has_name(struct reader_core *core, const struct sheet *sheet, struct box box,
+                    const struct field_expected *expected, struct field_read *ret) {
+    name_in(core, sheet, box, expected, false, ret);
+    look_beside(core, sheet, box, expected, ret);
+    return is_ours(ret);
 }
 
 /* ---- dates */

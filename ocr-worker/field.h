@@ -34,6 +34,10 @@ void field_number(struct reader_core *core, const struct sheet *sheet, struct bo
                   const struct field_expected *expected, struct field_read *ret);
 void field_name(struct reader_core *core, const struct sheet *sheet, struct box box,
                 const struct field_expected *expected, struct field_read *ret);
+/* Is it the expected name, in its own spelling or in another one? At a part of what
+ * field_name costs, which would say what it is instead. */
+bool field_has_name(struct reader_core *core, const struct sheet *sheet, struct box box,
+                    const struct field_expected *expected, struct field_read *ret);
 /* `expected_day`: false reads a date without comparing (the day of issue). */
 void field_date(struct reader_core *core, const struct sheet *sheet, struct box box,
                 bool compare, const struct field_expected *expected,

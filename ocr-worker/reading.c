@@ -556,14 +556,16 @@ static void name_whole(struct reader_core *core, struct text *text, struct line 
                        struct name_reading *ret);
 
 void reading_name(struct reader_core *core, struct text *text, struct line *line,
-                  const uint32_t *expected, size_t count, struct name_reading *ret) {
+                  const uint32_t *expected, size_t count, bool other,
+                  struct name_reading *ret) {
     struct aligned a = reading_place(core, text, line, expected, count);
     bool differs = false, doubt = false, variant = false, plain = true;
     size_t agree = 0;
 
     *ret = (struct name_reading){.result = NAME_DOUBTFUL};
     if (!a.found || a.mean < 0.5f) {
-        name_whole(core, text, line, expected, count, ret);
+        if (other)
+            name_whole(core, text, line, expected, count, ret);
         return;
     }
     ret->confidence = 1;
@@ -589,7 +591,7 @@ void reading_name(struct reader_core *core, struct text *text, struct line *line
         ret->result = variant ? NAME_VARIANT : NAME_AGREES;
     /* Where half of it stands in its place, another division of the ink is no other name:
      * ノ and く of バ. */
-    if (ret->result == NAME_DOUBTFUL && agree * 2 < count)
+    if (other && ret->result == NAME_DOUBTFUL && agree * 2 < count)
         name_whole(core, text, line, expected, count, ret);
 }
 

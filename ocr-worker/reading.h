@@ -49,9 +49,11 @@ struct name_reading {
     struct box box;
 };
 
-/* `expected`: folded, without spaces. */
+/* `expected`: folded, without spaces. `other`: where it is not, what stands there is read
+ * from the whole bank, at many times the cost; else the doubt is the answer. */
 void reading_name(struct reader_core *core, struct text *text, struct line *line,
-                  const uint32_t *expected, size_t count, struct name_reading *ret);
+                  const uint32_t *expected, size_t count, bool other,
+                  struct name_reading *ret);
 
 /* Do characters that were read from the whole bank support another name? Each is legible,
  * most are certain, and two at least certainly others. Not ours with dirt between its
