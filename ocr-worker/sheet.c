@@ -116,8 +116,11 @@ static size_t atoms_of(const struct text *text) {
 /* Two papers on one sheet, side by side: neither can be taken for missing. Forms speak of
  * the certificate, too, so it is its certification that counts, all of it or with its
  * registrar. */
-static bool is_both(const struct labels *l) {
-    return labels_weight(l, LABEL_FORM_TITLE) > 0 && labels_weight(l, LABEL_FORM_NUMBER) > 0 &&
+static bool is_both(const struct sheet *s) {
+    const struct labels *l = &s->labels;
+
+    return labels_weight(l, LABEL_FORM_TITLE) > 0 &&
+           (labels_weight(l, LABEL_FORM_NUMBER) > 0 || s->qr.found) &&
            labels_weight(l, LABEL_CERT_TITLE) > 0 &&
            (labels_weight(l, LABEL_PROOF) > WHOLE_PROOF ||
             (labels_weight(l, LABEL_PROOF) > 0 && labels_weight(l, LABEL_REGISTRAR) > 0));
@@ -160,7 +163,7 @@ static enum ocr_page_kind kind_of(const struct sheet *s) {
     if (labels_weight(l, LABEL_CERT_NUMBER) > 0)
         weight[OCR_PAGE_PERSONAL] = 0;
     weight[OCR_PAGE_COVER] = 2 * labels_weight(l, LABEL_COVER);
-    if (is_both(l))
+    if (is_both(s))
         return OCR_PAGE_UNKNOWN;
     for (int k = 1; k < OCR_PAGE_KIND_END; k++)
         if (weight[k] > weight[best] && weight[k] >= KIND_WEIGHT)
