@@ -576,7 +576,7 @@ static void compare_seals(struct reading *r) {
     r->f.seal_found[1] = pair[1].found;
     r->f.form_seal_red = pair[0].red;
     r->f.seals_framed = pair[0].framed && pair[1].framed && is_round(&pair[0].box) &&
-                        is_round(&pair[1].box);
+                        is_round(&pair[1].box) && !pair[0].uneven;
     r->f.seal_score = -1;
     if (pair[0].found && pair[1].found) {
         seal_match(&pair[0], &pair[1], &like);

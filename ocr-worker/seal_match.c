@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define RED_LEVEL 24   /* of page->red: twice Cr above neutral */
+#define RED_MOST 995   /* in thousandths of a frame's pixels: how red its seal is */
+#define EVEN_PART 0.6  /* of the red's box: so much is as red as half of the seal */
 #define RADIUS_MIN_MM 4.0
 #define RADIUS_MAX_MM 17.0
 #define MIDDLE (SEAL_SIDE / 2.0 - 0.5)
@@ -20,14 +22,15 @@ struct blob_set {
     size_t count;
 };
 
-/* Blobs of the wanted ink inside the frame, in reduced pixels. */
-static bool seal_blobs(const struct page *page, struct box frame, bool red,
+/* Blobs of the wanted ink inside the frame, in reduced pixels; of no more than `level`:
+ * its own. */
+static bool seal_blobs(const struct page *page, struct box frame, bool red, int level,
                        struct page *part) {
     const struct plane *from = red ? &page->red : &page->ink;
 
     memset(part, 0, sizeof *part);
     part->dpi = page->dpi;
-    part->level = red ? RED_LEVEL : PAGE_INK_LEVEL;
+    part->level = int_max(level, red ? RED_LEVEL : PAGE_INK_LEVEL);
     part->reduce = 1;
     if (!plane_new(&part->ink, box_width(&frame), box_height(&frame)))
         return false;
@@ -142,6 +145,21 @@ static bool seal_take(const struct page *page, struct box box, bool red,
     return true;
 }
 
+/* Is there red around the seal that is much paler than it is? A stain is red, too. */
+static bool is_uneven(const struct page *page, struct box frame, struct box whole,
+                      int most, bool *ret_uneven) {
+    struct page part;
+    struct box strong;
+
+    if (!seal_blobs(page, frame, true, most / 2, &part))
+        return false;
+    strong = seal_box(&part);
+    page_free(&part);
+    *ret_uneven = box_width(&strong) * box_height(&strong) <
+                  EVEN_PART * box_width(&whole) * box_height(&whole);
+    return true;
+}
+
 bool seal_cut(const struct page *page, struct box frame, bool want_red,
               struct seal *ret) {
     memset(ret, 0, sizeof *ret);
@@ -151,13 +169,17 @@ bool seal_cut(const struct page *page, struct box frame, bool want_red,
     for (int red = want_red && page->red.px != NULL; red >= 0; red--) {
         struct page part;
         struct box box;
+        int most;
 
-        if (!seal_blobs(page, frame, red == 1, &part))
+        if (!seal_blobs(page, frame, red == 1, 0, &part))
             return false;
         box = seal_box(&part);
+        most = plane_quantile(&part.ink, RED_MOST);
         page_free(&part);
         if (box.x1 <= box.x0)
             continue;
+        if (red == 1 && !is_uneven(page, frame, box, most, &ret->uneven))
+            return false;
         box = (struct box){box.x0 + frame.x0, box.y0 + frame.y0, box.x1 + frame.x0,
                            box.y1 + frame.y0};
         if (!seal_take(page, box, red == 1, ret))

@@ -18,6 +18,7 @@ struct seal {
     bool found;
     bool framed;    /* it stood in a frame of its own */
     bool red;       /* its ink is red */
+    bool uneven;    /* pale red stands around it: a stain, or half of it is faint */
     struct box box; /* on the upright reduced page */
     double radius_mm;
     uint8_t ink[SEAL_SIDE * SEAL_SIDE];
