@@ -145,7 +145,8 @@ static struct findings all_well(void) {
         .cert_name = OCR_FIELD_VARIANT, .cert_birth = OCR_FIELD_AGREES,
         .issued = OCR_FIELD_AGREES, .issued_on = {2026, 8, 16},
         .received_on = {2026, 11, 16}, .seal_found = {true, true},
-        .form_seal_red = true, .seals_framed = true, .seal_score = 0.97, .seal_weight = 1};
+        .form_seal_red = true, .seals_framed = true,
+        .seal_score = SEAL_EXACT - 0.001, .seal_weight = 1};
 }
 
 static void assert_verdict(const struct findings *f, enum ocr_verdict verdict,
