@@ -13,7 +13,7 @@
 #include "ocr-worker/wire/evidence_wire.h"
 
 #define SEAL_DIFFERENT 0.70
-#define SEAL_CONSISTENT 0.972
+#define SEAL_CONSISTENT 0.971
 /* Above that, and below this, strokes must be of one width and in the same places. */
 #define SEAL_EXACT 0.978
 #define SEAL_WEIGHT_OFF 1.13
