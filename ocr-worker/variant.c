@@ -119,7 +119,22 @@ bool variant_same(uint32_t a, uint32_t b) {
     return a == b;
 }
 
+/* カ of ガ, ハ of パ: the marks are small, and fade, or are taken for the next character's. */
+static uint32_t without_marks(uint32_t ch) {
+    static const uint32_t pairs[] = U"ガカギキグクゲケゴコザサジシズスゼセゾソダタヂチヅツデテドト"
+                                    U"バハパハビヒピヒブフプフベヘペヘボホポホヴウ";
+
+    if (ch >= 0x3041 && ch <= 0x3096) /* hiragana, as katakana */
+        return without_marks(ch + 0x60) - 0x60;
+    for (size_t i = 0; pairs[i] != 0; i += 2)
+        if (pairs[i] == ch)
+            return pairs[i + 1];
+    return ch;
+}
+
 bool variant_kin(uint32_t a, uint32_t b) {
+    if (without_marks(a) == without_marks(b))
+        return true;
     for (size_t i = 0; i < sizeof kin / sizeof *kin; i++)
         if (holds(kin[i], a) && holds(kin[i], b))
             return true;

@@ -69,6 +69,11 @@ static void test_spellings(void **state) {
     assert_false(variant_same(U'斎', U'斉'));
     assert_true(variant_kin(U'斎', U'斉'));
     assert_false(variant_kin(U'土', U'士'));
+    assert_true(variant_kin(U'テ', U'デ')); /* a mark that faded is held against nobody */
+    assert_true(variant_kin(U'ば', U'ぱ'));
+    assert_false(variant_same(U'テ', U'デ'));
+    assert_false(variant_kin(U'テ', U'ド'));
+    assert_false(variant_kin(U'テ', U'て'));
     assert_true(variant_one_shape(U'ロ', U'口'));
     assert_false(variant_one_shape(U'ロ', U'日'));
     assert_int_equal(variant_fold(0x3000), 0);
