@@ -453,10 +453,6 @@ static void find_issued(struct reading *r, struct texts *t) {
     }
 }
 
-static bool agrees(const struct field_read *read) {
-    return read->verdict == OCR_FIELD_AGREES || read->verdict == OCR_FIELD_VARIANT;
-}
-
 /* The reduced page did not show where the name is, and what was taken for it is not it:
  * is one of the other lines? As a whole, or it does not count. */
 static void look_for_name(struct reading *r, const struct located_want *want,
@@ -464,11 +460,11 @@ static void look_for_name(struct reading *r, const struct located_want *want,
     struct box names[CERT_NAMES_MAX];
     size_t count;
 
-    if (agrees(ret))
+    if (field_agrees(ret))
         return;
     count = locate_cert_names(&r->engine->core, &r->cert, want, at, names,
                               CERT_NAMES_MAX);
-    for (size_t i = 0; i < count && !agrees(ret); i++) {
+    for (size_t i = 0; i < count && !field_agrees(ret); i++) {
         struct field_read here;
 
         if (field_has_name(&r->engine->core, &r->cert, names[i], &r->expected, &here))

@@ -12,9 +12,6 @@
 #define MORE_EM 0.4
 #define BESIDE_EM 1.3
 #define YEAR 0x5e74 /* 年 */
-#define KATAKANA_FIRST 0x30a1
-#define KATAKANA_LAST 0x30fe
-#define KANJI_FIRST 0x3400
 #define FAINT_INK 85 /* of 255: print is darker somewhere, even where strokes are thin */
 
 /* ---- a field's strip: its text at full resolution */
@@ -170,23 +167,6 @@ static bool has_cut(const struct read_line *line) {
     return false;
 }
 
-/* Each 4 as a 1, and nothing else: the print has lost a stroke, nobody wrote that. */
-static bool is_lost_stroke(const struct read_line *line, const char *expected) {
-    size_t first = line->count, count = 0;
-
-    for (size_t i = 0; i < line->count; i++) {
-        if ((uint32_t)expected[i] == line->chars[i].ch)
-            continue;
-        first = count++ == 0 ? i : first;
-        if (expected[i] != expected[first] || line->chars[i].ch != line->chars[first].ch)
-            return false;
-    }
-    for (size_t i = 0; i < line->count && count > 1; i++)
-        if (expected[i] == expected[first] && (uint32_t)expected[i] == line->chars[i].ch)
-            return false;
-    return count > 1;
-}
-
 /* Certain enough to be held against somebody where it is not what was expected. */
 static bool number_differs(const struct read_line *line, const char *expected) {
     bool other = false;
@@ -200,7 +180,7 @@ static bool number_differs(const struct read_line *line, const char *expected) {
             return false;
         other = true;
     }
-    return other && !is_lost_stroke(line, expected);
+    return other && !reading_lost_stroke(line->chars, line->count, expected);
 }
 
 /* What is as expected needs less than what is held against somebody: that another
@@ -284,19 +264,6 @@ static bool is_no_name(const struct name_reading *name) {
     return false;
 }
 
-/* Katakana where kanji are expected: the row of the フリガナ was taken for the name. */
-static bool is_reading_of(const struct name_reading *name,
-                          const struct field_expected *expected) {
-    bool kanji = false;
-
-    for (size_t i = 0; i < expected->name_count; i++)
-        kanji = kanji || expected->name[i] >= KANJI_FIRST;
-    for (size_t i = 0; i < name->count; i++)
-        if (name->chars[i].ch < KATAKANA_FIRST || name->chars[i].ch > KATAKANA_LAST)
-            return false;
-    return kanji;
-}
-
 static void name_in(struct reader_core *core, const struct sheet *sheet, struct box box,
                     const struct field_expected *expected, bool other,
                     struct field_read *ret) {
@@ -319,14 +286,15 @@ static void name_in(struct reader_core *core, const struct sheet *sheet, struct 
     ret->verdict = verdicts[name.result];
     if (s.lost || (ret->verdict == OCR_FIELD_DIFFERS &&
                    (is_no_name(&name) || is_of_title(&name, expected) ||
-                    is_reading_of(&name, expected))))
+                    reading_is_furigana(name.chars, name.count, expected->name,
+                                        expected->name_count))))
         ret->verdict = OCR_FIELD_DOUBTFUL;
     find_strike(sheet, &s, box, ret);
     strip_close(&s);
 }
 
-static bool is_ours(const struct field_read *name) {
-    return name->verdict == OCR_FIELD_AGREES || name->verdict == OCR_FIELD_VARIANT;
+bool field_agrees(const struct field_read *read) {
+    return read->verdict == OCR_FIELD_AGREES || read->verdict == OCR_FIELD_VARIANT;
 }
 
 /* 一 and 三 in thin print are nothing on the reduced page, and a name that begins or ends
@@ -344,7 +312,7 @@ static void look_beside(struct reader_core *core, const struct sheet *sheet,
         wider.x0 -= side == 0 ? more : 0;
         wider.x1 += side == 1 ? more : 0;
         name_in(core, sheet, wider, expected, false, &here);
-        if (is_ours(&here))
+        if (field_agrees(&here))
             *ret = here;
     }
 }
@@ -359,7 +327,7 @@ bool field_has_name(struct reader_core *core, const struct sheet *sheet, struct 
                     const struct field_expected *expected, struct field_read *ret) {
     name_in(core, sheet, box, expected, false, ret);
     look_beside(core, sheet, box, expected, ret);
-    return is_ours(ret);
+    return field_agrees(ret);
 }
 
 /* ---- dates */

@@ -30,6 +30,9 @@ struct field_expected {
     size_t name_count, title_count;
 };
 
+/* As expected, or in another spelling of it. */
+bool field_agrees(const struct field_read *read);
+
 void field_number(struct reader_core *core, const struct sheet *sheet, struct box box,
                   const struct field_expected *expected, struct field_read *ret);
 void field_name(struct reader_core *core, const struct sheet *sheet, struct box box,

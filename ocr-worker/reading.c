@@ -34,6 +34,8 @@
 #define OTHER_PLAIN 0.95f /* no other character could be meant */
 #define GAP_NAME_EM 2.6
 #define FIRST_KANJI 0x3400
+#define FIRST_KATAKANA 0x30a1
+#define LAST_KATAKANA 0x30fe
 #define DOT_EM 0.15 /* of a kanji's side: dirt that touches it, at most */
 #define CLEAN_FINE 0.93f
 #define CLEAN_MARGIN 0.06f
@@ -709,6 +711,34 @@ bool reading_is_other(const struct read_char *chars, size_t n, const uint32_t *e
         contains(chars, n, expected, count))
         return false;
     return strange >= 2 && sure * 4 >= n * 3;
+}
+
+bool reading_is_furigana(const struct read_char *chars, size_t n,
+                         const uint32_t *expected, size_t count) {
+    bool kanji = false;
+
+    for (size_t i = 0; i < count; i++)
+        kanji |= expected[i] >= FIRST_KANJI;
+    for (size_t i = 0; i < n; i++)
+        if (chars[i].ch < FIRST_KATAKANA || chars[i].ch > LAST_KATAKANA)
+            return false;
+    return kanji && n > 0;
+}
+
+bool reading_lost_stroke(const struct read_char *chars, size_t n, const char *expected) {
+    size_t first = n, count = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if ((uint32_t)expected[i] == chars[i].ch)
+            continue;
+        first = count++ == 0 ? i : first;
+        if (expected[i] != expected[first] || chars[i].ch != chars[first].ch)
+            return false;
+    }
+    for (size_t i = 0; i < n && count > 1; i++)
+        if (expected[i] == expected[first] && (uint32_t)expected[i] == chars[i].ch)
+            return false; /* here it was whole */
+    return count > 1;
 }
 
 static void name_whole(struct reader_core *core, struct text *text, struct line *line,

@@ -62,6 +62,14 @@ void reading_name(struct reader_core *core, struct text *text, struct line *line
 bool reading_is_other(const struct read_char *chars, size_t n, const uint32_t *expected,
                       size_t count);
 
+/* Katakana where kanji are expected: not the name but its フリガナ. Pure. */
+bool reading_is_furigana(const struct read_char *chars, size_t n,
+                         const uint32_t *expected, size_t count);
+
+/* Each 4 as a 1, more than once, and nothing else: print that has lost a stroke is no other
+ * number. `expected`: n digits. Pure. */
+bool reading_lost_stroke(const struct read_char *chars, size_t n, const char *expected);
+
 /* Coarse place of a name in a line: how sure (mean of the characters' scores). */
 struct aligned reading_place(struct reader_core *core, struct text *text,
                              struct line *line, const uint32_t *expected, size_t count);

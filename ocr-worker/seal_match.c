@@ -22,8 +22,8 @@ struct blob_set {
     size_t count;
 };
 
-/* Blobs of the wanted ink inside the frame, in reduced pixels; of no more than `level`:
- * its own. */
+/* Blobs of the wanted ink inside the frame, in reduced pixels: of what is beyond `level`,
+ * and counts as ink at all. */
 static bool seal_blobs(const struct page *page, struct box frame, bool red, int level,
                        struct page *part) {
     const struct plane *from = red ? &page->red : &page->ink;

@@ -116,6 +116,42 @@ static void test_other_names(void **state) {
     assert_true(reading_is_other(faint, 4, U"三浦しのぶ", 5));
 }
 
+/* As many digits as are expected, read for certain. */
+static bool is_lost(const char *read, const char *expected) {
+    struct read_char chars[16];
+    size_t n = 0;
+
+    for (; read[n] != 0; n++)
+        chars[n] = (struct read_char){.ch = (uint32_t)read[n]};
+    return reading_lost_stroke(chars, n, expected);
+}
+
+static void test_lost_strokes(void **state) {
+    (void)state;
+    assert_true(is_lost("381600015517", "384600045517"));
+    assert_false(is_lost("381600045517", "384600045517")); /* one 4 was read */
+    assert_false(is_lost("381600045517", "384600005517")); /* and another digit */
+    assert_false(is_lost("381600005517", "384600005517")); /* once: a slip, perhaps */
+    assert_false(is_lost("384600045517", "384600045517"));
+}
+
+static bool is_furigana(const uint32_t *read, size_t n, const uint32_t *expected,
+                        size_t count) {
+    struct read_char chars[16];
+
+    for (size_t i = 0; i < n; i++)
+        chars[i] = (struct read_char){.ch = read[i]};
+    return reading_is_furigana(chars, n, expected, count);
+}
+
+static void test_furigana(void **state) {
+    (void)state;
+    assert_true(is_furigana(U"フジタノボル", 6, U"藤田昇", 3));
+    assert_false(is_furigana(U"フジタ昇", 4, U"藤田昇", 3));
+    assert_false(is_furigana(U"アンナ", 3, U"マリア", 3)); /* names of kana differ */
+    assert_false(is_furigana(U"", 0, U"藤田昇", 3));
+}
+
 static void test_numbers(void **state) {
     (void)state;
     assert_int_equal(field_check_digit("000012050002"), '7');
@@ -282,6 +318,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dates),       cmocka_unit_test(test_months),
         cmocka_unit_test(test_spellings),   cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_lost_strokes), cmocka_unit_test(test_furigana),
         cmocka_unit_test(test_code),        cmocka_unit_test(test_verdict_ok),
         cmocka_unit_test(test_verdict_ng),  cmocka_unit_test(test_verdict_papers),
         cmocka_unit_test(test_copy_under_cast), cmocka_unit_test(test_other_names),
