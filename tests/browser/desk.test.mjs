@@ -166,6 +166,7 @@ test('files are sent from the page, in chunks, and wait for the farm', { timeout
   await page.press('#id', 'Enter');
   await page.waitForSelector('#why');
   assert.equal(await page.inputValue('#id'), 'P99999999');
+  assert.equal(await page.$eval('#id', (field) => getComputedStyle(field).borderTopWidth), '2px', 'and is marked');
   await page.click('button[name=nobody]');
   await page.waitForURL(/notice=page_placed/);
   await close();
