@@ -180,7 +180,7 @@ static bool number_differs(const struct read_line *line, const char *expected) {
             return false;
         other = true;
     }
-    return other && !reading_lost_stroke(line->chars, line->count, expected);
+    return other && reading_is_clear(line->chars, line->count, expected);
 }
 
 /* What is as expected needs less than what is held against somebody: that another

@@ -66,9 +66,10 @@ bool reading_is_other(const struct read_char *chars, size_t n, const uint32_t *e
 bool reading_is_furigana(const struct read_char *chars, size_t n,
                          const uint32_t *expected, size_t count);
 
-/* Each 4 as a 1, more than once, and nothing else: print that has lost a stroke is no other
- * number. `expected`: n digits. Pure. */
-bool reading_lost_stroke(const struct read_char *chars, size_t n, const char *expected);
+/* Is print clear enough for what differs in it to be held against somebody? By how well
+ * the characters are read that are as expected: thin strokes that fade make a 1 of a 4 that
+ * looks as good as any. `expected`: n digits. Pure. */
+bool reading_is_clear(const struct read_char *chars, size_t n, const char *expected);
 
 /* Coarse place of a name in a line: how sure (mean of the characters' scores). */
 struct aligned reading_place(struct reader_core *core, struct text *text,

@@ -116,23 +116,22 @@ static void test_other_names(void **state) {
     assert_true(reading_is_other(faint, 4, U"三浦しのぶ", 5));
 }
 
-/* As many digits as are expected, read for certain. */
-static bool is_lost(const char *read, const char *expected) {
+/* Digits as they were read: as good as `score`, but for those that are not expected. */
+static bool is_clear(const char *read, const char *expected, float score) {
     struct read_char chars[16];
     size_t n = 0;
 
     for (; read[n] != 0; n++)
-        chars[n] = (struct read_char){.ch = (uint32_t)read[n]};
-    return reading_lost_stroke(chars, n, expected);
+        chars[n] = (struct read_char){.ch = (uint32_t)read[n],
+                                      .score = read[n] == expected[n] ? score : 0.96f};
+    return reading_is_clear(chars, n, expected);
 }
 
-static void test_lost_strokes(void **state) {
+static void test_clear_print(void **state) {
     (void)state;
-    assert_true(is_lost("381600015517", "384600045517"));
-    assert_false(is_lost("381600045517", "384600045517")); /* one 4 was read */
-    assert_false(is_lost("381600045517", "384600005517")); /* and another digit */
-    assert_false(is_lost("381600005517", "384600005517")); /* once: a slip, perhaps */
-    assert_false(is_lost("384600045517", "384600045517"));
+    assert_true(is_clear("381600045517", "384600045517", 0.96f));
+    assert_false(is_clear("381600045517", "384600045517", 0.89f)); /* a 4 without its bar */
+    assert_false(is_clear("111111111111", "384600045527", 0.99f)); /* nothing to go by */
 }
 
 static bool is_furigana(const uint32_t *read, size_t n, const uint32_t *expected,
@@ -318,7 +317,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dates),       cmocka_unit_test(test_months),
         cmocka_unit_test(test_spellings),   cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_lost_strokes), cmocka_unit_test(test_furigana),
+        cmocka_unit_test(test_clear_print), cmocka_unit_test(test_furigana),
         cmocka_unit_test(test_code),        cmocka_unit_test(test_verdict_ok),
         cmocka_unit_test(test_verdict_ng),  cmocka_unit_test(test_verdict_papers),
         cmocka_unit_test(test_copy_under_cast), cmocka_unit_test(test_other_names),
