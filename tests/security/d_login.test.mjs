@@ -183,9 +183,8 @@ check(
         });
         return one.status;
       }),
-    );
+    ).finally(() => (busy = false)); // or the probes would outlive what failed
     const crowdMs = Date.now() - began;
-    busy = false;
     await probing;
     agent.destroy();
     const good = crowd.filter((s) => s === 302 || s === 303).length;
