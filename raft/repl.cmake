@@ -12,7 +12,7 @@ target_link_libraries(tasuki_peer_wire PRIVATE tasuki_base PkgConfig::REPL_LIBRA
 # simulator links this.
 add_library(tasuki_repl_core STATIC
   repl_capture.c repl_clock.c repl_core.c repl_digest.c repl_frame.c repl_fsm.c
-  repl_io.c repl_marker.c repl_member.c repl_prove.c repl_status.c repl_submit.c repl_trail.c)
+  repl_io.c repl_marker.c repl_member.c repl_point.c repl_prove.c repl_status.c repl_submit.c repl_trail.c)
 target_compile_options(tasuki_repl_core PRIVATE ${TASUKI_WARNINGS})
 target_link_libraries(tasuki_repl_core PRIVATE tasuki_peer_wire tasuki_fsm tasuki_store
                       tasuki_base PkgConfig::REPL_LIBRAFT Threads::Threads)

@@ -52,6 +52,7 @@ struct repl_config {
     uint32_t clock_skew_max_ms; /* default 2000: larger steps need a majority */
     uint32_t stall_limit_ms;    /* default 4000: watchdog (RAFT.md §2.6) */
     uint64_t trailing_bytes;    /* default 64 MiB of retained log */
+    uint32_t marker_entries;    /* between two markers (raft/repl_point.c); default 8192 */
     uint64_t image_bytes_per_s; /* default 64 MiB/s for each image given */
     uint64_t free_bytes_min;    /* default 256 MiB: refuse writes below */
     struct store *store;        /* outlives repl */

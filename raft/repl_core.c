@@ -531,7 +531,8 @@ static void default_numbers(struct repl_config *config) {
                    {&config->heartbeat_ms, 20},
                    {&config->staleness_bound_ms, 3000},
                    {&config->clock_skew_max_ms, 2000},
-                   {&config->stall_limit_ms, 4000}};
+                   {&config->stall_limit_ms, 4000},
+                   {&config->marker_entries, REPL_MARKER_ENTRIES}};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (*numbers[i].value == 0) {
             *numbers[i].value = numbers[i].fallback;
@@ -627,6 +628,7 @@ enum err repl_core_new(const struct repl_config *config, const struct repl_host 
         return err;
     }
     repl_fsm_init(repl);
+    repl_point_init(repl);
     repl_submit_init(repl, boot);
     *ret_repl = repl;
     return OK;

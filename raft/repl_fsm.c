@@ -1,49 +1,17 @@
 /* repl_fsm: libraft's callbacks over raft/fsm.
  *
- * libraft's snapshot is a marker (RAFT.md "snapshots are markers"): the state
- * stands in LMDB, which `snapshot` syncs first; `restore` checks that the store
- * is not older than the marker. In between the store's restart points follow the log,
- * synced where it may block (repl_host.sync).
+ * libraft's snapshot is a marker (raft/repl_point.c): the state stands in LMDB, and
+ * `restore` checks that the store is not older than the marker.
  * Errors here leave the state in doubt: the process ends (F5). */
 #include "raft/repl_exit.h"
 #include "raft/repl_internal.h"
 #include "raft/repl_marker.h"
-
-/* At least so much log between two markers, unless their number asks for one. */
-#define MARKER_BYTES_MIN (4u * 1024 * 1024)
 
 static void on_outcome(void *arg, const struct envelope *envelope,
                        const struct outcome *outcome) {
     struct repl *repl = arg;
     repl->commands_applied++;
     repl_submit_outcome(repl, envelope, outcome);
-}
-
-/* How many entries to keep: as many as fit `trailing_bytes`, and what is held for
- * takers of images, within its own bound. */
-static unsigned trailing_entries(struct repl *repl) {
-    const struct repl_trail *trail = &repl->trail;
-    uint64_t count = repl_trail_entries(trail, repl->config.trailing_bytes);
-    uint64_t held = repl_hold_index(repl);
-    if (held != 0 && held < trail->index && trail->index - held > count) {
-        uint64_t most =
-            repl_trail_entries(trail, REPL_HOLD_FACTOR * repl->config.trailing_bytes);
-        count = trail->index - held < most ? trail->index - held : most;
-    }
-    if (count < REPL_TRAILING_MIN) {
-        return REPL_TRAILING_MIN;
-    }
-    return count > REPL_TRAILING_MAX ? REPL_TRAILING_MAX : (unsigned)count;
-}
-
-/* The log between two markers is bounded in bytes too. */
-static void pace_markers(struct repl *repl) {
-    uint64_t most = repl->config.trailing_bytes / 4;
-    if (most < MARKER_BYTES_MIN) {
-        most = MARKER_BYTES_MIN; /* each marker syncs the store */
-    }
-    bool due = repl->trail.bytes - repl->marker_bytes > most;
-    raft_set_snapshot_threshold(&repl->raft, due ? 1 : REPL_SNAPSHOT_THRESHOLD);
 }
 
 /* A failed commit, or a frame that cannot be applied, leaves the state in doubt. */
@@ -73,87 +41,6 @@ void repl_fsm_commit(struct repl *repl) {
         state_failed(fsm_meta(repl->fsm)->applied_index, err);
     }
     publish(repl);
-}
-
-/* --- restart points --- */
-
-static void point_failed(enum err err) {
-    log_event(LOG_FATAL, "repl.store_sync", log_str("why", err_str(err)), log_end());
-    repl_fatal(REPL_EXIT_STATE, "repl.fatal", "the store could not be synced");
-}
-
-static struct repl_point_mark point_mark(const struct repl *repl) {
-    return (struct repl_point_mark){.commands = repl->commands_applied,
-                                    .log_bytes = repl->trail.bytes,
-                                    .file_bytes = store_used_bytes(repl->config.store)};
-}
-
-bool repl_store_hangs(const struct repl *repl) {
-    return repl->point.busy &&
-           repl->now_ms >= repl->point.begun_ms + REPL_STORE_HANGS *
-                                                       repl->config.stall_limit_ms;
-}
-
-bool repl_point_behind(const struct repl_point_mark *done,
-                       const struct repl_point_mark *now) {
-    return now->commands - done->commands >= REPL_POINT_BEHIND ||
-           now->log_bytes - done->log_bytes >= REPL_POINT_BEHIND_BYTES ||
-           now->file_bytes - done->file_bytes >= REPL_POINT_BEHIND_FILE;
-}
-
-static bool point_is_behind(const struct repl *repl) {
-    struct repl_point_mark now = point_mark(repl);
-
-    return repl_point_behind(&repl->point.done, &now);
-}
-
-/* Everything that is committed, now. */
-static void point_force(struct repl *repl) {
-    enum err err = store_sync(repl->config.store);
-    if (err != OK) {
-        point_failed(err);
-    }
-    repl->point.index = atomic_load(&repl->shared.applied_index);
-    repl->point.begun_ms = repl->now_ms;
-    repl->point.taken = point_mark(repl);
-    repl->point.done = repl->point.taken;
-}
-
-static void point_pump(struct repl *repl) {
-    struct repl_point *point = &repl->point;
-    uint64_t index = atomic_load(&repl->shared.applied_index);
-
-    if (index != point->index && point_is_behind(repl)) {
-        point_force(repl);
-    }
-    if (point->busy || index == point->index ||
-        (repl->now_ms < point->begun_ms + REPL_POINT_MS &&
-         repl->commands_applied - point->taken.commands < REPL_POINT_COMMANDS)) {
-        return;
-    }
-    enum err err = store_point_take(repl->config.store);
-    if (err != OK) {
-        point_failed(err);
-    }
-    point->index = index;
-    point->begun_ms = repl->now_ms;
-    point->taken = point_mark(repl);
-    point->busy = true;
-    atomic_store(&repl->pulse.syncing, 1);
-    repl->host.sync(repl->host.impl);
-}
-
-void repl_core_synced(struct repl *repl, enum err err) {
-    if (err != OK) {
-        point_failed(err);
-    }
-    store_point_done(repl->config.store);
-    repl->point.busy = false;
-    atomic_store(&repl->pulse.syncing, 0);
-    atomic_fetch_add(&repl->pulse.synced, 1);
-    if (repl->point.taken.commands > repl->point.done.commands) {
-        repl->point.done = repl->point.taken;
-    }
 }
 
 /* --- shared commits --- */
@@ -190,7 +77,7 @@ void repl_fsm_pump(struct repl *repl) {
             repl->host.later(repl->host.impl, REPL_QUIET_MS);
         }
     }
-    point_pump(repl);
+    repl_point_pump(repl);
 }
 
 static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf,
@@ -211,7 +98,7 @@ static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf
     if (meta->applied_index != index) {
         return 0; /* replayed: was applied before the restart */
     }
-    pace_markers(repl);
+    repl_point_pace_markers(repl);
     repl->frames_applied++;
     repl_clock_applied(&repl->clock, meta->clock_ms, repl_mono(repl), repl_leads(repl));
     repl_publish_clock(repl);
@@ -229,34 +116,6 @@ static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf
     }
     repl->open_frame_ms = repl->now_ms;
     repl_kick(repl);
-    return 0;
-}
-
-static int fsm_snapshot_cb(struct raft_fsm *raft_fsm, struct raft_buffer *bufs[],
-                           unsigned *n_bufs) {
-    struct repl *repl = raft_fsm->data;
-    repl_fsm_commit(repl);
-    const struct store_meta *meta = fsm_meta(repl->fsm);
-    struct repl_marker marker = {meta->applied_index, meta->applied_term,
-                                 meta->cluster_id};
-    point_force(repl);
-    *bufs = raft_malloc(sizeof(**bufs));
-    void *base = raft_malloc(REPL_MARKER_LEN);
-    if (*bufs == NULL || base == NULL) {
-        raft_free(*bufs);
-        raft_free(base);
-        return RAFT_NOMEM;
-    }
-    repl_marker_encode(&marker, base);
-    (*bufs)[0] = (struct raft_buffer){.base = base, .len = REPL_MARKER_LEN};
-    *n_bufs = 1;
-    unsigned trailing = trailing_entries(repl);
-    raft_set_snapshot_trailing(&repl->raft, trailing);
-    uint64_t at = raft_last_applied(&repl->raft); /* libraft's snapshot index */
-    repl->marker_bytes = repl->trail.bytes;
-    if (at > trailing && repl->log_first < at - trailing + 1) {
-        repl->log_first = at - trailing + 1;
-    }
     return 0;
 }
 
@@ -288,10 +147,9 @@ static int fsm_restore_cb(struct raft_fsm *raft_fsm, struct raft_buffer *buf) {
 }
 
 void repl_fsm_init(struct repl *repl) {
-    repl->point.done = point_mark(repl);
     repl->raft_fsm = (struct raft_fsm){.version = 1,
                                        .data = repl,
                                        .apply = fsm_apply_cb,
-                                       .snapshot = fsm_snapshot_cb,
+                                       .snapshot = repl_point_snapshot,
                                        .restore = fsm_restore_cb};
 }

@@ -52,13 +52,13 @@
  * before wrote; for a small part of how old the data may be; or so many commands, whose
  * pages are in memory until then. */
 #define REPL_QUIET_MS 3
-#define REPL_COMMIT_MS 250
-#define REPL_COMMIT_STALENESS 8
-#define REPL_COMMIT_COMMANDS 4096
+#define REPL_COMMIT_MS 750
+#define REPL_COMMIT_STALENESS 4
+#define REPL_COMMIT_COMMANDS 8192
 /* Commits share a restart point of the store: so long, or so many commands. If the
  * device is behind by so many commands, bytes of log, or bytes that the store's file
  * has grown by, the raft thread waits for it. */
-#define REPL_POINT_MS 250
+#define REPL_POINT_MS 750
 #define REPL_POINT_COMMANDS 8192
 #define REPL_POINT_BEHIND 32768
 #define REPL_POINT_BEHIND_BYTES (UINT64_C(64) << 20)
@@ -74,7 +74,7 @@
 #define REPL_PROBES 16
 #define REPL_HOLDS 4
 /* Entries between two markers, if their bytes do not ask for one earlier. */
-#define REPL_SNAPSHOT_THRESHOLD 2048
+#define REPL_MARKER_ENTRIES 8192u
 /* Retained entries, whatever their size. */
 #define REPL_TRAILING_MIN 1024u
 #define REPL_TRAILING_MAX 262144u
@@ -193,8 +193,16 @@ struct repl_point {
     bool busy;         /* the host is at it */
     uint64_t index;    /* of the last that was taken */
     uint64_t begun_ms; /* when that was */
-    struct repl_point_mark taken;
-    struct repl_point_mark done; /* of the last that is on the device */
+    uint64_t done_index; /* of the last that is on the device */
+    struct repl_point_mark taken, done; /* the same two */
+};
+
+/* A marker that waits for a restart point (raft/repl_point.c, N1). */
+struct repl_cut {
+    struct raft_io_snapshot_put *put; /* NULL: none */
+    const struct raft_snapshot *snapshot; /* libraft's, until `cb` */
+    raft_io_snapshot_put_cb cb;
+    uint64_t applied_index; /* what the point must have */
 };
 
 struct repl_hold { /* under the inbox's mutex */
@@ -255,6 +263,7 @@ struct repl {
     uint64_t open_frame_ms; /* its last one */
     uint64_t open_commands;
     struct repl_point point;
+    struct repl_cut cut;
     struct repl_trail trail;
     uint64_t marker_bytes; /* trail.bytes at the last marker */
     struct repl_hold hold[REPL_HOLDS];
@@ -357,6 +366,7 @@ void repl_publish_clock(struct repl *repl);
 uint64_t repl_staleness(const struct repl *repl);
 
 /* repl_io.c */
+struct repl *repl_of_io(struct raft_io *io);
 enum err repl_io_open(struct repl *repl, bool bootstrap, char why[256]);
 /* A message of libraft from a peer; takes what it owns. */
 void repl_io_receive(struct repl *repl, struct repl_peer *peer,
@@ -378,6 +388,13 @@ uint64_t repl_hold_index(struct repl *repl);
 
 /* repl_fsm.c */
 void repl_fsm_init(struct repl *repl);
+/* Commit what is applied, and let readers see it. */
+void repl_fsm_commit(struct repl *repl);
+/* The same if it is time; then the store's next restart point (repl_point_pump). */
+void repl_fsm_pump(struct repl *repl);
+
+/* repl_point.c */
+void repl_point_init(struct repl *repl);
 /* The store's device has not answered for REPL_STORE_HANGS times as long as a write to
  * the log may take. */
 bool repl_store_hangs(const struct repl *repl);
@@ -385,9 +402,17 @@ bool repl_store_hangs(const struct repl *repl);
  * one of the three bounds allows. */
 bool repl_point_behind(const struct repl_point_mark *done,
                        const struct repl_point_mark *now);
-/* Commit what is applied, and let readers see it. */
-void repl_fsm_commit(struct repl *repl);
-/* The same if it is time; and the store's next restart point. */
-void repl_fsm_pump(struct repl *repl);
+/* Begin the next restart point, and let a marker go, if it is time. */
+void repl_point_pump(struct repl *repl);
+/* The log between two markers is bounded in bytes too. */
+void repl_point_pace_markers(struct repl *repl);
+/* raft_fsm's `snapshot`; raft_io's `snapshot_put`, and what `close` does first. */
+int repl_point_snapshot(struct raft_fsm *raft_fsm, struct raft_buffer *bufs[],
+                        unsigned *n_bufs);
+int repl_point_snapshot_put(struct raft_io *io, unsigned trailing,
+                            struct raft_io_snapshot_put *req,
+                            const struct raft_snapshot *snapshot,
+                            raft_io_snapshot_put_cb cb);
+void repl_point_cancel_marker(struct repl *repl);
 
 #endif

@@ -47,7 +47,7 @@
 #define GONE_FIRST_MS 30
 #define GONE_STEP_MS 80
 
-static struct repl *of_io(struct raft_io *io) {
+struct repl *repl_of_io(struct raft_io *io) {
     struct raft *raft = io->data; /* raft_init sets it */
     return (struct repl *)((char *)raft - offsetof(struct repl, raft));
 }
@@ -106,7 +106,7 @@ static void note_commit(struct repl *repl, const struct raft_message *message) {
 
 static int io_send(struct raft_io *io, struct raft_io_send *req,
                    const struct raft_message *message, raft_io_send_cb cb) {
-    struct repl *repl = of_io(io);
+    struct repl *repl = repl_of_io(io);
     struct raft_message sent = *message;
     int status = RAFT_NOCONNECTION;
     if (message->type == RAFT_APPEND_ENTRIES_RESULT && repl->answers_older_term) {
@@ -163,7 +163,7 @@ static void on_appended(struct raft_io_append *req, int status) {
 static int io_append(struct raft_io *io, struct raft_io_append *req,
                      const struct raft_entry entries[], unsigned n,
                      raft_io_append_cb cb) {
-    struct repl *repl = of_io(io);
+    struct repl *repl = repl_of_io(io);
     struct append *append = malloc(sizeof(*append));
     if (append == NULL) {
         repl_fatal(REPL_EXIT_RAFT, "repl.fatal", "out of memory");
@@ -185,7 +185,7 @@ void repl_log_load(const struct repl *repl, struct repl_log_load *ret_load) {
 }
 
 static int io_truncate(struct raft_io *io, raft_index index) {
-    struct repl *repl = of_io(io);
+    struct repl *repl = repl_of_io(io);
     int rv = repl->io_inner.truncate(io, index);
     if (rv != 0) {
         repl_fatal(REPL_EXIT_LOG, "repl.truncate_failed", io->errmsg);
@@ -194,7 +194,7 @@ static int io_truncate(struct raft_io *io, raft_index index) {
 }
 
 static int io_set_term(struct raft_io *io, raft_term term) {
-    struct repl *repl = of_io(io);
+    struct repl *repl = repl_of_io(io);
     int rv = repl->io_inner.set_term(io, term);
     if (rv != 0) {
         repl_fatal(REPL_EXIT_LOG, "repl.term_failed", io->errmsg);
@@ -203,12 +203,18 @@ static int io_set_term(struct raft_io *io, raft_term term) {
 }
 
 static int io_set_vote(struct raft_io *io, raft_id id) {
-    struct repl *repl = of_io(io);
+    struct repl *repl = repl_of_io(io);
     int rv = repl->io_inner.set_vote(io, id);
     if (rv != 0) {
         repl_fatal(REPL_EXIT_LOG, "repl.vote_failed", io->errmsg);
     }
     return rv;
+}
+
+static void io_close(struct raft_io *io, raft_io_close_cb cb) {
+    struct repl *repl = repl_of_io(io);
+    repl_point_cancel_marker(repl);
+    repl->io_inner.close(io, cb);
 }
 
 /* --- loading --- */
@@ -301,7 +307,7 @@ void repl_io_alone(struct repl *repl) {
 static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
                    struct raft_snapshot **snapshot, raft_index *start_index,
                    struct raft_entry *entries[], size_t *n_entries) {
-    struct repl *repl = of_io(io);
+    struct repl *repl = repl_of_io(io);
     int rv = repl->io_inner.load(io, term, voted_for, snapshot, start_index, entries,
                                  n_entries);
     if (rv != 0) {
@@ -328,7 +334,7 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
 
 static int io_start(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
                     raft_io_recv_cb receive) {
-    struct repl *repl = of_io(io);
+    struct repl *repl = repl_of_io(io);
     repl->receive = receive;
     return repl->io_inner.start(io, msecs, tick, receive);
 }
@@ -535,6 +541,8 @@ static void wrap_io(struct repl *repl) {
     io->set_vote = io_set_vote;
     io->load = io_load;
     io->start = io_start;
+    io->snapshot_put = repl_point_snapshot_put;
+    io->close = io_close;
 }
 
 static int start_raft(struct repl *repl, bool with_bootstrap) {
@@ -552,7 +560,7 @@ static int start_raft(struct repl *repl, bool with_bootstrap) {
     raft_set_heartbeat_timeout(raft, repl->config.heartbeat_ms);
     raft_set_pre_vote(raft, true);
     raft_set_max_inflight_entries(raft, REPL_INFLIGHT_ENTRIES);
-    raft_set_snapshot_threshold(raft, REPL_SNAPSHOT_THRESHOLD);
+    raft_set_snapshot_threshold(raft, repl->config.marker_entries);
     raft_set_snapshot_trailing(raft, REPL_TRAILING_MIN);
     /* A leader's first entry must not fail for capacity that nobody has reported
      * yet; repl_role_check sets the limit for what follows. */

@@ -11,6 +11,7 @@
 
 #include "store/base/check.h"
 #include "store/base/codec.h"
+#include "store/base/port.h"
 #include "store/store_lmdb.h"
 
 #define FILE_NAME "data.point"
@@ -509,8 +510,54 @@ enum err store_point_take(struct store *store) {
     return err;
 }
 
+/* So long the pages of one stretch of the file may take: what else is written to the
+ * device meanwhile, the log above all, waits behind no more than that. */
+#define STRETCH_MS 2
+#define STRETCH_MIN (1 << 18)
+#define STRETCH_MAX (1 << 26)
+
+static uint64_t now_ms(void) {
+    return port_system_clock.mono_ms(port_system_clock.impl);
+}
+
+/* Write the file out, stretch by stretch; it is put_place that makes sure of it. */
+static enum err write_out(MDB_env *env) {
+    const unsigned how = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                         SYNC_FILE_RANGE_WAIT_AFTER;
+    off_t stretch = STRETCH_MIN;
+    mdb_filehandle_t fd;
+    struct stat st;
+
+    CHECK(mdb_env_get_fd(env, &fd) == MDB_SUCCESS);
+    if (fstat(fd, &st) != 0) {
+        return ERR_IO;
+    }
+    for (off_t at = 0, next; at < st.st_size; at = next) {
+        uint64_t begun_ms = now_ms();
+        if (sync_file_range(fd, at, stretch, how) != 0) {
+            return io_err();
+        }
+        next = at + stretch;
+        uint64_t took_ms = now_ms() - begun_ms;
+        if (took_ms < STRETCH_MS && stretch < STRETCH_MAX) {
+            stretch *= 2;
+        } else if (took_ms > STRETCH_MS && stretch > STRETCH_MIN) {
+            stretch /= 2;
+        }
+    }
+    return OK;
+}
+
 enum err store_point_sync(struct store *store) {
     struct store_point *point = &store->point;
+    enum err err = write_out(store->env);
+
+    if (err != OK) {
+        pthread_mutex_lock(&point->mutex);
+        point->failed = err; /* P1 */
+        pthread_mutex_unlock(&point->mutex);
+        return err;
+    }
     return write_point(point, store->env, point->making.number,
                        buf_span(&point->heads));
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "chaos/sim/sim_node.h"
+#include "raft/repl_marker.h"
 #include "store/base/check.h"
 
 /* What a write of a few pages and its fdatasync take. */
@@ -453,6 +454,22 @@ static int io_truncate(struct raft_io *io, raft_index index) {
     return 0;
 }
 
+/* N1 of raft/repl_point.c. The marker's own index: what comes after it up to the
+ * snapshot's is no frame. */
+static void check_marker(struct sim_disk *disk, const struct sim_write *write) {
+    const struct sim_node *node = sim_node_of(disk->sim, disk->owner);
+    struct repl_marker marker;
+    CHECK(repl_marker_decode(span_of(write->snapshot.base, write->snapshot.len),
+                             &marker) == OK);
+    if (node->point_index < marker.index && node->synced_index < marker.index) {
+        sim_violation(disk->sim,
+                      "node %u cuts its log at %llu, and its store is on the device up "
+                      "to %llu",
+                      disk->owner, (unsigned long long)marker.index,
+                      (unsigned long long)node->point_index);
+    }
+}
+
 static int io_snapshot_put(struct raft_io *io, unsigned trailing,
                            struct raft_io_snapshot_put *req,
                            const struct raft_snapshot *snapshot,
@@ -476,8 +493,7 @@ static int io_snapshot_put(struct raft_io *io, unsigned trailing,
         copy(snapshot->bufs[0].base, snapshot->bufs[0].len), snapshot->bufs[0].len};
     raft_free(encoded.base);
     disk->put = write;
-    /* The state machine's snapshot has synced the store first (raft/repl_fsm.c). */
-    sim_node_of(disk->sim, disk->owner)->synced_index = snapshot->index;
+    check_marker(disk, write);
     sim_after(disk->loop, 4 * write_time(disk), disk->owner, "disk.snapshot", on_put,
               NULL);
     return 0;

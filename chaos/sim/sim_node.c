@@ -23,6 +23,8 @@
 #define STALL_MS 4000
 
 /* What a restart point is made in. */
+#define MARKER_ENTRIES 32u
+#define MARKER_STEPS 5
 #define SYNC_US (4 * SIM_US_PER_MS)
 
 /* --- the store's file, and what the device has of it --- */
@@ -416,6 +418,8 @@ static enum err open_core(struct sim_node *node) {
     memcpy(config.cluster_id.b, sim_cluster, sizeof(sim_cluster));
     memcpy(config.peers, node->peers, sizeof(config.peers));
     config.trailing_bytes = sim_trailing_bytes(node->sim);
+    /* A world has about a thousand commits: some markers in each, many in some. */
+    config.marker_entries = MARKER_ENTRIES << node->sim->config.seed % MARKER_STEPS;
     enum err err = repl_core_new(&config, &host, &node->repl, node->why);
     return err != OK ? err
                      : repl_core_open(node->repl,

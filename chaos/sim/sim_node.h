@@ -60,7 +60,7 @@ struct sim_node {
     bool old;     /* of an epoch that was ended (sim_epoch): it is not counted on */
 
     /* What it has shown (sim_check). */
-    uint64_t synced_index; /* the store is on the device up to here (store_sync) */
+    uint64_t synced_index; /* the image that it was seeded with */
     uint64_t taken_index, point_index; /* restart points: being made, on the device */
     uint64_t point_number;
     uint8_t *device; /* the store's file as it was when the last one was made */
