@@ -404,6 +404,7 @@ enum err store_write_begin(struct store *store, struct store_write **ret_write) 
     int rc;
 
     CHECK(!write->read.active);
+    memset(write->at, 0, sizeof write->at);
     rc = mdb_txn_begin(store->env, NULL, 0, &write->read.txn);
     if (rc != MDB_SUCCESS) {
         return store_lmdb_err(rc);

@@ -23,7 +23,15 @@ struct store_write {
     struct store_read read;
     struct store_digest digest; /* of the rows as this transaction leaves them */
     pthread_t owner;            /* LMDB's writer lock is this thread's */
+    /* Where the last get, put or del of the table was; NULL: none yet. LMDB frees them
+     * with the transaction. */
+    MDB_cursor *at[TABLE_COUNT];
 };
+
+/* Of a reader that is `of_write`. */
+static inline struct store_write *store_write_of(struct store_read *read) {
+    return (struct store_write *)((char *)read - offsetof(struct store_write, read));
+}
 
 struct store {
     MDB_env *env;

@@ -66,6 +66,33 @@ static void digest_sub(struct store_digest *sum, struct store_digest hash) {
     sum->hi -= hash.hi + borrow;
 }
 
+/* The table's cursor in the write transaction: it finds a key on the page that it
+ * stands on without going down the tree, which is where a row is put that was just
+ * looked for, and the next one of those that come in order. */
+static int table_cursor(struct store_write *write, enum store_table table,
+                        MDB_cursor **ret_cursor) {
+    MDB_cursor **at = &write->at[table];
+    int rc = MDB_SUCCESS;
+
+    if (*at == NULL) {
+        rc = mdb_cursor_open(write->read.txn, write->read.store->dbi[table], at);
+    }
+    *ret_cursor = *at;
+    return rc;
+}
+
+static int row_find(struct store_read *read, enum store_table table, MDB_val *k,
+                    MDB_val *v) {
+    MDB_cursor *cursor;
+    int rc;
+
+    if (!read->of_write) {
+        return mdb_get(read->txn, read->store->dbi[table], k, v);
+    }
+    rc = table_cursor(store_write_of(read), table, &cursor);
+    return rc == MDB_SUCCESS ? mdb_cursor_get(cursor, k, v, MDB_SET) : rc;
+}
+
 enum err store_table_get(struct store_read *read, enum store_table table,
                          struct span key, struct span *ret_value) {
     MDB_val k = val_of(key);
@@ -73,7 +100,7 @@ enum err store_table_get(struct store_read *read, enum store_table table,
     int rc;
 
     CHECK(read->active);
-    rc = mdb_get(read->txn, read->store->dbi[table], &k, &v);
+    rc = row_find(read, table, &k, &v);
     if (rc != MDB_SUCCESS) {
         return store_lmdb_err(rc);
     }
@@ -103,8 +130,7 @@ static enum err digest_move(struct store_write *write, enum store_table table,
  * stands there if they are not. */
 enum err store_table_put(struct store_write *write, enum store_table table,
                          struct span key, struct span value) {
-    MDB_txn *txn = write->read.txn;
-    MDB_dbi dbi = write->read.store->dbi[table];
+    MDB_cursor *cursor;
     MDB_val k = val_of(key);
     MDB_val v = val_of(value);
     enum err err;
@@ -115,7 +141,10 @@ enum err store_table_put(struct store_write *write, enum store_table table,
     if (err != OK) {
         return err;
     }
-    rc = mdb_put(txn, dbi, &k, &v, MDB_NOOVERWRITE);
+    rc = table_cursor(write, table, &cursor);
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_cursor_put(cursor, &k, &v, MDB_NOOVERWRITE);
+    }
     if (rc != MDB_KEYEXIST) {
         return store_lmdb_err(rc);
     }
@@ -124,7 +153,7 @@ enum err store_table_put(struct store_write *write, enum store_table table,
         return err;
     }
     v = val_of(value);
-    return store_lmdb_err(mdb_put(txn, dbi, &k, &v, 0));
+    return store_lmdb_err(mdb_cursor_put(cursor, &k, &v, MDB_CURRENT));
 }
 
 enum err store_table_put_row(struct store_write *write, enum store_table table,
@@ -133,6 +162,28 @@ enum err store_table_put_row(struct store_write *write, enum store_table table,
         return buf_err(row);
     }
     return store_table_put(write, table, key, buf_span(row));
+}
+
+enum err store_table_append_row(struct store_write *write, enum store_table table,
+                                struct span key, const struct buf *row) {
+    MDB_cursor *cursor;
+    MDB_val k = val_of(key);
+    MDB_val v = val_of(buf_span(row));
+    enum err err = buf_err(row);
+    int rc;
+
+    CHECK(write->read.active);
+    if (err == OK) {
+        err = digest_move(write, table, key, buf_span(row), true);
+    }
+    if (err != OK) {
+        return err;
+    }
+    rc = table_cursor(write, table, &cursor);
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_cursor_put(cursor, &k, &v, MDB_APPEND);
+    }
+    return store_lmdb_err(rc);
 }
 
 enum err store_table_del(struct store_write *write, enum store_table table,
@@ -144,7 +195,7 @@ enum err store_table_del(struct store_write *write, enum store_table table,
     int rc;
 
     CHECK(write->read.active);
-    rc = mdb_cursor_open(write->read.txn, write->read.store->dbi[table], &cursor);
+    rc = table_cursor(write, table, &cursor);
     if (rc != MDB_SUCCESS) {
         return store_lmdb_err(rc);
     }
@@ -152,11 +203,7 @@ enum err store_table_del(struct store_write *write, enum store_table table,
     if (err == OK) {
         err = digest_move(write, table, key, span_of_val(v), false);
     }
-    if (err == OK) {
-        err = store_lmdb_err(mdb_cursor_del(cursor, 0));
-    }
-    mdb_cursor_close(cursor);
-    return err;
+    return err == OK ? store_lmdb_err(mdb_cursor_del(cursor, 0)) : err;
 }
 
 enum err store_table_trim(struct store_write *write, enum store_table table,
@@ -170,7 +217,7 @@ enum err store_table_trim(struct store_write *write, enum store_table table,
     int rc;
 
     CHECK(write->read.active && end.len > 0);
-    rc = mdb_cursor_open(write->read.txn, dbi, &cursor);
+    rc = table_cursor(write, table, &cursor);
     if (rc != MDB_SUCCESS) {
         return store_lmdb_err(rc);
     }
@@ -184,7 +231,6 @@ enum err store_table_trim(struct store_write *write, enum store_table table,
             err = store_lmdb_err(mdb_cursor_get(cursor, &k, &v, MDB_NEXT));
         }
     }
-    mdb_cursor_close(cursor);
     return err == ERR_NOT_FOUND ? OK : err;
 }
 

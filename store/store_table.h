@@ -78,6 +78,10 @@ enum err store_table_put(struct store_write *write, enum store_table table,
 /* The same with a row that was written into `row` (its sticky error is given). */
 enum err store_table_put_row(struct store_write *write, enum store_table table,
                              struct span key, const struct buf *row);
+/* The same where keys only rise, which fills pages to the end. ERR_EXISTS: it is not
+ * above all others. */
+enum err store_table_append_row(struct store_write *write, enum store_table table,
+                                struct span key, const struct buf *row);
 /* ERR_NOT_FOUND. `key` must not borrow from the transaction. */
 enum err store_table_del(struct store_write *write, enum store_table table,
                          struct span key);

@@ -579,6 +579,22 @@ static void outcomes_are_trimmed_by_node(void **state) {
     commit(fx, 1);
 }
 
+static void appended_keys_rise(void **state) {
+    struct fixture *fx = *state;
+    struct buf *row;
+
+    begin(fx);
+    row = store_table_row(fx->write);
+    put_u8(row, 1);
+    assert_ok(store_table_append_row(fx->write, TABLE_AUDIT, span_str("b"), row));
+    assert_ok(store_table_append_row(fx->write, TABLE_AUDIT, span_str("c"), row));
+    assert_err(store_table_append_row(fx->write, TABLE_AUDIT, span_str("c"), row),
+               ERR_EXISTS);
+    assert_err(store_table_append_row(fx->write, TABLE_AUDIT, span_str("a"), row),
+               ERR_EXISTS);
+    store_write_abort(fx->write);
+}
+
 static void damaged_rows_are_corrupt(void **state) {
     struct fixture *fx = *state;
     struct key_hash key = key_of(1);
@@ -786,6 +802,7 @@ int main(void) {
         TEST(expiry_is_in_order_over_tables),
         TEST(grants_are_found_by_session),
         TEST(outcomes_are_trimmed_by_node),
+        TEST(appended_keys_rise),
         TEST(damaged_rows_are_corrupt),
         TEST(a_small_arena_is_an_error_not_corruption),
         TEST(counts_name_every_table),
