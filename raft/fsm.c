@@ -7,6 +7,7 @@
 #include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 #include "store/base/check.h"
+#include "store/store_audit.h"
 #include "store/store_outcome.h"
 #include "store/store_write.h"
 
@@ -437,7 +438,8 @@ static enum err apply_envelope(struct fsm *fsm, struct fsm_tx *tx,
     return err == OK ? result_add(fsm, envelope, &outcome) : err;
 }
 
-/* After the last envelope: marks of the sequences, and sweeping. */
+/* After the last envelope: marks of the sequences, sweeping, and the audit chain's
+ * head. */
 static enum err frame_end(struct fsm *fsm, struct fsm_tx *tx, bool ticked,
                           uint16_t count) {
     uint64_t rows = (uint64_t)count * FSM_SWEEP_PER_COMMAND;
@@ -446,7 +448,8 @@ static enum err frame_end(struct fsm *fsm, struct fsm_tx *tx, bool ticked,
     if (err != OK) {
         return err;
     }
-    return fsm_sweep(tx, ticked || rows > LIMIT_SWEEP_ROWS ? LIMIT_SWEEP_ROWS : rows);
+    err = fsm_sweep(tx, ticked || rows > LIMIT_SWEEP_ROWS ? LIMIT_SWEEP_ROWS : rows);
+    return err == OK ? store_audit_settle(tx->write) : err;
 }
 
 static enum err apply_envelopes(struct fsm *fsm, struct store_write *write,

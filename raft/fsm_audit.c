@@ -263,10 +263,11 @@ static enum err tell_held(struct fsm_tx *tx, const struct audit_bucket *bucket) 
 
 static enum err close_bucket(struct fsm_tx *tx, bool *ret_more) {
     struct audit_bucket bucket;
-    enum err err = store_audit_bucket_first(tx->read, &bucket);
+    enum err err =
+        store_audit_bucket_before(tx->write, tx->now_ms / MINUTE_MS, &bucket);
 
-    *ret_more = err == OK && bucket.minute < tx->now_ms / MINUTE_MS;
-    if (!*ret_more) {
+    *ret_more = err == OK;
+    if (err != OK) {
         return err == ERR_NOT_FOUND ? OK : err;
     }
     err = store_audit_bucket_del(tx->write, &bucket);
@@ -274,21 +275,19 @@ static enum err close_bucket(struct fsm_tx *tx, bool *ret_more) {
 }
 
 static enum err prune(struct fsm_tx *tx, bool *ret_more) {
-    struct audit_record first;
     struct audit_head head;
-    struct audit_hash hash;
-    enum err err = store_audit_head(tx->read, &head);
+    uint64_t oldest_ms;
+    enum err err = store_audit_oldest_ms(tx->write, &oldest_ms);
 
     *ret_more = false;
-    if (err != OK || head.seq == head.pruned_seq) {
-        return err;
+    if (err == OK) {
+        err = store_audit_head(tx->read, &head);
     }
-    err = store_audit_get(tx->read, head.pruned_seq + 1, &first, &hash);
     if (err != OK) {
-        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+        return err == ERR_NOT_FOUND ? OK : err;
     }
     *ret_more = head.seq - head.pruned_seq > FSM_AUDIT_RECORDS_MAX ||
-                tx->now_ms - first.time_ms > FSM_AUDIT_KEEP_MS;
+                tx->now_ms - oldest_ms > FSM_AUDIT_KEEP_MS;
     return *ret_more ? store_audit_prune(tx->write) : OK;
 }
 

@@ -405,6 +405,7 @@ enum err store_write_begin(struct store *store, struct store_write **ret_write) 
 
     CHECK(!write->read.active);
     memset(write->at, 0, sizeof write->at);
+    write->audit = (struct audit_chain){0};
     rc = mdb_txn_begin(store->env, NULL, 0, &write->read.txn);
     if (rc != MDB_SUCCESS) {
         return store_lmdb_err(rc);
@@ -445,7 +446,10 @@ enum err store_write_commit(struct store_write *write, const struct store_meta *
 
     CHECK(write->read.active);
     CHECK(pthread_equal(write->owner, pthread_self()));
-    err = meta_put(write, meta);
+    err = store_audit_settle(write);
+    if (err == OK) {
+        err = meta_put(write, meta);
+    }
     if (err != OK) {
         store_write_abort(write);
         return err;
@@ -462,7 +466,7 @@ enum err store_write_commit(struct store_write *write, const struct store_meta *
 }
 
 struct store_digest store_write_digest(const struct store_write *write) {
-    CHECK(write->read.active);
+    CHECK(write->read.active && !write->audit.changed);
     return write->digest;
 }
 

@@ -6,6 +6,7 @@
 #include "store/store_audit.h"
 
 #include "store/base/check.h"
+#include "store/store_lmdb.h"
 #include "store/store_table.h"
 
 #define HEAD_VERSION 1
@@ -27,7 +28,7 @@ static struct span head_key(void) {
     return span_of(key, sizeof key);
 }
 
-enum err store_audit_head(struct store_read *read, struct audit_head *ret_head) {
+static enum err head_get(struct store_read *read, struct audit_head *ret_head) {
     struct audit_head head = {0};
     struct reader in;
     struct span row;
@@ -102,6 +103,83 @@ enum err store_audit_get(struct store_read *read, uint64_t seq,
                       ret_record->seq != seq)) {
         err = ERR_CORRUPT;
     }
+    return err;
+}
+
+/* --- the chain in a write transaction --- */
+
+static enum err newest_ms(struct store_read *read, const struct audit_head *head,
+                          uint64_t *ret_ms) {
+    struct audit_record newest;
+    struct audit_hash hash;
+    enum err err;
+
+    *ret_ms = head->pruned_ms;
+    if (head->seq == head->pruned_seq) {
+        return OK;
+    }
+    err = store_audit_get(read, head->seq, &newest, &hash);
+    *ret_ms = err == OK ? newest.time_ms : 0;
+    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
+static enum err chain_of(struct store_write *write, struct audit_chain **ret_chain) {
+    struct audit_chain *chain = &write->audit;
+    struct store_read *read = store_write_reader(write);
+    enum err err = OK;
+
+    if (!chain->known) {
+        err = head_get(read, &chain->head);
+        if (err == OK) {
+            err = newest_ms(read, &chain->head, &chain->newest_ms);
+        }
+        chain->known = err == OK;
+    }
+    *ret_chain = chain;
+    return err;
+}
+
+enum err store_audit_settle(struct store_write *write) {
+    struct audit_chain *chain = &write->audit;
+
+    if (!chain->changed) {
+        return OK;
+    }
+    chain->changed = false;
+    return head_put(write, &chain->head);
+}
+
+enum err store_audit_head(struct store_read *read, struct audit_head *ret_head) {
+    struct audit_chain *chain;
+    enum err err;
+
+    if (!read->of_write) {
+        return head_get(read, ret_head);
+    }
+    err = chain_of(store_write_of(read), &chain);
+    if (err == OK) {
+        *ret_head = chain->head;
+    }
+    return err;
+}
+
+enum err store_audit_oldest_ms(struct store_write *write, uint64_t *ret_ms) {
+    struct audit_chain *chain;
+    struct audit_record oldest;
+    struct audit_hash hash;
+    enum err err = chain_of(write, &chain);
+
+    if (err == OK && chain->head.seq == chain->head.pruned_seq) {
+        return ERR_NOT_FOUND;
+    }
+    if (err == OK && !chain->oldest_known) {
+        err = store_audit_get(store_write_reader(write), chain->head.pruned_seq + 1,
+                              &oldest, &hash);
+        err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+        chain->oldest_known = err == OK;
+        chain->oldest_ms = err == OK ? oldest.time_ms : 0;
+    }
+    *ret_ms = chain->oldest_ms;
     return err;
 }
 
@@ -199,39 +277,21 @@ static enum err find_del(struct store_write *write, const struct find_list *list
 
 /* --- the chain --- */
 
-static enum err last_ms(struct store_read *read, const struct audit_head *head,
-                        uint64_t *ret_ms) {
-    struct audit_record last;
-    struct audit_hash hash;
-    enum err err;
-
-    *ret_ms = head->pruned_ms;
-    if (head->seq == head->pruned_seq) {
-        return OK;
-    }
-    err = store_audit_get(read, head->seq, &last, &hash);
-    *ret_ms = err == OK ? last.time_ms : 0;
-    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
-}
-
 enum err store_audit_add(struct store_write *write, struct audit_record *record) {
+    struct audit_chain *chain;
     struct find_list list;
-    struct audit_head head;
+    struct audit_hash hash;
     struct buf *row;
-    uint64_t before_ms;
     uint8_t key[8];
-    enum err err = store_audit_head(store_write_reader(write), &head);
+    enum err err = chain_of(write, &chain);
 
-    if (err == OK) {
-        err = last_ms(store_write_reader(write), &head, &before_ms);
-    }
     if (err != OK) {
         return err;
     }
-    record->seq = head.seq + 1;
-    record->previous = head.hash;
-    if (record->time_ms < before_ms) {
-        record->time_ms = before_ms; /* J3 */
+    record->seq = chain->head.seq + 1;
+    record->previous = chain->head.hash;
+    if (record->time_ms < chain->newest_ms) {
+        record->time_ms = chain->newest_ms; /* J3 */
     }
     store_key_u64(key, record->seq);
     row = store_table_row(write);
@@ -239,44 +299,52 @@ enum err store_audit_add(struct store_write *write, struct audit_record *record)
     if (buf_err(row) != OK) {
         return buf_err(row);
     }
-    head.seq = record->seq;
-    head.hash = audit_record_hash(buf_span(row));
-    buf_put(row, head.hash.b, sizeof head.hash.b);
-    err = store_table_put_row(write, TABLE_AUDIT, span_of(key, sizeof key), row);
+    hash = audit_record_hash(buf_span(row));
+    buf_put(row, hash.b, sizeof hash.b);
+    err = store_table_append_row(write, TABLE_AUDIT, span_of(key, sizeof key), row);
     if (err == OK) {
         find_all(record, &list);
         err = find_put(write, &list);
     }
-    return err == OK ? head_put(write, &head) : err;
+    if (err != OK) {
+        return err == ERR_EXISTS ? ERR_CORRUPT : err; /* J1 */
+    }
+    chain->head.seq = record->seq;
+    chain->head.hash = hash;
+    chain->newest_ms = record->time_ms;
+    chain->changed = true;
+    return OK;
 }
 
 enum err store_audit_prune(struct store_write *write) {
+    struct audit_chain *chain;
     struct audit_record record;
     struct find_list list;
-    struct audit_head head;
+    struct audit_hash hash;
     uint8_t key[8];
-    enum err err = store_audit_head(store_write_reader(write), &head);
+    enum err err = chain_of(write, &chain);
 
-    if (err == OK && head.pruned_seq == head.seq) {
+    if (err == OK && chain->head.pruned_seq == chain->head.seq) {
         return ERR_NOT_FOUND;
     }
     if (err == OK) {
-        err = store_audit_get(store_write_reader(write), head.pruned_seq + 1, &record,
-                              &head.pruned_hash);
+        err = store_audit_get(store_write_reader(write), chain->head.pruned_seq + 1,
+                              &record, &hash);
         err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     }
     if (err != OK) {
         return err;
     }
-    head.pruned_seq = record.seq;
-    head.pruned_ms = record.time_ms;
+    chain->head.pruned_seq = record.seq;
+    chain->head.pruned_hash = hash;
+    chain->head.pruned_ms = record.time_ms;
+    chain->oldest_known = false;
+    chain->changed = true;
     find_all(&record, &list); /* the record ends with the first of the dels */
     err = find_del(write, &list);
-    store_key_u64(key, head.pruned_seq);
-    if (err == OK) {
-        err = store_table_del(write, TABLE_AUDIT, span_of(key, sizeof key));
-    }
-    return err == OK ? head_put(write, &head) : err;
+    store_key_u64(key, chain->head.pruned_seq);
+    return err == OK ? store_table_del(write, TABLE_AUDIT, span_of(key, sizeof key))
+                     : err;
 }
 
 enum err store_audit_since(struct store_read *read, uint64_t ms, uint64_t *ret_seq) {
@@ -434,22 +502,24 @@ enum err store_audit_bucket_get(struct store_read *read, struct audit_bucket *bu
 }
 
 static enum err buckets_move(struct store_write *write, uint8_t class, bool more) {
-    struct audit_head head;
-    enum err err = store_audit_head(store_write_reader(write), &head);
+    struct audit_chain *chain;
+    enum err err = chain_of(write, &chain);
 
     if (err != OK) {
         return err;
     }
-    if (!more && head.buckets[class] == 0) {
+    if (!more && chain->head.buckets[class] == 0) {
         return ERR_CORRUPT;
     }
-    head.buckets[class] += more ? 1u : UINT32_MAX;
-    return head_put(write, &head);
+    chain->head.buckets[class] += more ? 1u : UINT32_MAX;
+    chain->changed = true;
+    return OK;
 }
 
 enum err store_audit_bucket_put(struct store_write *write,
                                 const struct audit_bucket *bucket) {
     struct audit_bucket old = *bucket;
+    uint64_t *quiet_minute = &write->audit.quiet_minute;
     uint8_t key[BUCKET_KEY];
     struct buf *row;
     enum err err = store_audit_bucket_get(store_write_reader(write), &old);
@@ -460,6 +530,9 @@ enum err store_audit_bucket_put(struct store_write *write,
     if (err != OK) {
         return err;
     }
+    if (bucket->minute < *quiet_minute) {
+        *quiet_minute = bucket->minute;
+    }
     row = store_table_row(write);
     put_u8(row, BUCKET_VERSION);
     put_u32(row, bucket->written);
@@ -467,8 +540,7 @@ enum err store_audit_bucket_put(struct store_write *write,
     return store_table_put_row(write, TABLE_AUDIT_INDEX, bucket_key(bucket, key), row);
 }
 
-enum err store_audit_bucket_first(struct store_read *read,
-                                  struct audit_bucket *ret_bucket) {
+static enum err bucket_first(struct store_read *read, struct audit_bucket *ret_bucket) {
     static const uint8_t from[] = {PART_BUCKET};
     struct store_cursor cursor;
     struct span key, row;
@@ -482,6 +554,27 @@ enum err store_audit_bucket_first(struct store_read *read,
                                      : ERR_NOT_FOUND;
     store_cursor_close(&cursor);
     return err;
+}
+
+enum err store_audit_bucket_before(struct store_write *write, uint64_t minute,
+                                   struct audit_bucket *ret_bucket) {
+    uint64_t *quiet_minute = &write->audit.quiet_minute;
+    struct audit_bucket first = {.minute = UINT64_MAX};
+    enum err err;
+
+    if (minute <= *quiet_minute) {
+        return ERR_NOT_FOUND;
+    }
+    err = bucket_first(store_write_reader(write), &first);
+    if (err != OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    *quiet_minute = first.minute;
+    if (first.minute >= minute) {
+        return ERR_NOT_FOUND;
+    }
+    *ret_bucket = first;
+    return OK;
 }
 
 enum err store_audit_bucket_del(struct store_write *write,

@@ -10,7 +10,9 @@
  *       last one that was pruned, so that the chain is proven after pruning too;
  *   J3  time never falls from record to record, so times are found by halving;
  *   J4  a bucket counts one kind of event about one subject in one minute; their number
- *       is in the head.
+ *       is in the head;
+ *   J5  the head's row is written once for all that a frame does to the chain: a write
+ *       transaction keeps it in memory until store_audit_settle.
  * Thread: the transaction's. */
 #ifndef STORE_STORE_AUDIT_H
 #define STORE_STORE_AUDIT_H
@@ -43,6 +45,10 @@ enum err store_audit_get_bytes(struct store_read *read, uint64_t seq,
 enum err store_audit_add(struct store_write *write, struct audit_record *record);
 /* The oldest one goes. ERR_NOT_FOUND: there is none. */
 enum err store_audit_prune(struct store_write *write);
+/* When that one was. ERR_NOT_FOUND: there is none. */
+enum err store_audit_oldest_ms(struct store_write *write, uint64_t *ret_ms);
+/* J5: before the digest is asked for, and before the commit. */
+enum err store_audit_settle(struct store_write *write);
 /* The first record that is not older than `ms`: its seq; head.seq + 1: none. */
 enum err store_audit_since(struct store_read *read, uint64_t ms, uint64_t *ret_seq);
 
@@ -85,9 +91,9 @@ struct audit_bucket {
 enum err store_audit_bucket_get(struct store_read *read, struct audit_bucket *bucket);
 enum err store_audit_bucket_put(struct store_write *write,
                                 const struct audit_bucket *bucket);
-/* Of the oldest minute. ERR_NOT_FOUND. */
-enum err store_audit_bucket_first(struct store_read *read,
-                                  struct audit_bucket *ret_bucket);
+/* The first of the oldest minute, if that is before `minute`. ERR_NOT_FOUND. */
+enum err store_audit_bucket_before(struct store_write *write, uint64_t minute,
+                                   struct audit_bucket *ret_bucket);
 enum err store_audit_bucket_del(struct store_write *write,
                                 const struct audit_bucket *bucket);
 

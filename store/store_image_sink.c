@@ -250,6 +250,9 @@ static enum err tell_audit(struct image_sink *sink, struct store_write *write,
     enum err err;
     record.note = span_of(note, (size_t)len);
     err = store_audit_add(write, &record);
+    if (err == OK) {
+        err = store_audit_settle(write);
+    }
     sink->kept += 1 + store_table_rows(read, TABLE_AUDIT_INDEX) - rows;
     return err;
 }

@@ -1,5 +1,6 @@
 /* store_lmdb: what the files of the store share of LMDB and of the open store. Included by
- * them alone; families work through store_table.h, but for store_expiry.c's memory. */
+ * them alone; families work through store_table.h, but for what store_expiry.c and
+ * store_audit.c remember. */
 #ifndef STORE_STORE_LMDB_H
 #define STORE_STORE_LMDB_H
 
@@ -8,9 +9,22 @@
 
 #include "store/base/buf.h"
 #include "store/store.h"
+#include "store/store_audit.h"
 #include "store/store_expiry.h"
 #include "store/store_point.h"
 #include "store/store_table.h"
+
+/* The audit chain as the open transaction leaves it: its head is read once, and written
+ * once a frame (J5). */
+struct audit_chain {
+    bool known;   /* head and newest_ms */
+    bool changed; /* the head, since its row was written */
+    struct audit_head head;
+    uint64_t newest_ms;
+    bool oldest_known;
+    uint64_t oldest_ms;
+    uint64_t quiet_minute; /* no bucket is of a minute before it; 0: not known */
+};
 
 struct store_read {
     struct store *store;
@@ -26,6 +40,7 @@ struct store_write {
     /* Where the last get, put or del of the table was; NULL: none yet. LMDB frees them
      * with the transaction. */
     MDB_cursor *at[TABLE_COUNT];
+    struct audit_chain audit;
 };
 
 /* Of a reader that is `of_write`. */

@@ -12,7 +12,8 @@ enum err store_write_begin(struct store *store, struct store_write **ret_write);
 /* Write meta (its digest is filled in by the store) and commit. After an error
  * the transaction is gone, and the node must end (S4). */
 enum err store_write_commit(struct store_write *write, const struct store_meta *meta);
-/* Of the rows as the transaction leaves them; commit stores it in meta. */
+/* Of the rows as the transaction leaves them, once the audit chain is settled
+ * (store_audit_settle); commit stores it in meta. */
 struct store_digest store_write_digest(const struct store_write *write);
 /* Drop everything. NULL-safe. */
 void store_write_abort(struct store_write *write);

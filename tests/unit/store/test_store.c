@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "store/store_account.h"
+#include "store/store_audit.h"
 #include "store/store_client.h"
 #include "store/store_expiry.h"
 #include "store/store_grant.h"
@@ -579,6 +580,61 @@ static void outcomes_are_trimmed_by_node(void **state) {
     commit(fx, 1);
 }
 
+static void audit_add(struct fixture *fx, uint64_t ms) {
+    struct audit_record record = {
+        .time_ms = ms, .event = AUDIT_ACCOUNT_CREATED, .count = 1};
+
+    assert_ok(store_audit_add(fx->write, &record));
+}
+
+static void assert_heads_equal(const struct audit_head *a, const struct audit_head *b) {
+    assert_memory_equal(a, b, offsetof(struct audit_head, buckets));
+    assert_memory_equal(a->buckets, b->buckets, sizeof a->buckets);
+}
+
+/* What a transaction remembers of the chain is what a later one finds in the rows. */
+static void the_audit_chain_is_remembered_as_it_stands(void **state) {
+    struct fixture *fx = *state;
+    struct audit_bucket bucket = {.minute = 7, .event = AUDIT_ACCOUNT_CREATED};
+    struct audit_bucket found;
+    struct audit_head kept, stored;
+    uint64_t ms;
+
+    begin(fx);
+    assert_err(store_audit_oldest_ms(fx->write, &ms), ERR_NOT_FOUND);
+    audit_add(fx, 100);
+    audit_add(fx, 200);
+    assert_ok(store_audit_oldest_ms(fx->write, &ms));
+    assert_int_equal(ms, 100);
+    assert_ok(store_audit_prune(fx->write));
+    assert_ok(store_audit_oldest_ms(fx->write, &ms));
+    assert_int_equal(ms, 200);
+
+    assert_err(store_audit_bucket_before(fx->write, 10, &found), ERR_NOT_FOUND);
+    assert_ok(store_audit_bucket_put(fx->write, &bucket));
+    assert_err(store_audit_bucket_before(fx->write, 7, &found), ERR_NOT_FOUND);
+    assert_ok(store_audit_bucket_before(fx->write, 8, &found));
+    assert_int_equal(found.minute, 7);
+    assert_ok(store_audit_head(fx->read, &kept));
+    assert_int_equal(kept.buckets[0], 1);
+    commit(fx, 1);
+
+    begin(fx);
+    assert_ok(store_audit_head(fx->read, &stored));
+    assert_heads_equal(&kept, &stored);
+    audit_add(fx, 50); /* time does not fall over a commit either */
+    assert_ok(store_audit_prune(fx->write));
+    assert_ok(store_audit_oldest_ms(fx->write, &ms));
+    assert_int_equal(ms, 200);
+    assert_ok(store_audit_settle(fx->write));
+    store_write_abort(fx->write);
+
+    begin(fx);
+    assert_ok(store_audit_head(fx->read, &stored));
+    assert_heads_equal(&kept, &stored);
+    store_write_abort(fx->write);
+}
+
 static void appended_keys_rise(void **state) {
     struct fixture *fx = *state;
     struct buf *row;
@@ -802,6 +858,7 @@ int main(void) {
         TEST(expiry_is_in_order_over_tables),
         TEST(grants_are_found_by_session),
         TEST(outcomes_are_trimmed_by_node),
+        TEST(the_audit_chain_is_remembered_as_it_stands),
         TEST(appended_keys_rise),
         TEST(damaged_rows_are_corrupt),
         TEST(a_small_arena_is_an_error_not_corruption),
