@@ -30,7 +30,21 @@ static void publish(struct repl *repl) {
     repl_prove_applied(repl, index);
 }
 
+uint64_t repl_fsm_commit_most(uint64_t most, uint64_t commands, uint64_t took_ms) {
+    if (commands < most / 2) {
+        return most; /* too few to learn from */
+    }
+    if (took_ms > REPL_COMMIT_STALL_MS) {
+        most = commands * REPL_COMMIT_STALL_MS / took_ms;
+        return most > REPL_COMMIT_COMMANDS_MIN ? most : REPL_COMMIT_COMMANDS_MIN;
+    }
+    most = took_ms < REPL_COMMIT_STALL_MS / 2 ? 2 * most : most;
+    return most < REPL_COMMIT_COMMANDS_MAX ? most : REPL_COMMIT_COMMANDS_MAX;
+}
+
 void repl_fsm_commit(struct repl *repl) {
+    uint64_t commands = repl->commands_applied - repl->open_commands;
+    uint64_t begun_ms = repl_mono(repl);
     enum err err;
 
     if (!fsm_uncommitted(repl->fsm)) {
@@ -40,6 +54,8 @@ void repl_fsm_commit(struct repl *repl) {
     if (err != OK) {
         state_failed(fsm_meta(repl->fsm)->applied_index, err);
     }
+    repl->commit_most =
+        repl_fsm_commit_most(repl->commit_most, commands, repl_mono(repl) - begun_ms);
     publish(repl);
 }
 
@@ -61,7 +77,7 @@ static bool commit_is_due(struct repl *repl) {
     const struct repl_prove *prove = &repl->prove;
     uint64_t index = fsm_meta(repl->fsm)->applied_index;
 
-    if (repl->commands_applied - repl->open_commands >= REPL_COMMIT_COMMANDS ||
+    if (repl->commands_applied - repl->open_commands >= repl->commit_most ||
         repl->now_ms >= repl->open_since_ms + commit_ms(repl) ||
         (prove->indexes.head != NULL && prove->index_min <= index)) {
         return true;
@@ -107,7 +123,7 @@ static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf
         publish(repl);
         return 0;
     }
-    if (repl->commands_applied - repl->open_commands >= REPL_COMMIT_COMMANDS) {
+    if (repl->commands_applied - repl->open_commands >= repl->commit_most) {
         repl_fsm_commit(repl); /* a replay applies many frames before the next pump */
         return 0;
     }
@@ -147,6 +163,7 @@ static int fsm_restore_cb(struct raft_fsm *raft_fsm, struct raft_buffer *buf) {
 }
 
 void repl_fsm_init(struct repl *repl) {
+    repl->commit_most = REPL_COMMIT_COMMANDS_MAX / 2;
     repl->raft_fsm = (struct raft_fsm){.version = 1,
                                        .data = repl,
                                        .apply = fsm_apply_cb,

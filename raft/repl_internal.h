@@ -49,12 +49,15 @@
 /* Frames of codes and tokens share a commit (F6) until nothing more is on its way and
  * nothing was applied for REPL_QUIET_MS. Under load that does not happen: then for
  * REPL_COMMIT_MS, as long as a restart point, since each commit writes anew what the one
- * before wrote; for a small part of how old the data may be; or so many commands, whose
- * pages are in memory until then. */
+ * before wrote; for a small part of how old the data may be; or so many commands that
+ * the commit, for which the raft thread stands still, lasts about REPL_COMMIT_STALL_MS:
+ * in a large store more pages change with as many commands. */
 #define REPL_QUIET_MS 3
 #define REPL_COMMIT_MS 750
 #define REPL_COMMIT_STALENESS 4
-#define REPL_COMMIT_COMMANDS 8192
+#define REPL_COMMIT_STALL_MS 12
+#define REPL_COMMIT_COMMANDS_MIN 2048
+#define REPL_COMMIT_COMMANDS_MAX 8192
 /* Commits share a restart point of the store: so long, or so many commands. If the
  * device is behind by so many commands, bytes of log, or bytes that the store's file
  * has grown by, the raft thread waits for it. */
@@ -261,7 +264,8 @@ struct repl {
     uint64_t frames_applied, commands_applied;
     uint64_t open_since_ms; /* first frame of the open transaction */
     uint64_t open_frame_ms; /* its last one */
-    uint64_t open_commands;
+    uint64_t open_commands; /* commands_applied when the last one was committed */
+    uint64_t commit_most;   /* commands of one commit: repl_fsm_commit_most */
     struct repl_point point;
     struct repl_cut cut;
     struct repl_trail trail;
@@ -388,6 +392,8 @@ uint64_t repl_hold_index(struct repl *repl);
 
 /* repl_fsm.c */
 void repl_fsm_init(struct repl *repl);
+/* How many commands the next commit may have, when one of so many took so long. */
+uint64_t repl_fsm_commit_most(uint64_t most, uint64_t commands, uint64_t took_ms);
 /* Commit what is applied, and let readers see it. */
 void repl_fsm_commit(struct repl *repl);
 /* The same if it is time; then the store's next restart point (repl_point_pump). */

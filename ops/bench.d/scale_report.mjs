@@ -58,12 +58,13 @@ function stateRows({ sizes, restart, image, failover_ms }) {
 function etcdRows({ sizes, etcd, failover_ms }) {
   const rows = [];
   const last = sizes.at(-1);
-  for (const [clients, least] of etcd?.[1] ? [[1, 2], [64, 5]] : []) {
-    const { per_second, p50_ms, p99_ms } = etcd[clients];
-    rows.push({ what: `etcd, ${clients} outstanding`, value: `${whole(per_second)} /s, p50 ${ms(p50_ms)}, p99 ${ms(p99_ms)}`, rate: per_second });
+  const ways = [['1 outstanding', 1, 2, etcd?.[1]], ['64 clients with a connection each', 64, 5, etcd?.own], ['64 outstanding, its best way', 64, 5, etcd?.[64]]];
+  for (const [way, clients, least, measured] of ways.filter(([, , , one]) => one)) {
+    const { per_second, p50_ms, p99_ms } = measured;
+    rows.push({ what: `etcd, ${way}`, value: `${whole(per_second)} /s, p50 ${ms(p50_ms)}, p99 ${ms(p99_ms)}`, rate: per_second });
     if (last?.[clients]) {
       const ratio = last[clients].per_second / per_second;
-      rows.push({ what: `ours at full size to etcd, ${clients} outstanding`, value: `${ratio.toFixed(2)} times`, target: `at least ${least} times`, reached: ratio >= least });
+      rows.push({ what: `ours at full size to etcd, ${way}`, value: `${ratio.toFixed(2)} times`, target: `at least ${least} times`, reached: ratio >= least });
     }
   }
   if (etcd?.failover_ms) {

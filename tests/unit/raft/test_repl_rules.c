@@ -288,6 +288,20 @@ static void test_a_store_that_hangs(void **state) {
     free(repl);
 }
 
+/* A commit is as large as lets it last no longer than the raft thread may stand still. */
+static void test_a_commit_that_lasts(void **state) {
+    (void)state;
+    const uint64_t most = 4096, long_ms = 3 * REPL_COMMIT_STALL_MS;
+    assert_int_equal(repl_fsm_commit_most(2 * most, 2 * most, long_ms), 2 * most / 3);
+    assert_int_equal(repl_fsm_commit_most(most, most / 2 - 1, long_ms), most);
+    assert_int_equal(repl_fsm_commit_most(most, most, 1000 * long_ms),
+                     REPL_COMMIT_COMMANDS_MIN);
+    assert_int_equal(repl_fsm_commit_most(most, most, REPL_COMMIT_STALL_MS), most);
+    assert_int_equal(repl_fsm_commit_most(most, most, 0), 2 * most);
+    assert_int_equal(repl_fsm_commit_most(2 * most, 2 * most, 0),
+                     REPL_COMMIT_COMMANDS_MAX);
+}
+
 static void test_trail_goes_on_over_a_gap(void **state) {
     static struct repl_trail trail;
     uint64_t bytes, covers_ms;
@@ -417,6 +431,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_store_that_is_behind),
         cmocka_unit_test(test_a_store_that_hangs),
+        cmocka_unit_test(test_a_commit_that_lasts),
         cmocka_unit_test(test_trail_goes_on_over_a_gap),
         cmocka_unit_test(test_trail_of_a_young_cluster),
         cmocka_unit_test(test_time_follows_monotonic_time),
