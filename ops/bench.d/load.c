@@ -234,6 +234,7 @@ static bool set_up(struct run *run) {
         refuse("no certificates in", run->ca);
     }
     SSL_CTX_set_verify(run->tls, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_read_ahead(run->tls, 1); /* a record's head and body in one read */
     SSL_CTX_set_mode(run->tls, SSL_MODE_ENABLE_PARTIAL_WRITE |
                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     for (unsigned i = 0; i < run->users_count; i++) {
