@@ -68,6 +68,7 @@ struct message_parts {
     Tasuki__Command__Proof proofs[COMMAND_PROOFS_MAX];
     Tasuki__Command__Proof *proofs_at[COMMAND_PROOFS_MAX];
     Tasuki__Command__Binding binding;
+    Tasuki__Command__GrantOpened grant_opened;
     Tasuki__Command__MemberAt members[LIMIT_NODES];
     Tasuki__Command__MemberAt *members_at[LIMIT_NODES];
     char *regions[STORE_REGIONS_MAX];
@@ -252,12 +253,20 @@ static bool grant_issue_ok(const struct cmd_grant_issue *c) {
            c->idle_ms > 0;
 }
 
+static bool grant_opened_ok(const struct grant_opened *c) {
+    return c->redirect_uri.len <= LIMIT_REDIRECT_URI && c->nonce.len <= LIMIT_NONCE &&
+           c->challenge_method >= CHALLENGE_NONE &&
+           c->challenge_method <= CHALLENGE_S256 && c->code_ttl_ms > 0 &&
+           c->idle_ms > 0;
+}
+
 static bool grant_redeem_ok(const struct cmd_grant_redeem *c) {
     return client_id_ok(c->client_id) && c->redirect_uri.len <= LIMIT_REDIRECT_URI &&
            (c->has_redirect_uri || c->redirect_uri.len == 0) && c->access_ttl_ms > 0 &&
            (c->refresh_scope_mask == 0 || c->refresh_ttl_ms > 0) &&
            proofs_ok(&c->proofs) && binding_ok(&c->binding) &&
-           (!c->bind_refresh || c->binding.kind == BINDING_DPOP);
+           (!c->bind_refresh || c->binding.kind == BINDING_DPOP) &&
+           (!c->opens || grant_opened_ok(&c->opened));
 }
 
 static bool token_refresh_ok(const struct cmd_token_refresh *c) {
@@ -773,6 +782,27 @@ static void build_grant_issue(const struct cmd_grant_issue *c,
     m->pushed = FIXED_IF(c->has_pushed, c->pushed.b);
 }
 
+static void build_grant_opened(const struct grant_opened *c,
+                               Tasuki__Command__GrantOpened *m) {
+    tasuki__command__grant_opened__init(m);
+    m->epoch = c->epoch;
+    m->session = FIXED(c->session.b);
+    m->generation = c->generation;
+    m->code_expires_ms = c->code_expires_ms;
+    m->code_ttl_ms = c->code_ttl_ms;
+    m->idle_ms = c->idle_ms;
+    m->auth_after_ms = c->auth_after_ms;
+    m->redirect_uri = record_bytes(c->redirect_uri);
+    m->scopes = c->scopes;
+    m->consented = c->consented;
+    m->nonce = record_bytes(c->nonce);
+    m->challenge_method = c->challenge_method;
+    m->challenge = FIXED_IF(c->challenge_method != CHALLENGE_NONE, c->challenge);
+    m->id_token_claims = c->id_token_claims;
+    m->userinfo_claims = c->userinfo_claims;
+    m->dpop_key = FIXED_IF(c->has_dpop_key, c->dpop_key);
+}
+
 static void build_grant_redeem(const struct cmd_grant_redeem *c,
                                struct message_parts *parts) {
     Tasuki__Command__GrantRedeem *m = &parts->grant_redeem;
@@ -792,6 +822,10 @@ static void build_grant_redeem(const struct cmd_grant_redeem *c,
     m->proofs = parts->proofs_at;
     m->binding = build_binding(&c->binding, parts);
     m->bind_refresh = c->bind_refresh;
+    if (c->opens) {
+        build_grant_opened(&c->opened, &parts->grant_opened);
+        m->opened = &parts->grant_opened;
+    }
 }
 
 static void build_token_refresh(const struct cmd_token_refresh *c,
@@ -1410,6 +1444,33 @@ static bool take_grant_issue(const Tasuki__Command__GrantIssue *m,
            TAKE_IF(m->pushed, c->pushed.b);
 }
 
+/* `m` is NULL where the field was absent. */
+static bool take_grant_opened(const Tasuki__Command__GrantOpened *m,
+                              struct cmd_grant_redeem *redeem) {
+    struct grant_opened *c = &redeem->opened;
+
+    redeem->opens = m != NULL;
+    if (m == NULL) {
+        return true;
+    }
+    c->epoch = m->epoch;
+    c->generation = m->generation;
+    c->code_expires_ms = m->code_expires_ms;
+    c->code_ttl_ms = m->code_ttl_ms;
+    c->idle_ms = m->idle_ms;
+    c->auth_after_ms = m->auth_after_ms;
+    c->redirect_uri = record_span(m->redirect_uri);
+    c->scopes = m->scopes;
+    c->consented = m->consented;
+    c->nonce = record_span(m->nonce);
+    c->challenge_method = (enum challenge_method)m->challenge_method;
+    c->id_token_claims = m->id_token_claims;
+    c->userinfo_claims = m->userinfo_claims;
+    c->has_dpop_key = m->dpop_key.len > 0;
+    return TAKE(m->session, c->session.b) && TAKE_IF(m->challenge, c->challenge) &&
+           TAKE_IF(m->dpop_key, c->dpop_key);
+}
+
 static bool take_grant_redeem(const Tasuki__Command__GrantRedeem *m,
                               struct cmd_grant_redeem *c) {
     c->client_id = record_span(m->client_id);
@@ -1423,7 +1484,7 @@ static bool take_grant_redeem(const Tasuki__Command__GrantRedeem *m,
     return TAKE(m->code, c->code.b) && TAKE_IF(m->verifier_hash, c->verifier_hash) &&
            TAKE(m->access, c->access.b) && TAKE(m->refresh, c->refresh.b) &&
            take_proofs(m->n_proofs, m->proofs, &c->proofs) &&
-           take_binding(m->binding, &c->binding);
+           take_binding(m->binding, &c->binding) && take_grant_opened(m->opened, c);
 }
 
 static bool take_token_refresh(const Tasuki__Command__TokenRefresh *m,

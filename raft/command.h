@@ -464,7 +464,7 @@ struct cmd_grant_issue {
     uint8_t challenge[32];
     uint32_t code_ttl_ms;
     uint32_t grant_ttl_ms;  /* longest life of anything it may give */
-    uint32_t idle_ms;       /* the session's idle end moves (FSM_SESSION_IDLE_PARTS) */
+    uint32_t idle_ms;       /* the session's idle end moves (store_session_idle_due) */
     uint64_t auth_after_ms; /* the session's auth_time must not be earlier; 0: any */
     uint64_t id_token_claims, userinfo_claims; /* store_grant.h */
     bool has_dpop_key;
@@ -472,6 +472,27 @@ struct cmd_grant_issue {
     bool
         has_pushed; /* the pushed request that this answers: OUT_REPLAYED when it was */
     struct key_hash pushed; /* answered before */
+};
+/* What a sealed code carries (server/svc_code.h): the grant that no command has stored,
+ * and that the redemption of its code opens (raft/fsm_grant.c). Of a code that was stored
+ * there is none. */
+struct grant_opened {
+    uint64_t epoch; /* sealed in it; OUT_NOT_FOUND in any other */
+    struct key_hash session;
+    uint64_t generation; /* the account's, at issue */
+    uint64_t code_expires_ms;
+    uint32_t code_ttl_ms; /* and no code lives longer than that from now on */
+    uint32_t idle_ms; /* the session's idle end moves, as by CMD_GRANT_ISSUE */
+    uint64_t auth_after_ms;
+    struct span redirect_uri;
+    uint64_t scopes;
+    uint64_t consented; /* scopes that need the account's consent, if the client does */
+    struct span nonce;
+    enum challenge_method challenge_method;
+    uint8_t challenge[32];
+    uint64_t id_token_claims, userinfo_claims;
+    bool has_dpop_key;
+    uint8_t dpop_key[32];
 };
 struct cmd_grant_redeem {
     struct key_hash code;
@@ -488,6 +509,8 @@ struct cmd_grant_redeem {
     struct proofs proofs;
     struct binding binding; /* of the access token; OUT_BINDING_MISMATCH */
     bool bind_refresh;      /* and of the family, with BINDING_DPOP (RFC 9449 §5) */
+    bool opens;             /* the code was a sealed one; else `opened` is all zero */
+    struct grant_opened opened;
 };
 struct cmd_token_refresh {
     struct key_hash refresh; /* the one presented */

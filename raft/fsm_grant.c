@@ -1,8 +1,20 @@
 /* fsm_grant: issuing a code, and redeeming it once (RFC 6749 §4.1, RFC 7636).
  *
  *   ISSUED   fsm_grant_issue
- *   REDEEMED fsm_grant_redeem
- *   REVOKED  fsm_grant_revoke: a replay, or the end of the session */
+ *   REDEEMED fsm_grant_redeem: of a stored code, or of a sealed one, whose grant has no row
+ *            before (redeem_opened)
+ *   REVOKED  fsm_grant_revoke: a replay, or the end of the session
+ *
+ * Invariants:
+ *   I1  a sealed code is worth what a stored one is: what is asked at issue is asked when
+ *       it is redeemed, and then what is asked of every code. Which of both a code is, a
+ *       service decides, and nothing here relies on that;
+ *   I2  a code is redeemed once, also a sealed one: the row that its redemption leaves
+ *       stays until the code has expired (G5 of store/store_grant.h), and the row's key is
+ *       of what is within the seal, the same however often it is sent;
+ *   I3  a refusal changes nothing but the proofs that were used for it;
+ *   I4  a sealed code is good for its ttl at most, by the replicated clock: one that would
+ *       be so for longer from now on is refused. */
 #include "raft/fsm_audit.h"
 #include "raft/fsm_internal.h"
 
@@ -59,20 +71,25 @@ static enum err issue_session(struct fsm_tx *tx, const struct cmd_grant_issue *c
     return OK;
 }
 
-/* OUT_OK: the client is there and the code is new. */
+/* OUT_OK: the client is there. */
 static enum err issue_client(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
                              struct client *ret_client, enum outcome_code *ret_code) {
-    struct grant taken;
     enum err err = store_client_get(tx->read, tx->arena, cmd->client_id, ret_client);
 
     if (err == ERR_NOT_FOUND || (err == OK && !store_client_usable(ret_client))) {
         *ret_code = OUT_CLIENT_STATE;
         return OK;
     }
-    if (err != OK) {
-        return err;
-    }
-    err = store_grant_get(tx->read, tx->arena, cmd->code, &taken);
+    *ret_code = OUT_OK;
+    return err;
+}
+
+/* OUT_OK: the code is new. */
+static enum err issue_code(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
+                           enum outcome_code *ret_code) {
+    struct grant taken;
+    enum err err = store_grant_get(tx->read, tx->arena, cmd->code, &taken);
+
     *ret_code = err == OK ? OUT_EXISTS : OUT_OK;
     return err == ERR_NOT_FOUND ? OK : err;
 }
@@ -110,22 +127,20 @@ static uint64_t issue_until_ms(const struct fsm_tx *tx,
     return until_ms;
 }
 
-/* The session was used: its idle end moves (FSM_SESSION_IDLE_PARTS). */
+/* The session was used. */
 static enum err issue_touch(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
                             struct session *session) {
-    uint64_t idle_at_ms = tx->now_ms + cmd->idle_ms;
-    uint64_t step_ms = cmd->idle_ms / FSM_SESSION_IDLE_PARTS;
-
-    if (idle_at_ms >= session->idle_at_ms &&
-        idle_at_ms - session->idle_at_ms < step_ms) {
+    if (!store_session_idle_due(session, tx->now_ms, cmd->idle_ms)) {
         return OK;
     }
-    session->idle_at_ms = idle_at_ms;
+    session->idle_at_ms = tx->now_ms + cmd->idle_ms;
     return store_session_put(tx->write, session);
 }
 
-static enum err issue_store(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
-                            const struct client *client, struct session *session) {
+static struct grant issue_grant(const struct fsm_tx *tx,
+                                const struct cmd_grant_issue *cmd,
+                                const struct client *client,
+                                const struct session *session) {
     struct grant grant = {
         .code = cmd->code,
         .state = GRANT_ISSUED,
@@ -146,11 +161,17 @@ static enum err issue_store(struct fsm_tx *tx, const struct cmd_grant_issue *cmd
         .code_expires_ms = tx->now_ms + cmd->code_ttl_ms,
         .expires_ms = issue_until_ms(tx, cmd, session, client),
     };
-    enum err err;
 
     memcpy(grant.challenge, cmd->challenge, sizeof grant.challenge);
     memcpy(grant.dpop_key, cmd->dpop_key, sizeof grant.dpop_key);
-    err = issue_touch(tx, cmd, session);
+    return grant;
+}
+
+static enum err issue_store(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
+                            const struct client *client, struct session *session) {
+    const struct grant grant = issue_grant(tx, cmd, client, session);
+    enum err err = issue_touch(tx, cmd, session);
+
     if (err == OK && cmd->has_pushed) {
         err = store_request_del(tx->write, cmd->pushed); /* RFC 9126 §4: once */
     }
@@ -165,6 +186,9 @@ enum err fsm_grant_issue(struct fsm_tx *tx, const struct cmd_grant_issue *cmd,
 
     if (err == OK && *ret_code == OUT_OK) {
         err = issue_client(tx, cmd, &client, ret_code);
+    }
+    if (err == OK && *ret_code == OUT_OK) {
+        err = issue_code(tx, cmd, ret_code);
     }
     if (err == OK && *ret_code == OUT_OK && cmd->has_pushed) {
         err = fsm_request_open(tx, cmd->pushed, cmd->client_id, ret_code);
@@ -257,6 +281,107 @@ static enum err redeem_store(struct fsm_tx *tx, const struct cmd_grant_redeem *c
     return fsm_token_store(tx, grant, &tokens, ret_code);
 }
 
+/* What CMD_GRANT_ISSUE would have said of a sealed code. */
+static struct cmd_grant_issue opened_issue(const struct cmd_grant_redeem *cmd) {
+    const struct grant_opened *opened = &cmd->opened;
+    struct cmd_grant_issue issue = {
+        .code = cmd->code,
+        .session = opened->session,
+        .client_id = cmd->client_id, /* it is sealed for this one */
+        .redirect_uri = opened->redirect_uri,
+        .scopes = opened->scopes,
+        .nonce = opened->nonce,
+        .challenge_method = opened->challenge_method,
+        .code_ttl_ms = opened->code_ttl_ms,
+        .idle_ms = opened->idle_ms,
+        .auth_after_ms = opened->auth_after_ms,
+        .id_token_claims = opened->id_token_claims,
+        .userinfo_claims = opened->userinfo_claims,
+        .has_dpop_key = opened->has_dpop_key,
+    };
+
+    memcpy(issue.challenge, opened->challenge, sizeof issue.challenge);
+    memcpy(issue.dpop_key, opened->dpop_key, sizeof issue.dpop_key);
+    return issue;
+}
+
+/* OUT_OK: what was consented to when the code was issued still is. */
+static enum err opened_consent(struct fsm_tx *tx, const struct grant_opened *opened,
+                               const struct client *client, struct id128 sub,
+                               enum outcome_code *ret_code) {
+    uint64_t scopes;
+    enum err err;
+
+    if (client->government) {
+        *ret_code = OUT_OK;
+        return OK;
+    }
+    err = store_consent_get(tx->read, sub, span_str(client->client_id), &scopes);
+    if (err == OK) {
+        *ret_code = (opened->consented & ~scopes) == 0 ? OUT_OK : OUT_REVOKED;
+    }
+    return err;
+}
+
+/* OUT_OK: the code could be issued now, to the same session of the same holder. */
+static enum err opened_holds(struct fsm_tx *tx, const struct grant_opened *opened,
+                             const struct cmd_grant_issue *issue,
+                             struct session *ret_session, struct client *ret_client,
+                             enum outcome_code *ret_code) {
+    enum err err;
+
+    if (opened->epoch != tx->meta->epoch) {
+        *ret_code = OUT_NOT_FOUND;
+        return OK;
+    }
+    if (opened->code_expires_ms > tx->now_ms + opened->code_ttl_ms) {
+        *ret_code = OUT_EXPIRED; /* I4 */
+        return OK;
+    }
+    err = issue_session(tx, issue, ret_session, ret_code);
+    /* A changed password may have kept the session, not what it had granted. */
+    if (err == OK && *ret_code == OUT_OK &&
+        ret_session->generation != opened->generation) {
+        *ret_code = OUT_ACCOUNT_STATE;
+    }
+    if (err == OK && *ret_code == OUT_OK) {
+        err = issue_client(tx, issue, ret_client, ret_code);
+    }
+    if (err == OK && *ret_code == OUT_OK) {
+        err = opened_consent(tx, opened, ret_client, ret_session->sub, ret_code);
+    }
+    return err;
+}
+
+/* A sealed code: issued and redeemed in one step. */
+static enum err redeem_opened(struct fsm_tx *tx, const struct cmd_grant_redeem *cmd,
+                              enum outcome_code *ret_code) {
+    const struct cmd_grant_issue issue = opened_issue(cmd);
+    struct session session;
+    struct client client;
+    struct grant grant;
+    enum err err =
+        opened_holds(tx, &cmd->opened, &issue, &session, &client, ret_code);
+
+    if (err != OK || *ret_code != OUT_OK) {
+        return err;
+    }
+    grant = issue_grant(tx, &issue, &client, &session);
+    grant.code_expires_ms = cmd->opened.code_expires_ms;
+    *ret_code = redeem_request(tx, &grant, cmd);
+    if (*ret_code != OUT_OK) {
+        return OK;
+    }
+    err = redeem_store(tx, cmd, &grant, ret_code);
+    if (err == OK && *ret_code == OUT_OK) {
+        err = issue_touch(tx, &issue, &session);
+    }
+    if (err == OK && *ret_code == OUT_OK) {
+        err = fsm_usage_login(tx, cmd->client_id);
+    }
+    return err;
+}
+
 enum err fsm_grant_redeem(struct fsm_tx *tx, const struct cmd_grant_redeem *cmd,
                           enum outcome_code *ret_code) {
     struct grant grant;
@@ -266,6 +391,9 @@ enum err fsm_grant_redeem(struct fsm_tx *tx, const struct cmd_grant_redeem *cmd,
         return err;
     }
     err = store_grant_get(tx->read, tx->arena, cmd->code, &grant);
+    if (err == ERR_NOT_FOUND && cmd->opens) {
+        return redeem_opened(tx, cmd, ret_code);
+    }
     if (err == ERR_NOT_FOUND) {
         *ret_code = OUT_NOT_FOUND;
         return OK;

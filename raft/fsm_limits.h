@@ -69,10 +69,6 @@
  * a life time can never overflow. */
 #define FSM_CLOCK_MAX_MS 253402300799999ull
 
-/* The idle end of a session moves in steps of this part of the idle time, so that one
- * in steady use is not written at each code. So it ends by so much early at most. */
-#define FSM_SESSION_IDLE_PARTS 256u
-
 /* Sessions whose rows one command of their holder takes away (raft/fsm_self.c). */
 #define FSM_SELF_SESSIONS 1000u
 

@@ -1,7 +1,7 @@
 /* fsm_usage: what relying parties use is counted, and kept for FSM_USAGE_MONTHS.
  *
- * A sign-in is counted by the command that issues its code, so none is lost and none
- * counted twice. What causes no command is counted by the nodes and brought in batches
+ * A sign-in is counted by the command that stores its grant: with its code, or, of a sealed
+ * code, when that is redeemed. So none is lost and none counted twice. What causes no command is counted by the nodes and brought in batches
  * (CMD_USAGE_ADD), each of them once. */
 #include "raft/fsm_internal.h"
 #include "store/store_usage.h"

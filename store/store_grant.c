@@ -108,7 +108,10 @@ static enum err grant_index(struct store_write *write, const struct grant *grant
 enum err store_grant_put(struct store_write *write, const struct grant *grant) {
     Tasuki__Record__GrantRecord record = TASUKI__RECORD__GRANT_RECORD__INIT;
     struct buf *row;
-    enum err err = grant_index(write, grant);
+    enum err err;
+
+    CHECK(grant->expires_ms >= grant->code_expires_ms); /* G5 */
+    err = grant_index(write, grant);
 
     if (err != OK) {
         return err;

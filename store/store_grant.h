@@ -3,11 +3,14 @@
  * One grant is one family: everything that a code gave is dead once its grant is
  * revoked. Written by raft/fsm_grant.c and fsm_token.c; read by svc_userinfo.c.
  * Invariants:
- *   G1  a grant moves ISSUED -> REDEEMED -> REVOKED, or ISSUED -> REVOKED;
+ *   G1  a grant moves ISSUED -> REDEEMED -> REVOKED, or ISSUED -> REVOKED; that of a
+ *       sealed code begins REDEEMED (raft/fsm_grant.c);
  *   G2  the keys are keyed hashes of code and tokens, which are not stored; those of codes
  *       and access tokens begin with a place (server/crypto/place.h);
  *   G3  a refresh token moves LIVE -> ROTATED; a family has at most one LIVE;
- *   G4  a token is good only while its grant is REDEEMED. */
+ *   G4  a token is good only while its grant is REDEEMED;
+ *   G5  no row goes before its code has expired: a code that was used is known as long
+ *       as it could be used again. */
 #ifndef STORE_STORE_GRANT_H
 #define STORE_STORE_GRANT_H
 

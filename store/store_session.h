@@ -26,6 +26,19 @@ struct session {
 enum err store_session_get(struct store_read *read, struct key_hash key,
                            struct session *ret_session);
 enum err store_session_put(struct store_write *write, const struct session *session);
+/* The idle end of a session that is used moves in steps of this part of the idle time: in
+ * steady use it is not written each time, and ends so much early at most. */
+#define STORE_SESSION_IDLE_PARTS 256u
+/* Is it to be moved, for who uses the session now? The one rule of it: the state machine's
+ * when it issues a grant, a service's that might have no command to issue one by. */
+static inline bool store_session_idle_due(const struct session *session, uint64_t now_ms,
+                                          uint32_t idle_ms)
+{
+    uint64_t idle_at_ms = now_ms + idle_ms;
+
+    return idle_at_ms < session->idle_at_ms ||
+           idle_at_ms - session->idle_at_ms >= idle_ms / STORE_SESSION_IDLE_PARTS;
+}
 /* When it may be swept: the earlier of both ends (N2). */
 static inline uint64_t store_session_end_ms(const struct session *session)
 {

@@ -107,6 +107,26 @@ struct command sim_redeem_command(struct key_hash code, uint64_t n, uint64_t acc
                          .refresh_ttl_ms = 8 * SIM_HOUR_MS}};
 }
 
+void sim_seal_command(struct command *redeem, uint64_t epoch, struct key_hash session,
+                      uint64_t now_ms) {
+    const struct command issue = sim_issue_command(session, redeem->grant_redeem.code);
+    const struct cmd_grant_issue *cmd = &issue.grant_issue;
+
+    redeem->grant_redeem.opens = true;
+    redeem->grant_redeem.opened =
+        (struct grant_opened){.epoch = epoch,
+                              .session = session,
+                              .generation = 1,
+                              .code_expires_ms = now_ms + 4 * SIM_HOUR_MS,
+                              .code_ttl_ms = cmd->code_ttl_ms,
+                              .idle_ms = cmd->idle_ms,
+                              .redirect_uri = cmd->redirect_uri,
+                              .scopes = cmd->scopes,
+                              .nonce = cmd->nonce,
+                              .challenge_method = cmd->challenge_method,
+                              .challenge = {1}};
+}
+
 /* A member's successor is a function of it, as the services derive it. */
 struct command sim_refresh_command(uint64_t code, uint64_t member) {
     return (struct command){

@@ -26,6 +26,10 @@ struct command sim_issue_command(struct key_hash session, struct key_hash code);
 /* `n`: number of the code, in the names of the tokens. */
 struct command sim_redeem_command(struct key_hash code, uint64_t n, uint64_t access,
                                   uint64_t refresh);
+/* Make of it the redemption of a sealed code, which has not expired for hours around
+ * `now_ms`. */
+void sim_seal_command(struct command *redeem, uint64_t epoch, struct key_hash session,
+                      uint64_t now_ms);
 /* A member's successor is a function of it, as the services derive it. */
 struct command sim_refresh_command(uint64_t code, uint64_t member);
 

@@ -133,6 +133,16 @@ static struct command put_account(const char *value) {
                            span_str(value));
 }
 
+/* Of the set's session; each `n` is another code. */
+static struct command sealed(struct epoch *epoch, unsigned set, uint64_t n) {
+    uint64_t number = CODES + 300 + 2 * set + n;
+    struct command command =
+        sim_redeem_command(sim_key(NAME_CODE, GROUP, number), number, 1, 1);
+
+    sim_seal_command(&command, 1, session_of(set), sim_wall_ms(epoch->sim));
+    return command;
+}
+
 /* A session, a code that nobody has redeemed, and a family of refresh tokens. */
 static void make_set(struct epoch *epoch, unsigned set, const char *value) {
     struct command command = put_account(value);
@@ -146,6 +156,8 @@ static void make_set(struct epoch *epoch, unsigned set, const char *value) {
     }
     command = sim_redeem_command(code_of(set, true), CODES + set, 1, 1);
     must(epoch, &command, "a code is redeemed");
+    command = sealed(epoch, set, 0);
+    must(epoch, &command, "a sealed code is redeemed");
     command = sim_refresh_command(CODES + set, 1);
     must(epoch, &command, "a token is refreshed");
 }
@@ -160,6 +172,8 @@ static void check_dead(struct epoch *epoch) {
         must_not(epoch, &command, "a code");
         command = sim_redeem_command(code_of(set, true), CODES + 200 + set, 1, 1);
         must_not(epoch, &command, "a redeemed code");
+        command = sealed(epoch, set, 1);
+        must_not(epoch, &command, "a sealed code");
         for (uint64_t member = 1; member <= 2; member++) {
             command = sim_refresh_command(CODES + set, member);
             must_not(epoch, &command, "a refresh token");

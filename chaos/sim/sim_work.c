@@ -75,6 +75,7 @@ struct sim_work {
     size_t clients;
     uint64_t mean_us;
     bool active, ready;
+    uint64_t epoch; /* in which it began */
     struct op *ops; /* outstanding */
     size_t ops_count;
     uint64_t next_value, next_session, next_code, next_sub;
@@ -98,8 +99,22 @@ static struct command login_command(uint64_t account, struct key_hash login,
                              sim_id(1u << 20 | session), good);
 }
 
-static struct command redeem_command(uint64_t code, uint64_t member) {
-    return sim_redeem_command(sim_key(NAME_CODE, 0, code), code, member, member);
+/* Every other code is a sealed one: no command has issued it. */
+static bool is_sealed(uint64_t code) {
+    return code % 2 == 1;
+}
+
+static struct command redeem_command(const struct sim_work *work, size_t client,
+                                     uint64_t code, uint64_t member) {
+    struct command command =
+        sim_redeem_command(sim_key(NAME_CODE, 0, code), code, member, member);
+
+    if (is_sealed(code)) {
+        sim_seal_command(&command, work->epoch,
+                         sim_key(NAME_SESSION, 0, work->client[client].session),
+                         sim_wall_ms(work->sim));
+    }
+    return command;
 }
 
 /* --- operations --- */
@@ -323,28 +338,18 @@ static void begin_login(struct sim_work *work, size_t client) {
     submit(op, &command);
 }
 
-/* `value` 1: its code begins a family of refresh tokens. */
-static void begin_issue(struct sim_work *work, size_t client, bool for_family) {
-    struct op *op = op_new(work, OP_ISSUE, client);
-    op->key = ++work->next_code;
-    op->value = for_family ? 1 : 0;
-    struct command command =
-        sim_issue_command(sim_key(NAME_SESSION, 0, work->client[client].session),
-                          sim_key(NAME_CODE, 0, op->key));
-    submit(op, &command);
-}
-
 /* Nobody's turn: these belong to no client, so that several run at a time. */
-static void begin_redeem(struct sim_work *work, uint64_t code, uint64_t who) {
+static void begin_redeem(struct sim_work *work, size_t client, uint64_t code,
+                         uint64_t who) {
     struct op *op = op_new(work, OP_REDEEM, SIZE_MAX);
     op->key = code;
     op->history = record(work, HISTORY_ONCE, code, HISTORY_TAKE, who);
-    struct command command = redeem_command(code, 1 + who);
+    struct command command = redeem_command(work, client, code, 1 + who);
     submit(op, &command);
 }
 
 /* Member 1 comes from the code itself, by a single redemption. */
-static void begin_family(struct sim_work *work, uint64_t code) {
+static void begin_family(struct sim_work *work, size_t client, uint64_t code) {
     struct op *op;
     if (work->families == FAMILIES_MAX) {
         return;
@@ -352,7 +357,37 @@ static void begin_family(struct sim_work *work, uint64_t code) {
     op = op_new(work, OP_REFRESH, SIZE_MAX);
     op->key = work->families++;
     work->family[op->key] = (struct family){.grant = code};
-    struct command command = redeem_command(code, 1);
+    struct command command = redeem_command(work, client, code, 1);
+    submit(op, &command);
+}
+
+static void use_code(struct sim_work *work, size_t client, uint64_t code,
+                     bool for_family) {
+    if (for_family) {
+        begin_family(work, client, code);
+        return;
+    }
+    uint64_t racers = sim_between(&work->rng, 2, 3);
+    for (uint64_t who = 1; who <= racers; who++) {
+        begin_redeem(work, client, code, who);
+    }
+}
+
+/* `value` 1: its code begins a family of refresh tokens. */
+static void begin_issue(struct sim_work *work, size_t client, bool for_family) {
+    uint64_t code = ++work->next_code;
+    struct op *op;
+
+    if (is_sealed(code)) {
+        use_code(work, client, code, for_family);
+        return;
+    }
+    op = op_new(work, OP_ISSUE, client);
+    op->key = code;
+    op->value = for_family ? 1 : 0;
+    struct command command =
+        sim_issue_command(sim_key(NAME_SESSION, 0, work->client[client].session),
+                          sim_key(NAME_CODE, 0, op->key));
     submit(op, &command);
 }
 
@@ -488,17 +523,8 @@ static void fresh_read(struct sim_work *work) {
 /* --- answers --- */
 
 static void answer_issue(struct op *op, enum outcome_code code) {
-    struct sim_work *work = op->work;
-    if (code != OUT_OK) {
-        return;
-    }
-    if (op->value == 1) {
-        begin_family(work, op->key);
-        return;
-    }
-    uint64_t racers = sim_between(&work->rng, 2, 3);
-    for (uint64_t who = 1; who <= racers; who++) {
-        begin_redeem(work, op->key, who);
+    if (code == OUT_OK) {
+        use_code(op->work, op->client, op->key, op->value == 1);
     }
 }
 
@@ -685,6 +711,15 @@ static bool no_ops(struct sim *sim, void *arg) {
     return sim->work->ops_count == 0;
 }
 
+static uint64_t newest_epoch(const struct sim *sim) {
+    uint64_t newest = 0;
+    for (unsigned id = 1; id <= sim->nodes_count; id++) {
+        uint64_t epoch = sim->node[id]->seen_epoch;
+        newest = epoch > newest ? epoch : newest;
+    }
+    return newest;
+}
+
 /* The RP, and the account of those that sign in. No faults yet. */
 void sim_work_begin_plain(struct sim_work *work) {
     struct command command = sim_client_command();
@@ -695,6 +730,7 @@ void sim_work_begin_plain(struct sim_work *work) {
         setup(work, &command);
         CHECK(sim_until(work->sim, 20000, no_ops, NULL) && work->ready);
     }
+    work->epoch = newest_epoch(work->sim);
     work->active = true;
     for (size_t n = 0; n < work->clients; n++) {
         client_later(work, n);

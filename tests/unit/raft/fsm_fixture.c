@@ -521,6 +521,26 @@ struct command command_redeem(uint64_t code, uint64_t tokens) {
                          .refresh_ttl_ms = 24 * HOUR_MS}};
 }
 
+struct command command_opened(uint64_t session, uint64_t code, uint64_t tokens,
+                              uint64_t now_ms) {
+    struct command command = command_redeem(code, tokens);
+
+    command.grant_redeem.opens = true;
+    command.grant_redeem.opened =
+        (struct grant_opened){.session = key_of(session),
+                              .generation = 1,
+                              .code_expires_ms = now_ms + MINUTE_MS,
+                              .code_ttl_ms = MINUTE_MS,
+                              .idle_ms = HOUR_MS,
+                              .redirect_uri = span_str("https://rp.example/cb"),
+                              .scopes = SCOPE_A | SCOPE_B | SCOPE_OFFLINE,
+                              .consented = SCOPE_A,
+                              .nonce = span_str("nonce"),
+                              .challenge_method = CHALLENGE_S256,
+                              .challenge = {1, 2, 3}};
+    return command;
+}
+
 struct command command_refresh(uint64_t from, uint64_t to) {
     return (struct command){.type = CMD_TOKEN_REFRESH,
                             .token_refresh = {.refresh = key_of(2000 + from),

@@ -55,6 +55,9 @@ struct command command_stage(const char *client_id, enum client_stage stage);
 struct command command_login(uint64_t account, uint64_t session);
 struct command command_issue(uint64_t session, uint64_t code);
 struct command command_redeem(uint64_t code, uint64_t tokens);
+/* The same of a sealed code, issued at `now_ms`, before any epoch; it needs a consent. */
+struct command command_opened(uint64_t session, uint64_t code, uint64_t tokens,
+                              uint64_t now_ms);
 struct command command_refresh(uint64_t from, uint64_t to);
 struct command command_end(uint64_t session);
 /* `count` proofs from 7000 + n on, for a minute; request 8000 + n of "rp", likewise. */

@@ -64,6 +64,17 @@ static size_t proof_commands(struct command *out) {
     out[n - 1].grant_redeem.proofs = command_proofs(1, 2).proof_use.proofs;
     out[n - 1].grant_redeem.binding = (struct binding){BINDING_DPOP, {1, 2}};
     out[n - 1].grant_redeem.bind_refresh = true;
+    out[n++] = command_opened(1, 2, 3, 4);
+    out[n++] = command_opened(1, 2, 3, UINT64_MAX - MINUTE_MS);
+    out[n - 1].grant_redeem.opened.epoch = UINT64_MAX;
+    out[n - 1].grant_redeem.opened.auth_after_ms = 5;
+    out[n - 1].grant_redeem.opened.challenge_method = CHALLENGE_NONE;
+    memset(out[n - 1].grant_redeem.opened.challenge, 0, 32);
+    out[n - 1].grant_redeem.opened.nonce = span_of(NULL, 0);
+    out[n - 1].grant_redeem.opened.id_token_claims = UINT64_MAX;
+    out[n - 1].grant_redeem.opened.userinfo_claims = 1;
+    out[n - 1].grant_redeem.opened.has_dpop_key = true;
+    out[n - 1].grant_redeem.opened.dpop_key[31] = 9;
     out[n++] = command_refresh(1, 2);
     out[n - 1].token_refresh.proofs = command_proofs(1, 1).proof_use.proofs;
     out[n - 1].token_refresh.binding = (struct binding){BINDING_TLS, {0}};
@@ -387,6 +398,41 @@ static void actors_are_bounded(void **state) {
     assert_err(command_encode(&c, &fx->out), ERR_INVALID);
 }
 
+static void opened_comes_back(struct fixture *fx) {
+    struct command command = command_opened(1, 2, 3, 4), got;
+    const struct grant_opened *o = &command.grant_redeem.opened;
+    const struct grant_opened *r = &got.grant_redeem.opened;
+
+    command.grant_redeem.opened.epoch = 5;
+    command.grant_redeem.opened.generation = 6;
+    command.grant_redeem.opened.auth_after_ms = 7;
+    command.grant_redeem.opened.id_token_claims = 8;
+    command.grant_redeem.opened.userinfo_claims = 9;
+    command.grant_redeem.opened.has_dpop_key = true;
+    command.grant_redeem.opened.dpop_key[3] = 10;
+    buf_reset(&fx->out);
+    assert_ok(command_encode(&command, &fx->out));
+    assert_ok(command_decode(CMD_GRANT_REDEEM, buf_span(&fx->out), &fx->arena, &got));
+    assert_true(got.grant_redeem.opens);
+    assert_memory_equal(r->session.b, o->session.b, 16);
+    assert_int_equal(r->epoch, 5);
+    assert_int_equal(r->generation, 6);
+    assert_int_equal(r->auth_after_ms, 7);
+    assert_int_equal(r->id_token_claims, 8);
+    assert_int_equal(r->userinfo_claims, 9);
+    assert_int_equal(r->code_expires_ms, o->code_expires_ms);
+    assert_int_equal(r->code_ttl_ms, MINUTE_MS);
+    assert_int_equal(r->idle_ms, HOUR_MS);
+    assert_int_equal(r->scopes, o->scopes);
+    assert_int_equal(r->consented, SCOPE_A);
+    assert_true(span_is(r->redirect_uri, "https://rp.example/cb"));
+    assert_true(span_is(r->nonce, "nonce"));
+    assert_int_equal(r->challenge_method, CHALLENGE_S256);
+    assert_memory_equal(r->challenge, o->challenge, 32);
+    assert_true(r->has_dpop_key);
+    assert_memory_equal(r->dpop_key, o->dpop_key, 32);
+}
+
 static void fields_come_back(void **state) {
     struct fixture *fx = *state;
     struct command command = command_redeem(1, 2), got;
@@ -404,7 +450,9 @@ static void fields_come_back(void **state) {
     assert_int_equal(r->refresh_scope_mask, SCOPE_OFFLINE);
     assert_memory_equal(r->refresh.b, command.grant_redeem.refresh.b, 16);
     assert_int_equal(r->refresh_ttl_ms, 24 * HOUR_MS);
+    assert_false(r->opens);
 
+    opened_comes_back(fx);
     buf_reset(&fx->out);
     command = command_login(3, 4);
     command.login.has_replaced = true;
@@ -650,6 +698,21 @@ static void proofs_and_bindings_keep_the_bounds(void **state) {
     c = command_redeem(1, 2);
     c.grant_redeem.binding.kind = BINDING_TLS;
     c.grant_redeem.bind_refresh = true;
+    refuse(fx, &c);
+    c = command_opened(1, 2, 3, 4);
+    c.grant_redeem.opened.code_ttl_ms = 0;
+    refuse(fx, &c);
+    c = command_opened(1, 2, 3, 4);
+    c.grant_redeem.opened.idle_ms = 0;
+    refuse(fx, &c);
+    c = command_opened(1, 2, 3, 4);
+    c.grant_redeem.opened.challenge_method = (enum challenge_method)2;
+    refuse(fx, &c);
+    c = command_opened(1, 2, 3, 4);
+    c.grant_redeem.opened.nonce.len = LIMIT_NONCE + 1;
+    refuse(fx, &c);
+    c = command_opened(1, 2, 3, 4);
+    c.grant_redeem.opened.redirect_uri.len = LIMIT_REDIRECT_URI + 1;
     refuse(fx, &c);
     c = command_client("rp");
     c.client_put.client.stage = (enum client_stage)(CLIENT_RETIRED + 1);

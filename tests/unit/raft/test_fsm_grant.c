@@ -1,7 +1,6 @@
 /* The state machine: codes and refresh tokens. */
 #include "tests/unit/store/unit.h"
 
-#include "raft/fsm_limits.h"
 #include "tests/unit/raft/fsm_fixture.h"
 
 static int setup(void **state) {
@@ -64,12 +63,12 @@ static void a_grant_is_issued_from_a_live_session(void **state) {
     assert_code(fsm_fixture_do(fx, &issue), OUT_EXISTS);
 }
 
-/* FSM_SESSION_IDLE_PARTS: a session in steady use is not written at each code, and its
+/* STORE_SESSION_IDLE_PARTS: a session in steady use is not written at each code, and its
  * idle end follows all the same; a shorter limit holds at once. */
 static void the_idle_end_moves_in_steps(void **state) {
     struct fsm_fixture *fx = *state;
     struct command issue = command_issue(1, 10);
-    uint64_t step_ms = HOUR_MS / FSM_SESSION_IDLE_PARTS;
+    uint64_t step_ms = HOUR_MS / STORE_SESSION_IDLE_PARTS;
     struct session session;
     uint64_t end_ms;
 

@@ -575,6 +575,21 @@ static struct command draw_signin(struct fsm_fixture *fx, struct random *r) {
     return draw(r, 2) == 0 ? draw_device(r) : draw_factor(fx, r);
 }
 
+/* Of a session that may be there, of an account and a consent that may be as they were. */
+static struct command draw_opened(struct fsm_fixture *fx, struct random *r) {
+    uint64_t ago_ms = draw(r, 8) == 0 ? HOUR_MS : draw(r, 3000);
+    struct command c = command_opened(1 + draw(r, SESSIONS), 1 + draw(r, CODES),
+                                      1 + draw(r, TOKENS), fx->now_ms - ago_ms);
+    struct grant_opened *opened = &c.grant_redeem.opened;
+
+    opened->epoch = draw(r, 20) == 0 ? 1 : 0;
+    opened->generation = 1 + draw(r, 8) / 7;
+    opened->consented = draw(r, 4);
+    opened->auth_after_ms = draw(r, 8) == 0 ? fx->now_ms : 0;
+    opened->code_expires_ms += draw(r, 20) == 0 ? HOUR_MS : 0;
+    return c;
+}
+
 static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     struct command c;
 
@@ -608,7 +623,8 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
         return c;
     case 8:
     case 9:
-        c = command_redeem(1 + draw(r, CODES), 1 + draw(r, TOKENS));
+        c = draw(r, 2) == 0 ? command_redeem(1 + draw(r, CODES), 1 + draw(r, TOKENS))
+                            : draw_opened(fx, r);
         c.grant_redeem.verifier_hash[0] = draw(r, 10) == 0 ? 9 : 1;
         if (draw(r, 3) == 0) {
             c.grant_redeem.proofs = command_proofs(draw(r, CODES), 1).proof_use.proofs;
@@ -644,15 +660,32 @@ static struct command draw_command(struct fsm_fixture *fx, struct random *r) {
     }
 }
 
-/* Successes by type. */
+/* Successes by type; of redemptions, those of sealed codes. */
 struct seen {
     uint64_t ok[CMD_LAST + 1];
+    uint64_t opened;
 };
+
+static bool opens(const struct envelope *envelope) {
+    struct command command;
+    struct arena arena;
+    bool opens;
+
+    if (envelope->type != CMD_GRANT_REDEEM) {
+        return false;
+    }
+    arena_init(&arena, 1 << 16);
+    assert_ok(command_decode(envelope->type, envelope->payload, &arena, &command));
+    opens = command.grant_redeem.opens;
+    arena_close(&arena);
+    return opens;
+}
 
 static void count_ok(void *arg, const struct envelope *envelope,
                      const struct outcome *outcome) {
     struct seen *seen = arg;
     seen->ok[envelope->type] += outcome->code == OUT_OK ? 1 : 0;
+    seen->opened += outcome->code == OUT_OK && opens(envelope) ? 1 : 0;
 }
 
 #define BEGUN_WITH (4 + APPLICATIONS + BLOBS)
@@ -715,6 +748,7 @@ static void check_tokens(struct fsm_fixture *fx) {
             assert_true(fsm_fixture_grant(fx, code, &grant));
             assert_int_not_equal(grant.state, GRANT_ISSUED);
             assert_true(grant.expires_ms >= access.expires_ms);
+            assert_true(grant.expires_ms >= grant.code_expires_ms); /* G5 */
         }
     }
 }
@@ -865,6 +899,7 @@ static void random_commands_keep_every_invariant(void **state) {
             fail_msg("type %d: %" PRIu64 " times", type, seen.ok[type]);
         }
     }
+    assert_true(seen.opened > 2);
 }
 
 static void replay_of_the_whole_log_gives_the_same_digest(void **state) {
