@@ -189,14 +189,14 @@ enum err svc_take(struct arena *arena, const struct buf *out, struct span *ret_t
     return OK;
 }
 
-enum err svc_seal_text(struct svc *svc, enum seal_purpose purpose, struct span plain,
-                       struct arena *arena, struct span *ret_text) {
-    struct span none = {NULL, 0};
+enum err svc_seal_text_for(struct svc *svc, enum seal_purpose purpose, struct span aad,
+                           struct span plain, struct arena *arena,
+                           struct span *ret_text) {
     enum err err;
     char *text;
 
     buf_reset(&svc->scratch);
-    err = sealer_seal(svc->sealer, purpose, none, plain, &svc->scratch);
+    err = sealer_seal(svc->sealer, purpose, aad, plain, &svc->scratch);
     if (!err)
         err = buf_err(&svc->scratch);
     if (err)
@@ -208,9 +208,13 @@ enum err svc_seal_text(struct svc *svc, enum seal_purpose purpose, struct span p
     return OK;
 }
 
-enum err svc_open_text(struct svc *svc, enum seal_purpose purpose, struct span text,
-                       size_t plain_max, struct span *ret_plain) {
-    struct span none = {NULL, 0};
+enum err svc_seal_text(struct svc *svc, enum seal_purpose purpose, struct span plain,
+                       struct arena *arena, struct span *ret_text) {
+    return svc_seal_text_for(svc, purpose, span_of(NULL, 0), plain, arena, ret_text);
+}
+
+enum err svc_open_text_for(struct svc *svc, enum seal_purpose purpose, struct span aad,
+                           struct span text, size_t plain_max, struct span *ret_plain) {
     uint8_t small[128];
     uint8_t *sealed = small;
     size_t sealed_max = plain_max + SEAL_OVERHEAD;
@@ -227,7 +231,7 @@ enum err svc_open_text(struct svc *svc, enum seal_purpose purpose, struct span t
     } else {
         buf_reset(&svc->plain);
         err =
-            sealer_open(svc->sealer, purpose, none, span_of(sealed, len), &svc->plain);
+            sealer_open(svc->sealer, purpose, aad, span_of(sealed, len), &svc->plain);
     }
     if (!err)
         err = buf_err(&svc->plain);
@@ -236,6 +240,11 @@ enum err svc_open_text(struct svc *svc, enum seal_purpose purpose, struct span t
     if (sealed != small)
         free(sealed);
     return err == ERR_INVALID ? ERR_FORGED : err;
+}
+
+enum err svc_open_text(struct svc *svc, enum seal_purpose purpose, struct span text,
+                       size_t plain_max, struct span *ret_plain) {
+    return svc_open_text_for(svc, purpose, span_of(NULL, 0), text, plain_max, ret_plain);
 }
 
 /* The state machine's row and the rules' view have the same numbers. */

@@ -2,7 +2,7 @@
 set(TASUKI_SVC_SOURCES
   svc_app.c svc_app_body.c svc_credential.c svc_enrol.c svc_enrol_code.c svc_sms_code.c svc_factor_app.c
   svc_factor_passkey.c svc_passkey.c
-  svc.c svc_step.c svc_origin.c svc_await.c svc_stamp.c svc_flow.c svc_answer.c svc_secret.c
+  svc.c svc_step.c svc_origin.c svc_await.c svc_stamp.c svc_flow.c svc_answer.c svc_code.c svc_secret.c
   svc_authorize.c svc_login.c svc_factor.c svc_factor_sms.c svc_factor_totp.c svc_device.c svc_recover.c svc_consent.c svc_assertion.c svc_claims.c svc_claims_request.c svc_account_claims.c svc_subject.c svc_access.c svc_caller.c svc_dpop.c svc_introspect.c svc_revoke.c svc_par.c svc_process.c svc_pushed.c svc_request_object.c svc_token.c svc_userinfo.c
   svc_hint.c svc_message.c svc_notice.c svc_logout.c svc_documents.c svc_metrics.c svc_bootstrap.c
   svc_json.c svc_rp.c svc_rp_operator.c svc_rp_metadata.c svc_register.c svc_keys.c svc_admin.c svc_admin_status.c svc_admin_account.c svc_admin_factor.c svc_admin_staff.c

@@ -244,6 +244,6 @@ void svc_flow_verdict(struct svc_flow *flow, const struct authorize_verdict *ver
 void svc_answer_code(struct svc_flow *flow) {
     const struct authorize_request *request = &flow->request;
 
-    add_field(flow, "code", span_of(flow->code, flow->code_len));
+    add_field(flow, "code", flow->code);
     answer_service(flow, request->redirect_uri, request->state, request->form_post);
 }

@@ -4,6 +4,7 @@
 #include "server/oidc/redirect_uri.h"
 #include "server/oidc/scope.h"
 #include "server/svc_answer.h"
+#include "server/svc_code.h"
 #include "server/svc_factor.h"
 #include "server/svc_origin.h"
 #include "server/svc_secret.h"
@@ -68,10 +69,27 @@ enum err svc_flow_resume(struct svc_flow *flow, struct span login_state,
     return err == ERR_NOT_FOUND ? ERR_FORGED : err;
 }
 
+/* The session that the cookie stands for, and when that was seen. ERR_NOT_FOUND. */
+static enum err read_session(struct svc_flow *flow) {
+    struct svc *svc = flow->base.svc;
+    struct account account;
+    struct store_meta meta;
+    enum err err = svc_session_read(svc, &flow->base.op->arena, &flow->stamp,
+                                    &flow->session, &account);
+
+    if (!err)
+        err = store_read_meta(svc->read, &meta);
+    if (err)
+        return err;
+    flow->account_type = account.type;
+    flow->epoch = meta.epoch;
+    flow->clock_ms = meta.clock_ms;
+    return OK;
+}
+
 static void session_load(struct svc_state *state) {
     struct svc_flow *flow = (struct svc_flow *)state;
     struct svc *svc = state->svc;
-    struct account account;
     enum err err;
 
     err = svc_read_begin(svc);
@@ -79,11 +97,8 @@ static void session_load(struct svc_state *state) {
         svc_fail(state, err);
         return;
     }
-    err = svc_session_read(svc, &state->op->arena, &flow->stamp, &flow->session,
-                           &account);
+    err = read_session(flow);
     flow->has_session = err == OK;
-    if (!err)
-        flow->account_type = account.type;
     svc_read_end(svc);
     if (err && err != ERR_NOT_FOUND)
         svc_fail(state, err);
@@ -190,13 +205,17 @@ static void need_login(struct svc_flow *flow) {
         svc_flow_login_page(flow);
 }
 
+static void answer_code(struct svc_flow *flow) {
+    svc_count(flow->base.svc->shared->counters, COUNT_CODE_ISSUED);
+    svc_answer_code(flow);
+}
+
 static void issued(struct svc_state *state) {
     struct svc_flow *flow = (struct svc_flow *)state;
 
     switch (state->request.outcome.code) {
     case OUT_OK:
-        svc_count(state->svc->shared->counters, COUNT_CODE_ISSUED);
-        svc_answer_code(flow);
+        answer_code(flow);
         return;
     case OUT_NOT_FOUND:
     case OUT_EXPIRED:
@@ -224,18 +243,20 @@ static uint32_t code_ttl_ms(const struct client *client) {
                                             : SVC_CODE_TTL_STANDARD_MS;
 }
 
-static void issue(struct svc_flow *flow) {
+/* The code is stored, with all that is to be written beside it. */
+static void issue_stored(struct svc_flow *flow) {
     struct svc *svc = flow->base.svc;
     const struct authorize_request *request = &flow->request;
     uint32_t code_ttl = code_ttl_ms(&flow->client);
     struct command command = {.type = CMD_GRANT_ISSUE};
     struct cmd_grant_issue *cmd = &command.grant_issue;
 
-    flow->code_len =
-        flow->client.profile == CLIENT_GBIZID ? FLOW_CODE_LEN_GBIZID : FLOW_CODE_LEN;
-    svc_code_draw(svc, flow->code, flow->code_len);
+    flow->code =
+        span_of(flow->drawn, flow->client.profile == CLIENT_GBIZID ? FLOW_CODE_LEN_GBIZID
+                                                                   : FLOW_CODE_LEN);
+    svc_code_draw(svc, flow->drawn, flow->code.len);
     *cmd = (struct cmd_grant_issue){
-        .code = svc_code_key(svc, span_of(flow->code, flow->code_len)),
+        .code = svc_code_key(svc, flow->code),
         .session = flow->session.key,
         .client_id = request->client_id,
         .redirect_uri = request->redirect_uri,
@@ -259,6 +280,17 @@ static void issue(struct svc_flow *flow) {
     if (request->has_dpop_key)
         memcpy(cmd->dpop_key, request->dpop_key, sizeof cmd->dpop_key);
     svc_submit(&flow->base, &command, issued);
+}
+
+static void issue(struct svc_flow *flow) {
+    enum err err = svc_code_plain(flow) ? svc_code_seal(flow, &flow->code) : ERR_TOO_BIG;
+
+    if (!err)
+        answer_code(flow);
+    else if (err == ERR_TOO_BIG)
+        issue_stored(flow);
+    else
+        svc_fail(&flow->base, err);
 }
 
 void svc_flow_decide(struct svc_flow *flow) {

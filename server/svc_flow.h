@@ -8,7 +8,8 @@
  *        ├─> access_denied                   kind of account not permitted
  *        ├─> the second step (svc_factor.h)  more is asked for than the sign-in had
  *        ├─> consent page or consent_required
- *        └─> CMD_GRANT_ISSUE ─> redirect with code
+ *        └─> the code, sealed (svc_code.h), or stored by CMD_GRANT_ISSUE
+ *              ─> redirect with code
  *
  * Invariants:
  *   W1  nothing is sent to a redirect URI that authorize_check has not proven;
@@ -56,6 +57,7 @@ struct svc_flow {
     struct stamped_token stamp;
     bool has_session; /* and stands for a live session */
     struct session session;
+    uint64_t epoch, clock_ms; /* of the snapshot that it was read in */
     enum account_type account_type;
 
     struct stamped_token signin;     /* that a page of the second step belongs to */
@@ -66,8 +68,8 @@ struct svc_flow {
     bool signed_in_now; /* in this very call: never ask again */
     bool consent_given;
     uint64_t consent_scopes;
-    char code[FLOW_CODE_LEN];
-    size_t code_len;
+    char drawn[FLOW_CODE_LEN]; /* a code that is stored */
+    struct span code;
 };
 
 /* Answers. Each of them ends the operation. */

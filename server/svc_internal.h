@@ -116,11 +116,17 @@ enum err svc_take(struct arena *arena, const struct buf *out, struct span *ret_t
 /* Seal `plain` and write it as base64url into `arena`. */
 enum err svc_seal_text(struct svc *svc, enum seal_purpose purpose, struct span plain,
                        struct arena *arena, struct span *ret_text);
+/* The same, to be opened under the same `aad` alone. */
+enum err svc_seal_text_for(struct svc *svc, enum seal_purpose purpose, struct span aad,
+                           struct span plain, struct arena *arena,
+                           struct span *ret_text);
 /* The opposite; *ret_plain borrows from svc->plain until the next call. `plain_max`
  * bounds the work before anything is decoded. ERR_FORGED for whatever was not made
  * by svc_seal_text. */
 enum err svc_open_text(struct svc *svc, enum seal_purpose purpose, struct span text,
                        size_t plain_max, struct span *ret_plain);
+enum err svc_open_text_for(struct svc *svc, enum seal_purpose purpose, struct span aad,
+                           struct span text, size_t plain_max, struct span *ret_plain);
 
 /* A client that may be used on this node now: registered, not retired, of this
  * environment. In the open snapshot. ERR_NOT_FOUND. The result lives in `arena`. */

@@ -8,6 +8,7 @@
 #include "server/svc_access.h"
 #include "server/svc_account_claims.h"
 #include "server/svc_caller.h"
+#include "server/svc_code.h"
 #include "server/svc_secret.h"
 #include "server/svc_subject.h"
 #include "store/base/codec.h"
@@ -219,6 +220,7 @@ static void decided(struct svc_state *state) {
     case OUT_BINDING_MISMATCH:
     case OUT_SESSION_ENDED:
     case OUT_ACCOUNT_STATE:
+    case OUT_REAUTH:
         /* One answer for all: whoever holds a stolen code learns nothing. */
         refuse(op, OIDC_INVALID_GRANT,
                code ? "code is unknown, expired, used, or not for this request"
@@ -235,13 +237,13 @@ static void redeem(struct token_op *op) {
     struct command command = {.type = CMD_GRANT_REDEEM};
     struct cmd_grant_redeem *cmd = &command.grant_redeem;
     uint8_t refresh[32];
+    enum err err;
 
     svc_access_draw(svc, op->access_secret);
     svc_random(svc, refresh, sizeof refresh);
     base64url_encode(span_of(refresh, sizeof refresh), op->refresh);
     secret_wipe(refresh, sizeof refresh);
     *cmd = (struct cmd_grant_redeem){
-        .code = svc_code_key(svc, request->code),
         .client_id = span_str(op->caller.client.client_id),
         .has_redirect_uri = request->has_redirect_uri,
         .redirect_uri = request->redirect_uri,
@@ -260,7 +262,11 @@ static void redeem(struct token_op *op) {
     };
     if (request->has_verifier)
         digest_sha256(request->code_verifier, cmd->verifier_hash);
-    svc_submit(&op->base, &command, decided);
+    err = svc_code_open(svc, request->code, cmd);
+    if (err)
+        svc_fail(&op->base, err);
+    else
+        svc_submit(&op->base, &command, decided);
 }
 
 /* The body of an answer that holds an access token alone. */

@@ -10,6 +10,7 @@
 /* As it stands in a query. */
 #define REDIRECT "https%3A%2F%2Frp.tasuki.test%2Fcallback"
 #define REDIRECT_PLAIN "https://rp.tasuki.test/callback"
+#define JOURNEY_CODE 513 /* a code and its end: TOKEN_CODE_MAX */
 #define LATE_US 62000000u /* a code of the profile `standard` lives for 60 s */
 #define RETRY_US 8000000u /* well within the grace of a refresh (10 s) */
 
@@ -103,7 +104,7 @@ static bool says_wrong(const struct http *browser) {
 
 int journey_sign_in(struct person *person, struct http *browser, const char *account,
                     const char *password, int *ret_status) {
-    char url[1024], state[HTTP_LOCATION_MAX], code[128];
+    char url[1024], state[HTTP_LOCATION_MAX], code[JOURNEY_CODE];
 
     http_forget(browser);
     authorize_url(person, "scope=openid", url);
@@ -145,7 +146,7 @@ static bool sign_in(struct person *person, int *ret_status) {
 }
 
 /* A code by the session; false: none, and ret_status says why. */
-static bool get_code(struct person *person, const char *scope, char code[128],
+static bool get_code(struct person *person, const char *scope, char code[JOURNEY_CODE],
                      int *ret_status) {
     char url[1024], state[HTTP_LOCATION_MAX];
 
@@ -161,7 +162,7 @@ static bool get_code(struct person *person, const char *scope, char code[128],
                                 LOAD_TIMEOUT_MS);
     }
     return (*ret_status == 303 || *ret_status == 302) &&
-           http_parameter(person->browser, "code", code, 128);
+           http_parameter(person->browser, "code", code, JOURNEY_CODE);
 }
 
 /* invalid_grant is the one refusal that tells. */
@@ -186,7 +187,7 @@ static int take(struct person *person, uint64_t key, const char *code) {
 }
 
 static bool code_once(struct person *person, int *ret_status) {
-    char code[128];
+    char code[JOURNEY_CODE];
     uint64_t key = atomic_fetch_add(&person->load->next_key, 1);
 
     if (!get_code(person, "scope=openid", code, ret_status)) {
@@ -228,7 +229,7 @@ static bool late_code(struct person *person, int *ret_status) {
 }
 
 static bool family_begin(struct person *person, int *ret_status) {
-    char code[128];
+    char code[JOURNEY_CODE];
     if (!get_code(person, "scope=openid%20offline_access&prompt=consent", code,
                   ret_status)) {
         return false;
@@ -275,7 +276,7 @@ static bool refresh(struct person *person, int *ret_status) {
 
 int journey_alive(const struct load *load, struct http *browser, const char *direct) {
     struct curl_slist *to = NULL;
-    char line[96], text[64], url[512];
+    char line[96], text[64], code[JOURNEY_CODE], url[512];
     int alive = -1;
 
     if (direct != NULL) {
@@ -293,7 +294,7 @@ int journey_alive(const struct load *load, struct http *browser, const char *dir
         curl_slist_free_all(to);
     }
     if (status == 302 || status == 303) {
-        if (http_parameter(browser, "code", line, sizeof(line))) {
+        if (http_parameter(browser, "code", code, sizeof(code))) {
             alive = 1;
         } else if (http_parameter(browser, "error", text, sizeof(text)) &&
                    strcmp(text, "login_required") == 0) {

@@ -78,7 +78,7 @@ struct load_user {
     uint64_t serial;
     struct load_cookie cookies[LOAD_COOKIES];
     char login_state[12 * 1024];
-    char code[256];
+    char code[513]; /* TOKEN_CODE_MAX */
     char access[LOAD_TEXT];
     char refresh[LOAD_TEXT];
     char verifier[44], challenge[44];

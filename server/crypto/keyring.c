@@ -47,6 +47,7 @@ static const char *const seal_labels[SEAL_PURPOSES] = {
     [SEAL_REVIEW_NOTE] = "tasuki seal review note",
     [SEAL_TICKET] = "tasuki seal ticket",
     [SEAL_WITHDRAWAL] = "tasuki seal withdrawal",
+    [SEAL_CODE] = "tasuki seal code",
 };
 static const char *const hash_labels[HASH_PURPOSES] = {
     [HASH_ACCOUNT_ID] = "tasuki hash account-id",

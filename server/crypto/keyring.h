@@ -47,6 +47,7 @@ enum seal_purpose {
     SEAL_REVIEW_NOTE, /* what a reviewer wrote; AAD: the application */
     SEAL_TICKET, /* opens an application's form to who applied (svc_apply) */
     SEAL_WITHDRAWAL, /* link that gives an application up */
+    SEAL_CODE, /* authorization codes that no command has stored; AAD: the client_id */
     SEAL_PURPOSES
 };
 enum hash_purpose {

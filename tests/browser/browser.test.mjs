@@ -426,7 +426,7 @@ for (const script of [true, false]) {
         }
         const { method, fields, referer } = await received;
         assert.equal(method, 'POST');
-        assert.match(fields.code, /^[A-Za-z0-9]{43}$/);
+        assert.match(fields.code, /^[\w-]{43,512}$/);
         assert.equal(fields.state, sent.state);
         assert.equal(fields.iss, issuer);
         assert.equal(referer, undefined, 'nothing tells where the code came from');

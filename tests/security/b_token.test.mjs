@@ -37,8 +37,15 @@ async function assertDead(access, what) {
   }
 }
 
+// Codes of the one are stored when they are issued, those of the other when they are
+// redeemed: they are sealed until then.
+const bothForms = () => Promise.all([conf(), standard()]);
+
 check('B01', 'a second redemption fails and revokes what the first gave', async ({ target }) => {
-  const rp = await conf();
+  for (const rp of await bothForms()) await replayEnds(target, rp);
+});
+
+async function replayEnds(target, rp) {
   const got = await code(target, rp, await alice(), OFFLINE);
   const first = await redeem(target, rp, got.code, { verifier: got.verifier });
   assert.equal(first.status, 200, first.body);
@@ -46,10 +53,9 @@ check('B01', 'a second redemption fails and revokes what the first gave', async 
   assertTokenError(await redeem(target, rp, got.code, { verifier: got.verifier }), 400, 'invalid_grant');
   await assertDead(first.json.access_token, 'after the replay');
   assertTokenError(await refresh(target, rp, first.json.refresh_token), 400, 'invalid_grant');
-});
+}
 
-async function raceCode(targets, options = {}) {
-  const rp = await conf();
+async function raceCode(targets, { rp, ...options }) {
   const got = await code(targets[0], rp, await alice(), OFFLINE);
   const answers = await volley(50, targets, (at) => redeem(at, rp, got.code, { verifier: got.verifier }), options);
   return { rp, answers, winners: answers.filter((a) => a.status === 200) };
@@ -59,8 +65,9 @@ check(
   'B02',
   'one code, 50 redemptions at once over all nodes: exactly one 200',
   async ({ note }) => {
-    for (let round = 0; round < 3; round++) {
-      const { answers, winners, rp } = await raceCode(demo().nodes);
+    const [stored, sealed] = await bothForms();
+    for (const rp of [stored, sealed, sealed]) {
+      const { answers, winners } = await raceCode(demo().nodes, { rp });
       assert.equal(winners.length, 1, tally(answers));
       assert.equal(count(answers, 400), 49, tally(answers));
       await assertDead(winners[0].answer.json.access_token, 'of a raced code');
@@ -72,7 +79,7 @@ check(
 );
 
 check('B02', 'the same at one address', async ({ target }) => {
-  const { answers, winners } = await raceCode([target]);
+  const { answers, winners } = await raceCode([target], { rp: await standard() });
   assert.equal(winners.length, 1, tally(answers));
 });
 
@@ -81,9 +88,10 @@ check(
   'the same during a leader change',
   async ({ note }) => {
     const seen = [];
-    for (let round = 0; round < 3; round++) {
+    const [stored, sealed] = await bothForms();
+    for (const rp of [sealed, stored, sealed]) {
       const moving = transfer();
-      const { answers, winners } = await raceCode(demo().nodes, { spread_ms: 300 });
+      const { answers, winners } = await raceCode(demo().nodes, { rp, spread_ms: 300 });
       await moving;
       assert.ok(winners.length <= 1, tally(answers));
       assert.equal(winners.length + count(answers, 400) + count(answers, 503) + count(answers, 0), 50, tally(answers));
@@ -97,7 +105,10 @@ check(
 );
 
 check('B03', 'a code is for its client, redirect URI and verifier', async ({ target }) => {
-  const rp = await conf();
+  for (const rp of await bothForms()) await isForItsOwn(target, rp);
+});
+
+async function isForItsOwn(target, rp) {
   const other = await evil();
   const account = await alice();
   const got = await code(target, rp, account);
@@ -118,9 +129,13 @@ check('B03', 'a code is for its client, redirect URI and verifier', async ({ tar
   // A stranger's replay neither succeeds nor revokes.
   assertTokenError(await redeem(target, { ...other, redirectUri: rp.redirectUri }, got.code, good), 400, 'invalid_grant');
   assert.equal((await userinfo(target, answer.json.access_token)).status, 200);
-  assertTokenError(await redeem(target, rp, random(16), good), 400, 'invalid_grant');
+  // What no code is, sealed or not, and what was one.
+  const flipped = got.code.slice(0, -9) + (got.code.at(-9) === 'A' ? 'B' : 'A') + got.code.slice(-8);
+  for (const text of [random(16), random(200), random(384), random(386), 'A'.repeat(2000), flipped, got.code.slice(1), got.code.slice(0, -4), `${got.code}AAAA`, answer.json.access_token])
+    assertTokenError(await redeem(target, rp, text, good), 400, 'invalid_grant');
   assertTokenError(await redeem(target, rp, '', good), 400, 'invalid_request');
-});
+  assert.equal((await userinfo(target, answer.json.access_token)).status, 200, 'none of which revokes');
+}
 
 check(
   'B04',
@@ -446,6 +461,12 @@ check(
       codes.push(...(await Promise.all(Array.from({ length: 20 }, (_, k) => code(nodes[(i + k) % nodes.length], rp, account)))));
     for (const { code: text } of codes) assert.match(text, /^[A-Za-z0-9]{22}$/, 'DOMAIN §2.1');
     const bits = assertRandom(codes.map((c) => c.code), 'codes');
+    const [sealing, sealed] = [await standard(), []];
+    for (let i = 0; i < 200; i += 20)
+      sealed.push(...(await Promise.all(Array.from({ length: 20 }, (_, k) => code(nodes[(i + k) % nodes.length], sealing, account)))));
+    for (const { code: text } of sealed) assert.match(text, /^[\w-]{200,512}$/, 'a sealed code');
+    assertRandom(sealed.map((c) => c.code), 'sealed codes');
+    assertRandom(sealed.map((c) => c.code.slice(0, 100)), 'their beginnings');
     const given = [];
     for (const [i, one] of codes.slice(0, 200).entries()) {
       const offline = await code(nodes[i % nodes.length], rp, account, OFFLINE);

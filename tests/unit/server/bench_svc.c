@@ -45,7 +45,7 @@ static void bench_userinfo(struct fixture *f, const char *access, unsigned calls
 static void bench_exchange(struct fixture *f, const char *client, unsigned count) {
     struct browser browser = {0};
     struct params params = usual(client, "openid profile email");
-    char code[64], access[4096];
+    char code[FIXTURE_CODE], access[4096];
     double authorize_us = 0, token_us = 0, apply_us[2] = {0, 0}, at, applied;
 
     sign_in(f, &browser, ALICE, &params, code);
@@ -238,7 +238,7 @@ int main(int argc, char **argv) {
     struct params params;
     struct fixture *f;
     void *state = NULL;
-    char code[64], access[4096];
+    char code[FIXTURE_CODE], access[4096];
 
     fixture_setup(&state);
     f = state;

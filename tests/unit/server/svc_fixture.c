@@ -644,8 +644,15 @@ bool location_param(struct span location, const char *name, char out[4096]) {
     return true;
 }
 
+static void take_code(const char *text, char code[FIXTURE_CODE]) {
+    size_t len = strlen(text);
+
+    assert_true(len < FIXTURE_CODE);
+    memcpy(code, text, len + 1);
+}
+
 void sign_in(struct fixture *f, struct browser *browser, const char *account,
-             const struct params *params, char code[64]) {
+             const struct params *params, char code[FIXTURE_CODE]) {
     struct svc_authorize authorize;
     struct svc_login login;
     char text[4096];
@@ -659,13 +666,13 @@ void sign_in(struct fixture *f, struct browser *browser, const char *account,
     assert_int_equal(login.kind, LOGIN_CONTINUE);
     if (login.next.kind == AUTHORIZE_REDIRECT) {
         assert_true(location_param(login.next.location, "code", text));
-        snprintf(code, 64, "%.60s", text);
+        take_code(text, code);
     }
     svc_op_close(&login.op);
 }
 
 void get_code(struct fixture *f, struct browser *browser, const struct params *params,
-              char code[64]) {
+              char code[FIXTURE_CODE]) {
     struct svc_authorize authorize;
     char text[4096];
 
@@ -673,7 +680,7 @@ void get_code(struct fixture *f, struct browser *browser, const struct params *p
     assert_int_equal(authorize.op.err, OK);
     assert_int_equal(authorize.kind, AUTHORIZE_REDIRECT);
     assert_true(location_param(authorize.location, "code", text));
-    snprintf(code, 64, "%.60s", text);
+    take_code(text, code);
     svc_op_close(&authorize.op);
 }
 

@@ -13,10 +13,13 @@
 #include <pthread.h>
 
 #include "raft/fsm.h"
+#include "server/oidc/token_check.h"
 #include "server/svc.h"
 #include "server/svc_admin.h"
 #include "server/svc_internal.h"
 
+/* A code of either form, terminated. */
+#define FIXTURE_CODE (TOKEN_CODE_MAX + 1)
 #define FIXTURE_ISSUER "https://id.test/oauth/"
 #define FIXTURE_START_MS 1700000000000ull
 #define FIXTURE_SECRET "0123456789abcdef0123456789abcdef"
@@ -115,10 +118,10 @@ const char *redirect_of(const char *client);
 bool location_param(struct span location, const char *name, char out[4096]);
 /* Sign in through the login page and get a code. */
 void sign_in(struct fixture *f, struct browser *browser, const char *account,
-             const struct params *params, char code[64]);
+             const struct params *params, char code[FIXTURE_CODE]);
 /* A code by the session that the browser has. */
 void get_code(struct fixture *f, struct browser *browser, const struct params *params,
-              char code[64]);
+              char code[FIXTURE_CODE]);
 
 /* Member of a JSON answer; fails the test when absent. */
 void json_text(struct span body, const char *name, char out[4096]);

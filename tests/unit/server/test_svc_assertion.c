@@ -118,7 +118,7 @@ static void test_code_and_refresh(void **state) {
     struct params params = usual("jwtrp", "openid offline_access");
     char *token = assertion(f, &ec, "ES256", says);
     struct svc_token got;
-    char code[64];
+    char code[FIXTURE_CODE];
 
     sign_in(f, &browser, ALICE, &params, code);
     params = params_make("grant_type", "authorization_code", "code", code,

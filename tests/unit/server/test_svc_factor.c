@@ -114,7 +114,7 @@ static void a_right_password_sends_a_code_and_the_code_signs_in(void **state) {
     struct svc_authorize authorize;
     struct svc_factor factor;
     struct svc_login login;
-    char code[64];
+    char code[FIXTURE_CODE];
 
     fixture_world(f);
     add_phone(f, BOB);
@@ -143,7 +143,7 @@ static void a_get_that_raises_a_session_sends_nothing(void **state) {
     struct params params = usual("conf", NULL), two = asking_for_two();
     struct svc_authorize authorize;
     struct svc_factor factor;
-    char choice[33], text[64];
+    char choice[33], text[FIXTURE_CODE];
 
     fixture_world(f);
     sign_in(f, &browser, BOB, &params, text);
@@ -175,7 +175,7 @@ static void the_first_factor_is_told_to_its_holder(void **state) {
     struct params params = usual("conf", NULL), two = asking_for_two(), number;
     struct svc_authorize authorize;
     struct svc_factor factor;
-    char text[64];
+    char text[FIXTURE_CODE];
 
     fixture_world(f);
     sign_in(f, &browser, BOB, &params, text);

@@ -105,7 +105,7 @@ static void test_prompt_none(void **state) {
     struct params none = with(plain, "prompt", "none");
     struct params old = with(none, "max_age", "0");
     struct params shop = with(usual("shop", NULL), "prompt", "none");
-    char code[64];
+    char code[FIXTURE_CODE];
 
     expect_error(f, &browser, &none, "login_required");
     sign_in(f, &browser, ALICE, &plain, code);
@@ -123,7 +123,7 @@ static void test_prompt_login_and_max_age(void **state) {
     struct params prompt = with(plain, "prompt", "login");
     struct params select = with(plain, "prompt", "select_account");
     struct params age = with(plain, "max_age", "10");
-    char code[64] = "";
+    char code[FIXTURE_CODE] = "";
 
     sign_in(f, &browser, ALICE, &plain, code);
     expect_kind(f, &browser, &select, AUTHORIZE_LOGIN);
@@ -266,7 +266,7 @@ static void test_consent(void **state) {
     struct params more = usual("shop", "openid email profile");
     struct params again = with(params, "prompt", "consent");
     struct svc_consent consent;
-    char text[4096], code[64] = "";
+    char text[4096], code[FIXTURE_CODE] = "";
 
     sign_in(f, &browser, ALICE, &params, code);
     assert_string_equal(code, ""); /* the consent page came first */
@@ -292,7 +292,7 @@ static void test_consent_is_the_accounts(void **state) {
     struct params params = usual("shop", NULL);
     struct params conf = with(usual("conf", NULL), "prompt", "login");
     struct svc_consent consent;
-    char code[64] = "";
+    char code[FIXTURE_CODE] = "";
 
     sign_in(f, &browser, ALICE, &params, code);
     page = browser;
@@ -425,7 +425,7 @@ static void test_id_token_hint(void **state) {
     struct params plain = usual("conf", NULL);
     struct params hinted;
     struct svc_login login;
-    char code[64], hint[2048], forged[2048];
+    char code[FIXTURE_CODE], hint[2048], forged[2048];
 
     sign_in(f, &browser, ALICE, &plain, code);
     sign_hint(f, "00000000000000000000000000000001", "conf", hint);
@@ -536,7 +536,7 @@ static void test_behind_and_stale(void **state) {
     struct fixture *f = *state;
     struct browser browser = {0}, forged;
     struct params params = usual("conf", NULL);
-    char code[64];
+    char code[FIXTURE_CODE];
 
     sign_in(f, &browser, ALICE, &params, code);
     f->repl.hide_above = 3;
@@ -561,7 +561,7 @@ static void test_session_ends(void **state) {
     struct browser browser = {0};
     struct params params = usual("conf", NULL);
     struct svc_logout logout;
-    char code[64];
+    char code[FIXTURE_CODE];
 
     sign_in(f, &browser, ALICE, &params, code);
     for (int i = 0; i < 24; i++) { /* used every 29 minutes: 11.6 hours */
@@ -583,7 +583,7 @@ static void test_logout(void **state) {
     struct browser browser = {0};
     struct params params = usual("conf", NULL);
     struct svc_logout logout;
-    char code[64], csrf[64];
+    char code[FIXTURE_CODE], csrf[64];
 
     run_logout(f, &browser, NULL, false, "", &logout);
     assert_false(logout.signed_in);

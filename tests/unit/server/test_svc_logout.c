@@ -32,7 +32,7 @@ static int setup(void **state) {
 static void signed_in(struct fixture *f, struct browser *browser, char id_token[4096]) {
     struct params params = usual("conf", NULL);
     struct svc_token token;
-    char code[64];
+    char code[FIXTURE_CODE];
 
     sign_in(f, browser, ALICE, &params, code);
     params =

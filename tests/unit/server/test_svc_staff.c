@@ -185,7 +185,7 @@ static void cookies_of_others_are_none(void **state) {
     struct fixture *f = *state;
     struct person hana, nobody = {.cookie = "AAAA"};
     struct browser browser = {0};
-    char code[64];
+    char code[FIXTURE_CODE];
     struct params params;
 
     fixture_world(f);

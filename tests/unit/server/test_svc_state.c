@@ -71,7 +71,7 @@ static void check_change(struct fixture *f, enum account_state account_state,
     struct browser browser = {0};
     struct params params = usual("conf", NULL);
     struct svc_userinfo got;
-    char code[64], pending[64], access[4096];
+    char code[FIXTURE_CODE], pending[FIXTURE_CODE], access[4096];
 
     sign_in(f, &browser, ALICE, &params, code);
     assert_int_equal(redeem(f, code, access), OIDC_OK);
@@ -134,7 +134,7 @@ static void test_epochs(void **state) {
     struct browser browser = {0};
     struct params params = usual("conf", NULL);
     unsigned waits = f->repl.waits;
-    char code[64];
+    char code[FIXTURE_CODE];
 
     sign_in(f, &browser, ALICE, &params, code);
     reseal(f, &browser, 1, f->repl.index);
@@ -160,7 +160,7 @@ static void test_purposes(void **state) {
     struct browser browser = {0};
     struct params params = usual("conf", NULL);
     struct svc_userinfo got;
-    char code[64], access[4096];
+    char code[FIXTURE_CODE], access[4096];
 
     sign_in(f, &browser, ALICE, &params, code);
     assert_int_equal(redeem(f, code, access), OIDC_OK);
@@ -178,7 +178,7 @@ static void test_retired_client(void **state) {
     struct command command = {
         .type = CMD_CLIENT_CHANGE,
         .client_change = {.client_id = "conf", .stage = CLIENT_RETIRED}};
-    char code[64], access[4096];
+    char code[FIXTURE_CODE], access[4096];
 
     sign_in(f, &browser, ALICE, &params, code);
     fixture_apply(f, &command);

@@ -19,14 +19,17 @@ struct tokens {
 };
 
 static void code_for(struct fixture *f, const char *client, const char *scope,
-                     const char *account, char code[64]) {
+                     const char *account, char code[FIXTURE_CODE]) {
     struct browser browser = {0};
     struct params params = usual(client, scope);
 
     code[0] = '\0';
     sign_in(f, &browser, account, &params, code);
-    /* DOMAIN §2.1 fixes the length for its own profile alone. */
-    assert_int_equal(strlen(code), strcmp(client, "es") == 0 ? 43 : 22);
+    /* DOMAIN §2.1 fixes the length for its own profile alone; others' are sealed. */
+    if (strcmp(client, "es") == 0)
+        assert_in_range(strlen(code), 200, 300);
+    else
+        assert_int_equal(strlen(code), 22);
 }
 
 static struct params redemption(const char *client, const char *code) {
@@ -122,7 +125,7 @@ static void test_code_exchange(void **state) {
     struct params params;
     struct svc_token got;
     struct tokens tokens;
-    char code[64], text[4096];
+    char code[FIXTURE_CODE], text[4096];
 
     code_for(f, "conf", "openid profile", ALICE, code);
     params = redemption("conf", code);
@@ -146,7 +149,7 @@ static void test_code_once(void **state) {
     struct fixture *f = *state;
     struct params params;
     struct tokens tokens;
-    char code[64];
+    char code[FIXTURE_CODE];
 
     code_for(f, "conf", "openid offline_access", ALICE, code);
     redeem(f, code, &tokens);
@@ -163,7 +166,7 @@ static void test_code_is_bound(void **state) {
     struct fixture *f = *state;
     struct params params;
     struct tokens tokens;
-    char code[64];
+    char code[FIXTURE_CODE];
 
     code_for(f, "conf", NULL, ALICE, code);
     params = redemption("conf", code);
@@ -187,7 +190,7 @@ static struct params redemption_es(const char *code) {
 static void test_code_expires(void **state) {
     struct fixture *f = *state;
     struct params params;
-    char code[64];
+    char code[FIXTURE_CODE];
 
     code_for(f, "conf", NULL, ALICE, code);
     f->repl.now_ms += 5 * 60 * 1000 + 1;
@@ -199,15 +202,28 @@ static void test_code_expires(void **state) {
     expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_GRANT);
 }
 
-/* Its last letters say where its row stands; they are a part of the secret for all that,
- * and whatever stands there is looked up and not found. */
+/* One that does not fit into a code is stored. */
+static struct params not_to_be_sealed(void) {
+    static char nonce[LIMIT_NONCE + 1];
+    struct params params = usual("es", NULL);
+
+    memset(nonce, 'n', LIMIT_NONCE);
+    assert_true(span_is(params.items[5].name, "nonce"));
+    params.items[5].value = span_str(nonce);
+    return params;
+}
+
+/* A stored one's last letters say where its row stands; they are a part of the secret for
+ * all that, and whatever stands there is looked up and not found. */
 static void test_code_counts_whole(void **state) {
     struct fixture *f = *state;
-    struct params params;
+    struct browser browser = {0};
+    struct params params = not_to_be_sealed();
     struct tokens tokens;
-    char code[64], other[64];
+    char code[FIXTURE_CODE], other[FIXTURE_CODE];
 
-    code_for(f, "es", NULL, ALICE, code);
+    sign_in(f, &browser, ALICE, &params, code);
+    assert_int_equal(strlen(code), 43);
     for (size_t i = 0; i < 43; i++) {
         memcpy(other, code, sizeof other);
         other[i] = other[i] == 'A' ? 'B' : 'A';
@@ -220,12 +236,108 @@ static void test_code_counts_whole(void **state) {
     expect_tokens(f, NULL, NULL, &params, &tokens);
 }
 
+/* What does not open is an unknown code: changed anywhere, cut, longer, another's. */
+static void test_sealed_code_counts_whole(void **state) {
+    struct fixture *f = *state;
+    struct params params;
+    struct tokens tokens;
+    char code[FIXTURE_CODE], other[FIXTURE_CODE];
+    size_t len;
+
+    code_for(f, "es", NULL, ALICE, code);
+    len = strlen(code);
+    for (size_t i = 0; i < len; i++) {
+        memcpy(other, code, sizeof other);
+        other[i] = other[i] == 'A' ? 'Q' : 'A'; /* not in bits that go unused alone */
+        params = redemption_es(other);
+        expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_GRANT);
+        memcpy(other, code, sizeof other);
+        other[i] = '\0';
+        params = redemption_es(other);
+        expect_refusal(f, NULL, NULL, &params,
+                       i > 0 ? OIDC_INVALID_GRANT : OIDC_INVALID_REQUEST);
+    }
+    memset(other, 'A', sizeof other - 1);
+    other[sizeof other - 1] = '\0';
+    memcpy(other, code, len);
+    params = redemption_es(other);
+    expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_GRANT);
+    params = redemption("conf", code); /* of another client */
+    params.items[2].value = span_str(redirect_of("es"));
+    expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+    params = redemption_es(code);
+    params.items[3].value = span_str("xBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_GRANT);
+    params = redemption_es(code);
+    params.items[2].value = span_str("https://es.test/other");
+    expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_GRANT);
+    params = redemption_es(code);
+    expect_tokens(f, NULL, NULL, &params, &tokens); /* none of these burnt it */
+    expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_GRANT);
+    userinfo_is(f, tokens.access, OIDC_INVALID_TOKEN); /* B01 */
+}
+
+/* And it does not matter what the node that redeems it has applied. */
+static void test_sealed_code_is_one_command(void **state) {
+    struct fixture *f = *state;
+    struct browser browser = {0};
+    struct params params = usual("es", "openid email");
+    struct tokens tokens;
+    char code[FIXTURE_CODE], stored[FIXTURE_CODE];
+    unsigned before;
+
+    sign_in(f, &browser, ALICE, &params, code);
+    before = f->repl.submits;
+    get_code(f, &browser, &params, code);
+    assert_int_equal(f->repl.submits, before);
+    f->repl.hide_above = 0; /* a node that has applied nothing of that */
+    params = redemption_es(code);
+    expect_tokens(f, NULL, NULL, &params, &tokens);
+    assert_int_equal(f->repl.submits, before + 1);
+    assert_int_equal(f->repl.waits, 0);
+    f->repl.hide_above = UINT64_MAX;
+    check_claims(f, &tokens, "es", "n-1");
+    params = not_to_be_sealed();
+    before = f->repl.submits;
+    get_code(f, &browser, &params, stored);
+    assert_int_equal(f->repl.submits, before + 1);
+    params = redemption_es(stored);
+    expect_tokens(f, NULL, NULL, &params, &tokens);
+}
+
+/* The idle end of a session is moved by its use, whether the code is redeemed or not. */
+static void test_moving_the_idle_end_stores_the_code(void **state) {
+    struct fixture *f = *state;
+    struct browser browser = {0};
+    struct params params = usual("es", NULL);
+    struct command tick = {.type = CMD_TICK};
+    struct tokens tokens;
+    char code[FIXTURE_CODE];
+    unsigned before;
+
+    sign_in(f, &browser, ALICE, &params, code);
+    for (int visit = 0; visit < 3; visit++) {
+        f->repl.now_ms += (1800 - 1) * 1000;
+        fixture_apply(f, &tick); /* the state's clock moves */
+        before = f->repl.submits;
+        params = usual("es", NULL);
+        get_code(f, &browser, &params, code);
+        assert_int_equal(f->repl.submits, before + 1);
+        assert_int_equal(strlen(code), 43);
+    }
+    params = redemption_es(code);
+    expect_tokens(f, NULL, NULL, &params, &tokens);
+    params = usual("es", NULL);
+    get_code(f, &browser, &params, code);
+    assert_true(strlen(code) > 43);
+}
+
 static void test_client_authentication(void **state) {
     struct fixture *f = *state;
     struct params params;
     struct svc_token got;
     struct tokens tokens;
-    char code[64];
+    char code[FIXTURE_CODE];
 
     code_for(f, "conf", NULL, ALICE, code);
     params = redemption("conf", code);
@@ -254,7 +366,7 @@ static void test_other_clients(void **state) {
     struct fixture *f = *state;
     struct params params;
     struct tokens tokens;
-    char code[64];
+    char code[FIXTURE_CODE];
 
     code_for(f, "es", NULL, ALICE, code);
     params = params_make("grant_type", "authorization_code", "code", code,
@@ -278,7 +390,7 @@ static void test_refresh_rotates(void **state) {
     struct fixture *f = *state;
     struct params params;
     struct tokens first, second, again, third;
-    char code[64];
+    char code[FIXTURE_CODE];
 
     code_for(f, "conf", "openid offline_access", ALICE, code);
     redeem(f, code, &first);
@@ -311,7 +423,7 @@ static void test_refresh_scope(void **state) {
     struct params params;
     struct tokens first, second;
     struct svc_token got;
-    char code[64], text[4096];
+    char code[FIXTURE_CODE], text[4096];
 
     code_for(f, "conf", "openid email offline_access", ALICE, code);
     redeem(f, code, &first);
@@ -354,7 +466,7 @@ static void test_userinfo_scopes(void **state) {
     struct fixture *f = *state;
     struct svc_userinfo got;
     struct tokens tokens;
-    char code[64], text[4096];
+    char code[FIXTURE_CODE], text[4096];
 
     code_for(f, "conf", "openid profile email", ALICE, code);
     redeem(f, code, &tokens);
@@ -391,7 +503,7 @@ static void test_userinfo_refusals(void **state) {
     struct fixture *f = *state;
     struct svc_userinfo got;
     struct tokens tokens;
-    char code[64], forged[4096];
+    char code[FIXTURE_CODE], forged[4096];
     unsigned waits;
 
     run_userinfo(f, NULL, &got);
@@ -426,11 +538,13 @@ static void test_logout_ends_tokens(void **state) {
     struct params params = usual("conf", "openid offline_access");
     struct svc_logout logout;
     struct tokens tokens;
-    char code[64], pending[64], csrf[64];
+    struct params es = usual("es", NULL);
+    char code[FIXTURE_CODE], pending[FIXTURE_CODE], sealed[FIXTURE_CODE], csrf[64];
 
     sign_in(f, &browser, ALICE, &params, code);
     redeem(f, code, &tokens);
     get_code(f, &browser, &params, pending);
+    get_code(f, &browser, &es, sealed);
     run_logout(f, &browser, NULL, false, "", &logout);
     snprintf(csrf, sizeof csrf, "%.*s", (int)logout.set_csrf.len,
              (const char *)logout.set_csrf.data);
@@ -443,6 +557,8 @@ static void test_logout_ends_tokens(void **state) {
     expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
     params = redemption("conf", pending);
     expect_refusal(f, "conf", FIXTURE_SECRET, &params, OIDC_INVALID_GRANT);
+    params = redemption_es(sealed);
+    expect_refusal(f, NULL, NULL, &params, OIDC_INVALID_GRANT);
 }
 
 /* With half of its keys a new epoch redeems nothing: the code would be used up. */
@@ -469,6 +585,9 @@ int main(void) {
         TOKEN_TEST(test_code_is_bound),
         TOKEN_TEST(test_code_expires),
         TOKEN_TEST(test_code_counts_whole),
+        TOKEN_TEST(test_sealed_code_counts_whole),
+        TOKEN_TEST(test_sealed_code_is_one_command),
+        TOKEN_TEST(test_moving_the_idle_end_stores_the_code),
         TOKEN_TEST(test_client_authentication),
         TOKEN_TEST(test_other_clients),
         TOKEN_TEST(test_refresh_rotates),

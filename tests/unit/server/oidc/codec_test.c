@@ -1,8 +1,9 @@
-/* login_state and token_format: what stands inside sealed text. */
+/* login_state, sealed_code and token_format: what stands inside sealed text. */
 #include "tests/unit/server/unit.h"
 
 #include "server/oidc/login_state.h"
 #include "server/oidc/scope.h"
+#include "server/oidc/sealed_code.h"
 #include "server/oidc/token_format.h"
 
 static struct login_state full_state(void) {
@@ -109,6 +110,97 @@ static void login_state_bounds(void **state) {
     buf_free(&bytes);
 }
 
+static struct sealed_code full_code(void) {
+    return (struct sealed_code){
+        .chance = {1, 2, 3},
+        .mark = 0xfedc,
+        .epoch = 0x100000005,
+        .expires_ms = 1700000060123,
+        .session = {4, 5, 6},
+        .generation = 3,
+        .scopes = SCOPE_OPENID | SCOPE_EMAIL,
+        .redirect_uri = span_str("https://rp.example/cb"),
+        .nonce = span_str("n"),
+        .has_challenge = true,
+        .challenge = {9, 8, 7},
+        .has_dpop_key = true,
+        .dpop_key = {6, 5, 4},
+        .auth_after_ms = 1700000000000,
+        .id_token_claims = 1,
+        .userinfo_claims = 2,
+    };
+}
+
+static void sealed_code_round_trip(void **state) {
+    struct sealed_code in = full_code(), out;
+    struct buf bytes, again;
+
+    (void)state;
+    buf_init(&bytes, SEALED_CODE_MAX);
+    buf_init(&again, SEALED_CODE_MAX);
+    assert_int_equal(sealed_code_encode(&in, &bytes), OK);
+    assert_int_equal(sealed_code_decode(buf_span(&bytes), &out), OK);
+    assert_memory_equal(out.chance, in.chance, sizeof in.chance);
+    assert_int_equal(out.mark, in.mark);
+    assert_true(out.epoch == in.epoch && out.expires_ms == in.expires_ms);
+    assert_memory_equal(out.session, in.session, sizeof in.session);
+    assert_true(out.generation == 3 && out.scopes == in.scopes);
+    assert_true(span_equal(out.redirect_uri, in.redirect_uri));
+    assert_true(span_equal(out.nonce, in.nonce));
+    assert_true(out.has_challenge && out.has_dpop_key);
+    assert_memory_equal(out.challenge, in.challenge, 32);
+    assert_memory_equal(out.dpop_key, in.dpop_key, 32);
+    assert_true(out.auth_after_ms == in.auth_after_ms);
+    assert_true(out.id_token_claims == 1 && out.userinfo_claims == 2);
+    assert_int_equal(sealed_code_encode(&out, &again), OK);
+    assert_true(span_equal(buf_span(&bytes), buf_span(&again)));
+    buf_free(&bytes);
+    buf_free(&again);
+}
+
+static void sealed_code_refuses_damage(void **state) {
+    struct sealed_code in = full_code(), out;
+    struct buf bytes;
+
+    (void)state;
+    buf_init(&bytes, SEALED_CODE_MAX + 1);
+    assert_int_equal(sealed_code_encode(&in, &bytes), OK);
+    for (size_t len = 0; len < bytes.len; len++)
+        assert_int_not_equal(sealed_code_decode(span_of(bytes.data, len), &out), OK);
+    buf_put(&bytes, "", 1);
+    assert_int_equal(sealed_code_decode(buf_span(&bytes), &out), ERR_INVALID);
+    bytes.data[0] = 2;
+    assert_int_equal(sealed_code_decode(buf_span(&bytes), &out), ERR_VERSION);
+    buf_reset(&bytes);
+    in.scopes = UINT64_MAX;
+    assert_int_equal(sealed_code_encode(&in, &bytes), OK);
+    assert_int_equal(sealed_code_decode(buf_span(&bytes), &out), ERR_INVALID);
+    buf_free(&bytes);
+}
+
+static void sealed_code_bounds(void **state) {
+    static char text[SEALED_CODE_MAX];
+    struct sealed_code in = full_code(), out;
+    struct buf bytes;
+    size_t rest;
+
+    (void)state;
+    memset(text, 'x', sizeof text);
+    buf_init(&bytes, SEALED_CODE_MAX);
+    assert_int_equal(sealed_code_encode(&in, &bytes), OK);
+    rest = SEALED_CODE_MAX - bytes.len;
+    buf_reset(&bytes);
+    in.nonce = span_of(text, in.nonce.len + rest);
+    assert_int_equal(sealed_code_encode(&in, &bytes), OK);
+    assert_int_equal(bytes.len, SEALED_CODE_MAX);
+    assert_int_equal(sealed_code_decode(buf_span(&bytes), &out), OK);
+    buf_reset(&bytes);
+    in.nonce.len++;
+    assert_int_equal(sealed_code_encode(&in, &bytes), ERR_TOO_BIG);
+    assert_int_equal(bytes.len, 0);
+    buf_free(&bytes);
+}
+
 static void token_round_trip(void **state) {
     (void)state;
     for (size_t len = TOKEN_SECRET_MIN; len <= TOKEN_SECRET_MAX; len++) {
@@ -144,6 +236,9 @@ int main(void) {
         cmocka_unit_test(login_state_round_trip),
         cmocka_unit_test(login_state_refuses_damage),
         cmocka_unit_test(login_state_bounds),
+        cmocka_unit_test(sealed_code_round_trip),
+        cmocka_unit_test(sealed_code_refuses_damage),
+        cmocka_unit_test(sealed_code_bounds),
         cmocka_unit_test(token_round_trip),
         cmocka_unit_test(token_refuses_damage),
     };
