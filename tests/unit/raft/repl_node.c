@@ -21,7 +21,8 @@
  *   quit      stop in good order and exit 0
  *
  * From the environment: REPL_VERBOSE; REPL_STALENESS_MS, REPL_STALL_MS,
- * REPL_TRAILING_BYTES, REPL_FREE_MIN for the configuration; REPL_NO_BOOTSTRAP;
+ * REPL_TRAILING_BYTES, REPL_MARKER_ENTRIES, REPL_FREE_MIN for the configuration;
+ * REPL_NO_BOOTSTRAP;
  * REPL_WALL_OFFSET_S, added to the wall clock; REPL_SPOIL: change a row of the
  * store first, behind the state machine's back. */
 #include <poll.h>
@@ -501,6 +502,7 @@ static void start(char **argv) {
                                  .store = me.store,
                                  .clock = {system_mono_ms, offset_wall_ms, NULL},
                                  .random = port_system_random};
+    config.marker_entries = (uint32_t)number_from_env("REPL_MARKER_ENTRIES", 0);
     config.staleness_bound_ms = (uint32_t)number_from_env("REPL_STALENESS_MS", 0);
     config.stall_limit_ms = (uint32_t)number_from_env("REPL_STALL_MS", 0);
     if (getenv("REPL_SPOIL") != NULL) {

@@ -374,6 +374,7 @@ static void test_node_beyond_the_log(void **state) {
     char answer[256];
     unsigned long long fails = 0;
     setenv("REPL_TRAILING_BYTES", "1", 1); /* that is, the smallest */
+    setenv("REPL_MARKER_ENTRIES", "2048", 1);
     start_all();
     uint64_t leader = cluster_wait_leader(&c, 5000);
     uint64_t away = leader % 3 + 1;
@@ -401,6 +402,7 @@ static void test_node_beyond_the_log(void **state) {
         }
     }
     unsetenv("REPL_TRAILING_BYTES");
+    unsetenv("REPL_MARKER_ENTRIES");
     leader = cluster_wait_leader(&c, 15000);
     assert_int_not_equal(leader, 0);
     assert_true(cluster_wait_equal(&c, 10000));
