@@ -88,7 +88,8 @@ static void on_later(uv_timer_t *later) {
 
 static void host_later(void *impl, unsigned ms) {
     struct node *node = impl;
-    if (!node->closing && !uv_is_active((uv_handle_t *)&node->later)) {
+    if (!node->closing && (!uv_is_active((uv_handle_t *)&node->later) ||
+                           uv_timer_get_due_in(&node->later) > ms)) {
         (void)uv_timer_start(&node->later, on_later, ms, 0);
     }
 }

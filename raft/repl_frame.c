@@ -160,6 +160,9 @@ static uint16_t gather(struct repl *repl, struct buf *out) {
     uint16_t count = 0;
     bool progress = true;
     buf_reset(out);
+    for (size_t i = 0; i < repl->peers_count; i++) {
+        repl->peer[i].asks = false;
+    }
     while (progress && count < LIMIT_FRAME_COMMANDS) {
         progress = false;
         for (size_t i = 0; i < repl->peers_count; i++) {
@@ -171,6 +174,7 @@ static uint16_t gather(struct repl *repl, struct buf *out) {
                 taken++;
                 count++;
             }
+            repl->peer[node].asks = repl->peer[node].asks || taken > 0;
             progress = progress || taken > 0;
         }
     }
@@ -187,6 +191,7 @@ static void on_frame(struct raft_apply *req, int status, void *result) {
     frame->busy = false;
     repl->in_flight--;
     if (status == 0) {
+        repl->last_commit_ms = repl_mono(repl);
         repl_prove_committed(repl, frame, req->index);
     }
     /* Otherwise unknown: its commands are sent again by whoever they are of. */
@@ -224,8 +229,12 @@ static void submit(struct repl *repl, struct repl_frame *frame) {
         repl->stuck = false;
         repl->last_frame_ms = repl->now_ms;
         for (size_t i = 0; i < repl->peers_count; i++) {
-            repl->peer[i].probe = 0;
-            repl->peer[i].probe_urgent = false;
+            struct repl_peer *peer = &repl->peer[i];
+            if (peer->asks || peer->probe != 0) {
+                peer->asks_index = raft_last_index(&repl->raft);
+            }
+            peer->probe = 0;
+            peer->probe_urgent = false;
         }
         repl_kick(repl);
         return;
@@ -326,6 +335,7 @@ void repl_frame_forget(struct repl_peer *peer) {
     peer->probe = 0;
     peer->probe_urgent = false;
     peer->told_commit = 0;
+    peer->asks_index = 0;
     peer->has_held = false;
 }
 

@@ -46,6 +46,7 @@
 #define REPL_STATUS_OLD_MS 2000 /* a peer not heard for so long is not counted */
 #define REPL_CLOCK_WAIT_MS 2000 /* a new leader waits so long for others' clocks */
 #define REPL_FRAMES_MAX 2       /* in flight */
+#define REPL_TELL_MS 1          /* V4: a commit that nobody there asked for waits so long */
 /* Frames of codes and tokens share a commit (F6) until nothing more is on its way and
  * nothing was applied for REPL_QUIET_MS. Under load that does not happen: then for
  * REPL_COMMIT_MS, as long as a restart point, since each commit writes anew what the one
@@ -109,8 +110,10 @@ struct repl_peer {
     /* Leader: its latest probe that no frame carries yet. */
     uint64_t probe;
     bool probe_urgent;
-    /* Leader: the highest commit index that it was told. */
-    raft_index told_commit;
+    /* Leader: the highest commit index that it was told, and the newest frame that has a
+     * command or a probe of it (`asks`: the one being made has). */
+    raft_index told_commit, asks_index;
+    bool asks;
     /* Leader: an acknowledgement of what our own disk has not got yet. */
     bool has_held;
     struct raft_message held;
@@ -253,7 +256,7 @@ struct repl {
     size_t gather_turn; /* whose commands come first in the next frame */
     struct buf gather, encoded;
     bool stuck; /* `encoded` was refused for lack of space: again */
-    uint64_t last_frame_ms;
+    uint64_t last_frame_ms, last_commit_ms; /* of frames of this leader */
 
     struct repl_prove prove;
     struct repl_clock clock;

@@ -13,8 +13,9 @@
  *       index only up to what it has stored, and a leader holds acknowledgements
  *       that are ahead of its own disk. After a crash the store is then never
  *       ahead of the log, and one that is has lost a part of its log;
- *   V4  followers are told a new commit index at once, by an empty AppendEntries
- *       of our own, as soon as they hold it;
+ *   V4  followers are told a new commit index by an empty AppendEntries of our own, as
+ *       soon as they hold it: at once if one of the frames has a command or a probe of
+ *       theirs, else after REPL_TELL_MS if the next frame has not told them by then;
  *   V5  a vote is not refused because this node's own configuration, which may be
  *       an old one, does not let it vote: the candidate's decides whose votes count
  *       (Raft thesis §4.2.2), and a new voter that has not read of its promotion
@@ -455,12 +456,26 @@ void repl_io_release_held(struct repl *repl) {
 
 /* --- commit notices (V4) --- */
 
+static bool tell(struct repl *repl, const struct repl_peer *peer, raft_index commit) {
+    struct raft_message message;
+    memset(&message, 0, sizeof(message));
+    message.type = RAFT_APPEND_ENTRIES;
+    message.server_id = peer->config.id;
+    message.server_address = peer->config.address;
+    message.append_entries.term = repl->term;
+    message.append_entries.prev_log_index = commit;
+    message.append_entries.prev_log_term = repl->term;
+    message.append_entries.leader_commit = commit;
+    return send_parts(repl, &message) == 0;
+}
+
 void repl_io_tell_commit(struct repl *repl) {
     const struct store_meta *meta = fsm_meta(repl->fsm);
     raft_index commit = raft_commit_index(&repl->raft);
-    raft_term term = raft_current_term(&repl->raft);
+    bool is_old = repl->now_ms >= repl->last_commit_ms + REPL_TELL_MS;
     if (raft_state(&repl->raft) != RAFT_LEADER || meta->applied_index != commit ||
-        meta->applied_term != term) {
+        raft_current_term(&repl->raft) != repl->term ||
+        meta->applied_term != repl->term) {
         return; /* the term of that entry is not known here: a heartbeat does it */
     }
     for (size_t i = 0; i < repl->peers_count; i++) {
@@ -471,16 +486,9 @@ void repl_io_tell_commit(struct repl *repl) {
             match < commit) {
             continue;
         }
-        struct raft_message message;
-        memset(&message, 0, sizeof(message));
-        message.type = RAFT_APPEND_ENTRIES;
-        message.server_id = peer->config.id;
-        message.server_address = peer->config.address;
-        message.append_entries.term = term;
-        message.append_entries.prev_log_index = commit;
-        message.append_entries.prev_log_term = term;
-        message.append_entries.leader_commit = commit;
-        if (send_parts(repl, &message) == 0) {
+        if (!is_old && peer->asks_index <= peer->told_commit) {
+            repl->host.later(repl->host.impl, REPL_TELL_MS);
+        } else if (tell(repl, peer, commit)) {
             peer->told_commit = commit;
         }
     }

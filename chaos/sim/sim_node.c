@@ -239,16 +239,19 @@ static void host_kick(void *impl) {
 static void on_later(struct sim *sim, unsigned owner, void *arg) {
     struct sim_node *node = sim_node_of(sim, owner);
     (void)arg;
-    node->later = false;
+    if (sim_loop_of(sim)->now_us >= node->later_us) {
+        node->later_us = 0; /* else it is one that a sooner one went before */
+    }
     repl_core_pump(node->repl);
 }
 
 static void host_later(void *impl, unsigned ms) {
     struct sim_node *node = impl;
-    if (!node->later) {
-        node->later = true;
-        sim_after(sim_loop_of(node->sim), ms * SIM_US_PER_MS, node->id, "node.later",
-                  on_later, NULL);
+    uint64_t us = ms * SIM_US_PER_MS;
+    uint64_t due_us = sim_loop_of(node->sim)->now_us + us;
+    if (node->later_us == 0 || due_us < node->later_us) {
+        node->later_us = due_us;
+        sim_after(sim_loop_of(node->sim), us, node->id, "node.later", on_later, NULL);
     }
 }
 
@@ -495,7 +498,7 @@ bool sim_node_start(struct sim_node *node) {
     CHECK(node->repl == NULL);
     sim_life_begin(loop, node->id);
     node->kicked = false;
-    node->later = false;
+    node->later_us = 0;
     node->woken = false;
     node->quitting = false;
     node->asks_reseed = false;

@@ -40,7 +40,8 @@ struct sim_node {
     struct repl *repl; /* NULL: down */
     struct store *store;
     struct store_read *read;
-    bool kicked, later, woken, quitting;
+    bool kicked, woken, quitting;
+    uint64_t later_us; /* when a pump is due; 0: none was asked for */
     uint64_t started_us;
     uint64_t syncing_us; /* since when the store waits for its device; 0: it does not */
     bool sync_failed;
