@@ -561,6 +561,7 @@ static int start_raft(struct repl *repl, bool with_bootstrap) {
         return rv;
     }
     repl->raft_open = true;
+    raft->tracer = NULL; /* libraft formats each message, then finds its own switched off */
     uint32_t seed;
     repl->config.random.fill(repl->config.random.impl, &seed, sizeof(seed));
     raft_seed(raft, seed);

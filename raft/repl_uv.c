@@ -122,6 +122,7 @@ enum err repl_uv_init(struct repl_uv *uv, uv_loop_t *loop, const char *raft_dir,
                  uv->io.errmsg);
         return ERR_IO;
     }
+    raft_uv_set_tracer(&uv->io, NULL); /* as in repl_io.c */
     raft_uv_set_auto_recovery(&uv->io, false);
     return OK;
 }
