@@ -36,7 +36,10 @@
  *       give an index and term that a standby has got already to another entry;
  *   V10 whoever refuses a pre-vote says its own term. libraft says the candidate's: of
  *       two nodes, one with the longer log and one that has voted in a newer term
- *       since, none would ever be elected while the third is away. */
+ *       since, none would ever be elected while the third is away;
+ *   V11 a configuration that a marker covers is committed. libraft takes a marker before
+ *       it has applied the configurations of the entries up to there, and a restart from
+ *       it would take the newest for uncommitted for good, and lose it with the log. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -305,12 +308,40 @@ void repl_io_alone(struct repl *repl) {
     repl->alone_term = term;
 }
 
+/* V11: the newest in the log up to the marker is the marker's. */
+static int cover_configuration(struct raft_snapshot *snapshot, raft_index start,
+                               const struct raft_entry *entries, size_t count) {
+    struct raft_configuration configuration;
+    size_t covered = snapshot->index < start ? 0 : (size_t)(snapshot->index - start + 1);
+    size_t i = covered < count ? covered : count;
+
+    while (i > 0 && entries[i - 1].type != RAFT_CHANGE) {
+        i--;
+    }
+    if (i == 0 || start + i - 1 <= snapshot->configuration_index) {
+        return 0;
+    }
+    raft_configuration_init(&configuration);
+    int rv = raft_configuration_decode(&entries[i - 1].buf, &configuration);
+    if (rv != 0) {
+        raft_configuration_close(&configuration);
+        return rv;
+    }
+    raft_configuration_close(&snapshot->configuration);
+    snapshot->configuration = configuration;
+    snapshot->configuration_index = start + i - 1;
+    return 0;
+}
+
 static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
                    struct raft_snapshot **snapshot, raft_index *start_index,
                    struct raft_entry *entries[], size_t *n_entries) {
     struct repl *repl = repl_of_io(io);
     int rv = repl->io_inner.load(io, term, voted_for, snapshot, start_index, entries,
                                  n_entries);
+    if (rv == 0 && *snapshot != NULL) {
+        rv = cover_configuration(*snapshot, *start_index, *entries, *n_entries);
+    }
     if (rv != 0) {
         return rv;
     }
