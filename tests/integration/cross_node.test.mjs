@@ -10,13 +10,17 @@ import { count, tally, volley } from '../lib/race.mjs';
 
 const REPETITIONS = Number(process.env.TASUKI_CROSS_NODE ?? 200);
 const { nodes } = demo();
-const rp = await addClient({ name: 'cross', alg: 'ES256' });
+// Codes of the one are stored when they are issued, those of the other are sealed until
+// they are redeemed.
+const rps = [await addClient({ name: 'cross', alg: 'ES256' }), await addClient({ name: 'sealed', alg: 'ES256', profile: 'standard' })];
+const [rp] = rps;
 const account = await addAccount({ name: 'cross' });
 
 test(`authorize, login, token and userinfo each at another node, ${REPETITIONS} times`, async () => {
   const orders = [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 2, 1], [1, 0, 2], [2, 1, 0]];
   for (let i = 0; i < REPETITIONS; i++) {
     const [a, b, c] = orders[i % orders.length].map((at) => nodes[at]);
+    const rp = rps[Math.floor(i / orders.length) % rps.length];
     const proof = pkce();
     const browser = new Browser(a);
     const page = await browser.get(

@@ -21,11 +21,13 @@ async function usageAt(id, clientId) {
 test('sign-ins, userinfo and the TOP page are counted, on whatever node, and all nodes tell the same', { timeout: 60000 }, async () => {
   const account = await addAccount({ name: 'counted' });
   const rp = await addClient({ name: 'counted' });
+  const sealing = await addClient({ name: 'counted-sealed', profile: 'standard' });
   const top = (await usageAt(1, '')).top;
   let userinfos = 0;
   for (let i = 0; i < 6; i++) {
     const node = nodes[i % 3];
     const given = await tokens(node, rp, account);
+    if (i % 2 === 0) await tokens(node, sealing, account);
     for (let j = 0; j <= i; j++) {
       assert.equal((await userinfo(nodes[j % 3], given.access_token)).status, 200);
       userinfos++;
@@ -35,6 +37,7 @@ test('sign-ins, userinfo and the TOP page are counted, on whatever node, and all
   }
   await everywhere(1);
   assert.equal((await usageAt(1, rp.clientId)).logins, 6, 'sign-ins at once');
+  assert.equal((await usageAt(1, sealing.clientId)).logins, 3, 'by sealed codes as well');
   await until('userinfo is counted', async () => (await usageAt(1, rp.clientId)).userinfo === userinfos, { timeout: FLUSH_MS });
   await until('the TOP page is counted', async () => (await usageAt(1, '')).top >= top + 6, { timeout: FLUSH_MS });
   await everywhere(1);
