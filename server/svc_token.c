@@ -231,18 +231,27 @@ static void decided(struct svc_state *state) {
     }
 }
 
+/* A refresh token, in case the code was issued for one. */
+static void draw_refresh(struct token_op *op, struct cmd_grant_redeem *cmd) {
+    struct svc *svc = op->base.svc;
+    uint8_t refresh[32];
+
+    svc_random(svc, refresh, sizeof refresh);
+    base64url_encode(span_of(refresh, sizeof refresh), op->refresh);
+    secret_wipe(refresh, sizeof refresh);
+    cmd->refresh_scope_mask = SCOPE_OFFLINE_ACCESS;
+    cmd->refresh = svc_hash(svc, HASH_REFRESH, span_of(op->refresh, REFRESH_TEXT_LEN));
+    cmd->refresh_ttl_ms = SVC_REFRESH_TTL_MS;
+}
+
 static void redeem(struct token_op *op) {
     struct svc *svc = op->base.svc;
     const struct token_request *request = &op->request;
     struct command command = {.type = CMD_GRANT_REDEEM};
     struct cmd_grant_redeem *cmd = &command.grant_redeem;
-    uint8_t refresh[32];
     enum err err;
 
     svc_access_draw(svc, op->access_secret);
-    svc_random(svc, refresh, sizeof refresh);
-    base64url_encode(span_of(refresh, sizeof refresh), op->refresh);
-    secret_wipe(refresh, sizeof refresh);
     *cmd = (struct cmd_grant_redeem){
         .client_id = span_str(op->caller.client.client_id),
         .has_redirect_uri = request->has_redirect_uri,
@@ -251,9 +260,6 @@ static void redeem(struct token_op *op) {
         .access = svc_access_key(
             svc, span_of(op->access_secret, sizeof op->access_secret)),
         .access_ttl_ms = SVC_ACCESS_TTL_MS,
-        .refresh_scope_mask = SCOPE_OFFLINE_ACCESS,
-        .refresh = svc_hash(svc, HASH_REFRESH, span_of(op->refresh, REFRESH_TEXT_LEN)),
-        .refresh_ttl_ms = SVC_REFRESH_TTL_MS,
         .proofs = op->caller.proofs,
         .binding = op->caller.binding,
         /* RFC 9449 §5: nothing else protects a public client's refresh token. */
@@ -263,10 +269,14 @@ static void redeem(struct token_op *op) {
     if (request->has_verifier)
         digest_sha256(request->code_verifier, cmd->verifier_hash);
     err = svc_code_open(svc, request->code, cmd);
-    if (err)
+    if (err) {
         svc_fail(&op->base, err);
-    else
-        svc_submit(&op->base, &command, decided);
+        return;
+    }
+    /* What a stored code was issued for, the state machine knows. */
+    if (!cmd->opens || cmd->opened.scopes & SCOPE_OFFLINE_ACCESS)
+        draw_refresh(op, cmd);
+    svc_submit(&op->base, &command, decided);
 }
 
 /* The body of an answer that holds an access token alone. */

@@ -274,6 +274,14 @@ static bool unreserved(uint8_t c) {
            c == '_' || c == '~';
 }
 
+static size_t unreserved_run(struct span text) {
+    size_t len = 0;
+
+    while (len < text.len && unreserved(text.data[len]))
+        len++;
+    return len;
+}
+
 void redirect_uri_param(struct buf *out, char *separator, const char *name,
                         struct span value) {
     static const char digits[] = "0123456789ABCDEF";
@@ -283,12 +291,15 @@ void redirect_uri_param(struct buf *out, char *separator, const char *name,
     buf_str(out, name);
     buf_put(out, "=", 1);
     for (size_t i = 0; i < value.len; i++) {
-        uint8_t c = value.data[i];
-        char escape[3] = {'%', digits[c >> 4], digits[c & 15]};
+        size_t run = unreserved_run(span_of(value.data + i, value.len - i));
 
-        if (unreserved(c))
-            buf_put(out, &c, 1);
-        else
+        buf_put(out, value.data + i, run);
+        i += run;
+        if (i < value.len) {
+            uint8_t c = value.data[i];
+            char escape[3] = {'%', digits[c >> 4], digits[c & 15]};
+
             buf_put(out, escape, sizeof(escape));
+        }
     }
 }
