@@ -107,6 +107,7 @@ static int fsm_apply_cb(struct raft_fsm *raft_fsm, const struct raft_buffer *buf
     if (err != OK) {
         state_failed(index, err);
     }
+    repl_submit_decided(repl);
     const struct store_meta *meta = fsm_meta(repl->fsm);
     if (index > repl->trail.index) {
         repl_trail_note(&repl->trail, index, buf->len, meta->clock_ms);

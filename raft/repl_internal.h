@@ -162,6 +162,7 @@ struct repl_mine {
     struct repl_list list;
     struct repl_request *unsent; /* first one not sent on this stream */
     struct repl_request *ring[REPL_RING];
+    struct repl_request *decided, **decided_end; /* by the frame being applied (Q4) */
     uint64_t boot, next_seq;
     bool registered;
     struct repl_request register_request, init_request; /* our own */
@@ -323,8 +324,10 @@ void repl_submit_again(struct repl *repl, const struct peer_again *again);
 struct repl_request *repl_submit_next(struct repl *repl);
 void repl_submit_envelope(struct repl *repl, const struct repl_request *request,
                           struct envelope *ret_envelope);
+/* What a frame decided; once it is told of all of that, `decided` hands it back. */
 void repl_submit_outcome(struct repl *repl, const struct envelope *envelope,
                          const struct outcome *outcome);
+void repl_submit_decided(struct repl *repl);
 /* Submit a command of the raft thread itself; `done` runs on it. `payload` is
  * overwritten. What is sent under a boot that was superseded gets ERR_TIMEOUT. */
 void repl_submit_internal(struct repl *repl, struct repl_request *request,

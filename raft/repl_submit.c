@@ -4,7 +4,9 @@
  *   Q1  `list` is ordered by sequence number, and ring[seq] finds each of them;
  *   Q2  until the boot is registered, only its registration (sequence 1) is sent;
  *   Q3  a request that may have been applied under an earlier boot is never sent
- *       under a later one: it completes with ERR_TIMEOUT, that is, unknown. */
+ *       under a later one: it completes with ERR_TIMEOUT, that is, unknown;
+ *   Q4  all that a frame decides for one loop is handed to it as one task: its thread
+ *       would wake up for the first, and again for most of the others. */
 #include <stdlib.h>
 
 #include "raft/repl_exit.h"
@@ -75,10 +77,16 @@ void repl_request_close(struct repl_request *request) {
 
 /* --- raft thread --- */
 
+/* The requests from the task's own on (Q4). */
 static void run_done(struct port_task *task) {
     struct repl_request *request =
         (struct repl_request *)((char *)task - offsetof(struct repl_request, task));
-    request->done(request);
+    while (request != NULL) {
+        struct repl_request *next = request->next;
+        request->next = NULL;
+        request->done(request); /* it may be gone, or submitted again */
+        request = next;
+    }
 }
 
 /* The raft thread's own requests complete on it. */
@@ -114,13 +122,16 @@ static void unlink_request(struct repl_mine *mine, struct repl_request *request)
     request->prev = NULL;
 }
 
-/* Hand a request back that stands in no list. */
-static void post(struct repl *repl, struct repl_request *request) {
-    if (!is_internal(request)) {
-        unreserve(&repl->shared, request->payload.len);
+/* Hand back requests of one loop that stand in no list but this one. */
+static void post(struct repl *repl, struct repl_request *first) {
+    for (struct repl_request *request = first; request != NULL;
+         request = request->next) {
+        if (!is_internal(request)) {
+            unreserve(&repl->shared, request->payload.len);
+        }
     }
-    request->task.run = run_done;
-    request->loop->post(request->loop, &request->task);
+    first->task.run = run_done;
+    first->loop->post(first->loop, &first->task);
 }
 
 static void complete(struct repl *repl, struct repl_request *request, enum err err) {
@@ -280,6 +291,7 @@ void repl_submit_init(struct repl *repl, uint64_t registered_boot) {
     buf_init(&repl->mine.register_payload, LIMIT_COMMAND);
     buf_init(&repl->mine.init_payload, LIMIT_COMMAND);
     repl->mine.next_deadline_ms = NEVER;
+    repl->mine.decided_end = &repl->mine.decided;
     new_boot(repl, registered_boot);
 }
 
@@ -421,7 +433,39 @@ void repl_submit_outcome(struct repl *repl, const struct envelope *envelope,
     }
     unlink_request(mine, request);
     copy_outcome(request, outcome);
-    post(repl, request);
+    if (is_internal(request)) {
+        post(repl, request);
+    } else {
+        *mine->decided_end = request;
+        mine->decided_end = &request->next;
+    }
+}
+
+/* Take the requests of `loop` out of the list, in their order. */
+static struct repl_request *take_of_loop(struct repl_mine *mine,
+                                         const struct port_loop *loop) {
+    struct repl_request *taken = NULL, **taken_end = &taken;
+    struct repl_request **at = &mine->decided;
+    while (*at != NULL) {
+        struct repl_request *request = *at;
+        if (request->loop == loop) {
+            *at = request->next;
+            *taken_end = request;
+            taken_end = &request->next;
+        } else {
+            at = &request->next;
+        }
+    }
+    *taken_end = NULL;
+    mine->decided_end = at;
+    return taken;
+}
+
+void repl_submit_decided(struct repl *repl) {
+    struct repl_mine *mine = &repl->mine;
+    while (mine->decided != NULL) {
+        post(repl, take_of_loop(mine, mine->decided->loop));
+    }
 }
 
 /* --- time --- */
