@@ -99,6 +99,11 @@ static enum err host_send(void *impl, uint64_t to, struct span messages) {
     return peer_links_send(node->links, to, messages);
 }
 
+static void host_flush(void *impl) {
+    struct node *node = impl;
+    peer_links_flush(node->links);
+}
+
 static bool host_is_up(void *impl, uint64_t peer) {
     const struct node *node = impl;
     return peer_links_is_up(node->links, peer);
@@ -324,6 +329,7 @@ static enum err new_core(struct node *node, char why[256]) {
                              .kick = host_kick,
                              .later = host_later,
                              .send = host_send,
+                             .flush = host_flush,
                              .is_up = host_is_up,
                              .redial = host_redial,
                              .peer_set = host_peer_set,

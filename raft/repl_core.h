@@ -29,6 +29,8 @@ struct repl_host {
     void (*later)(void *impl, unsigned ms);
     /* Queue encoded messages (ERR_CLOSED: no open link; ERR_BUSY: too much waits). */
     enum err (*send)(void *impl, uint64_t to, struct span messages);
+    /* Let go now what is queued, instead of at the end of the turn. */
+    void (*flush)(void *impl);
     bool (*is_up)(void *impl, uint64_t peer);
     /* Dial now instead of when the pause is over. */
     void (*redial)(void *impl, uint64_t peer);

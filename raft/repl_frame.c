@@ -224,7 +224,7 @@ static void submit(struct repl *repl, struct repl_frame *frame) {
     frame->sent_mono_ms = repl_mono(repl);
     frame->busy = true;
     repl->in_flight++;
-    int rv = raft_apply(&repl->raft, &frame->req, &buffer, 1, on_frame);
+    int rv = repl_io_apply(repl, &frame->req, &buffer, on_frame);
     if (rv == 0) {
         repl->stuck = false;
         repl->last_frame_ms = repl->now_ms;

@@ -246,6 +246,8 @@ struct repl {
     uint64_t term, leader_id;
     uint64_t lead_since_ms;
     uint64_t led_mono_ms;    /* when the last AppendEntries came */
+    bool sends_first;        /* within repl_io_apply */
+    struct append *append;   /* this node's own write, meanwhile */
     bool answers_older_term; /* an AppendEntries of an older term is being answered */
     bool transfer_busy;
     struct raft_transfer transfer;
@@ -377,6 +379,10 @@ uint64_t repl_staleness(const struct repl *repl);
 
 /* repl_io.c */
 struct repl *repl_of_io(struct raft_io *io);
+/* raft_apply, but the frame leaves for the followers before this node writes it: they
+ * have the longer way. */
+int repl_io_apply(struct repl *repl, struct raft_apply *req, struct raft_buffer *buffer,
+                  raft_apply_cb cb);
 enum err repl_io_open(struct repl *repl, bool bootstrap, char why[256]);
 /* A message of libraft from a peer; takes what it owns. */
 void repl_io_receive(struct repl *repl, struct repl_peer *peer,

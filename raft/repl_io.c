@@ -144,6 +144,8 @@ struct append {
     struct raft_io_append *of; /* libraft's */
     raft_io_append_cb cb;
     struct repl *repl;
+    const struct raft_entry *entries; /* libraft's, until `cb` */
+    unsigned n;
     uint64_t begun_ms;
 };
 
@@ -164,6 +166,20 @@ static void on_appended(struct raft_io_append *req, int status) {
     }
 }
 
+/* The one that waits, if there is one. */
+static void begin_append(struct repl *repl) {
+    struct append *append = repl->append;
+    if (append == NULL) {
+        return;
+    }
+    repl->append = NULL;
+    int rv = repl->io_inner.append(repl->host.io, &append->req, append->entries,
+                                   append->n, on_appended);
+    if (rv != 0) {
+        repl_fatal(REPL_EXIT_LOG, "repl.append_failed", repl->host.io->errmsg); /* V1 */
+    }
+}
+
 static int io_append(struct raft_io *io, struct raft_io_append *req,
                      const struct raft_entry entries[], unsigned n,
                      raft_io_append_cb cb) {
@@ -172,15 +188,32 @@ static int io_append(struct raft_io *io, struct raft_io_append *req,
     if (append == NULL) {
         repl_fatal(REPL_EXIT_RAFT, "repl.fatal", "out of memory");
     }
-    *append = (struct append){
-        .of = req, .cb = cb, .repl = repl, .begun_ms = repl_mono(repl)};
+    *append = (struct append){.of = req,
+                              .cb = cb,
+                              .repl = repl,
+                              .entries = entries,
+                              .n = n,
+                              .begun_ms = repl_mono(repl)};
     req->cb = cb;
     atomic_fetch_add(&repl->pulse.appending, 1);
-    int rv = repl->io_inner.append(io, &append->req, entries, n, on_appended);
-    if (rv != 0) {
-        repl_fatal(REPL_EXIT_LOG, "repl.append_failed", io->errmsg); /* V1 */
+    begin_append(repl); /* one after the other */
+    repl->append = append;
+    if (!repl->sends_first) {
+        begin_append(repl);
     }
     return 0;
+}
+
+int repl_io_apply(struct repl *repl, struct raft_apply *req, struct raft_buffer *buffer,
+                  raft_apply_cb cb) {
+    repl->sends_first = true;
+    int rv = raft_apply(&repl->raft, req, buffer, 1, cb);
+    repl->sends_first = false;
+    if (repl->append != NULL) {
+        repl->host.flush(repl->host.impl);
+        begin_append(repl);
+    }
+    return rv;
 }
 
 void repl_log_load(const struct repl *repl, struct repl_log_load *ret_load) {

@@ -260,6 +260,10 @@ static enum err host_send(void *impl, uint64_t to, struct span messages) {
     return sim_net_send(sim_net_of(node->sim), node->id, (unsigned)to, messages);
 }
 
+static void host_flush(void *impl) {
+    (void)impl; /* what is sent is on its way */
+}
+
 static bool host_is_up(void *impl, uint64_t peer) {
     struct sim_node *node = impl;
     return sim_net_is_up(sim_net_of(node->sim), node->id, (unsigned)peer);
@@ -409,6 +413,7 @@ static enum err open_core(struct sim_node *node) {
                              .kick = host_kick,
                              .later = host_later,
                              .send = host_send,
+                             .flush = host_flush,
                              .is_up = host_is_up,
                              .redial = host_redial,
                              .peer_set = host_peer_set,
