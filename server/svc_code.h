@@ -16,6 +16,9 @@
  *   O3  its time is the clock of the snapshot that the session was read in, which every
  *       command after it has reached: it never lives longer than its ttl (I4 of
  *       raft/fsm_grant.c), and ends sooner by what the node was behind.
+ * A session that gets another key while the code is on its way (a second step was asked for
+ * elsewhere) takes along what it has granted, not this: the code is one of an ended session,
+ * and the service asks again.
  * Thread: the svc's. */
 #ifndef SERVER_SVC_CODE_H
 #define SERVER_SVC_CODE_H
