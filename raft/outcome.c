@@ -142,16 +142,8 @@ enum err outcome_tokens_encode(const struct outcome_tokens *tokens, struct buf *
     put_u8(out, (uint8_t)tokens->binding.kind);
     buf_put(out, tokens->binding.thumbprint, sizeof tokens->binding.thumbprint);
     put_u8(out, tokens->has_refresh ? 1 : 0);
-    put_u16(out, (uint16_t)tokens->nonce.len);
-    buf_put(out, tokens->nonce.data, tokens->nonce.len);
+    put_span(out, tokens->nonce);
     return buf_err(out);
-}
-
-static void read_fixed(struct reader *r, uint8_t *out, size_t len) {
-    struct span bytes = read_bytes(r, len);
-    if (bytes.len == len) {
-        memcpy(out, bytes.data, len);
-    }
 }
 
 enum err outcome_tokens_decode(struct span in, struct outcome_tokens *ret_tokens) {
@@ -159,7 +151,6 @@ enum err outcome_tokens_decode(struct span in, struct outcome_tokens *ret_tokens
     struct outcome_tokens tokens = {0};
     uint8_t version = read_u8(&r);
     uint8_t has_refresh;
-    uint16_t nonce_len;
 
     read_fixed(&r, tokens.sub.b, sizeof tokens.sub.b);
     read_fixed(&r, tokens.sid.b, sizeof tokens.sid.b);
@@ -172,10 +163,9 @@ enum err outcome_tokens_decode(struct span in, struct outcome_tokens *ret_tokens
     tokens.binding.kind = (enum binding_kind)read_u8(&r);
     read_fixed(&r, tokens.binding.thumbprint, sizeof tokens.binding.thumbprint);
     has_refresh = read_u8(&r);
-    nonce_len = read_u16(&r);
-    tokens.nonce = read_bytes(&r, nonce_len);
+    tokens.nonce = read_span(&r);
     if (r.bad || reader_left(&r) != 0 || version != TOKENS_VERSION || has_refresh > 1 ||
-        tokens.binding.kind > BINDING_TLS || nonce_len > LIMIT_NONCE) {
+        tokens.binding.kind > BINDING_TLS || tokens.nonce.len > LIMIT_NONCE) {
         return ERR_INVALID;
     }
     tokens.has_refresh = has_refresh == 1;

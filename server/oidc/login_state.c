@@ -19,11 +19,6 @@ enum {
     HAS_ALL = 127
 };
 
-static void put_span(struct buf *out, struct span text) {
-    put_u16(out, (uint16_t)text.len);
-    buf_put(out, text.data, text.len);
-}
-
 static bool within_bounds(const struct login_state *state) {
     const struct authorize_request *request = &state->request;
 
@@ -82,20 +77,6 @@ enum err login_state_encode(const struct login_state *state, struct buf *out) {
     put_u64(out, request->id_token_claims);
     put_u64(out, request->userinfo_claims);
     return buf_err(out);
-}
-
-static struct span read_span(struct reader *in) {
-    uint16_t len = read_u16(in);
-    struct span text = read_bytes(in, len);
-
-    return text.len > 0 ? text : span_of(NULL, 0);
-}
-
-static void read_fixed(struct reader *in, uint8_t *out, size_t len) {
-    struct span bytes = read_bytes(in, len);
-
-    if (bytes.len == len)
-        memcpy(out, bytes.data, len);
 }
 
 static bool read_request(struct reader *in, struct login_state *state) {

@@ -26,11 +26,6 @@ static size_t encoded_len(const struct sealed_code *code, unsigned has) {
            (has & HAS_AUTH_AFTER ? 8 : 0) + (has & HAS_CLAIMS ? 16 : 0);
 }
 
-static void put_span(struct buf *out, struct span text) {
-    put_u16(out, (uint16_t)text.len);
-    buf_put(out, text.data, text.len);
-}
-
 enum err sealed_code_encode(const struct sealed_code *code, struct buf *out) {
     unsigned has = (code->has_challenge ? HAS_CHALLENGE : 0u) |
                    (code->has_dpop_key ? HAS_DPOP_KEY : 0u) |
@@ -61,20 +56,6 @@ enum err sealed_code_encode(const struct sealed_code *code, struct buf *out) {
         put_u64(out, code->userinfo_claims);
     }
     return buf_err(out);
-}
-
-static struct span read_span(struct reader *in) {
-    uint16_t len = read_u16(in);
-    struct span text = read_bytes(in, len);
-
-    return text.len > 0 ? text : span_of(NULL, 0);
-}
-
-static void read_fixed(struct reader *in, uint8_t *out, size_t len) {
-    struct span bytes = read_bytes(in, len);
-
-    if (bytes.len == len)
-        memcpy(out, bytes.data, len);
 }
 
 /* False: of no form that encoding gives. */

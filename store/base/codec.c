@@ -18,6 +18,14 @@ struct span read_bytes(struct reader *r, size_t len) {
     return out;
 }
 
+void read_fixed(struct reader *r, uint8_t *out, size_t len) {
+    struct span bytes = read_bytes(r, len);
+
+    if (bytes.len == len && len > 0) {
+        memcpy(out, bytes.data, len);
+    }
+}
+
 static uint64_t read_le(struct reader *r, size_t len) {
     struct span in = read_bytes(r, len);
     uint64_t v = 0;
@@ -44,6 +52,13 @@ uint64_t read_u64(struct reader *r) {
     return read_le(r, 8);
 }
 
+struct span read_span(struct reader *r) {
+    uint16_t len = read_u16(r);
+    struct span bytes = read_bytes(r, len);
+
+    return bytes.len > 0 ? bytes : span_of(NULL, 0);
+}
+
 static void put_le(struct buf *out, uint64_t v, size_t len) {
     uint8_t bytes[8];
 
@@ -67,6 +82,11 @@ void put_u32(struct buf *out, uint32_t v) {
 
 void put_u64(struct buf *out, uint64_t v) {
     put_le(out, v, 8);
+}
+
+void put_span(struct buf *out, struct span bytes) {
+    put_u16(out, (uint16_t)bytes.len);
+    buf_put(out, bytes.data, bytes.len);
 }
 
 void hex_encode(struct span in, char *out) {

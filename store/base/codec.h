@@ -26,6 +26,10 @@ uint32_t read_u32(struct reader *r);
 uint64_t read_u64(struct reader *r);
 /* Borrow `len` bytes of the input; empty span and `bad` when short. */
 struct span read_bytes(struct reader *r, size_t len);
+/* Copy `len` bytes of the input; `out` stays as it is when short. */
+void read_fixed(struct reader *r, uint8_t *out, size_t len);
+/* What put_span wrote; borrows. NULL when it is empty. */
+struct span read_span(struct reader *r);
 static inline size_t reader_left(const struct reader *r)
 {
     return (size_t)(r->end - r->at);
@@ -35,6 +39,8 @@ void put_u8(struct buf *out, uint8_t v);
 void put_u16(struct buf *out, uint16_t v);
 void put_u32(struct buf *out, uint32_t v);
 void put_u64(struct buf *out, uint64_t v);
+/* A u16 length and the bytes, fewer than 65536. */
+void put_span(struct buf *out, struct span bytes);
 
 /* `out` holds 2 * in.len + 1 bytes. Lower case, terminated. */
 void hex_encode(struct span in, char *out);

@@ -154,6 +154,32 @@ static void numbers_round_trip(void **state) {
     buf_free(&buf);
 }
 
+static void spans_round_trip(void **state) {
+    uint8_t three[3] = {9, 9, 9};
+    struct buf buf;
+    struct reader r;
+    (void)state;
+
+    buf_init(&buf, 64);
+    put_span(&buf, span_str("abc"));
+    put_span(&buf, span_of(NULL, 0));
+    put_u16(&buf, 4); /* and three follow */
+    buf_put(&buf, "xyz", 3);
+    r = reader_of(buf_span(&buf));
+    assert_true(span_is(read_span(&r), "abc"));
+    assert_null(read_span(&r).data);
+    assert_false(r.bad);
+    assert_null(read_span(&r).data);
+    assert_true(r.bad);
+    read_fixed(&r, three, sizeof three);
+    assert_memory_equal(three, "\x09\x09\x09", 3);
+    r = reader_of(span_str("xyz"));
+    read_fixed(&r, three, sizeof three);
+    assert_memory_equal(three, "xyz", 3);
+    assert_false(r.bad);
+    buf_free(&buf);
+}
+
 static void hex_is_exact(void **state) {
     uint8_t out[2] = {7, 7};
     char text[5];
@@ -314,6 +340,7 @@ int main(void) {
         cmocka_unit_test(arena_is_zeroed_aligned_and_capped),
         cmocka_unit_test(reader_never_runs_past_its_end),
         cmocka_unit_test(numbers_round_trip),
+        cmocka_unit_test(spans_round_trip),
         cmocka_unit_test(hex_is_exact),
         cmocka_unit_test(base64url_is_strict),
         cmocka_unit_test(utf8_is_strict),
