@@ -8,24 +8,21 @@ import { makeCertificate, runLoad } from './limits.mjs';
 import { BUILD, LOAD_CORE, SERVER_CORE, TOP, UsageError, build, number, run, sleep, start } from './process.mjs';
 import { printPeers, writePeers } from './peers_report.mjs';
 
-// What is measured of both; `times`: how many times the peer's rate is asked of us.
+// What is measured of both; `times`: how many times the peer's rate is asked of us; where it
+// is missing, none is: what a client signs costs both the same.
+const USERINFO = { times: 10, args: ['--path', '/oauth/userinfo', '--bearer'], load: 'userinfo' };
+const CODE = { times: 4, args: ['--flow', 'code'], load: 'code ES256' };
+const CLIENT = { times: 4, args: ['--flow', 'client'], machine: true };
 const PHASES = {
-  userinfo: { times: 10, args: ['--path', '/oauth/userinfo', '--bearer'] },
-  code: { times: 4, args: ['--flow', 'code'], crowd: true },
-  'code, few users': { times: 4, args: ['--flow', 'code'] },
-  client: { times: 4, args: ['--flow', 'client'], machine: true },
-  'client, key': { times: 4, args: ['--flow', 'client'], machine: true, key: true },
-  'client, dpop': { times: 4, args: ['--flow', 'client'], machine: true, dpop: true },
-  'client, key and dpop': { times: 4, args: ['--flow', 'client'], machine: true, key: true, dpop: true },
-};
-const TITLES = {
-  userinfo: 'userinfo, opaque token',
-  code: 'code exchange, ES256',
-  'code, few users': 'code exchange, ES256, few users',
-  client: 'client_credentials, JWT ES256, secret',
-  'client, key': 'the same, private_key_jwt ES256',
-  'client, dpop': 'the same, secret and DPoP ES256',
-  'client, key and dpop': 'the same, private_key_jwt and DPoP',
+  userinfo: { ...USERINFO, crowd: true, title: 'userinfo, opaque token' },
+  'userinfo, few users': { ...USERINFO, title: 'the same, few users' },
+  code: { ...CODE, crowd: true, title: 'code exchange, ES256' },
+  'code, few users': { ...CODE, title: 'the same, few users' },
+  client: { ...CLIENT, crowd: true, title: 'client_credentials, JWT ES256, secret' },
+  'client, few users': { ...CLIENT, title: 'the same, few users' },
+  'client, key': { ...CLIENT, times: undefined, key: true, title: 'the same, private_key_jwt ES256' },
+  'client, dpop': { ...CLIENT, times: undefined, dpop: true, title: 'the same, secret and DPoP ES256' },
+  'client, key and dpop': { ...CLIENT, times: undefined, key: true, dpop: true, title: 'the same, private_key_jwt and DPoP' },
 };
 const RESOURCE = 'https://api.bench.example';
 const REDIRECT_URI = 'https://rp.bench.example/callback';
@@ -42,8 +39,8 @@ ${LOAD_CORE} over TLS with keep-alive, and prints how many times as many request
   PHASE          ${NAMES.join(' ')} (default: all)
   --seconds N    measured per turn (default 5), after one second of warm-up
   --rounds N     turns of each (default 3); the median counts
-  --users N      at once (default 32)
-  --crowd N      users at once for code, at both (default 256)
+  --users N      few users at once (default 32)
+  --crowd N      many (default 256); each phase is measured with both
   --json FILE    results (default build/bench/peers.json)
   --html FILE    the same as bars (default build/bench/peers.html)
   --dir DIR      where the cluster lives (default build/bench)
@@ -171,7 +168,7 @@ class Ours extends Cluster {
   }
 
   async measure(phase, users, options) {
-    if (!PHASES[phase].machine) return this.load(phase.startsWith('code') ? 'code ES256' : phase, { ...options, users, crowd: users });
+    if (!PHASES[phase].machine) return this.load(PHASES[phase].load, { ...options, users, crowd: users });
     const nodes = [1, 2, 3].flatMap((n) => ['--node', this.env[`TASUKI_NODE_${n}`]]);
     const issuer = this.env.TASUKI_ISSUER;
     const proof = { client: 'bench-machine', secret: this.machine, key: this.key, issuer, endpoint: `${issuer}token` };
@@ -193,7 +190,7 @@ async function takeTurns(ours, peer, options, results) {
       turns.peer.push(await peer.load(phase, users));
       turns.ours.push(await ours.measure(phase, users, options));
     }
-    results.phases[phase] = { title: TITLES[phase], times: PHASES[phase].times, users, ...turns };
+    results.phases[phase] = { title: PHASES[phase].title, times: PHASES[phase].times, users, ...turns };
   }
 }
 

@@ -21,7 +21,7 @@ export function printPeers(results) {
     const { ours, peer, ratio, reached } = judge(phase);
     const times = Number.isFinite(ratio) ? `${ratio.toFixed(1)} times` : '';
     const errors = [...phase.ours, ...phase.peer].reduce((sum, turn) => sum + (turn.errors ?? 0), 0);
-    return [phase.title, String(phase.users), count(ours), count(peer), times, String(errors), `${phase.times} times: ${reached ? 'reached' : 'not reached'}`];
+    return [phase.title, String(phase.users), count(ours), count(peer), times, String(errors), phase.times ? `${phase.times} times: ${reached ? 'reached' : 'not reached'}` : ''];
   });
   const table = [['', 'users', 'Tasuki /s', 'oidc-provider /s', 'ratio', 'errors', 'target'], ...rows];
   const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
@@ -43,10 +43,10 @@ export function writePeers(results, file) {
       chart(
         phase.title,
         [
-          { label: 'Tasuki', value: judged.ours, limit: judged.peer * phase.times, text: `${whole(judged.ours)} /s, ${judged.ratio.toFixed(1)} times` },
+          { label: 'Tasuki', value: judged.ours, ...(phase.times && { limit: judged.peer * phase.times }), text: `${whole(judged.ours)} /s, ${judged.ratio.toFixed(1)} times` },
           { label: 'oidc-provider', value: judged.peer, plain: true, text: `${whole(judged.peer)} /s` },
         ],
-        `per second; the mark is ${phase.times} times the peer`,
+        phase.times ? `per second, ${phase.users} users; the mark is ${phase.times} times the peer` : `per second, ${phase.users} users`,
       ),
     );
   page(file, 'Tasuki beside a peer', `<p>${results.footing}.<br>${results.machine.cpu}, ${results.machine.cores} cores.</p>${charts.join('\n')}`);
