@@ -113,6 +113,7 @@ static void put_marker(struct repl *repl) {
         return;
     }
     unsigned trailing = trailing_entries(repl);
+    uint64_t at = cut.snapshot->index; /* it is gone once `cb` has been called */
     raft_set_snapshot_trailing(&repl->raft, trailing);
     repl->cut = (struct repl_cut){0};
     int rv = repl->io_inner.snapshot_put(repl->host.io, trailing, cut.put, cut.snapshot,
@@ -120,7 +121,6 @@ static void put_marker(struct repl *repl) {
     if (rv != 0) {
         repl_fatal(REPL_EXIT_LOG, "repl.marker_failed", repl->host.io->errmsg);
     }
-    uint64_t at = cut.snapshot->index;
     if (at > trailing && repl->log_first < at - trailing + 1) {
         repl->log_first = at - trailing + 1;
     }

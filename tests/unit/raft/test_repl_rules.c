@@ -249,7 +249,6 @@ static void test_watchdog_sees_a_store_that_hangs(void **state) {
     }
 }
 
-/* A configuration between the frames does not make the log look short. */
 /* What waits for the store's device is bounded by each of three measures alone. */
 static void test_a_store_that_is_behind(void **state) {
     (void)state;
@@ -302,6 +301,7 @@ static void test_a_commit_that_lasts(void **state) {
                      REPL_COMMIT_COMMANDS_MAX);
 }
 
+/* A configuration between the frames does not make the log look short. */
 static void test_trail_goes_on_over_a_gap(void **state) {
     static struct repl_trail trail;
     uint64_t bytes, covers_ms;
