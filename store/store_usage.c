@@ -4,38 +4,16 @@
 #include <stdio.h>
 
 #include "store/base/check.h"
+#include "store/base/japan.h"
 #include "store/base/limits.h"
 #include "store/store_table.h"
 
 #define USAGE_ROW_VERSION 1
-#define JAPAN_OFFSET_MS (9ull * 3600 * 1000)
-#define DAY_MS (24ull * 3600 * 1000)
-#define YEAR_DAYS 365
-#define YEARS_MAX 8000 /* month_print's four digits, and a bound on the loop */
-
-static bool leap(uint32_t year) {
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-static uint32_t month_days(uint32_t year, uint32_t month) {
-    static const uint8_t days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-    return days[month] + (month == 1 && leap(year) ? 1u : 0u);
-}
 
 uint32_t store_usage_month(uint64_t ms) {
-    uint64_t days = (ms + JAPAN_OFFSET_MS) / DAY_MS;
-    uint32_t year = 1970, month = 0;
+    struct japan_time time = japan_time(ms);
 
-    while (year < 1970 + YEARS_MAX && days >= YEAR_DAYS + (leap(year) ? 1u : 0u)) {
-        days -= YEAR_DAYS + (leap(year) ? 1u : 0u);
-        year++;
-    }
-    while (month < 11 && days >= month_days(year, month)) {
-        days -= month_days(year, month);
-        month++;
-    }
-    return (year - 1970) * 12 + month;
+    return (time.year - 1970u) * 12u + time.month - 1u;
 }
 
 void store_usage_month_print(uint32_t month, char out[STORE_USAGE_MONTH_TEXT]) {

@@ -3,7 +3,7 @@
  *
  * Written by raft/fsm_usage.c; read by server/svc_admin_usage.c. Key: month, client_id.
  * An empty client_id stands for what belongs to none, as the TOP page. Months are those
- * of Japan (UTC+9, no summer time), counted from January 1970. */
+ * of Japan (store/base/japan.h), counted from January 1970. */
 #ifndef STORE_STORE_USAGE_H
 #define STORE_STORE_USAGE_H
 
