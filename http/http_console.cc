@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdio>
-#include <ctime>
 #include <exception>
 #include <jansson.h>
 #include <kainjow/mustache.hpp>
@@ -13,6 +12,7 @@
 #include <http_console_pages.h> /* made by CMake: embedded files */
 
 #include "http/http_page_text.hpp"
+#include "store/base/japan.h"
 
 using kainjow::mustache::data;
 using kainjow::mustache::lambda2;
@@ -99,17 +99,15 @@ data value_of(json_t *json) {
     }
 }
 
-/* Milliseconds since 1970 as a moment of Japan (UTC+9, no summer time). */
+/* Milliseconds since 1970; a dash for none. */
 std::string time_text(const std::string &ms_text) {
-    char out[32];
-    struct tm parts;
+    char out[JAPAN_TEXT_MAX];
     long long ms = std::strtoll(ms_text.c_str(), nullptr, 10);
-    time_t seconds = static_cast<time_t>(ms / 1000 + 9 * 3600);
 
-    if (ms <= 0 || gmtime_r(&seconds, &parts) == nullptr ||
-        std::strftime(out, sizeof(out), "%Y-%m-%d %H:%M", &parts) == 0) {
+    if (ms <= 0) {
         return "–";
     }
+    japan_print(static_cast<uint64_t>(ms), JAPAN_MINUTE, out);
     return out;
 }
 

@@ -6,6 +6,7 @@
 #include "http/http_respond.h"
 #include "http/http_router.h"
 #include "server/svc_account.h"
+#include "store/base/japan.h"
 
 #define BASE "/account"
 
@@ -48,12 +49,9 @@ static void set_notice(struct http_page_data *data, const struct svc_account *ac
     http_page_add_message(data, "notices", lang, key);
 }
 
-/* In Japan's time, as the messages to people have it (UTC+9, no summer time). */
-static struct span time_text(uint64_t ms, char out[32]) {
-    time_t t = (time_t)(ms / 1000) + 9 * 3600;
-    struct tm tm;
-    gmtime_r(&t, &tm);
-    return span_of(out, strftime(out, 32, "%Y-%m-%d %H:%M", &tm));
+static struct span time_text(uint64_t ms, char out[JAPAN_TEXT_MAX]) {
+    japan_print(ms, JAPAN_MINUTE, out);
+    return span_str(out);
 }
 
 /* "Chrome / Windows", as people call it; the header itself when it names none. */
@@ -88,7 +86,8 @@ static struct span browser_text(struct span agent, char out[48]) {
 /* The message of an event or a kind of factor; what has none is shown as it is. */
 static void add_row(struct http_page_data *data, const struct account_row *row,
                     const char *prefix, enum http_lang lang) {
-    char key[64], time[32], used[32], count[24] = "", browser[48], about[48];
+    char key[64], time[JAPAN_TEXT_MAX], used[JAPAN_TEXT_MAX];
+    char count[24] = "", browser[48], about[48];
     size_t at = (size_t)snprintf(key, sizeof(key), "%s", prefix);
     for (size_t i = 0; i < row->text.len && at + 1 < sizeof(key) && *prefix; i++) {
         char c = (char)row->text.data[i];

@@ -3,10 +3,10 @@
 #include <message_texts.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "store/base/check.h"
 #include "store/base/codec.h"
+#include "store/base/japan.h"
 
 #define MINUTE_MS (60u * 1000)
 #define HOUR_MS (60u * MINUTE_MS)
@@ -474,14 +474,12 @@ enum err message_text(enum message_template template, bool english,
 void message_time(uint64_t ms, bool english, char out[MESSAGE_TIME_MAX]) {
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t seconds = (time_t)(ms / 1000) + 9 * 3600; /* Japan, no summer time */
-    struct tm tm;
+    struct japan_time at = japan_time(ms);
 
-    CHECK(gmtime_r(&seconds, &tm));
     if (english)
-        snprintf(out, MESSAGE_TIME_MAX, "%d %s %d %02d:%02d (JST)", tm.tm_mday,
-                 months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min);
+        snprintf(out, MESSAGE_TIME_MAX, "%d %s %d %02d:%02d (JST)", at.day,
+                 months[at.month - 1], at.year, at.hour, at.minute);
     else
-        snprintf(out, MESSAGE_TIME_MAX, "%d年%d月%d日 %02d:%02d", tm.tm_year + 1900,
-                 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min);
+        snprintf(out, MESSAGE_TIME_MAX, "%d年%d月%d日 %02d:%02d", at.year, at.month,
+                 at.day, at.hour, at.minute);
 }

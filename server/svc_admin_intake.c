@@ -7,6 +7,7 @@
 #include "server/svc_admin_internal.h"
 #include "server/svc_application.h"
 #include "store/base/codec.h"
+#include "store/base/japan.h"
 #include "store/store_intake.h"
 
 #define LIST_MAX (2u * 1024 * 1024)
@@ -26,26 +27,18 @@ size_t svc_admin_intake_size(void) {
 
 /* --- parts of requests --- */
 
-/* YYYY-MM-DD as days since 1970; 0 and a word when it is no day. */
+/* YYYY-MM-DD as japan_day has it; 0 and a word when it is no day. */
 static uint32_t day_of(struct svc_json *json, const char *name) {
     struct span text = svc_json_text(json, name, false, 10, 10);
-    unsigned year, month, day;
-    uint32_t era, yoe, doy;
-    char copy[11] = "";
+    uint64_t first_ms, last_ms;
 
     if (json->failed || text.len == 0)
         return 0;
-    memcpy(copy, text.data, text.len);
-    if (sscanf(copy, "%4u-%2u-%2u", &year, &month, &day) != 3 || year < 1970 ||
-        month < 1 || month > 12 || day < 1 || day > 31) {
+    if (!japan_read_day(text, &first_ms, &last_ms)) {
         svc_json_fail(json, "%s: a day as 2026-04-01 is expected", name);
         return 0;
     }
-    year -= month <= 2 ? 1 : 0;
-    era = year / 400;
-    yoe = year - era * 400;
-    doy = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+    return japan_day(first_ms);
 }
 
 static void id_of(struct svc_json *json, const char *name, struct id128 *ret_id) {

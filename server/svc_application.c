@@ -6,6 +6,7 @@
 #include "server/domain/account_id.h"
 #include "server/domain/name_fold.h"
 #include "server/svc_internal.h"
+#include "store/base/japan.h"
 
 static struct span bound_to(const struct id128 *key) {
     return span_of(key->b, sizeof key->b);
@@ -147,19 +148,13 @@ static struct span dashed(struct arena *arena, struct span day) {
     return arena_dup(arena, span_str(text));
 }
 
-/* Days since 1970 as a date; after Howard Hinnant's days_from_civil, turned round. */
+/* "" for day 0. */
 static struct span day_text(struct arena *arena, uint32_t day) {
-    uint32_t z = day + 719468u, era = z / 146097u, doe = z - era * 146097u;
-    uint32_t yoe = (doe - doe / 1460u + doe / 36524u - doe / 146096u) / 365u;
-    uint32_t doy = doe - (365u * yoe + yoe / 4u - yoe / 100u);
-    uint32_t mp = (5u * doy + 2u) / 153u, month = mp < 10 ? mp + 3 : mp - 9;
-    uint32_t year = yoe + era * 400u + (month <= 2 ? 1 : 0);
-    char text[32];
+    char text[JAPAN_TEXT_MAX];
 
     if (day == 0)
         return span_of("", 0);
-    snprintf(text, sizeof text, "%04u-%02u-%02u", year % 10000u, month,
-             doy - (153u * mp + 2u) / 5u + 1u);
+    japan_print(japan_day_ms(day), JAPAN_DAY, text);
     return arena_dup(arena, span_str(text));
 }
 

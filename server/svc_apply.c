@@ -1,13 +1,12 @@
 /* svc_apply: the form and the link that confirms it (svc_apply.h). */
 #include <stdio.h>
-#include <time.h>
 
 #include "server/domain/application_id.h"
 #include "server/paper.h"
 #include "server/rate_limit.h"
 #include "server/svc_apply_internal.h"
-#include "store/base/check.h"
 #include "store/base/codec.h"
+#include "store/base/japan.h"
 
 #define DRAWS_MAX 4
 #define CONFIRM_TTL_MS (24u * 3600 * 1000)
@@ -134,12 +133,9 @@ static void apply_end(struct apply_op *op, enum svc_apply_kind kind) {
 }
 
 static struct date today(struct svc *svc) {
-    time_t seconds = (time_t)(repl_now_ms(svc->shared->repl) / 1000) + 9 * 3600;
-    struct tm tm;
+    struct japan_time time = japan_time(repl_now_ms(svc->shared->repl));
 
-    CHECK(gmtime_r(&seconds, &tm)); /* Japan's */
-    return (struct date){(uint16_t)(tm.tm_year + 1900), (uint8_t)(tm.tm_mon + 1),
-                         (uint8_t)tm.tm_mday};
+    return (struct date){time.year, time.month, time.day};
 }
 
 /* What is mailed if somebody stands in its way. Made every time, and sent by the same

@@ -2,11 +2,9 @@
  *
  * Drawn on the view pool, whose queue is bounded, so that no sign-in waits for a page of
  * paper. What is posted already is not printed again: a form is good once. */
-#include <time.h>
-
 #include "server/paper.h"
 #include "server/svc_apply_internal.h"
-#include "store/base/check.h"
+#include "store/base/japan.h"
 
 struct print_op {
     struct svc_state base; /* first */
@@ -51,12 +49,9 @@ static void draw(struct svc_state *state) {
 }
 
 static struct date day_of(uint64_t ms) {
-    time_t seconds = (time_t)(ms / 1000) + 9 * 3600; /* Japan's */
-    struct tm tm;
+    struct japan_time time = japan_time(ms);
 
-    CHECK(gmtime_r(&seconds, &tm));
-    return (struct date){(uint16_t)(tm.tm_year + 1900), (uint8_t)(tm.tm_mon + 1),
-                         (uint8_t)tm.tm_mday};
+    return (struct date){time.year, time.month, time.day};
 }
 
 static const char *environment_text(enum client_environment environment) {

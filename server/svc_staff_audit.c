@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "server/svc_staff_internal.h"
+#include "store/base/japan.h"
 
 #define SHOWN 50
 
@@ -34,37 +35,26 @@ static void found(struct staff_op *op) {
     svc_staff_view(op, view);
 }
 
-/* -1: it is none. */
-static json_int_t day_ms(struct span text) {
-    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    char copy[11];
-    int year, month, day;
-    json_int_t days;
+/* The field's day goes into the question, as its first or its last moment; false: it is
+ * no day. */
+static bool put_day(const struct staff_op *op, const char *field, json_t *query) {
+    struct span text = svc_staff_field(op, field);
+    uint64_t first_ms, last_ms;
 
-    if (text.len != 10)
-        return -1;
-    memcpy(copy, text.data, 10);
-    copy[10] = '\0';
-    if (sscanf(copy, "%4d-%2d-%2d", &year, &month, &day) != 3 || year < 1970 ||
-        month < 1 || month > 12 || day < 1 || day > 31)
-        return -1;
-    days = (json_int_t)(year - 1970) * 365 + (year - 1969) / 4 - (year - 1901) / 100 +
-           (year - 1601) / 400 + before[month - 1] + day - 1;
-    if (month > 2 && ((year % 4 == 0 && year % 100 != 0) || year % 400 == 0))
-        days++;
-    return (days * 24 - 9) * 3600 * 1000;
-}
-
-uint64_t svc_staff_day_ms(struct span text) {
-    json_int_t ms = day_ms(text);
-
-    return ms > 0 ? (uint64_t)ms : 0;
+    if (text.len == 0)
+        return true;
+    if (!japan_read_day(text, &first_ms, &last_ms))
+        return false;
+    if (strcmp(field, "from") == 0)
+        json_object_set_new(query, "from_ms", json_integer((json_int_t)first_ms));
+    else
+        json_object_set_new(query, "to_ms", json_integer((json_int_t)last_ms));
+    return true;
 }
 
 void svc_staff_audit(struct staff_op *op) {
     static const char *const names[] = {"account", "client_id", "staff",
                                         "application", "event", "address"};
-    struct span from = svc_staff_field(op, "from"), to = svc_staff_field(op, "to");
     struct span at = svc_staff_field(op, "at");
     json_t *query;
 
@@ -79,16 +69,11 @@ void svc_staff_audit(struct staff_op *op) {
             json_object_set_new(query, names[i], svc_staff_text(value));
     }
     op->typed = asked(op);
-    if ((from.len > 0 && day_ms(from) < 0) || (to.len > 0 && day_ms(to) < 0)) {
+    if (!put_day(op, "from", query) || !put_day(op, "to", query)) {
         json_decref(query);
         svc_staff_refuse(op, STAFF_INVALID, span_str("from: yyyy-mm-dd is expected"));
         return;
     }
-    if (from.len > 0)
-        json_object_set_new(query, "from_ms", json_integer(day_ms(from)));
-    if (to.len > 0)
-        json_object_set_new(query, "to_ms",
-                            json_integer(day_ms(to) + 24 * 3600 * 1000 - 1));
     if (at.len > 0 && at.len < 19) {
         char text[20];
         memcpy(text, at.data, at.len);

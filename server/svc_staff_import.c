@@ -9,6 +9,7 @@
 #include "server/svc_application_mail.h"
 #include "server/svc_staff_review.h"
 #include "store/base/codec.h"
+#include "store/base/japan.h"
 
 #define SHOWN 50 /* files of a page */
 #define PARTS_MAX (DECISION_CSV_LINES_MAX / LIMIT_IMPORT_LINES)
@@ -16,7 +17,6 @@
 #define SETTLE_MS 5000
 #define EXPORT_MAX (8u * 1024 * 1024)
 #define EXPORT_ROWS_MAX (256u * 1024) /* EXPORT_MAX holds about as many lines */
-#define DAY_MS (24ull * 3600 * 1000)
 
 static const char *const states[] = {"", "proposed", "approved", "rejected"};
 
@@ -643,10 +643,11 @@ static void export(struct svc_state *state) {
 
 void svc_staff_decisions(struct staff_op *op) {
     struct span from = svc_staff_field(op, "from"), to = svc_staff_field(op, "to");
-    uint64_t from_ms = svc_staff_day_ms(from), to_ms = svc_staff_day_ms(to);
+    uint64_t from_ms = 0, to_ms = UINT64_MAX, other_ms;
     struct exporting *e;
 
-    if ((from.len > 0 && from_ms == 0) || (to.len > 0 && to_ms == 0)) {
+    if ((from.len > 0 && !japan_read_day(from, &from_ms, &other_ms)) ||
+        (to.len > 0 && !japan_read_day(to, &other_ms, &to_ms))) {
         svc_staff_refuse(op, STAFF_INVALID, span_str("from: yyyy-mm-dd is expected"));
         return;
     }
@@ -660,7 +661,7 @@ void svc_staff_decisions(struct staff_op *op) {
     op->work_free = exporting_free;
     e->store = op->base.svc->shared->store;
     e->from_ms = from_ms;
-    e->to_ms = to.len > 0 ? to_ms + DAY_MS - 1 : UINT64_MAX;
+    e->to_ms = to_ms;
     e->encoding = encoding_of(op);
     svc_view_pool(&op->base, export, exported);
 }

@@ -6,12 +6,12 @@
  * back and hashed; then its bundle is told (http/pages/console/intake.js). */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "server/oidc/params.h"
 #include "server/svc_blob.h"
 #include "server/svc_staff_internal.h"
 #include "store/base/codec.h"
+#include "store/base/japan.h"
 #include "store/store_intake.h"
 
 #define BATCHES_SHOWN 20
@@ -139,14 +139,11 @@ static enum err put_chosen(struct staff_op *op, json_t *view) {
     return OK;
 }
 
-/* The day of Japan, as a date field has it. */
+/* As a date field has it. */
 static json_t *today(struct svc *svc) {
-    time_t seconds = (time_t)(repl_now_ms(svc->shared->repl) / 1000) + 9 * 3600;
-    char text[16] = "";
-    struct tm day;
+    char text[JAPAN_TEXT_MAX];
 
-    if (gmtime_r(&seconds, &day))
-        strftime(text, sizeof text, "%Y-%m-%d", &day);
+    japan_print(repl_now_ms(svc->shared->repl), JAPAN_DAY, text);
     return json_string(text);
 }
 

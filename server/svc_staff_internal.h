@@ -82,8 +82,6 @@ json_t *svc_staff_text(struct span text);
 /* Array of the names of the roles. */
 json_t *svc_staff_roles(uint32_t roles);
 json_t *svc_staff_id(struct id128 id);
-/* Milliseconds at which the day of Japan (yyyy-mm-dd) begins; 0: it is none. */
-uint64_t svc_staff_day_ms(struct span text);
 
 /* The actions. Each ends the operation. */
 void svc_staff_home(struct staff_op *op);

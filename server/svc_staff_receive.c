@@ -5,9 +5,7 @@
 
 #include "server/svc_application_mail.h"
 #include "server/svc_staff_review.h"
-
-#define DAY_S 86400u
-#define JAPAN_S (9u * 3600)
+#include "store/base/japan.h"
 
 static void answer(struct staff_op *op, const char *notice) {
     static const struct staff_refusal refusals[] = {
@@ -31,7 +29,6 @@ static void received(struct svc_state *state) {
 void svc_staff_receive(struct staff_op *op) {
     struct command command = {.type = CMD_APPLICATION_MOVE};
     struct cmd_application_move *move = &command.application_move;
-    uint64_t now_s = repl_now_ms(op->base.svc->shared->repl) / 1000;
 
     if (!svc_staff_application_id(op, &move->id)) {
         svc_staff_no_application(op);
@@ -40,7 +37,7 @@ void svc_staff_receive(struct staff_op *op) {
     move->from = APPLICATION_AWAITING;
     move->to = APPLICATION_RECEIVED;
     move->staff = op->account.id;
-    move->received_day = (uint32_t)((now_s + JAPAN_S) / DAY_S);
+    move->received_day = japan_day(repl_now_ms(op->base.svc->shared->repl));
     svc_submit(&op->base, &command, received);
 }
 

@@ -3,11 +3,11 @@
  * stays so: what follows is a new application (DOMAIN §1.1). */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "server/denial_letter.h"
 #include "server/svc_application.h"
 #include "server/svc_staff_review.h"
+#include "store/base/japan.h"
 
 struct lettering {
     struct application application;
@@ -66,12 +66,9 @@ static const char *environment_text(enum client_environment environment) {
 }
 
 static void write_letter(struct lettering *l) {
-    time_t seconds = (time_t)(l->application.decided_ms / 1000) + 9 * 3600; /* Japan's */
-    struct tm day = {.tm_year = 70};
+    struct japan_time time = japan_time(l->application.decided_ms);
 
-    (void)gmtime_r(&seconds, &day);
-    snprintf(l->day, sizeof l->day, "%d年%d月%d日", day.tm_year + 1900, day.tm_mon + 1,
-             day.tm_mday);
+    snprintf(l->day, sizeof l->day, "%d年%d月%d日", time.year, time.month, time.day);
     snprintf(l->name, sizeof l->name, "letter-%s.pdf", l->application.id.text);
     l->letter = (struct denial_letter){
         .application_id = span_str(l->application.id.text),

@@ -453,6 +453,30 @@ static void test_metrics(void **state) {
     buf_free(&out);
 }
 
+/* The day of the post is one of the calendar. */
+static void test_batch_days(void **state) {
+    static const char *const days[] = {"2027-02-29", "2027-02-30", "2027-04-31",
+                                       "2027-13-01", "2027-00-10", "1969-12-31",
+                                       "2027-4-001", "20270401xx"};
+    struct svc_admin got;
+    char body[160];
+
+    for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+        snprintf(body, sizeof body,
+                 "{\"id\":\"00112233445566778899aabbccddeeff\",\"label\":\"a\","
+                 "\"received_on\":\"%s\"}",
+                 days[i]);
+        expect(*state, ADMIN_BATCH_ADD, body, ADMIN_INVALID,
+               "received_on: a day as 2026-04-01 is expected");
+    }
+    run_admin(*state, ADMIN_BATCH_ADD,
+              "{\"id\":\"00112233445566778899aabbccddeeff\",\"label\":\"a\","
+              "\"received_on\":\"2028-02-29\"}",
+              &got);
+    assert_int_equal(got.kind, ADMIN_OK);
+    svc_op_close(&got.op);
+}
+
 #define ADMIN_TEST(name)                                                               \
     cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -464,7 +488,7 @@ int main(void) {
         ADMIN_TEST(test_documents),        ADMIN_TEST(test_metrics),
         ADMIN_TEST(test_node_mistakes),    ADMIN_TEST(test_node_refusals),
         ADMIN_TEST(test_node_list),        ADMIN_TEST(test_staff_mistakes),
-        ADMIN_TEST(test_staff_seed_once),
+        ADMIN_TEST(test_staff_seed_once),  ADMIN_TEST(test_batch_days),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -734,6 +734,58 @@ static void a_long_queue_has_pages(void **state) {
     json_decref(ids);
 }
 
+/* ---- the audit */
+
+/* The events of Hana that a search of these days finds, one a line. */
+static void audit_of(struct fixture *f, const struct person *hana, const char *from,
+                     const char *to, char out[256]) {
+    struct params params =
+        params_make("search", "1", "staff", "hana", "from", from, "to", to, NULL);
+    struct svc_staff got = run(f, hana, STAFF_DO_AUDIT, &params);
+    json_t *view, *record;
+    size_t i, len = 0;
+
+    assert_int_equal(got.kind, STAFF_VIEW);
+    view = json_loadb((const char *)got.view.data, got.view.len, 0, NULL);
+    out[0] = '\0';
+    json_array_foreach(json_object_get(view, "records"), i, record) {
+        const char *event = json_string_value(json_object_get(record, "event"));
+        len += (size_t)snprintf(out + len, 256 - len, "%s\n", event);
+        assert_true(len < 256);
+    }
+    json_decref(view);
+    svc_op_close(&got.op);
+}
+
+static void the_audits_days_are_japans(void **state) {
+    static const uint64_t midnight_ms = 1795964400000; /* 2026-11-29T15:00:00Z */
+    static const char *const wrong[] = {"2026-02-29", "2026-11-31", "2026-13-01",
+                                        "2026-11-3", "2026-11-30 00:00", "yesterday"};
+    struct fixture *f = *state;
+    struct person hana;
+    char events[256];
+
+    f->repl.now_ms = midnight_ms - 1; /* the last moment of the 29th */
+    add_person(f, "hana", "\"auditor\"", &hana);
+    f->repl.now_ms = midnight_ms;
+    enter(f, &hana);
+    audit_of(f, &hana, "2026-11-29", "2026-11-29", events);
+    assert_string_equal(events, "staff.created\n");
+    audit_of(f, &hana, "2026-11-28", "2026-11-28", events);
+    assert_string_equal(events, "");
+    audit_of(f, &hana, "2026-12-01", "", events);
+    assert_string_equal(events, "");
+    audit_of(f, &hana, "2026-11-30", "2026-11-30", events);
+    assert_non_null(strstr(events, "staff.signin\n"));
+    assert_null(strstr(events, "staff.created\n"));
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        for (int end = 0; end < 2; end++) {
+            struct params params = params_make(
+                "search", "1", end ? "to" : "from", wrong[i], NULL);
+            assert_int_equal(act(f, &hana, STAFF_DO_AUDIT, &params), STAFF_INVALID);
+        }
+}
+
 #define TEST(name)                                                                     \
     cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -760,6 +812,7 @@ int main(void) {
         TEST(the_desk_shows_stocks_and_claims_what_is_there),
         TEST(a_role_that_is_lost_meanwhile_is_forbidden),
         TEST(a_long_queue_has_pages),
+        TEST(the_audits_days_are_japans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
