@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "ops/cli/cmd.h"
 #include "ops/cli/table.h"
+#include "store/base/japan.h"
 
 #define BODY_MAX 4096
 #define PAGE 500
@@ -36,7 +36,9 @@ static const char usage_text[] =
     "                           who looked at it\n"
     "           --event NAME    signin.failed; 'signin.*' for all that begin so\n"
     "           --address IP    from this network address\n"
-    "           --from, --to    2027-04-01, '2027-04-01 09:30' or 2027-04-01T09:30:00Z\n"
+    "           --from, --to    2027-04-01 or '2027-04-01 09:30', of Japan (JST), or\n"
+    "                           2027-04-01T09:30:00Z of UTC; what is named is included,\n"
+    "                           to its end\n"
     "export   all of them as JSON lines, origins sealed, for an archive and for verify\n"
     "verify   prove that nothing was changed, taken out, put in or cut off: every\n"
     "         record's hash is made again, and each names the one before it. The heads\n"
@@ -46,42 +48,9 @@ static const char usage_text[] =
     "lost     after a restore or a recovery: the changes that an export of the cluster as\n"
     "         it was has, and the cluster has not: suspensions, passwords, RPs, staff\n"
     "\n"
-    "To read the audit is an event of its own.\n"
+    "Times are printed as Japan's (JST), with --json as ms since 1970. To read the audit\n"
+    "is an event of its own.\n"
     "\n";
-
-/* --- times --- */
-
-/* Of this machine's time zone unless it ends with Z. `end`: of the day's last moment. */
-static bool read_time(const char *text, bool end, uint64_t *ret_ms) {
-    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S",
-                                        "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M",
-                                        "%Y-%m-%d"};
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        struct tm tm = {.tm_isdst = -1};
-        const char *rest = strptime(text, forms[i], &tm);
-        time_t t;
-
-        if (!rest || *rest)
-            continue;
-        if (end && i == 4)
-            tm.tm_mday++;
-        t = i == 0 ? timegm(&tm) : mktime(&tm);
-        if (t < 0)
-            return false;
-        *ret_ms = (uint64_t)t * 1000 - (end && i == 4 ? 1 : 0) +
-                  (end && i != 4 ? 999 : 0);
-        return true;
-    }
-    return false;
-}
-
-static void print_time(uint64_t ms, char out[32]) {
-    time_t t = (time_t)(ms / 1000);
-    struct tm tm;
-
-    localtime_r(&t, &tm);
-    strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm);
-}
 
 /* --- the question --- */
 
@@ -91,18 +60,18 @@ static void put_text(struct buf *body, const char *name, const char *value) {
 }
 
 static bool put_time(struct buf *body, const char *name, const char *text, bool end) {
-    uint64_t ms;
+    uint64_t first_ms, last_ms;
 
     if (!text)
         return true;
-    if (!read_time(text, end, &ms)) {
+    if (!japan_read(span_str(text), &first_ms, &last_ms)) {
         fprintf(stderr,
                 "tasuki: '%s' is no time: 2027-04-01, '2027-04-01 09:30' and "
                 "2027-04-01T09:30:00Z are\n",
                 text);
         return false;
     }
-    buf_json_u64(body, name, ms);
+    buf_json_u64(body, name, end ? last_ms : first_ms);
     return true;
 }
 
@@ -136,9 +105,9 @@ static const char *first_text(const json_t *record, const char *const names[]) {
 static void add_row(struct table *table, const json_t *record) {
     static const char *const about[] = {"sub", "staff", "login", NULL};
     uint64_t count = number_of(record, "count");
-    char time[32];
+    char time[JAPAN_TEXT_MAX];
 
-    print_time(number_of(record, "time_ms"), time);
+    japan_print(number_of(record, "time_ms"), JAPAN_SECOND, time);
     table_cell(table, "%" PRIu64, number_of(record, "seq"));
     table_cell(table, "%s", time);
     if (count > 1)
@@ -227,9 +196,9 @@ static int list(const struct audit_options *o, struct conn *conn) {
 static void print_record(const json_t *record) {
     const char *name;
     const json_t *value;
-    char time[32];
+    char time[JAPAN_TEXT_MAX];
 
-    print_time(number_of(record, "time_ms"), time);
+    japan_print(number_of(record, "time_ms"), JAPAN_SECOND, time);
     printf("%-14s %s\n", "time", time);
     json_object_foreach((json_t *)(uintptr_t)record, name, value) {
         if (json_is_string(value))

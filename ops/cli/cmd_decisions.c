@@ -4,15 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "ops/cli/cmd.h"
 #include "ops/cli/conn.h"
 #include "ops/cli/input.h"
 #include "store/base/codec.h"
+#include "store/base/japan.h"
 #include "store/base/limits.h"
-
-#define DAY_MS (24ll * 3600 * 1000)
 
 static const char export_usage[] =
     "usage: tasuki decisions export [--from YYYY-MM-DD] [--to YYYY-MM-DD]\n"
@@ -73,16 +71,15 @@ static bool encoding_known(const char *encoding) {
     return false;
 }
 
-/* The begin of a day of Japan; false after a sentence on stderr. */
-static bool read_day(const char *text, const char *option, json_int_t *ret_ms) {
-    struct tm day = {0};
-    const char *end = strptime(text, "%Y-%m-%d", &day);
+/* The first or the last moment of a day; false after a sentence on stderr. */
+static bool read_day(const char *text, const char *option, bool end, json_int_t *ret_ms) {
+    uint64_t first_ms, last_ms;
 
-    if (!end || *end != '\0') {
+    if (!japan_read_day(span_str(text), &first_ms, &last_ms)) {
         fprintf(stderr, "tasuki: %s: a day as 2026-04-01 is expected\n", option);
         return false;
     }
-    *ret_ms = ((json_int_t)timegm(&day) - 9 * 3600) * 1000;
+    *ret_ms = (json_int_t)(end ? last_ms : first_ms);
     return true;
 }
 
@@ -120,14 +117,14 @@ static json_t *describe_export(const struct decision_options *o) {
     json_int_t ms;
 
     if (o->from) {
-        if (!read_day(o->from, "--from", &ms))
+        if (!read_day(o->from, "--from", false, &ms))
             goto wrong;
         json_object_set_new(body, "from_ms", json_integer(ms));
     }
     if (o->to) {
-        if (!read_day(o->to, "--to", &ms))
+        if (!read_day(o->to, "--to", true, &ms))
             goto wrong;
-        json_object_set_new(body, "to_ms", json_integer(ms + DAY_MS - 1));
+        json_object_set_new(body, "to_ms", json_integer(ms));
     }
     return body;
 wrong:

@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "ops/cli/cmd.h"
 #include "ops/cli/cmd_factor.h"
 #include "ops/cli/input.h"
+#include "store/base/japan.h"
 #include "store/base/limits.h"
 
 static const char usage_text[] =
@@ -16,7 +16,8 @@ static const char usage_text[] =
     "       tasuki account factor remove ACCOUNT_ID FACTOR [OPTION...]\n"
     "\n"
     "The second factors of an account. A removed one ends all sessions of the account;\n"
-    "a Prime or Member without any enrols one at the next sign-in.\n"
+    "a Prime or Member without any enrols one at the next sign-in. The list has times of\n"
+    "Japan (JST).\n"
     "\n"
     "  --phone NUMBER    codes are sent to it (090-1234-5678, +819012345678)\n"
     "  --totp-file FILE  the key of an authenticator app: 20 bytes as base32\n"
@@ -50,13 +51,13 @@ int factor_ask(struct conn *conn, const char *action, const char *id, const char
     return code;
 }
 
-static void print_time(const json_t *ms, char text[32]) {
-    time_t when = (time_t)(json_integer_value(ms) / 1000);
-    struct tm local;
+static void print_time(const json_t *value, char text[JAPAN_TEXT_MAX]) {
+    json_int_t ms = json_integer_value(value);
 
-    snprintf(text, 32, "never");
-    if (when != 0 && localtime_r(&when, &local))
-        strftime(text, 32, "%Y-%m-%d %H:%M", &local);
+    if (ms > 0)
+        japan_print((uint64_t)ms, JAPAN_MINUTE, text);
+    else
+        snprintf(text, JAPAN_TEXT_MAX, "never");
 }
 
 static void print_list(const json_t *answer) {
@@ -64,7 +65,7 @@ static void print_list(const json_t *answer) {
 
     for (size_t i = 0; i < json_array_size(factors); i++) {
         const json_t *one = json_array_get(factors, i);
-        char created[32], used[32];
+        char created[JAPAN_TEXT_MAX], used[JAPAN_TEXT_MAX];
 
         print_time(json_object_get(one, "created_ms"), created);
         print_time(json_object_get(one, "used_ms"), used);

@@ -13,6 +13,7 @@
 #include "ops/cli/cmd.h"
 #include "ops/cli/conn.h"
 #include "ops/cli/intake_files.h"
+#include "store/base/japan.h"
 #include "store/base/port.h"
 
 #define CHUNK (48u * 1024) /* server/blob.h */
@@ -28,7 +29,7 @@ static const char usage_text[] =
     "changes nothing.\n"
     "\n"
     "  --label TEXT              for people; else the folder's name\n"
-    "  --received-on YYYY-MM-DD  the day of the post; else today\n"
+    "  --received-on YYYY-MM-DD  the day of the post; else today, in Japan\n"
     "  --wait SECONDS            for the workers to sort it; else 0\n"
     "\n";
 
@@ -38,7 +39,7 @@ struct intake {
     struct conn conn;
     struct intake_folder folder;
     const char *label, *received_on;
-    char today[11];
+    char today[JAPAN_TEXT_MAX];
     size_t node; /* that takes the uploads */
     char writer[17]; /* of this run: two runs do not write into one file */
     size_t sent, known_files, added, known, failed;
@@ -311,9 +312,8 @@ static const char *folder_name(const char *path, char out[LABEL_MAX + 1]) {
 static int run(const struct conn_options *options, const char *path,
                struct intake *intake, long wait_s) {
     char name[LABEL_MAX + 1];
-    time_t now = time(NULL);
+    const struct port_clock *clock = &port_system_clock;
     uint64_t chance = 0;
-    struct tm day;
     int code;
 
     if (!intake_files_read(path, &intake->folder))
@@ -327,7 +327,7 @@ static int run(const struct conn_options *options, const char *path,
     }
     if (!intake->label)
         intake->label = folder_name(path, name);
-    strftime(intake->today, sizeof intake->today, "%Y-%m-%d", localtime_r(&now, &day));
+    japan_print(clock->wall_ms(clock->impl), JAPAN_DAY, intake->today);
     if (!intake->received_on)
         intake->received_on = intake->today;
     port_system_random.fill(port_system_random.impl, &chance, sizeof chance);

@@ -1,11 +1,11 @@
 /* cmd_key: `tasuki key list`, `tasuki key rotate ALG`, `tasuki key revoke KID`. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "ops/cli/cmd.h"
 #include "ops/cli/conn.h"
 #include "ops/cli/table.h"
+#include "store/base/japan.h"
 
 #define BODY_MAX 1024
 
@@ -15,7 +15,8 @@ static const char usage_text[] =
     "       tasuki key revoke KID [OPTION...]\n"
     "\n"
     "list    the cluster's signing keys: published (in the JWKS, does not sign yet),\n"
-    "        active (signs), retired (verifies alone, until it is removed)\n"
+    "        active (signs), retired (verifies alone, until it is removed). Times are\n"
+    "        Japan's (JST)\n"
     "rotate  a new key for RS256, ES256 or PS256. It is published at once, and signs\n"
     "        after key_publish_s of the nodes' configuration, when every RP has read\n"
     "        the JWKS anew. Nodes do this by themselves every key_rotate_s\n"
@@ -26,14 +27,10 @@ static const char usage_text[] =
 
 static void put_time(struct table *table, const json_t *key, const char *name) {
     long long ms = (long long)json_integer_value(json_object_get(key, name));
-    time_t t = (time_t)(ms / 1000);
-    char text[32] = "-";
-    struct tm tm;
+    char text[JAPAN_TEXT_MAX] = "-";
 
-    if (ms != 0) {
-        localtime_r(&t, &tm);
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
-    }
+    if (ms > 0)
+        japan_print((uint64_t)ms, JAPAN_SECOND, text);
     table_cell(table, "%s", text);
 }
 

@@ -2,11 +2,11 @@
  * `tasuki outbox test --mail ADDRESS|--sms NUMBER|--push DEVICE`. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "ops/cli/cmd.h"
 #include "ops/cli/conn.h"
 #include "ops/cli/table.h"
+#include "store/base/japan.h"
 
 #define BODY_MAX 1024
 /* An answer lists 50 messages of an RP, of which 1000 at most are given up. */
@@ -25,7 +25,8 @@ static const char usage_text[] =
     "       address (of a network that must not be called), status, unmade, lapsed,\n"
     "       full. What goes to people stands under @mail, @sms and @push, never with\n"
     "       what it says or to whom; of that also: expired (true no more), refused (no\n"
-    "       such mail box, number or device), no_provider (none is configured)\n"
+    "       such mail box, number or device), no_provider (none is configured). SINCE\n"
+    "       is of Japan (JST)\n"
     "retry  try messages again now, by the IDs that list shows, given up or not;\n"
     "       --rp: all that were given up or failed for this RP, @mail, @sms, @push\n"
     "test   send a message that says that it is a test, as people's are sent; DEVICE is\n"
@@ -39,12 +40,9 @@ static long long number_of(const json_t *object, const char *name) {
 }
 
 static void put_time(struct table *table, long long ms) {
-    time_t t = (time_t)(ms / 1000);
-    char text[32];
-    struct tm tm;
+    char text[JAPAN_TEXT_MAX];
 
-    localtime_r(&t, &tm);
-    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
+    japan_print(ms > 0 ? (uint64_t)ms : 0, JAPAN_SECOND, text);
     table_cell(table, "%s", text);
 }
 

@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "ops/cli/cmd.h"
 #include "ops/cli/conn.h"
+#include "store/base/japan.h"
 #include "store/base/secret.h"
 
 #define HOURS_MAX 720
@@ -66,13 +66,10 @@ static json_t *describe(const struct token_options *options) {
 
 static void print(const json_t *answer) {
     json_int_t until_ms = json_integer_value(json_object_get(answer, "expires_ms"));
-    time_t until = (time_t)(until_ms / 1000);
-    struct tm local;
-    char text[32] = "";
+    char text[JAPAN_TEXT_MAX];
 
-    if (localtime_r(&until, &local))
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M", &local);
-    printf("%s\nGood once, until %s. Give it to the RP over a channel that nobody else "
+    japan_print(until_ms > 0 ? (uint64_t)until_ms : 0, JAPAN_MINUTE, text);
+    printf("%s\nGood once, until %s (JST). Give it to the RP over a channel that nobody else "
            "reads.\n",
            json_string_value(json_object_get(answer, "token")), text);
 }

@@ -2,12 +2,13 @@
  * answer is shown as the others see it. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ops/cli/cmd.h"
 #include "ops/cli/conn.h"
 #include "ops/cli/table.h"
+#include "store/base/japan.h"
+#include "store/base/port.h"
 
 static const char usage_text[] =
     "usage: tasuki status [--watch [--every S]] [OPTION...]\n"
@@ -372,14 +373,13 @@ static int look_once(struct conn *conn) {
 }
 
 static int watch(struct conn *conn, unsigned every_s) {
-    char now[32];
-    time_t t;
+    const struct port_clock *clock = &port_system_clock;
+    char now[JAPAN_TEXT_MAX];
 
     for (;;) {
-        t = time(NULL);
-        strftime(now, sizeof now, "%H:%M:%S", localtime(&t));
+        japan_print(clock->wall_ms(clock->impl), JAPAN_SECOND, now);
         if (!conn->json)
-            printf("%s%s  every %u s; Ctrl-C ends it\n",
+            printf("%s%s (JST)  every %u s; Ctrl-C ends it\n",
                    isatty(STDOUT_FILENO) ? "\x1b[H\x1b[J" : "\n", now, every_s);
         look_once(conn);
         if (fflush(stdout) != 0)

@@ -56,7 +56,9 @@ static const char usage_text[] =
     "  restore            a new cluster out of a backup\n"
     "  recover            a new cluster out of one node, when most are lost for good\n"
     "\n"
-    "tasuki COMMAND --help says more. tasuki --version prints the version.\n"
+    "Dates and times are those of Japan (JST), typed and printed, whatever the zone of\n"
+    "this machine; with --json they are ms since 1970. tasuki COMMAND --help says more.\n"
+    "tasuki --version prints the version.\n"
     "\n";
 
 static const struct {

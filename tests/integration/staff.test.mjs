@@ -285,28 +285,30 @@ test('ops/demo has an account for each role, and tells its code', async () => {
 });
 
 test('the audit is searched by account, relying party, staff and time, in the console and by the command', async () => {
+  const today = () => new Date(Date.now() + 9 * 3600000).toISOString().slice(0, 10); // Japan's
+  const from = today();
   const [rp, account, person] = [await addClient({ name: 'audited' }), await addAccount({ name: 'audited' }), await addStaff(['auditor'])];
   await tokens(demo().nodes[1], rp, account);
   const desk = new Desk(balancer);
   await desk.signIn(person);
-  const day = new Date(Date.now() + 9 * 3600000).toISOString().slice(0, 10);
   const page = async (query) => [...(await desk.get(`/staff/audit?search=1&${new URLSearchParams(query)}`)).body.matchAll(/<td><code>([a-z_.]+)<\/code><\/td>/g)].map((match) => match[1]);
-  const command = async (...words) => {
-    const { code, stdout, stderr } = await run(join(demo().binDir, 'tasuki'), ['audit', 'search', ...words, '--json', '--env', demo().file]);
+  const told = async (words, env) => {
+    const { code, stdout, stderr } = await run(join(demo().binDir, 'tasuki'), ['audit', 'search', ...words, '--env', demo().file], { env });
     assert.equal(code, 0, stderr);
-    return JSON.parse(stdout).map((record) => record.event);
+    return stdout;
   };
+  const command = async (words, env) => JSON.parse(await told([...words, '--json'], env)).map((record) => record.event);
   const ways = [
     ['account', { account: account.id }, ['--account', account.id], ['account.created', 'signin']],
     ['relying party', { client_id: rp.clientId }, ['--rp', rp.clientId], ['client.created', 'signin']],
     ['staff', { staff: person.name }, ['--staff', person.name], ['staff.created', 'staff.signin']],
-    ['account and time', { account: account.id, from: day, to: day }, ['--account', account.id, '--from', day], ['account.created', 'signin']],
+    ['account and time', { account: account.id, from, to: today() }, ['--account', account.id, '--from', from, '--to', today()], ['account.created', 'signin']],
   ];
   for (const [what, query, words, events] of ways) {
     for (const found of [await until(`the console finds by ${what}`, async () => {
       const seen = await page(query);
       return events.every((event) => seen.includes(event)) && seen;
-    }), await command(...words)]) for (const event of events) assert.ok(found.includes(event), `${what}: ${event} in ${found}`);
+    }), await command(words)]) for (const event of events) assert.ok(found.includes(event), `${what}: ${event} in ${found}`);
   }
   for (const [query, words] of [
     [{ account: `nobody-${word()}@example.test` }, ['--account', `nobody-${word()}@example.test`]],
@@ -315,6 +317,14 @@ test('the audit is searched by account, relying party, staff and time, in the co
     [{ account: account.id, to: '2001-01-01' }, ['--account', account.id, '--to', '2001-01-01']],
   ]) {
     assert.deepEqual(await page(query), [], JSON.stringify(query));
-    assert.deepEqual(await command(...words), [], words.join(' '));
+    assert.deepEqual(await command(words), [], words.join(' '));
+  }
+  // A day is Japan's wherever the command runs; at X24 (UTC-24) it is never that day.
+  const [words, all] = ways.at(-1).slice(2);
+  const [shown] = (await desk.get(`/staff/audit?search=1&${new URLSearchParams(ways.at(-1)[1])}&event=account.created`)).body.match(/\d{4}-\d\d-\d\d \d\d:\d\d/);
+  for (const TZ of ['UTC', 'America/New_York', 'X24', 'X-24']) {
+    const found = await command(words, { TZ });
+    for (const event of all) assert.ok(found.includes(event), `${TZ}: ${event} in ${found}`);
+    assert.match(await told(['--account', account.id, '--event', 'account.created'], { TZ }), new RegExp(` ${shown}:\\d\\d `), TZ);
   }
 });

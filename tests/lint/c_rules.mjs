@@ -76,6 +76,11 @@ const INSTEAD = {
   rand: 'port_random',
   srand: 'port_random',
   random: 'port_random',
+  localtime: 'japan_*: the machine may stand in any zone',
+  localtime_r: 'japan_*: the machine may stand in any zone',
+  mktime: 'japan_*: the machine may stand in any zone',
+  ctime: 'japan_*: the machine may stand in any zone',
+  ctime_r: 'japan_*: the machine may stand in any zone',
 };
 // In the state machine nothing may differ between nodes.
 const UNSTEADY = {

@@ -77,6 +77,76 @@ test('wrong usage is 64, with help that says more', async () => {
   }
 });
 
+const ZONES = ['UTC', 'America/New_York', 'Asia/Tokyo', 'X24', 'X-24'];
+const MIDNIGHT = 1795964400000; // 2026-11-29T15:00:00Z, when Japan's 30th begins
+
+test('what is typed is a time of Japan, in whatever zone the machine is', async (t) => {
+  const node = await operatorPort(t, pki, (method, path) => ({ json: path === '/v1/audit' ? { records: [] } : { decisions: [] } }));
+  const asked = async (TZ, ...args) => {
+    const { code, err } = await tasuki([...args, ...connection(node.url)], { env: { TZ } });
+    assert.equal(code, 0, err);
+    const { from_ms: from, to_ms: to } = node.seen.at(-1).body;
+    return [from, to];
+  };
+  for (const TZ of ZONES) {
+    for (const command of [['audit', 'search'], ['decisions', 'export']])
+      assert.deepEqual(await asked(TZ, ...command, '--from', '2026-11-30', '--to', '2026-11-30'), [MIDNIGHT, MIDNIGHT + 24 * 3600e3 - 1], `${command} in ${TZ}`);
+    assert.deepEqual(await asked(TZ, 'audit', 'search', '--from', '2026-11-30 09:30', '--to', '2026-11-30T09:30:00'), [MIDNIGHT + 9.5 * 3600e3, MIDNIGHT + 9.5 * 3600e3 + 999], TZ);
+    assert.deepEqual(await asked(TZ, 'audit', 'search', '--from', '2026-11-29T15:00:00Z', '--to', '2026-11-30 00:00'), [MIDNIGHT, MIDNIGHT + 59999], TZ);
+  }
+  const before = node.seen.length;
+  for (const day of ['2027-02-30', '2026-11-31', '2027-13-01', '1969-12-31', 'today', '']) {
+    for (const command of [['audit', 'search', '--from'], ['audit', 'search', '--to'], ['decisions', 'export', '--from'], ['decisions', 'export', '--to']]) {
+      const { code, err } = await tasuki([...command, day, ...connection(node.url)]);
+      assert.equal(code, 64, `${command} ${day}`);
+      assert.match(err, /2027-04-01|2026-04-01/);
+    }
+  }
+  assert.equal(node.seen.length, before);
+});
+
+test('what is printed is a time of Japan, in whatever zone the machine is', async (t) => {
+  const answers = {
+    '/v1/audit': { records: [{ seq: 7, time_ms: MIDNIGHT - 1, event: 'signin' }] },
+    '/v1/keys': { keys: [{ kid: 'k', alg: 'RS256', state: 'active', activates_ms: MIDNIGHT - 1, retires_ms: MIDNIGHT, ends_ms: 0 }] },
+    '/v1/outbox': { waiting: 1, dead: 0, dropped: 0, messages: [{ id: '1', client_id: 'x', state: 'waiting', attempts: 1, created_ms: MIDNIGHT - 1 }] },
+    '/v1/accounts/factors': { factors: [{ factor: '00', kind: 'totp', label: 'a', created_ms: MIDNIGHT - 1, used_ms: 0 }] },
+    '/v1/registration-tokens': { token: 'x', expires_ms: MIDNIGHT - 1 },
+  };
+  const node = await operatorPort(t, pki, (method, path) => ({ json: answers[path] }));
+  for (const TZ of ZONES) {
+    for (const [args, shown] of [
+      [['audit'], / 2026-11-29 23:59:59 /],
+      [['audit', 'show', '7'], /^time +2026-11-29 23:59:59$/m],
+      [['key', 'list'], /2026-11-29 23:59:59 +2026-11-30 00:00:00 +-/],
+      [['outbox'], /2026-11-29 23:59:59/],
+      [['account', 'factor', 'list', 'a@b.example'], /created 2026-11-29 23:59, used never/],
+      [['registration', 'token'], /until 2026-11-29 23:59 \(JST\)/],
+    ]) {
+      const { code, out, err } = await tasuki([...args, ...connection(node.url)], { env: { TZ } });
+      assert.equal(code, 0, `${args}: ${err}`);
+      assert.match(out, shown, `${args} in ${TZ}`);
+    }
+    const { out } = await tasuki(['audit', '--json', ...connection(node.url)], { env: { TZ } });
+    assert.equal(JSON.parse(out)[0].time_ms, MIDNIGHT - 1, 'for machines it stays a number');
+  }
+});
+
+test('intake: the day of the post is today in Japan', async (t) => {
+  const node = await operatorPort(t, pki, () => ({ json: { result: 'added', bundles: 1, sorted: 1, open: [] } }));
+  const folder = scratch(t);
+  writeFileSync(`${folder}/a.tif`, 'II*');
+  const today = () => new Date(Date.now() + 9 * 3600e3).toISOString().slice(0, 10);
+  for (const TZ of ZONES) { // at X24 (UTC-24) it is never the same day as in Japan
+    const days = [today()];
+    const { code, err } = await tasuki(['intake', folder, ...connection(node.url)], { env: { TZ } });
+    assert.equal(code, 0, err);
+    days.push(today());
+    const { body } = node.seen.findLast(({ path }) => path === '/v1/intake/batches');
+    assert.ok(days.includes(body.received_on), `${body.received_on} in ${TZ}, not ${days}`);
+  }
+});
+
 test('a write goes to the next node when nothing of it was sent', async (t) => {
   const node = await operatorPort(t, pki, () => ({ json: { client_id: 'x', client_secret: 'shown-once' } }));
   const { code, out, err } = await tasuki([...ADD, ...connection(await deadUrl(), node.url)]);
