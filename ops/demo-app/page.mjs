@@ -27,7 +27,7 @@ const forgetForm = (secret) => `<section><form method="post" action="/forget">${
 <button id="forget">この端末の鍵を消す / Forget this device's key</button></form></section>`;
 
 const question = (secret, { challenge, service, created_at: at }) => `<section>
-<p><strong>${escape(service)}</strong><br>${escape(new Date(at * 1000).toLocaleTimeString('ja-JP'))}</p>
+<p><strong>${escape(service)}</strong><br>${escape(new Date(at * 1000).toLocaleTimeString('ja-JP', { timeZone: 'Asia/Tokyo' }))}</p>
 <form method="post" action="/answer">${hidden(secret)}<input type="hidden" name="challenge" value="${escape(challenge)}"><input type="hidden" name="service" value="${escape(service)}">
 <label for="n${escape(challenge)}">ブラウザの番号 / Number in the browser</label>
 <input id="n${escape(challenge)}" name="number" inputmode="numeric" pattern="[0-9]{2}" maxlength="2" autocomplete="off">

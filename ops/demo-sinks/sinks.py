@@ -222,7 +222,7 @@ def as_json(status, value):
 
 def page(kept):
     def when(ms):
-        return time.strftime("%H:%M:%S", time.localtime(ms / 1000))
+        return time.strftime("%H:%M:%S", time.gmtime(ms / 1000 + 9 * 3600))  # Japan's
 
     def rows(kind):
         shown = kept.lists[kind][-SHOWN:][::-1]
