@@ -6,21 +6,20 @@
 #include "server/svc_claims.h"
 
 struct span svc_assertion_subject(struct arena *arena, struct span assertion) {
-    struct span none = {NULL, 0}, text, sub;
+    struct span none = {NULL, 0}, sub = none;
     struct jwt_claims claims;
-    json_t *json;
+    json_t *json = NULL;
 
-    if (client_keys_peek(assertion, arena, &text) != OK ||
-        svc_claims_parse(text, &claims, &json) != OK)
-        return none;
-    sub = arena_dup(arena, claims.sub);
+    if (client_keys_peek(assertion, arena, &json) == OK &&
+        svc_claims_read(json, &claims) == OK)
+        sub = arena_dup(arena, claims.sub);
     json_decref(json);
     return sub.data ? sub : none;
 }
 
-/* The claims, as text in the arena. Other than OK: not signed by the client. */
+/* Other than OK: not signed by the client. */
 static enum err verify(struct svc_state *state, const struct svc_caller *caller,
-                       struct span assertion, struct span *ret_text) {
+                       struct span assertion, json_t **ret_claims) {
     static const char *const types[] = {"jwt", "client-authentication+jwt", NULL};
     struct client_jws_rules rules = {
         .algs = caller->view.profile == OIDC_FAPI2 ? JWS_ALGS_FAPI2 : JWS_ALGS_STANDARD,
@@ -30,7 +29,7 @@ static enum err verify(struct svc_state *state, const struct svc_caller *caller,
 
     if (err)
         return err;
-    err = client_keys_verify(keys, assertion, &rules, &state->op->arena, ret_text);
+    err = client_keys_verify(keys, assertion, &rules, &state->op->arena, ret_claims);
     client_keys_free(keys);
     return err;
 }
@@ -47,12 +46,13 @@ struct oidc_verdict svc_assertion_judge(struct svc_state *state,
     struct oidc_verdict verdict;
     struct jwt_claims claims;
     uint32_t ttl_s = 0;
-    struct span text;
-    json_t *json;
+    json_t *json = NULL;
 
-    if (verify(state, caller, assertion, &text) != OK ||
-        svc_claims_parse(text, &claims, &json) != OK)
+    if (verify(state, caller, assertion, &json) != OK ||
+        svc_claims_read(json, &claims) != OK) {
+        json_decref(json);
         return client_auth_failed();
+    }
     verdict = assertion_check(&claims, &caller->view, &rules, &ttl_s);
     if (verdict.error == OIDC_OK &&
         svc_caller_prove(state, caller, PROOF_ASSERTION, claims.jti, ttl_s) != OK)

@@ -12,9 +12,9 @@ static bool text_of(const json_t *value, struct span *ret) {
 }
 
 /* NumericDate (RFC 7519 §2): also with a fraction. */
-static bool time_of(const json_t *root, const char *name, bool *ret_has,
+static bool time_of(const json_t *object, const char *name, bool *ret_has,
                     uint64_t *ret_s) {
-    const json_t *value = json_object_get(root, name);
+    const json_t *value = json_object_get(object, name);
     double seconds = json_number_value(value);
 
     if (!value)
@@ -45,24 +45,18 @@ static bool audiences_of(const json_t *value, struct jwt_claims *claims) {
     return true;
 }
 
-enum err svc_claims_parse(struct span text, struct jwt_claims *ret_claims,
-                          json_t **ret_root) {
-    json_t *root =
-        json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+enum err svc_claims_read(const json_t *object, struct jwt_claims *ret_claims) {
     struct jwt_claims claims = {.aud_count = 0};
 
-    if (!json_is_object(root) || !text_of(json_object_get(root, "iss"), &claims.iss) ||
-        !text_of(json_object_get(root, "sub"), &claims.sub) ||
-        !text_of(json_object_get(root, "jti"), &claims.jti) ||
-        !text_of(json_object_get(root, "client_id"), &claims.client_id) ||
-        !audiences_of(json_object_get(root, "aud"), &claims) ||
-        !time_of(root, "exp", &claims.has_exp, &claims.exp_s) ||
-        !time_of(root, "nbf", &claims.has_nbf, &claims.nbf_s) ||
-        !time_of(root, "iat", &claims.has_iat, &claims.iat_s)) {
-        json_decref(root);
+    if (!text_of(json_object_get(object, "iss"), &claims.iss) ||
+        !text_of(json_object_get(object, "sub"), &claims.sub) ||
+        !text_of(json_object_get(object, "jti"), &claims.jti) ||
+        !text_of(json_object_get(object, "client_id"), &claims.client_id) ||
+        !audiences_of(json_object_get(object, "aud"), &claims) ||
+        !time_of(object, "exp", &claims.has_exp, &claims.exp_s) ||
+        !time_of(object, "nbf", &claims.has_nbf, &claims.nbf_s) ||
+        !time_of(object, "iat", &claims.has_iat, &claims.iat_s))
         return ERR_INVALID;
-    }
     *ret_claims = claims;
-    *ret_root = root;
     return OK;
 }

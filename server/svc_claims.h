@@ -7,10 +7,8 @@
 #include "server/oidc/jwt_claims.h"
 #include "store/base/err.h"
 
-/* ERR_INVALID: not one object without duplicate members, a registered claim of another
- * type, more than JWT_AUDIENCES_MAX audiences. Spans borrow from *ret_root, which the
- * caller releases. */
-enum err svc_claims_parse(struct span text, struct jwt_claims *ret_claims,
-                          json_t **ret_root);
+/* ERR_INVALID: a registered claim is of another type, or there are more than
+ * JWT_AUDIENCES_MAX audiences. Spans borrow from `object`. */
+enum err svc_claims_read(const json_t *object, struct jwt_claims *ret_claims);
 
 #endif

@@ -82,7 +82,7 @@ enum err svc_request_object_params(json_t *object, struct arena *arena,
 
 /* ERR_INVALID, ERR_FORGED: not signed by the client. */
 static enum err verify(struct arena *arena, const struct client *client,
-                       struct span token, struct span *ret_text) {
+                       struct span token, json_t **ret_object) {
     static const char *const types[] = {"oauth-authz-req+jwt", "jwt", NULL};
     struct client_jws_rules rules = {
         .algs = client->profile == CLIENT_FAPI2 ? JWS_ALGS_FAPI2 : JWS_ALGS_STANDARD,
@@ -92,7 +92,7 @@ static enum err verify(struct arena *arena, const struct client *client,
 
     if (err)
         return err;
-    err = client_keys_verify(keys, token, &rules, arena, ret_text);
+    err = client_keys_verify(keys, token, &rules, arena, ret_object);
     client_keys_free(keys);
     return err;
 }
@@ -104,13 +104,13 @@ static enum err open_object(struct svc_state *state, const struct client *client
     struct svc *svc = state->svc;
     struct arena *arena = &state->op->arena;
     struct jwt_claims claims;
-    struct span text;
-    json_t *object;
-    enum err err = verify(arena, client, token, &text);
+    json_t *object = NULL;
+    enum err err = verify(arena, client, token, &object);
 
     if (!err)
-        err = svc_claims_parse(text, &claims, &object);
+        err = svc_claims_read(object, &claims);
     if (err) {
+        json_decref(object);
         *ret_verdict =
             refuse(OIDC_INVALID_REQUEST_OBJECT,
                    "the request object is malformed, or not signed with a key and an "

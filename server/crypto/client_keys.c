@@ -198,7 +198,7 @@ static enum err header_check(const struct client_keys *keys, const json_t *heade
 
 enum err client_keys_verify(const struct client_keys *keys, struct span token,
                             const struct client_jws_rules *rules, struct arena *arena,
-                            struct span *ret_claims) {
+                            json_t **ret_claims) {
     const struct client_key *key = NULL;
     struct jws_parts parts;
     struct span text;
@@ -214,19 +214,19 @@ enum err client_keys_verify(const struct client_keys *keys, struct span token,
     json_decref(header);
     return err ? err
                : jws_verify(token, &parts, key->jwk.cjose, key->jwk.signature_len,
-                            arena, ret_claims);
+                            arena, ret_claims, &text);
 }
 
-enum err client_keys_peek(struct span token, struct arena *arena,
-                          struct span *ret_claims) {
+enum err client_keys_peek(struct span token, struct arena *arena, json_t **ret_claims) {
     struct jws_parts parts;
-    json_t *object;
+    struct span text;
+    json_t *claims;
 
     if (token.len > LIMIT_JWT || !jws_split(token, &parts))
         return ERR_INVALID;
-    object = jws_object(parts.payload, arena, ret_claims);
-    if (!object)
+    claims = jws_object(parts.payload, arena, &text);
+    if (!claims)
         return ERR_INVALID;
-    json_decref(object);
+    *ret_claims = claims;
     return OK;
 }

@@ -12,6 +12,7 @@
 #ifndef CRYPTO_CLIENT_KEYS_H
 #define CRYPTO_CLIENT_KEYS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "store/base/arena.h"
@@ -41,17 +42,16 @@ struct client_jws_rules {
     unsigned algs;            /* enum client_jws_alg */
     const char *const *types; /* of `typ` besides none, in lower case; ended by NULL */
 };
-/* Header and signature; *ret_claims is the payload's JSON text (one object, no
- * duplicate members) in `arena`, and its members are the caller's to check.
- * ERR_INVALID: malformed, or beyond LIMIT_JWT; ERR_FORGED: no such key, other
- * algorithm, bad signature. */
+/* Header and signature; *ret_claims is the payload (one object, no duplicate members),
+ * which the caller releases, and whose members are the caller's to check. `arena`: for
+ * what is decoded. ERR_INVALID: malformed, or beyond LIMIT_JWT; ERR_FORGED: no such key,
+ * other algorithm, bad signature. */
 enum err client_keys_verify(const struct client_keys *keys, struct span token,
                             const struct client_jws_rules *rules, struct arena *arena,
-                            struct span *ret_claims);
+                            json_t **ret_claims);
 
-/* The claims of a token that nobody has verified: good to learn whose keys to try.
- * ERR_INVALID. */
-enum err client_keys_peek(struct span token, struct arena *arena,
-                          struct span *ret_claims);
+/* The claims of a token that nobody has verified: good to learn whose keys to try. The
+ * caller releases them. ERR_INVALID. */
+enum err client_keys_peek(struct span token, struct arena *arena, json_t **ret_claims);
 
 #endif

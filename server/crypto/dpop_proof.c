@@ -66,10 +66,8 @@ static enum err take(struct arena *arena, const json_t *claims, const char *name
     return ret->data ? OK : ERR_NOMEM;
 }
 
-static enum err take_claims(struct arena *arena, struct span text,
+static enum err take_claims(struct arena *arena, const json_t *claims,
                             struct dpop_proof *proof) {
-    json_t *claims =
-        json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
     const json_t *iat = json_object_get(claims, "iat");
     enum err err = take(arena, claims, "jti", &proof->jti);
 
@@ -85,7 +83,6 @@ static enum err take_claims(struct arena *arena, struct span text,
                      json_number_value(iat) < 1e11;
     if (proof->has_iat)
         proof->iat_s = (int64_t)json_number_value(iat);
-    json_decref(claims);
     return err;
 }
 
@@ -93,8 +90,9 @@ static enum err verify(struct span token, const struct jws_parts *parts,
                        const json_t *header, struct arena *arena,
                        struct dpop_proof *proof) {
     const json_t *object = json_object_get(header, "jwk");
+    json_t *claims = NULL;
     const char *why;
-    struct span claims;
+    struct span text;
     struct jwk jwk;
     enum err err;
 
@@ -103,11 +101,15 @@ static enum err verify(struct span token, const struct jws_parts *parts,
         return ERR_INVALID;
     err = alg_fits(header, jwk.type) ? OK : ERR_INVALID;
     if (err == OK)
-        err = jws_verify(token, parts, jwk.cjose, jwk.signature_len, arena, &claims);
+        err = jws_verify(token, parts, jwk.cjose, jwk.signature_len, arena, &claims,
+                         &text);
     if (err == OK)
         err = thumbprint(object, jwk.type, proof->thumbprint);
     jwk_close(&jwk);
-    return err == OK ? take_claims(arena, claims, proof) : err;
+    if (err == OK)
+        err = take_claims(arena, claims, proof);
+    json_decref(claims);
+    return err;
 }
 
 enum err dpop_proof_open(struct span token, struct arena *arena,

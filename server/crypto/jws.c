@@ -49,21 +49,23 @@ static bool signature_good(struct span token, cjose_jwk_t *jwk) {
 }
 
 enum err jws_verify(struct span token, const struct jws_parts *parts, cjose_jwk_t *jwk,
-                    size_t signature_len, struct arena *arena,
-                    struct span *ret_claims) {
+                    size_t signature_len, struct arena *arena, json_t **ret_claims,
+                    struct span *ret_text) {
     uint8_t signature[SIGNATURE_MAX];
-    struct span claims;
-    json_t *object;
+    struct span text;
+    json_t *claims;
     size_t len;
 
     if (base64url_decode(parts->signature, signature, sizeof(signature), &len) != OK)
         return ERR_INVALID;
-    object = jws_object(parts->payload, arena, &claims);
-    if (!object)
+    claims = jws_object(parts->payload, arena, &text);
+    if (!claims)
         return ERR_INVALID;
-    json_decref(object);
-    if (len != signature_len || !signature_good(token, jwk))
+    if (len != signature_len || !signature_good(token, jwk)) {
+        json_decref(claims);
         return ERR_FORGED;
+    }
     *ret_claims = claims;
+    *ret_text = text;
     return OK;
 }

@@ -24,14 +24,15 @@ bool jws_split(struct span token, struct jws_parts *ret_parts);
  * duplicate members. NULL: not that. The caller releases it; *ret_text is its text. */
 json_t *jws_object(struct span part, struct arena *arena, struct span *ret_text);
 
-/* Check the signature; *ret_claims is the payload's text, one JSON object as
- * jws_object has it. `signature_len`: what the key makes, exactly; `jwk` fits the
- * header's `alg`, which the caller has checked. ERR_INVALID: malformed; ERR_FORGED.
+/* Check the signature; *ret_claims is the payload and *ret_text its text, as jws_object
+ * has them. `signature_len`: what the key makes, exactly; `jwk` fits the header's `alg`,
+ * which the caller has checked. ERR_INVALID: malformed; ERR_FORGED.
  *
  * Every part was decoded strictly before cjose sees the token: its decoder ends the
  * process (an assertion) on padding where none can be. So the header must have
  * been through jws_object too. */
 enum err jws_verify(struct span token, const struct jws_parts *parts, cjose_jwk_t *jwk,
-                    size_t signature_len, struct arena *arena, struct span *ret_claims);
+                    size_t signature_len, struct arena *arena, json_t **ret_claims,
+                    struct span *ret_text);
 
 #endif

@@ -258,5 +258,9 @@ enum err jwt_verify(const struct jwt_keys *keys, struct span token, const char *
     json_decref(object);
     if (err != OK)
         return err;
-    return jws_verify(token, &parts, key->jwk, key->signature_len, arena, ret_claims);
+    err = jws_verify(token, &parts, key->jwk, key->signature_len, arena, &object,
+                     ret_claims);
+    if (err == OK)
+        json_decref(object);
+    return err;
 }

@@ -1,5 +1,5 @@
 /* fuzz_client_assertion: the claims of an assertion or a request object whose signature
- * is good: svc_claims_parse and assertion_check. */
+ * is good: svc_claims_read and assertion_check. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,10 +21,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     };
     struct jwt_claims claims;
     uint32_t ttl_s = 0;
-    json_t *root;
+    json_t *root = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
 
-    if (svc_claims_parse(span_of(data, size), &claims, &root) != OK)
+    if (!json_is_object(root) || svc_claims_read(root, &claims) != OK) {
+        json_decref(root);
         return 0;
+    }
     CHECK(claims.aud_count <= JWT_AUDIENCES_MAX);
     if (assertion_check(&claims, &client, &rules, &ttl_s).error == OIDC_OK) {
         CHECK(span_is(claims.iss, "rp") && span_is(claims.sub, "rp"));

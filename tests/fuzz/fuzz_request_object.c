@@ -1,5 +1,5 @@
 /* fuzz_request_object: the claims of a request object whose signature is good, to
- * parameters, to a checked request: svc_claims_parse, request_object_check,
+ * parameters, to a checked request: svc_claims_read, request_object_check,
  * svc_request_object_params. */
 #include <stddef.h>
 #include <stdint.h>
@@ -31,10 +31,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct jwt_claims claims;
     struct oidc_verdict verdict;
     struct arena arena;
-    json_t *object;
+    json_t *object = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
 
-    if (svc_claims_parse(span_of(data, size), &claims, &object) != OK)
+    if (!json_is_object(object) || svc_claims_read(object, &claims) != OK) {
+        json_decref(object);
         return 0;
+    }
     arena_init(&arena, 1 << 20);
     verdict = request_object_check(&claims, &client, span_str("https://op.test/oauth/"),
                                    1700000000);
