@@ -4,15 +4,18 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { Cluster } from './cluster.mjs';
-import { makeCertificate, runLoad } from './limits.mjs';
+import { makeCertificate, measureCrypto, runLoad } from './limits.mjs';
 import { BUILD, LOAD_CORE, SERVER_CORE, TOP, UsageError, build, number, run, sleep, start } from './process.mjs';
 import { printPeers, writePeers } from './peers_report.mjs';
 
-// What is measured of both; `times`: how many times the peer's rate is asked of us; where it
-// is missing, none is: what a client signs costs both the same.
+// What is measured of both; `times`: how many times as quick as the peer we are asked to be,
+// apart from verifying so many `signatures`, whose cost is the same for both.
 const USERINFO = { times: 10, args: ['--path', '/oauth/userinfo', '--bearer'], load: 'userinfo' };
 const CODE = { times: 4, args: ['--flow', 'code'], load: 'code ES256' };
 const CLIENT = { times: 4, args: ['--flow', 'client'], machine: true };
+const KEY = { ...CLIENT, key: true, signatures: 1 };
+const DPOP = { ...CLIENT, dpop: true, signatures: 1 };
+const BOTH = { ...CLIENT, key: true, dpop: true, signatures: 2 };
 const PHASES = {
   userinfo: { ...USERINFO, crowd: true, title: 'userinfo, opaque token' },
   'userinfo, few users': { ...USERINFO, title: 'the same, few users' },
@@ -20,10 +23,14 @@ const PHASES = {
   'code, few users': { ...CODE, title: 'the same, few users' },
   client: { ...CLIENT, crowd: true, title: 'client_credentials, JWT ES256, secret' },
   'client, few users': { ...CLIENT, title: 'the same, few users' },
-  'client, key': { ...CLIENT, times: undefined, key: true, title: 'the same, private_key_jwt ES256' },
-  'client, dpop': { ...CLIENT, times: undefined, dpop: true, title: 'the same, secret and DPoP ES256' },
-  'client, key and dpop': { ...CLIENT, times: undefined, key: true, dpop: true, title: 'the same, private_key_jwt and DPoP' },
+  'client, key': { ...KEY, crowd: true, title: 'client_credentials, private_key_jwt ES256' },
+  'client, key, few users': { ...KEY, title: 'the same, few users' },
+  'client, dpop': { ...DPOP, crowd: true, title: 'client_credentials, secret and DPoP ES256' },
+  'client, dpop, few users': { ...DPOP, title: 'the same, few users' },
+  'client, key and dpop': { ...BOTH, crowd: true, title: 'client_credentials, private_key_jwt and DPoP' },
+  'client, key and dpop, few users': { ...BOTH, title: 'the same, few users' },
 };
+
 const RESOURCE = 'https://api.bench.example';
 const REDIRECT_URI = 'https://rp.bench.example/callback';
 
@@ -190,7 +197,8 @@ async function takeTurns(ours, peer, options, results) {
       turns.peer.push(await peer.load(phase, users));
       turns.ours.push(await ours.measure(phase, users, options));
     }
-    results.phases[phase] = { title: PHASES[phase].title, times: PHASES[phase].times, users, ...turns };
+    const { title, times, signatures = 0 } = PHASES[phase];
+    results.phases[phase] = { title, times, signatures, users, ...turns };
   }
 }
 
@@ -210,6 +218,7 @@ export async function main(args) {
   const results = {
     machine: { cpu: cpus()[0].model, cores: cpus().length },
     footing: `servers on core ${SERVER_CORE}, load on core ${LOAD_CORE}, TLS with keep-alive, ${options.rounds} turns of ${options.seconds} s each, medians; the peer keeps everything in memory of one process, Tasuki commits every write on two of three nodes`,
+    crypto: await measureCrypto(2),
     phases: {},
   };
   const ours = new Ours(options.dir, options.portBase, { pinned: true });

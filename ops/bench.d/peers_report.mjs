@@ -6,11 +6,19 @@ function median(turns) {
   return rates.sort((a, b) => a - b)[Math.floor((rates.length - 1) / 2)];
 }
 
-// { ours, peer, ratio, reached } per second; undefined where it could not be measured.
-export function judge({ ours, peer, times }) {
-  const rates = { ours: median(ours), peer: median(peer) };
-  const ratio = rates.ours / rates.peer;
-  return { ...rates, ratio, reached: ratio >= times };
+// { ours, peer, ratio, asked } per second; undefined where it could not be measured. What
+// is asked: all that the peer does for a request in a `times`th of its time, but verifying
+// signatures, in the time that this takes a core.
+export function judge(phase, { crypto }) {
+  const [ours, peer] = [median(phase.ours), median(phase.peer)];
+  const verify_s = phase.signatures / crypto.es256_verify;
+  return { ours, peer, ratio: ours / peer, asked: 1 / ((1 / peer - verify_s) / phase.times + verify_s) };
+}
+
+function target({ times, signatures }, { ours, asked }) {
+  if (!Number.isFinite(asked)) return '';
+  const what = signatures ? `${times} times but for ${['', 'a signature', 'two signatures'][signatures]}, ${count(asked)} /s` : `${times} times`;
+  return `${what}: ${ours >= asked ? 'reached' : 'not reached'}`;
 }
 
 const count = (rate) => (rate === undefined ? 'failed' : whole(rate));
@@ -18,10 +26,11 @@ const count = (rate) => (rate === undefined ? 'failed' : whole(rate));
 export function printPeers(results) {
   console.log(`${results.machine.cpu}, ${results.machine.cores} cores\n${results.footing}\n`);
   const rows = Object.values(results.phases).map((phase) => {
-    const { ours, peer, ratio, reached } = judge(phase);
+    const judged = judge(phase, results);
+    const { ours, peer, ratio } = judged;
     const times = Number.isFinite(ratio) ? `${ratio.toFixed(1)} times` : '';
     const errors = [...phase.ours, ...phase.peer].reduce((sum, turn) => sum + (turn.errors ?? 0), 0);
-    return [phase.title, String(phase.users), count(ours), count(peer), times, String(errors), phase.times ? `${phase.times} times: ${reached ? 'reached' : 'not reached'}` : ''];
+    return [phase.title, String(phase.users), count(ours), count(peer), times, String(errors), target(phase, judged)];
   });
   const table = [['', 'users', 'Tasuki /s', 'oidc-provider /s', 'ratio', 'errors', 'target'], ...rows];
   const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
@@ -37,16 +46,16 @@ export function printPeers(results) {
 
 export function writePeers(results, file) {
   const charts = Object.values(results.phases)
-    .map((phase) => ({ phase, judged: judge(phase) }))
+    .map((phase) => ({ phase, judged: judge(phase, results) }))
     .filter(({ judged }) => Number.isFinite(judged.ratio))
     .map(({ phase, judged }) =>
       chart(
         phase.title,
         [
-          { label: 'Tasuki', value: judged.ours, ...(phase.times && { limit: judged.peer * phase.times }), text: `${whole(judged.ours)} /s, ${judged.ratio.toFixed(1)} times` },
+          { label: 'Tasuki', value: judged.ours, limit: judged.asked, text: `${whole(judged.ours)} /s, ${judged.ratio.toFixed(1)} times` },
           { label: 'oidc-provider', value: judged.peer, plain: true, text: `${whole(judged.peer)} /s` },
         ],
-        phase.times ? `per second, ${phase.users} users; the mark is ${phase.times} times the peer` : `per second, ${phase.users} users`,
+        `per second, ${phase.users} users; the mark is ${phase.times} times the peer${phase.signatures ? ', but for verifying signatures' : ''}`,
       ),
     );
   page(file, 'Tasuki beside a peer', `<p>${results.footing}.<br>${results.machine.cpu}, ${results.machine.cores} cores.</p>${charts.join('\n')}`);
