@@ -36,8 +36,9 @@ packages etcd-server and etcd-client) on the same disk and in the same run.
   --help        this text
 
   writes     replicated writes of new accounts (about 290 bytes, random keys) at the
-             leader, with 1 and 64 outstanding, at 1 %, 10 % and all of the accounts;
-             anonymous memory of each node afterwards
+             leader, with 1 and 64 outstanding, at 1 %, 10 % and all of the accounts; at
+             all of them also of pushed requests (256 bytes, one row and its expiry: what
+             is nearest to a put); anonymous memory of each node afterwards
   restart    kill -9 of a follower under writes, to ready and caught up; with its
              store in the page cache and with it evicted
   image      writes with ${IMAGE_CLIENTS} outstanding at the leader, alone and while a follower gives an
@@ -97,6 +98,10 @@ async function measureSize(size, options) {
   for (const clients of [1, 64]) {
     await leader.bench(1, clients);
     size.tried[clients].push(await leader.bench(options.seconds, clients));
+  }
+  for (const clients of size.pushed ? [1, 64] : []) {
+    await leader.bench(1, clients, 'push');
+    size.pushed[clients].push(await leader.bench(options.seconds, clients, 'push'));
   }
   await size.cluster.equal();
   size.anonymous_mb = [...size.cluster.nodes.values()].map((node) => node.anonymousMb());
@@ -241,6 +246,7 @@ async function fillSizes(dir, options) {
     sizes.push({ accounts, used_bytes, fill_s: (monoMs() - begun) / 1000, tried: { 1: [], 64: [] }, cluster });
     from = accounts;
   }
+  sizes.at(-1).pushed = { 1: [], 64: [] };
   return sizes;
 }
 
@@ -273,7 +279,7 @@ function medians(tried) {
   return { per_second: median('per_second'), p50_ms: median('p50_ms'), p99_ms: median('p99_ms'), tried };
 }
 
-const summary = ({ tried }) => ({ 1: medians(tried[1]), 64: medians(tried[64]) });
+const summary = (tried) => ({ 1: medians(tried[1]), 64: medians(tried[64]) });
 
 async function measure(dir, options, results) {
   const etcd = options.parts.includes('etcd') ? Object.assign(new Etcd(join(dir, 'etcd')), { tried: { 1: [], 64: [] }, own: [] }) : null;
@@ -282,9 +288,9 @@ async function measure(dir, options, results) {
     sizes = await fillSizes(dir, options);
     await takeTurns(sizes, etcd, options);
     await measureState(sizes.at(-1).cluster, options, results);
-    if (etcd) results.etcd = { ...summary(etcd), own: medians(etcd.own) };
+    if (etcd) results.etcd = { ...summary(etcd.tried), own: medians(etcd.own) };
     if (etcd && options.parts.includes('failover')) results.etcd.failover_ms = await measureEtcdFailover(etcd, options);
-    results.sizes = sizes.map(({ cluster, ...size }) => ({ ...size, ...summary(size) }));
+    results.sizes = sizes.map(({ cluster, pushed, ...size }) => ({ ...size, ...summary(size.tried), ...(pushed && { pushed: summary(pushed) }) }));
   } finally {
     await Promise.all(sizes.map(({ cluster }) => cluster.abort()));
     await etcd?.down();

@@ -69,9 +69,10 @@ class Replica {
     return { ready: words[1] === '1', leader: Number(words[2]), applied: Number(words[4]), digest: `${words[5]} ${words[6]}` };
   }
 
-  // Acknowledged writes a second with `clients` outstanding.
-  async bench(seconds, clients) {
-    const [, acks, p50, p99] = (await this.ask(`bench ${seconds} ${clients}`)).split(' ').map(Number);
+  // Acknowledged writes a second with `clients` outstanding: of accounts (`bench`), or of
+  // requests (`push`).
+  async bench(seconds, clients, what = 'bench') {
+    const [, acks, p50, p99] = (await this.ask(`${what} ${seconds} ${clients}`)).split(' ').map(Number);
     return { per_second: acks / seconds, p50_ms: p50 / 1000, p99_ms: p99 / 1000 };
   }
 

@@ -8,6 +8,7 @@
  *   load N    keep N writes outstanding; prints "ack SUB MONO_US" for each
  *   pause     stop, wait for what is outstanding: "paused ACKS FAILS TWICE"
  *   bench S N load for S seconds without ack lines: "bench ACKS P50_US P99_US"
+ *   push S N  the same with pushed requests of 256 bytes instead of accounts
  *   one       a single write: "one ERR US"
  *   read      a linearizable read: "read ERR US"
  *   status    "status READY LEADER TERM APPLIED LO HI FRESH DIFFERS CLOCK"
@@ -53,6 +54,10 @@ struct writer {
     uint64_t begun_us;
 };
 
+#define PUSHED_BYTES 256
+#define PUSHED_MS (24u * 3600 * 1000)
+static const char push_client[] = "push";
+
 static struct {
     struct repl *repl;
     struct store *store;
@@ -65,6 +70,7 @@ static struct {
     unsigned wanted, outstanding;
     uint64_t acks, fails, twice;
     bool quiet;
+    bool pushes; /* writers push requests; else they make accounts */
     uint32_t *samples;
     size_t samples_count;
 } me;
@@ -144,34 +150,62 @@ static uint64_t scatter(uint64_t x) {
     return x ^ x >> 31;
 }
 
-static void make_command(struct writer *w) {
-    struct command command = {.type = CMD_ACCOUNT_PUT};
-    struct account *account = &command.account_put.account;
+/* A key that no other write has. */
+static struct id128 next_key(void) {
     uint64_t parts[2] = {me.id << 32 | me.run, ++me.counter};
     if (getenv("REPL_SCATTER") != NULL) { /* keys all over the tables, as real ones */
         parts[0] = scatter(parts[1] << 16 | (parts[0] >> 32) << 12 | me.run);
         parts[1] = scatter(parts[1]);
     }
+    struct id128 key;
+    memcpy(key.b, parts, sizeof(key.b));
+    return key;
+}
+
+static void make_account(struct writer *w) {
+    struct command command = {.type = CMD_ACCOUNT_PUT};
+    struct account *account = &command.account_put.account;
     static const char hash[] = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$"
                                "aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaA";
     static const uint8_t profile[100] = {1};
-    memcpy(w->sub.b, parts, sizeof(parts));
+    w->sub = next_key();
     account->sub = w->sub;
-    memcpy(account->login_index.b, parts, sizeof(parts));
+    memcpy(account->login_index.b, w->sub.b, sizeof(w->sub.b));
     account->type = ACCOUNT_ENTRY;
     account->state = ACCOUNT_ACTIVE;
     account->generation = 1;
     account->password_hash = span_str(hash);
     account->sealed_profile = span_of(profile, sizeof(profile));
-    buf_reset(&w->payload);
     CHECK(command_encode(&command, &w->payload) == OK);
+}
+
+static void make_push(struct writer *w) {
+    static const uint8_t form[PUSHED_BYTES] = {1};
+    struct command command = {
+        .type = CMD_REQUEST_PUSH,
+        .request_push = {.client_id = span_str(push_client),
+                         .form = span_of(form, sizeof(form)),
+                         .ttl_ms = PUSHED_MS,
+                         .keep_ms = PUSHED_MS}};
+    w->sub = next_key();
+    memcpy(command.request_push.key.b, w->sub.b, sizeof(w->sub.b));
+    CHECK(command_encode(&command, &w->payload) == OK);
+}
+
+static void make_command(struct writer *w) {
+    w->request.type = me.pushes ? CMD_REQUEST_PUSH : CMD_ACCOUNT_PUT;
+    buf_reset(&w->payload);
+    if (me.pushes) {
+        make_push(w);
+    } else {
+        make_account(w);
+    }
+    w->request.payload = buf_span(&w->payload);
 }
 
 static void write_begin(struct writer *w) {
     make_command(w);
     w->begun_us = mono_us();
-    w->request.type = CMD_ACCOUNT_PUT;
-    w->request.payload = buf_span(&w->payload);
     w->request.deadline_mono_ms =
         port_system_clock.mono_ms(port_system_clock.impl) + DEADLINE_MS;
     w->request.loop = &me.loop;
@@ -237,8 +271,6 @@ static void do_one(void) {
     buf_init(&w.payload, LIMIT_COMMAND);
     make_command(&w);
     uint64_t begun = mono_us();
-    w.request.type = CMD_ACCOUNT_PUT;
-    w.request.payload = buf_span(&w.payload);
     w.request.deadline_mono_ms =
         port_system_clock.mono_ms(port_system_clock.impl) + DEADLINE_MS;
     w.request.loop = &me.loop;
@@ -261,7 +293,7 @@ static void change_done(struct repl_request *request) {
     repl_request_close(request);
 }
 
-static void do_change(const struct command *command) {
+static void change(const struct command *command) {
     struct repl_request request = {.type = command->type, .loop = &me.loop};
     struct buf payload;
     buf_init(&payload, LIMIT_COMMAND);
@@ -276,8 +308,28 @@ static void do_change(const struct command *command) {
     while (one_err == OK && !one_is_done) {
         loop_wait(1000);
     }
-    printf("changed %d %d\n", one_err, one_code);
     buf_free(&payload);
+}
+
+static void do_change(const struct command *command) {
+    change(command);
+    printf("changed %d %d\n", one_err, one_code);
+}
+
+static void do_push(unsigned seconds, unsigned n) {
+    struct client client = {.client_id = push_client,
+                            .name = "",
+                            .environment = ENV_VERIFICATION,
+                            .profile = CLIENT_STANDARD,
+                            .auth = CLIENT_AUTH_NONE,
+                            .id_token_alg = CLIENT_ES256,
+                            .stage = CLIENT_IN_VERIFICATION};
+    struct command command = {.type = CMD_CLIENT_PUT, .client_put = {.client = client}};
+    change(&command);
+    CHECK(one_err == OK && (one_code == OUT_OK || one_code == OUT_EXISTS));
+    me.pushes = true;
+    do_bench(seconds, n);
+    me.pushes = false;
 }
 
 static void do_members(void) {
@@ -413,6 +465,8 @@ static bool do_line(char *line) {
                (unsigned long long)me.fails, (unsigned long long)me.twice);
     } else if (sscanf(line, "bench %u %u", &a, &b) == 2) {
         do_bench(a, b);
+    } else if (sscanf(line, "push %u %u", &a, &b) == 2) {
+        do_push(a, b);
     } else if (strcmp(line, "one") == 0) {
         do_one();
     } else if (strcmp(line, "read") == 0) {
