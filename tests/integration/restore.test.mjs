@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { addAccount, addClient, statusOf } from '../lib/admin.mjs';
 import { Cluster } from '../lib/cluster.mjs';
-import { sleep } from '../lib/demo.mjs';
+import { sleep, until } from '../lib/demo.mjs';
 import { assertAlive, assertDead, issue, joins } from '../lib/epoch.mjs';
-import { redeem, signIn } from '../lib/flow.mjs';
+import { assertTokenError, redeem, signIn } from '../lib/flow.mjs';
+import { get } from '../lib/http.mjs';
 
 const EXIT = { data: 65, config: 78 };
 const cluster = await Cluster.make({ name: 'restore', port: Number(process.env.TASUKI_CLUSTER_PORT ?? 12600), binDir: process.env.TASUKI_BIN_DIR });
@@ -194,4 +195,46 @@ test('restored on blank machines: accounts are there, what was issued is dead', 
     await assertDead(cluster.node(id), rp, given);
     await assertAlive(cluster.node(id), rp, account, given);
   }
+});
+
+const CODE_TTL_MS = 60000;
+
+// Nothing is stored for a sealed code: what a restore leaves out ends its session, and the
+// epoch within it ends the code. All is done within its time, after which it would be
+// refused whatever a restore does.
+test('sealed codes of before and after the backup are dead, also those that were redeemed', async () => {
+  const node = cluster.node(1);
+  const sealing = await addClient({ name: 'sealing', profile: 'standard' });
+  const sealed = async ({ jar }) => {
+    const { code } = await signIn(node, sealing, account, { jar, params: { prompt: 'none' } });
+    assert.match(code, /^[\w-]{100,512}$/, 'sealed: what is stored has 43 letters');
+    return code;
+  };
+  const accepted = async (code, what) => assert.equal((await redeem(node, sealing, code)).status, 200, what);
+  const file = join(cluster.dir, 'sealed.backup');
+  const { browser } = await signIn(node, rp, account);
+  const began = Date.now();
+  const codes = { early: await sealed(browser), 'redeemed early': await sealed(browser) };
+  await accepted(codes['redeemed early'], 'before the backup');
+  const made = await cluster.tasuki(['backup', file, '--config', node.conf]);
+  assert.equal(made.code, 0, made.stderr);
+  Object.assign(codes, { late: await sealed(browser), 'redeemed late': await sealed(browser) });
+  await accepted(codes['redeemed late'], 'after the backup');
+
+  await Promise.all([1, 2, 3].map((id) => cluster.stop(id)));
+  for (const { data } of cluster.nodes) rmSync(data, { recursive: true });
+  const done = await restore(file);
+  assert.equal(done.code, 0, done.stderr);
+  cluster.start(1);
+  await cluster.ready(1);
+  await until('new keys', async () => (await get(node, '/oauth/jwks')).json.keys.length >= 3);
+  for (const [what, code] of Object.entries(codes)) {
+    const answer = await redeem(node, sealing, code);
+    assert.notEqual(answer.status, 200, `${what}: accepted`);
+    assertTokenError(answer, 400, 'invalid_grant');
+  }
+  const took = Date.now() - began;
+  assert.ok(took < CODE_TTL_MS, `${took} ms: the codes were too old to show anything`);
+  const again = await signIn(node, rp, account);
+  await accepted(await sealed(again.browser), 'sealed in this epoch');
 });
