@@ -45,22 +45,23 @@ test('cookies are __Host-, Strict and unseen by scripts; pages bring their polic
 
 test('D01, D15: one answer for whatever is wrong; a form of elsewhere is refused', async () => {
   const person = await addStaff(['auditor']);
+  const code = await freshCode(person); // of who is refused, it is not spent
   const bodies = new Set();
   for (const wrong of [{ name: `nobody-${word()}` }, { password: 'something else altogether' }, { code: '000000' }]) {
-    const answer = await new Desk(balancer).attempt({ ...person, code: await freshCode(person), ...wrong });
+    const answer = await new Desk(balancer).attempt({ ...person, code, ...wrong });
     assert.equal(answer.status, 200);
     bodies.add(answer.body.replaceAll(/value="[^"]*"/g, ''));
   }
   assert.equal(bodies.size, 1);
   const desk = new Desk(balancer);
   await desk.form();
-  const code = await freshCode(person);
   for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { origin: 'https://evil.example' }])
     assert.equal((await desk.post('/staff/login', { ...person, code }, { headers })).status, 403);
   const other = new Desk(balancer);
   await other.form();
   other.csrf = desk.csrf;
   assert.equal((await other.post('/staff/login', { ...person, code })).status, 403, "another browser's form");
+  assert.equal((await desk.post('/staff/login', { ...person, code })).status, 303, 'all else was right each time');
 });
 
 test('D08, D12: a session holds on every node and ends on every node; a code is good once', { timeout: 120000 }, async () => {
