@@ -18,17 +18,17 @@ const DPOP = { ...CLIENT, dpop: true, signatures: 1 };
 const BOTH = { ...CLIENT, key: true, dpop: true, signatures: 2 };
 const PHASES = {
   userinfo: { ...USERINFO, crowd: true, title: 'userinfo, opaque token' },
-  'userinfo, few users': { ...USERINFO, title: 'the same, few users' },
+  'userinfo, few users': { ...USERINFO, title: 'userinfo, opaque token' },
   code: { ...CODE, crowd: true, title: 'code exchange, ES256' },
-  'code, few users': { ...CODE, title: 'the same, few users' },
+  'code, few users': { ...CODE, title: 'code exchange, ES256' },
   client: { ...CLIENT, crowd: true, title: 'client_credentials, JWT ES256, secret' },
-  'client, few users': { ...CLIENT, title: 'the same, few users' },
+  'client, few users': { ...CLIENT, title: 'client_credentials, JWT ES256, secret' },
   'client, key': { ...KEY, crowd: true, title: 'client_credentials, private_key_jwt ES256' },
-  'client, key, few users': { ...KEY, title: 'the same, few users' },
+  'client, key, few users': { ...KEY, title: 'client_credentials, private_key_jwt ES256' },
   'client, dpop': { ...DPOP, crowd: true, title: 'client_credentials, secret and DPoP ES256' },
-  'client, dpop, few users': { ...DPOP, title: 'the same, few users' },
+  'client, dpop, few users': { ...DPOP, title: 'client_credentials, secret and DPoP ES256' },
   'client, key and dpop': { ...BOTH, crowd: true, title: 'client_credentials, private_key_jwt and DPoP' },
-  'client, key and dpop, few users': { ...BOTH, title: 'the same, few users' },
+  'client, key and dpop, few users': { ...BOTH, title: 'client_credentials, private_key_jwt and DPoP' },
 };
 
 const RESOURCE = 'https://api.bench.example';

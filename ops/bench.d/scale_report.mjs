@@ -109,12 +109,12 @@ export function scaleSvg(results) {
     const colour = row.what.startsWith('etcd') ? '#999' : '#0017c1';
     const missed = row.reached === false ? ' fill="#c00"' : '';
     return (
-      `<text x="380" y="${y + 15}" text-anchor="end">${escape(row.what)}</text>` +
-      (width ? `<rect x="390" y="${y}" width="${width.toFixed(1)}" height="20" fill="${colour}"/>` : '') +
-      `<text x="${398 + width}" y="${y + 15}"${missed}>${escape([row.value, verdict(row)].filter(Boolean).join('; '))}</text>`
+      `<text x="500" y="${y + 15}" text-anchor="end">${escape(row.what)}</text>` +
+      (width ? `<rect x="510" y="${y}" width="${width.toFixed(1)}" height="20" fill="${colour}"/>` : '') +
+      `<text x="${518 + width}" y="${y + 15}"${missed}>${escape([row.value, verdict(row)].filter(Boolean).join('; '))}</text>`
     );
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1180 ${60 + rows.length * 28}" font-family="system-ui, sans-serif" font-size="13" role="img" aria-label="Tasuki at scale">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1440 ${60 + rows.length * 28}" font-family="system-ui, sans-serif" font-size="13" role="img" aria-label="Tasuki at scale">
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="20" y="26" font-size="17">Tasuki at ${whole(results.accounts)} accounts, beside etcd; ${escape(results.machine.cpu)}, ${results.machine.cores} cores</text>
 ${drawn.join('\n')}
