@@ -200,9 +200,9 @@ test('restored on blank machines: accounts are there, what was issued is dead', 
 const CODE_TTL_MS = 60000;
 
 // Nothing is stored for a sealed code: what a restore leaves out ends its session, and the
-// epoch within it ends the code. All is done within its time, after which it would be
-// refused whatever a restore does.
-test('sealed codes of before and after the backup are dead, also those that were redeemed', async () => {
+// epoch within it ends the code. On a machine too slow to do all within a code's time this
+// shows nothing, and says so: then it is refused whatever a restore does.
+test('sealed codes of before and after the backup are dead, also those that were redeemed', async (t) => {
   const node = cluster.node(1);
   const sealing = await addClient({ name: 'sealing', profile: 'standard' });
   const sealed = async ({ jar }) => {
@@ -234,7 +234,7 @@ test('sealed codes of before and after the backup are dead, also those that were
     assertTokenError(answer, 400, 'invalid_grant');
   }
   const took = Date.now() - began;
-  assert.ok(took < CODE_TTL_MS, `${took} ms: the codes were too old to show anything`);
+  if (took >= CODE_TTL_MS) t.skip(`${took} ms: the codes were too old to show anything`);
   const again = await signIn(node, rp, account);
   await accepted(await sealed(again.browser), 'sealed in this epoch');
 });
