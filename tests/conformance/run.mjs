@@ -2,8 +2,8 @@
 // The server-side modules of the OpenID Foundation's plans, black box, under their names
 // there: modules.json has the list, plans/PLAN.mjs one test for each of them.
 import '../lib/runtime.mjs';
-import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT, run as runCommand } from '../lib/demo.mjs';
 import { differences, loadExpected, loadPlans } from './lib/list.mjs';
@@ -21,7 +21,7 @@ Tests the modules against a cluster of three nodes, each request at the next nod
                           demo is started, and taken down at the end
   --build-dir DIR         run tasukid and tasuki from there (default build)
   --port-base P           ports of the started demo (default 17000)
-  --out FILE              the table goes there too (default BUILD_DIR/conformance.md
+  --out FILE              the table goes there too (default build/conformance.md
                           when all plans run)
   --json                  print the results as JSON
   --strict                expected_failures.json is not looked at
@@ -124,8 +124,11 @@ async function main() {
   }
   const lines = judge(inOrder(rows, chosen), options.strict ? {} : loadExpected());
   const whole = options.plans.length === 0 && options.modules.length === 0 && !options.quick;
-  const out = options.out ?? (whole ? join(resolve(options.buildDir), 'conformance.md') : undefined);
-  if (out) writeFileSync(out, markdown(lines, rows));
+  const out = options.out ?? (whole ? join(ROOT, 'build/conformance.md') : undefined);
+  if (out) {
+    mkdirSync(dirname(resolve(out)), { recursive: true });
+    writeFileSync(out, markdown(lines, rows));
+  }
   console.log(options.json ? JSON.stringify({ lines, rows }, null, 2) : `\n${table(lines)}\n\n${summary(lines, rows)}`);
   return exitCode(lines);
 }
